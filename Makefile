@@ -1,0 +1,67 @@
+# learnflow-db: every task has a target; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# JDK 25: JAVA_HOME's if it is one, else the first that is found in the usual places.
+JDK_RELEASES := $(JAVA_HOME)/release /usr/lib/jvm/*/release $(HOME)/.sdkman/candidates/java/*/release \
+	$(HOME)/.jdks/*/release /opt/*/release /Library/Java/JavaVirtualMachines/*/Contents/Home/release
+JDK = $(or $(patsubst %/release,%,$(firstword $(shell grep -ls '^JAVA_VERSION="25' $(JDK_RELEASES)))),$(error \
+	JDK 25 was not found: install one (https://adoptium.net, or apt, brew, sdkman) and set JAVA_HOME to it))
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
+MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow $$MAVEN_OPTS" \
+	mvn -B -ntp -Drevision=$(VERSION)
+DIST := migrator/target/dist
+LEARNFLOW_DB = JAVA_HOME="$(JDK)" $(DIST)/bin/learnflow-db
+DEMO := $(CURDIR)/.demo
+
+.PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
+
+build: ## the program, at migrator/target/dist/bin/learnflow-db
+	@$(MVN) -q package -DskipTests
+
+test: ## all tests, on a real PostgreSQL
+	@$(MVN) package
+
+lint: ## formatting, static analysis and naming, as CI wants them
+	@$(MVN) -q spotless:check test-compile
+
+format: ## formats the Java sources
+	@$(MVN) -q spotless:apply
+
+generate: ## regenerates the marked generated files (docs/schema.md, migrations/objects.txt)
+	@$(MVN) -q test -Dtest=GeneratedFilesTest -Dgenerate=true
+
+demo: build ## a PostgreSQL of its own with schema and all seeds, ready to try
+	@$(LEARNFLOW_DB) run --embedded "$(DEMO)" --seeds reference,sample --publish-to "file:$(DEMO)/connection.env"
+	@$(LEARNFLOW_DB) connection --embedded "$(DEMO)"
+	@echo
+	@echo 'psql:  set -a; . "$(DEMO)/connection.env"; psql'
+	@echo 'stop:  make demo-down'
+
+demo-down: ## stops the demo's PostgreSQL; its data stay in .demo until you delete it
+	@pid=$$(head -n 1 "$(DEMO)/data/postmaster.pid" 2>/dev/null); \
+	if [ -n "$$pid" ] && ps -o args= -p "$$pid" | grep -qF "$(DEMO)/data"; then \
+	  kill -INT "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.1; done; echo "stopped"; \
+	else echo "not running"; fi
+
+migration: ## the next migration with its way back: make migration NAME=add_badges
+	@case "$(NAME)" in ""|*[!a-z0-9_]*) echo "give it a name of a-z, 0-9 and _: make migration NAME=add_badges" >&2; exit 2;; esac
+	@last=$$(ls migrations | sed -n 's/^V\([0-9]*\)__.*/\1/p' | sort -n | tail -n 1); \
+	next=$$(printf '%03d' $$(expr "$${last:-0}" + 1)); \
+	echo "-- What changes, and why it needs no long lock: docs/migrations.md" > "migrations/V$${next}__$(NAME).sql"; \
+	echo "-- Undoes V$${next}__$(NAME).sql." > "migrations/U$${next}__$(NAME).sql"; \
+	ls migrations/?$${next}__$(NAME).sql
+
+bench: bench-migrations bench-seeds ## all measurements, against psql and other tools
+
+bench-migrations: build ## migrations against psql, goose, golang-migrate, Flyway and Liquibase
+	@cd bench && "$(JDK)/bin/java" Migrations.java
+
+bench-seeds: build ## bulk seeds against psql
+	@cd bench && "$(JDK)/bin/java" Seeds.java
+
+clean: ## removes what was built
+	@rm -rf migrator/target

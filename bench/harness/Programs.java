@@ -1,0 +1,51 @@
+package harness;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** Finds programs, and runs those that only help and are not measured. */
+public final class Programs {
+  private Programs() {}
+
+  public static Optional<Path> onPath(String program) {
+    return Stream.of(System.getenv("PATH").split(File.pathSeparator))
+        .map(folder -> Path.of(folder, program))
+        .filter(Files::isExecutable)
+        .findFirst();
+  }
+
+  /** Fails with one line that says which program is missing. */
+  public static void require(String... programs) {
+    for (var program : programs) {
+      onPath(program).orElseThrow(() -> new BenchException(program + " must be on PATH"));
+    }
+  }
+
+  public static String run(Path directory, Map<String, String> environment, List<String> command)
+      throws IOException, InterruptedException {
+    var output = Files.createTempFile("bench", ".out");
+    try {
+      var builder = new ProcessBuilder(command).directory(directory.toFile());
+      builder.environment().putAll(environment);
+      int exit =
+          builder
+              .redirectErrorStream(true)
+              .redirectOutput(output.toFile())
+              .start()
+              .waitFor();
+      var text = Files.readString(output).strip();
+      if (exit != 0) {
+        throw new BenchException(command + " ended with " + exit + ":\n" + text);
+      }
+      return text;
+    } finally {
+      Files.delete(output);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package harness;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Prints the cases, and keeps them in bench/results and in the generated part of bench/README.md.
+ */
+public record Results(String name, List<Case> cases, Options options) {
+
+  public void publish(Server server) throws IOException, InterruptedException {
+    var machine = Machine.of(server);
+    cases.forEach(measured -> System.out.println(Tables.plain(measured)));
+    if (options.save()) {
+      var bench = Path.of("bench");
+      Files.createDirectories(bench.resolve("results"));
+      Files.writeString(
+          bench.resolve("results/" + name + ".json"), Json.of(machine, options.runs(), cases));
+      var readme = bench.resolve("README.md");
+      Files.writeString(readme, withGenerated(Files.readString(readme), markdown(machine)));
+    }
+  }
+
+  private String markdown(Machine machine) {
+    var text = new StringBuilder();
+    text.append(
+        """
+        Measured on %s with %d cores, %d GiB, PostgreSQL %s, Java %s; median of %d runs.
+        """
+            .formatted(
+                machine.date(),
+                machine.cores(),
+                machine.memoryGib(),
+                machine.postgresql(),
+                machine.java(),
+                options.runs()));
+    cases.forEach(measured -> text.append('\n').append(Tables.markdown(measured)));
+    return text.toString();
+  }
+
+  private String withGenerated(String readme, String text) {
+    var start = "<!-- generated: " + name + " -->\n";
+    var end = "<!-- /generated -->";
+    int from = readme.indexOf(start);
+    int to = readme.indexOf(end, from);
+    if (from < 0 || to < 0) {
+      throw new BenchException("bench/README.md has no lines " + start.strip() + " and " + end);
+    }
+    return readme.substring(0, from) + start + text + readme.substring(to);
+  }
+}

@@ -1,0 +1,70 @@
+package harness;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** The PostgreSQL that all contestants work on, used through psql. */
+public final class Server {
+  private final Database maintenance;
+  private final String origin;
+
+  private Server(Database maintenance, String origin) {
+    this.maintenance = maintenance;
+    this.origin = origin;
+  }
+
+  /** The server of BENCH_DATABASE_URL, or else one started for this run. */
+  public static Server open() throws IOException, InterruptedException {
+    var url = System.getenv("BENCH_DATABASE_URL");
+    return url == null
+        ? new Server(OwnPostgres.start(), "started for the run with default settings")
+        : new Server(Database.parse(url), "given by BENCH_DATABASE_URL");
+  }
+
+  /** An empty database of that name; one left over from another run goes. */
+  public Database create(String name) throws IOException, InterruptedException {
+    drop(name);
+    sql(maintenance, "CREATE DATABASE " + name);
+    return maintenance.named(name);
+  }
+
+  public void drop(String name) throws IOException, InterruptedException {
+    sql(maintenance, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
+  }
+
+  public static String sql(Database database, String... statements)
+      throws IOException, InterruptedException {
+    var command =
+        new ArrayList<>(
+            List.of("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database.uri()));
+    for (var statement : statements) {
+      command.addAll(List.of("-c", statement));
+    }
+    return Programs.run(Path.of("."), Map.of("PGPASSWORD", database.password()), command);
+  }
+
+  public String version() throws IOException, InterruptedException {
+    return sql(maintenance, "SHOW server_version").split(" ")[0];
+  }
+
+  public String password() {
+    return maintenance.password();
+  }
+
+  String origin() {
+    return origin;
+  }
+
+  String settings() throws IOException, InterruptedException {
+    return sql(
+        maintenance,
+        """
+        SELECT string_agg(name || '=' || current_setting(name), ', ' ORDER BY name)
+        FROM pg_settings
+        WHERE name IN ('fsync', 'jit', 'shared_buffers', 'synchronous_commit', 'work_mem')
+        """);
+  }
+}

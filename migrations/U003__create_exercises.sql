@@ -1,0 +1,2 @@
+DROP TABLE exercises;
+DROP FUNCTION set_exercise_title();

@@ -1,0 +1,82 @@
+package org.learnflow.db;
+
+import java.sql.SQLException;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * SQLSTATE values by the moment the server sends them. Source: PostgreSQL documentation, appendix A
+ * "PostgreSQL Error Codes".
+ */
+public final class SqlStates {
+  /** Wrong password. */
+  public static final String INVALID_PASSWORD = "28P01";
+
+  /** No such role, or no matching pg_hba.conf entry. */
+  public static final String INVALID_AUTHORIZATION = "28000";
+
+  /** pgjdbc: the server wants a password or TLS, and we have none to give. */
+  public static final String CONNECTION_REJECTED = "08004";
+
+  /** No such database. */
+  public static final String INVALID_CATALOG_NAME = "3D000";
+
+  /** All connection slots are in use. */
+  public static final String TOO_MANY_CONNECTIONS = "53300";
+
+  /** Starting up, shutting down, or recovering without hot standby. */
+  public static final String CANNOT_CONNECT_NOW = "57P03";
+
+  /** lock_timeout ran out. */
+  public static final String LOCK_NOT_AVAILABLE = "55P03";
+
+  /** The server ended a deadlock by aborting this transaction. */
+  public static final String DEADLOCK_DETECTED = "40P01";
+
+  /** No such table or view. */
+  public static final String UNDEFINED_TABLE = "42P01";
+
+  /** No such schema. */
+  public static final String INVALID_SCHEMA_NAME = "3F000";
+
+  /** A right is missing. */
+  public static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+  /** The row is there already. */
+  public static final String UNIQUE_VIOLATION = "23505";
+
+  /** A referenced row is missing. */
+  public static final String FOREIGN_KEY_VIOLATION = "23503";
+
+  /** A startup setting that this server does not know. */
+  public static final String UNDEFINED_OBJECT = "42704";
+
+  private static final Set<String> CONNECTION_LOST =
+      Set.of("57P01", "57P02", CANNOT_CONNECT_NOW, "25006");
+
+  private SqlStates() {}
+
+  /** The first SQLException in the chain of causes. */
+  public static Optional<SQLException> sqlException(Throwable thrown) {
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql) {
+        return Optional.of(sql);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The SQLSTATE of the first SQLException in the chain of causes, or an empty string. */
+  public static String of(Throwable thrown) {
+    return sqlException(thrown).map(SQLException::getSQLState).orElse("");
+  }
+
+  /**
+   * Whether the work failed because the server went away (08xxx, 57P01 to 57P03) or came back as a
+   * read-only standby (25006), so that doing it again makes sense once it answers.
+   */
+  public static boolean connectionLost(Throwable thrown) {
+    String state = of(thrown);
+    return state.startsWith("08") || CONNECTION_LOST.contains(state);
+  }
+}

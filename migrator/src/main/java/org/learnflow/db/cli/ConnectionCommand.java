@@ -1,0 +1,44 @@
+package org.learnflow.db.cli;
+
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Password;
+import org.learnflow.db.publish.PublishedConnection;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Shows the connection of the services. */
+@Command(
+    name = "connection",
+    description = "Shows how services connect; json has all keys of the service binding.")
+final class ConnectionCommand extends BaseCommand {
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Option(names = "--show-password", description = "Show the password instead of a mask.")
+  private boolean showPassword;
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    PublishedConnection connection = PublishOptions.connection(database.target(false, progress));
+    String text =
+        """
+        Host: %s
+        Port: %d
+        Database: %s
+        User: %s
+        Password: %s
+        Connection String: %s\
+        """
+            .formatted(
+                connection.address().host(),
+                connection.address().port(),
+                connection.address().database(),
+                connection.address().user(),
+                showPassword ? connection.password().value() : Password.MASK,
+                showPassword ? connection.uri() : connection.maskedUri());
+    print(text, showPassword ? connection.binding() : connection.maskedBinding());
+    return ExitCode.OK;
+  }
+}

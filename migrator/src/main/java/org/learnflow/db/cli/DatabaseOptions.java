@@ -1,0 +1,238 @@
+package org.learnflow.db.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.ConnectionUri;
+import org.learnflow.db.connect.Connector;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.EmbeddedServer;
+import org.learnflow.db.connect.PasswordDirectory;
+import org.learnflow.db.connect.SslMode;
+import org.learnflow.db.roles.RoleNames;
+import picocli.CommandLine.Option;
+
+/** Where the database is, and as whom it is used. */
+final class DatabaseOptions {
+  private static final String EMBEDDED_DATABASE = "learnflow";
+  private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(60);
+  private static final Duration DEFAULT_LOCK_TIMEOUT = Duration.ofSeconds(10);
+  private static final Pattern DURATION = Pattern.compile("(?<number>\\d+)(?<unit>ms|s|m|h)?");
+
+  private final Environment environment;
+
+  @Option(
+      names = "--database",
+      paramLabel = "URI",
+      description =
+          "postgresql://OWNER@HOST:PORT/DATABASE[?sslmode=..&sslrootcert=FILE], without a password."
+              + " Default: DATABASE_URL, which may hold one.")
+  private @Nullable String database;
+
+  @Option(
+      names = "--password-file",
+      paramLabel = "FILE",
+      description = "File with the owner's password. Default: PGPASSWORD or inside DATABASE_URL.")
+  private @Nullable Path passwordFile;
+
+  @Option(names = "--password", hidden = true, description = "Refused: arguments are public.")
+  private @Nullable String passwordArgument;
+
+  @Option(
+      names = "--embedded",
+      paramLabel = "DIR",
+      description = "A PostgreSQL of its own in DIR, for trying things out; made where it is new.")
+  private @Nullable Path embedded;
+
+  @Option(
+      names = "--admin-user",
+      paramLabel = "ROLE",
+      description = "Role that may make roles; without it, roles are left alone.")
+  private @Nullable String adminUser;
+
+  @Option(
+      names = "--admin-password-file",
+      paramLabel = "FILE",
+      description = "File with the admin's password.")
+  private @Nullable Path adminPasswordFile;
+
+  @Option(
+      names = "--app-user",
+      paramLabel = "ROLE",
+      description = "Role of the services (default: learnflow_user).")
+  private String appUser = RoleNames.DEFAULT_SERVICE;
+
+  @Option(
+      names = "--app-password-file",
+      paramLabel = "FILE",
+      description = "File with the services' password.")
+  private @Nullable Path appPasswordFile;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "TIME",
+      description = "How long to wait for the database, such as 60s (default) or 5m.")
+  private @Nullable String timeout;
+
+  @Option(
+      names = "--lock-timeout",
+      paramLabel = "TIME",
+      description = "How long a statement waits for a lock (default: 10s).")
+  private @Nullable String lockTimeout;
+
+  DatabaseOptions(Environment environment) {
+    this.environment = environment;
+  }
+
+  /** Admin credentials. */
+  record Admin(String user, Optional<Password> password) {}
+
+  /**
+   * All that is known about the database.
+   *
+   * @param owner the database as the migrator's role
+   * @param password of the owner
+   * @param admin credentials for the roles step
+   * @param names the roles
+   * @param servicePassword of the service role
+   */
+  record Target(
+      DatabaseAddress owner,
+      Optional<Password> password,
+      Optional<Admin> admin,
+      RoleNames names,
+      Optional<Password> servicePassword) {}
+
+  /** How long to wait for the database. */
+  Duration timeout() {
+    return timeout == null ? DEFAULT_TIMEOUT : duration("--timeout", timeout);
+  }
+
+  /** Makes sessions with --lock-timeout. */
+  Connector connector() {
+    return new Connector(
+        lockTimeout == null ? DEFAULT_LOCK_TIMEOUT : duration("--lock-timeout", lockTimeout));
+  }
+
+  /**
+   * The database that the options mean.
+   *
+   * @param create whether an embedded server may be made where there is none
+   * @throws Failure 2 for options that cannot be used, 3 where there is no embedded server
+   */
+  Target target(boolean create, Progress progress) {
+    if (passwordArgument != null) {
+      throw usage("--password is refused: arguments can be read by everyone on the machine")
+          .next("write it to a file and use --password-file, or set PGPASSWORD");
+    }
+    if (embedded != null) {
+      if (database != null) {
+        throw usage("--embedded and --database exclude each other");
+      }
+      return embeddedTarget(embedded, create, progress);
+    }
+    return uriTarget();
+  }
+
+  private Target embeddedTarget(Path directory, boolean create, Progress progress) {
+    if (!create && !EmbeddedServer.existsIn(directory)) {
+      throw Failure.of(ExitCode.NOT_DEPLOYED, "there is no embedded database in " + directory)
+          .next("make it with: learnflow-db run --embedded " + directory);
+    }
+    EmbeddedServer server = EmbeddedServer.in(directory);
+    RoleNames names = new RoleNames(RoleNames.DEFAULT_OWNER, appUser);
+    int port = server.start(List.of(names.owner(), names.service()), progress);
+    PasswordDirectory passwords = server.passwords();
+    DatabaseAddress owner =
+        new DatabaseAddress(
+            "127.0.0.1", port, EMBEDDED_DATABASE, names.owner(), SslMode.DEFAULT, Optional.empty());
+    return new Target(
+        owner,
+        Optional.of(passwords.getOrCreate(names.owner())),
+        Optional.of(
+            new Admin(
+                EmbeddedServer.ADMIN, Optional.of(passwords.getOrCreate(EmbeddedServer.ADMIN)))),
+        names,
+        Optional.of(passwords.getOrCreate(names.service())));
+  }
+
+  private Target uriTarget() {
+    ConnectionUri uri;
+    if (database != null) {
+      uri = ConnectionUri.parse(database, "--database");
+      if (uri.password().isPresent()) {
+        throw usage("--database holds a password, and arguments can be read by everyone")
+            .next("write it to a file and use --password-file, or set DATABASE_URL or PGPASSWORD");
+      }
+    } else {
+      uri =
+          environment
+              .get("DATABASE_URL")
+              .map(text -> ConnectionUri.parse(text, "DATABASE_URL"))
+              .orElseThrow(() ->
+                  usage("no database is named")
+                      .next("use --database URI, DATABASE_URL or --embedded DIR"));
+    }
+    uri.address()
+        .rootCertificate()
+        .filter(file -> !Files.isReadable(file))
+        .ifPresent(file -> {
+          throw usage("the file that sslrootcert names cannot be read").where(file.toString());
+        });
+    Optional<Password> password =
+        fromFile("--password-file", passwordFile)
+            .or(() -> environment.get("PGPASSWORD").map(Password::new))
+            .or(uri::password);
+    return new Target(
+        uri.address(),
+        password,
+        Optional.ofNullable(adminUser)
+            .map(user -> new Admin(user, fromFile("--admin-password-file", adminPasswordFile))),
+        new RoleNames(uri.address().user(), appUser),
+        fromFile("--app-password-file", appPasswordFile));
+  }
+
+  private static Optional<Password> fromFile(String option, @Nullable Path file) {
+    if (file == null) {
+      return Optional.empty();
+    }
+    try {
+      String text = Files.readString(file).replaceFirst("\\r?\\n\\z", "");
+      if (text.isEmpty()) {
+        throw usage("the file that " + option + " names is empty").where(file.toString());
+      }
+      return Optional.of(new Password(text));
+    } catch (IOException e) {
+      throw usage("the file that " + option + " names cannot be read").where(file.toString());
+    }
+  }
+
+  private static Duration duration(String option, String text) {
+    Matcher matcher = DURATION.matcher(text);
+    if (!matcher.matches() || matcher.group("number").length() > 9) {
+      throw usage(option + " is no time").next("give it like 500ms, 60s, 5m or 1h");
+    }
+    long number = Long.parseLong(matcher.group("number"));
+    String unit = matcher.group("unit");
+    return switch (unit == null ? "s" : unit) {
+      case "ms" -> Duration.ofMillis(number);
+      case "m" -> Duration.ofMinutes(number);
+      case "h" -> Duration.ofHours(number);
+      default -> Duration.ofSeconds(number);
+    };
+  }
+
+  private static Failure usage(String what) {
+    return Failure.of(ExitCode.USAGE, what).state("nothing was changed");
+  }
+}

@@ -1,0 +1,26 @@
+package org.learnflow.db.cli;
+
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.IFactory;
+
+/** Gives {@link Environment} to the option groups that ask for it in their constructor. */
+final class EnvironmentFactory implements IFactory {
+  private final IFactory defaults = CommandLine.defaultFactory();
+  private final Environment environment;
+
+  EnvironmentFactory(Map<String, String> variables) {
+    this.environment = new Environment(variables);
+  }
+
+  @Override
+  public <K> K create(Class<K> type) throws Exception {
+    if (type == DatabaseOptions.class) {
+      return type.cast(new DatabaseOptions(environment));
+    }
+    if (type == PublishOptions.class) {
+      return type.cast(new PublishOptions(environment));
+    }
+    return defaults.create(type);
+  }
+}

@@ -1,0 +1,49 @@
+package org.learnflow.db.cli;
+
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.ParseResult;
+
+/** Turns exceptions into a message on stderr and an exit code; a stack trace only with -v. */
+final class FailureHandler implements IExecutionExceptionHandler {
+  @Override
+  public int handleExecutionException(
+      Exception thrown, CommandLine commandLine, ParseResult parseResult) {
+    Failure failure = thrown instanceof Failure known ? known : unexpected(thrown);
+    PrintWriter err = commandLine.getErr();
+    err.println(failure.text());
+    Object command = commandLine.getCommand();
+    if (command instanceof BaseCommand base) {
+      if (base.output().isVerbose()) {
+        failure.printStackTrace(err);
+      }
+      if (base.output().isJson()) {
+        commandLine.getOut().println(Json.write(Map.of("error", fields(failure))));
+      }
+    }
+    err.flush();
+    return failure.code().value();
+  }
+
+  private static Failure unexpected(Exception thrown) {
+    return Failure.of(ExitCode.FAILED, "unexpected: " + thrown)
+        .state("every command can be run again safely")
+        .next("run it with -v and report what it prints")
+        .causedBy(thrown);
+  }
+
+  private static Map<String, Object> fields(Failure failure) {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("exitCode", failure.code().value());
+    fields.put("what", failure.what());
+    failure.where().ifPresent(where -> fields.put("where", where));
+    failure.state().ifPresent(state -> fields.put("state", state));
+    failure.next().ifPresent(next -> fields.put("next", next));
+    return fields;
+  }
+}

@@ -1,0 +1,16 @@
+package org.learnflow.db.cli;
+
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+/** Libraries log through java.util.logging: nothing, unless -v asks for warnings. */
+final class Logging {
+  /** Kept, since loggers that nobody refers to are collected with their settings. */
+  private static final Logger ROOT = Logger.getLogger("");
+
+  private Logging() {}
+
+  static void configure(boolean verbose) {
+    ROOT.setLevel(verbose ? Level.WARNING : Level.OFF);
+  }
+}

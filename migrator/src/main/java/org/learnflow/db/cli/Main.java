@@ -1,0 +1,59 @@
+package org.learnflow.db.cli;
+
+import java.io.PrintWriter;
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** The program. */
+@Command(
+    name = "learnflow-db",
+    description = "PostgreSQL for LearnFlow: roles, migrations, seeds, verification, publication.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    subcommands = {
+      RunCommand.class,
+      RolesCommand.class,
+      WaitCommand.class,
+      MigrateCommand.class,
+      SeedCommand.class,
+      VerifyCommand.class,
+      PublishCommand.class,
+      ConnectionCommand.class,
+      StatusCommand.class
+    },
+    footer = {
+      "",
+      "Every option can be given as LEARNFLOW_DB_<OPTION> too, such as LEARNFLOW_DB_SEED_MODE.",
+      "Exit codes: 0 done or healthy, 1 failed or unhealthy, 2 usage, 3 not deployed, 4 database not"
+          + " reached in time, 5 credentials refused, 6 a migration failed, 7 applied migrations"
+          + " differ from the files, 8 seeding failed, 9 publishing failed, 10 refused for safety."
+    })
+public final class Main {
+  private Main() {}
+
+  /** Runs a command and ends the process with its exit code. */
+  public static void main(String[] arguments) {
+    PrintWriter out = new PrintWriter(System.out, true, java.nio.charset.StandardCharsets.UTF_8);
+    PrintWriter err = new PrintWriter(System.err, true, java.nio.charset.StandardCharsets.UTF_8);
+    System.exit(commandLine(System.getenv(), out, err).execute(arguments));
+  }
+
+  /**
+   * The program as a library: what {@link #main} runs.
+   *
+   * @param environment stands for the process's environment variables
+   */
+  public static CommandLine commandLine(
+      Map<String, String> environment, PrintWriter out, PrintWriter err) {
+    CommandLine commandLine = new CommandLine(new Main(), new EnvironmentFactory(environment));
+    commandLine.setOut(out);
+    commandLine.setErr(err);
+    commandLine.setDefaultValueProvider(new EnvironmentDefaults(environment));
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    commandLine.setExecutionExceptionHandler(new FailureHandler());
+    commandLine.setParameterExceptionHandler(new UsageHandler());
+    commandLine.setExecutionStrategy(new CommandLine.RunLast());
+    return commandLine;
+  }
+}

@@ -1,0 +1,52 @@
+package org.learnflow.db.cli;
+
+import java.util.Optional;
+import org.flywaydb.core.api.MigrationVersion;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.MigrationReport;
+import org.learnflow.db.schema.Migrator;
+import picocli.CommandLine.Option;
+
+/** How migrations are applied. */
+final class MigrateOptions {
+  @Option(
+      names = "--target",
+      paramLabel = "V",
+      description = "Apply migrations up to version V only.")
+  private @Nullable String target;
+
+  @Option(
+      names = "--lock-retries",
+      paramLabel = "N",
+      description = "How often a migration is tried again that got no lock (default: 3).")
+  private int lockRetries = 3;
+
+  Optional<MigrationVersion> target() {
+    if (target != null && !target.matches("\\d+([._]\\d+)*")) {
+      throw Failure.of(ExitCode.USAGE, "--target is no version")
+          .state("nothing was changed")
+          .next("give it like 7 or 007");
+    }
+    return Optional.ofNullable(target).map(MigrationVersion::fromVersion);
+  }
+
+  MigrationReport migrate(Session session, MigrationFiles files, ConsoleProgress progress) {
+    Migrator migrator = new Migrator(session.source(), files, lockRetries, progress);
+    Optional<MigrationVersion> wanted = target();
+    MigrationReport report =
+        session.run("migrate", connection -> migrator.migrate(connection, wanted));
+    progress.line(
+        "migrate",
+        (report.applied().isEmpty()
+                ? "nothing to do, at " + report.to()
+                : "%d applied, now at %s".formatted(report.applied().size(), report.to()))
+            + (report.newer().isEmpty()
+                ? ""
+                : ", which is newer than these files: " + String.join(", ", report.newer())));
+    return report;
+  }
+}

@@ -1,0 +1,39 @@
+package org.learnflow.db.cli;
+
+import java.util.Map;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** Publishes the connection. */
+@Command(name = "publish", description = "Writes the connection where services read it.")
+final class PublishCommand extends BaseCommand {
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Mixin private FileOptions files = new FileOptions();
+
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private PublishOptions publishing;
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    publishing.check();
+    MigrationFiles migrations = files.migrations();
+    DatabaseOptions.Target target = database.target(false, progress);
+    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    try (Session session = steps.ownerSession()) {
+      String version =
+          session.run(
+              "publish", connection -> SchemaState.read(connection, migrations).currentText());
+      String published = publishing.publish(target, version);
+      print("published: " + published, Map.of("published", published, "schemaVersion", version));
+      return ExitCode.OK;
+    }
+  }
+}

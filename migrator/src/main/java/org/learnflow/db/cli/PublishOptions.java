@@ -1,0 +1,98 @@
+package org.learnflow.db.cli;
+
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.kubernetes.KubernetesTarget;
+import org.learnflow.db.publish.EnvFileTarget;
+import org.learnflow.db.publish.PublishedConnection;
+import picocli.CommandLine.Option;
+
+/** Where the connection is published. */
+final class PublishOptions {
+  private static final String NONE = "none";
+  private static final String KUBERNETES = "kubernetes";
+  private static final String FILE = "file:";
+
+  private final Environment environment;
+
+  @Option(
+      names = "--publish-to",
+      paramLabel = "TARGET",
+      description =
+          "kubernetes (default in a pod), file:PATH (an env file) or none (default elsewhere).")
+  private @Nullable String publishTo;
+
+  @Option(
+      names = "--release",
+      paramLabel = "NAME",
+      description = "Name of the published objects (default: learnflow-db).")
+  private String release = "learnflow-db";
+
+  @Option(
+      names = "--publish-namespaces",
+      paramLabel = "NS",
+      split = ",",
+      description = "Namespaces to publish in, separated by commas (default: the client's own).")
+  private List<String> namespaces = List.of();
+
+  PublishOptions(Environment environment) {
+    this.environment = environment;
+  }
+
+  /**
+   * Publishes the connection.
+   *
+   * @param schemaVersion newest applied migration
+   * @return what was done, one line
+   */
+  String publish(DatabaseOptions.Target target, String schemaVersion) {
+    String to = destination();
+    if (to.equals(NONE)) {
+      return "nowhere (--publish-to none)";
+    }
+    PublishedConnection connection = connection(target);
+    if (to.startsWith(FILE)) {
+      return new EnvFileTarget(Path.of(to.substring(FILE.length())))
+          .publish(connection, schemaVersion);
+    }
+    try (KubernetesClient client = new KubernetesClientBuilder().build()) {
+      List<String> all = namespaces.isEmpty() ? List.of(client.getNamespace()) : namespaces;
+      return new KubernetesTarget(client, release, all).publish(connection, schemaVersion);
+    }
+  }
+
+  /** Refuses a target that does not exist before any work is done. */
+  void check() {
+    String to = destination();
+    if (!to.equals(NONE) && !to.equals(KUBERNETES) && !to.matches("file:.+")) {
+      throw Failure.of(ExitCode.USAGE, "--publish-to is none of kubernetes, file:PATH and none")
+          .state("nothing was changed");
+    }
+  }
+
+  private String destination() {
+    return Optional.ofNullable(publishTo)
+        .orElse(environment.get("KUBERNETES_SERVICE_HOST").isPresent() ? KUBERNETES : NONE);
+  }
+
+  /** The connection of the services. */
+  static PublishedConnection connection(DatabaseOptions.Target target) {
+    Password password =
+        target
+            .servicePassword()
+            .orElseThrow(() ->
+                Failure.of(ExitCode.USAGE, "the services' password is not known")
+                    .state("the database was not changed by this step")
+                    .next("give it with --app-password-file"));
+    DatabaseAddress address = target.owner().as(target.names().service());
+    return new PublishedConnection(address, password, address.host());
+  }
+}

@@ -1,0 +1,31 @@
+package org.learnflow.db.cli;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** Makes roles and rights. */
+@Command(
+    name = "roles",
+    description = "Makes the database, the roles and their rights, with admin credentials.")
+final class RolesCommand extends BaseCommand {
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    DatabaseOptions.Target target = database.target(true, progress);
+    Optional<List<String>> done =
+        new Steps(target, database.connector(), database.timeout(), progress).roles();
+    print(
+        done.map(list ->
+                list.isEmpty() ? "nothing to do" : "done: %d changes".formatted(list.size()))
+            .orElse("skipped: no admin credentials"),
+        Map.of("skipped", done.isEmpty(), "changes", done.orElse(List.of())));
+    return ExitCode.OK;
+  }
+}

@@ -1,0 +1,107 @@
+package org.learnflow.db.cli;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.Connector;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.Readiness;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.roles.RoleManager.RolePassword;
+
+/** The steps that several commands share. */
+final class Steps {
+  private static final String MAINTENANCE_DATABASE = "postgres";
+
+  private final DatabaseOptions.Target target;
+  private final Connector connector;
+  private final Duration timeout;
+  private final Progress progress;
+
+  Steps(DatabaseOptions.Target target, Connector connector, Duration timeout, Progress progress) {
+    this.target = target;
+    this.connector = connector;
+    this.timeout = timeout;
+    this.progress = progress;
+  }
+
+  /** A session of the owner. */
+  Session ownerSession() {
+    return session(target.owner(), target.password());
+  }
+
+  private Session session(DatabaseAddress address, Optional<Password> password) {
+    DataSource source = connector.dataSource(address, password);
+    return new Session(source, new Readiness(source, address, timeout, progress), progress);
+  }
+
+  /**
+   * Makes roles, database and rights, where admin credentials were given.
+   *
+   * @return what was done; nothing at all where the step is skipped
+   */
+  Optional<List<String>> roles() {
+    if (target.admin().isEmpty()) {
+      progress.line("roles", "skipped: no admin credentials (--admin-user)");
+      return Optional.empty();
+    }
+    DatabaseOptions.Admin admin = target.admin().get();
+    DatabaseAddress address = target.owner().as(admin.user());
+    RoleManager manager = new RoleManager(target.names(), address.database(), progress);
+    List<String> done = new ArrayList<>();
+    try (Session session = anyDatabase(address, admin.password())) {
+      done.addAll(
+          session.run(
+              "roles",
+              connection ->
+                  manager.ensureRolesAndDatabase(connection, passwords(), this::accepts)));
+    }
+    try (Session session = session(address, admin.password())) {
+      done.addAll(session.run("roles", manager::ensureRights));
+    }
+    if (done.isEmpty()) {
+      progress.line("roles", "all right, nothing to do");
+    }
+    return Optional.of(List.copyOf(done));
+  }
+
+  /** The database itself if it exists, else the server's maintenance database. */
+  private Session anyDatabase(DatabaseAddress address, Optional<Password> password) {
+    Session session = session(address, password);
+    try {
+      session.run("roles", connection -> connection.isValid(0));
+      return session;
+    } catch (Failure failure) {
+      session.close();
+      if (failure.code() != ExitCode.NOT_DEPLOYED) {
+        throw failure;
+      }
+      return session(address.in(MAINTENANCE_DATABASE), password);
+    }
+  }
+
+  private List<RolePassword> passwords() {
+    return List.of(
+        new RolePassword(target.names().owner(), target.password()),
+        new RolePassword(target.names().service(), target.servicePassword()));
+  }
+
+  private boolean accepts(String role, Password password) {
+    try (Connection _ = connector.connect(target.owner().as(role), Optional.of(password))) {
+      return true;
+    } catch (SQLException e) {
+      // Credentials are checked before the database is looked for.
+      return SqlStates.INVALID_CATALOG_NAME.equals(e.getSQLState());
+    }
+  }
+}

@@ -1,0 +1,16 @@
+package org.learnflow.db.cli;
+
+import java.util.Optional;
+import picocli.CommandLine.IVersionProvider;
+
+/** The version that the build wrote into the jar's manifest. */
+final class Version implements IVersionProvider {
+  @Override
+  public String[] getVersion() {
+    return new String[] {
+      "learnflow-db "
+          + Optional.ofNullable(Version.class.getPackage().getImplementationVersion())
+              .orElse("(not built)")
+    };
+  }
+}

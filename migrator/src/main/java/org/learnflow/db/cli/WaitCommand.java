@@ -1,0 +1,31 @@
+package org.learnflow.db.cli;
+
+import java.util.Map;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.Session;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** Waits for the database. */
+@Command(
+    name = "wait",
+    description = "Waits until the database answers SQL; says why it does not yet.")
+final class WaitCommand extends BaseCommand {
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    DatabaseOptions.Target target = database.target(true, progress);
+    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    try (Session session = steps.ownerSession()) {
+      String version =
+          session.run("wait", connection -> connection.getMetaData().getDatabaseProductVersion());
+      print(
+          "%s answers: PostgreSQL %s".formatted(target.owner(), version),
+          Map.of("database", target.owner().toString(), "serverVersion", version));
+      return ExitCode.OK;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package org.learnflow.db.connect;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Where a database is and as whom it is used; never holds a password.
+ *
+ * @param host name or address, without brackets
+ * @param port 1 to 65535
+ * @param database name of the database, not encoded
+ * @param user name of the role, not encoded
+ * @param sslMode how TLS is used
+ * @param rootCertificate PEM file that {@code verify-ca} and {@code verify-full} trust
+ */
+public record DatabaseAddress(
+    String host,
+    int port,
+    String database,
+    String user,
+    SslMode sslMode,
+    Optional<Path> rootCertificate) {
+
+  /** PostgreSQL's port where none is given. */
+  public static final int DEFAULT_PORT = 5432;
+
+  /** The same server and database, used as another role. */
+  public DatabaseAddress as(String otherUser) {
+    return new DatabaseAddress(host, port, database, otherUser, sslMode, rootCertificate);
+  }
+
+  /** The same server and role, another database. */
+  public DatabaseAddress in(String otherDatabase) {
+    return new DatabaseAddress(host, port, otherDatabase, user, sslMode, rootCertificate);
+  }
+
+  /** {@code host:port}, an IPv6 address in brackets. */
+  public String hostAndPort() {
+    return bracketed() + ":" + port;
+  }
+
+  private String bracketed() {
+    return host.contains(":") ? "[" + host + "]" : host;
+  }
+
+  /** {@code postgresql://user@host:port/database}, percent-encoded, without a password. */
+  @Override
+  public String toString() {
+    return "postgresql://%s@%s/%s"
+        .formatted(PercentEncoding.encode(user), hostAndPort(), PercentEncoding.encode(database));
+  }
+}

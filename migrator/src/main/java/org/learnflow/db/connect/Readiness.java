@@ -1,0 +1,247 @@
+package org.learnflow.db.connect;
+
+import java.net.UnknownHostException;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Objects;
+import javax.net.ssl.SSLException;
+import javax.sql.DataSource;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+
+/**
+ * Waits until a database answers SQL and takes writes, and tells "not yet" (retried) from "never"
+ * (ends at once).
+ */
+public final class Readiness {
+  /** Oldest supported major version. */
+  public static final int OLDEST_VERSION = 15;
+
+  /** Newest tested major version. */
+  public static final int NEWEST_VERSION = 18;
+
+  /** How long a host name may stay unknown: a Service's name takes a moment to appear in DNS. */
+  private static final Duration UNKNOWN_HOST_GRACE = Duration.ofSeconds(10);
+
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
+
+  private final DataSource source;
+  private final DatabaseAddress address;
+  private final Duration timeout;
+  private final Progress progress;
+
+  /**
+   * A wait for one database.
+   *
+   * @param timeout how long to wait at most; zero tries once
+   */
+  public Readiness(
+      DataSource source, DatabaseAddress address, Duration timeout, Progress progress) {
+    this.source = source;
+    this.address = address;
+    this.timeout = timeout;
+    this.progress = progress;
+  }
+
+  /** What became of one attempt: an open session, or a reason to try again. */
+  private sealed interface Attempt {
+    record Ready(Connection connection) implements Attempt {}
+
+    record NotYet(String reason, boolean hostUnknown) implements Attempt {}
+  }
+
+  /**
+   * An open session in autocommit mode on a writable server of a supported version.
+   *
+   * @throws Failure 4 when the time is over, 5 for refused credentials, 3 for a missing database,
+   *     10 for a PostgreSQL that is too old
+   */
+  public Connection await() {
+    long start = System.nanoTime();
+    Duration pause = FIRST_PAUSE;
+    String told = "";
+    while (true) {
+      Attempt attempt = attempt();
+      if (attempt instanceof Attempt.Ready(Connection connection)) {
+        return connection;
+      }
+      Attempt.NotYet notYet = (Attempt.NotYet) attempt;
+      Duration waited = Duration.ofNanos(System.nanoTime() - start);
+      boolean neverResolves = notYet.hostUnknown() && waited.compareTo(UNKNOWN_HOST_GRACE) >= 0;
+      if (neverResolves || waited.plus(pause).compareTo(timeout) > 0) {
+        throw notReached(notYet, waited);
+      }
+      if (!notYet.reason().equals(told)) {
+        told = notYet.reason();
+        progress.line("wait", address.hostAndPort() + ": " + told);
+      } else {
+        progress.update(
+            "wait", "%s: %s, %d s".formatted(address.hostAndPort(), told, waited.toSeconds()));
+      }
+      sleep(pause);
+      pause = pause.multipliedBy(2);
+      pause = pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
+    }
+  }
+
+  private Failure notReached(Attempt.NotYet notYet, Duration waited) {
+    String hint =
+        notYet.hostUnknown()
+            ? "check the host name; in a cluster: kubectl get service,endpoints"
+            : "see why it does not answer (in a cluster: kubectl get pods), or wait longer with"
+                + " --timeout";
+    return Failure.of(
+            ExitCode.NOT_REACHED,
+            "the database was not reached within %.0f s: %s"
+                .formatted(waited.toMillis() / 1000.0, notYet.reason()))
+        .where(address.toString())
+        .state("nothing was changed by waiting")
+        .next(hint);
+  }
+
+  private Attempt attempt() {
+    Connection connection;
+    try {
+      connection = source.getConnection();
+    } catch (SQLException e) {
+      return classify(e);
+    }
+    try {
+      return check(connection);
+    } catch (SQLException e) {
+      closeQuietly(connection);
+      return classify(e);
+    } catch (RuntimeException e) {
+      closeQuietly(connection);
+      throw e;
+    }
+  }
+
+  private Attempt check(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT current_setting('server_version_num')::int / 10000,"
+                    + " pg_is_in_recovery(), current_setting('transaction_read_only')::boolean")) {
+      row.next();
+      int major = row.getInt(1);
+      if (major < OLDEST_VERSION) {
+        throw tooOld("PostgreSQL " + major);
+      }
+      if (row.getBoolean(2)) {
+        closeQuietly(connection);
+        return new Attempt.NotYet("it is a standby in recovery and takes no writes", false);
+      }
+      if (row.getBoolean(3)) {
+        closeQuietly(connection);
+        return new Attempt.NotYet("it is read-only (default_transaction_read_only is on)", false);
+      }
+      if (major > NEWEST_VERSION) {
+        progress.line(
+            "wait",
+            "warning: PostgreSQL %d is newer than the tested %d to %d"
+                .formatted(major, OLDEST_VERSION, NEWEST_VERSION));
+      }
+      return new Attempt.Ready(connection);
+    }
+  }
+
+  private Failure tooOld(String version) {
+    return Failure.of(
+            ExitCode.REFUSED,
+            "%s is not supported: %d to %d are".formatted(version, OLDEST_VERSION, NEWEST_VERSION))
+        .where(address.toString())
+        .state("nothing was changed")
+        .next("use a newer server");
+  }
+
+  /** A reason to wait, or a failure that waiting does not mend. */
+  private Attempt classify(SQLException e) {
+    String state = Objects.requireNonNullElse(e.getSQLState(), "");
+    String message = message(e);
+    return switch (state) {
+      case SqlStates.INVALID_PASSWORD,
+          SqlStates.INVALID_AUTHORIZATION,
+          SqlStates.CONNECTION_REJECTED ->
+          throw Failure.of(
+                  ExitCode.CREDENTIALS_REFUSED, "the server refused the credentials: " + message)
+              .where(address + ", SQLSTATE " + state)
+              .state("nothing was changed")
+              .next(
+                  "give the password of "
+                      + address.user()
+                      + " by --password-file, PGPASSWORD or DATABASE_URL")
+              .causedBy(e);
+      case SqlStates.INVALID_CATALOG_NAME ->
+          throw Failure.of(
+                  ExitCode.NOT_DEPLOYED,
+                  "there is no database " + address.database() + " on this server")
+              .where(address + ", SQLSTATE " + state)
+              .state("nothing was changed")
+              .next("create it, or let run do it with --admin-user and --admin-password-file")
+              .causedBy(e);
+      case SqlStates.UNDEFINED_OBJECT -> throw tooOld("a PostgreSQL that says \"" + message + "\"");
+      case SqlStates.TOO_MANY_CONNECTIONS ->
+          new Attempt.NotYet("all its connections are in use (" + message + ")", false);
+      case SqlStates.CANNOT_CONNECT_NOW -> new Attempt.NotYet(message, false);
+      default -> unreachable(e, state, message);
+    };
+  }
+
+  private Attempt unreachable(SQLException e, String state, String message) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof UnknownHostException) {
+        return new Attempt.NotYet("the host name " + address.host() + " is unknown", true);
+      }
+      if (cause instanceof SSLException) {
+        throw Failure.of(ExitCode.FAILED, "TLS failed: " + cause.getMessage())
+            .where(address + " with sslmode " + address.sslMode().text())
+            .state("nothing was changed")
+            .next("give the right sslrootcert, or another sslmode")
+            .causedBy(e);
+      }
+    }
+    if (SqlStates.connectionLost(e)) {
+      return new Attempt.NotYet(message, false);
+    }
+    throw Failure.of(ExitCode.FAILED, "the server does not let us in: " + message)
+        .where(address + ", SQLSTATE " + state)
+        .state("nothing was changed")
+        .next("correct what it says and run the command again")
+        .causedBy(e);
+  }
+
+  /** The server's or the socket's own words, without pgjdbc's advice. */
+  private static String message(SQLException e) {
+    Throwable cause = e.getCause();
+    String text =
+        cause instanceof java.io.IOException && cause.getMessage() != null
+            ? cause.getMessage()
+            : Objects.requireNonNullElse(e.getMessage(), e.toString());
+    return text.replaceFirst("^FATAL: ", "").lines().findFirst().orElse(text);
+  }
+
+  private static void closeQuietly(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      // The session is given up either way.
+    }
+  }
+
+  private static void sleep(Duration pause) {
+    try {
+      Thread.sleep(pause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failure.of(ExitCode.NOT_REACHED, "interrupted while waiting for the database")
+          .causedBy(e);
+    }
+  }
+}

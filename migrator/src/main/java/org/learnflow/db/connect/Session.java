@@ -1,0 +1,95 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+
+/**
+ * One session that the steps of a command share, reopened when the server went away: a step whose
+ * connection was lost is done again once the database is back. Every step is idempotent.
+ */
+public final class Session implements AutoCloseable {
+  private static final int ATTEMPTS = 10;
+
+  private final DataSource source;
+  private final Readiness readiness;
+  private final Progress progress;
+  private @Nullable Connection connection;
+
+  /** A session that is opened when it is first needed. */
+  public Session(DataSource source, Readiness readiness, Progress progress) {
+    this.source = source;
+    this.readiness = readiness;
+    this.progress = progress;
+  }
+
+  /** A step of work with the session's connection, which is in autocommit mode. */
+  @FunctionalInterface
+  public interface Step<T> {
+    /** Does the work; throws what the database says. */
+    T run(Connection connection) throws SQLException;
+  }
+
+  /** Opens further sessions of the same user. */
+  public DataSource source() {
+    return source;
+  }
+
+  /**
+   * Runs a step, again after a lost connection.
+   *
+   * @param name the step's name, for messages
+   * @throws Failure what the step or waiting for the database ended with
+   */
+  public <T> T run(String name, Step<T> step) {
+    for (int attempt = 1; ; attempt++) {
+      Connection open = open();
+      try {
+        return step.run(open);
+      } catch (SQLException | RuntimeException e) {
+        if (!SqlStates.connectionLost(e) || attempt == ATTEMPTS) {
+          throw asFailure(name, e);
+        }
+        progress.line(name, "the connection was lost; going on once the database is back");
+        close();
+      }
+    }
+  }
+
+  private static RuntimeException asFailure(String name, Exception e) {
+    if (e instanceof RuntimeException runtime) {
+      return runtime;
+    }
+    Failure failure =
+        Failure.of(ExitCode.FAILED, name + " failed: " + e.getMessage())
+            .state("the step can be repeated safely")
+            .causedBy(e);
+    String state = SqlStates.of(e);
+    return state.isEmpty() ? failure : failure.where("SQLSTATE " + state);
+  }
+
+  private Connection open() {
+    Connection open = Optional.ofNullable(connection).orElseGet(readiness::await);
+    connection = open;
+    return open;
+  }
+
+  @Override
+  public void close() {
+    Connection open = connection;
+    connection = null;
+    if (open != null) {
+      try {
+        open.close();
+      } catch (SQLException e) {
+        // It is gone either way.
+      }
+    }
+  }
+}

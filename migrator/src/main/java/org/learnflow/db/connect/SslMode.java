@@ -1,0 +1,28 @@
+package org.learnflow.db.connect;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+
+/** libpq's sslmode. Source: PostgreSQL documentation, "SSL Mode Descriptions". */
+public enum SslMode {
+  DISABLE,
+  ALLOW,
+  PREFER,
+  REQUIRE,
+  VERIFY_CA,
+  VERIFY_FULL;
+
+  /** What libpq and pgjdbc do when nothing is said. */
+  public static final SslMode DEFAULT = PREFER;
+
+  /** As libpq writes it, for example {@code verify-full}. */
+  public String text() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** The mode that libpq writes as {@code text}. */
+  public static Optional<SslMode> parse(String text) {
+    return Arrays.stream(values()).filter(mode -> mode.text().equals(text)).findFirst();
+  }
+}

@@ -1,0 +1,76 @@
+package org.learnflow.db.publish;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * A file of {@code KEY=value} lines, mode 0600, replaced atomically. A value is quoted as a POSIX
+ * shell reads it, and only where it must be, so that {@code docker --env-file}, which knows no
+ * quotes, reads generated passwords too.
+ *
+ * @param file the file
+ */
+public record EnvFileTarget(Path file) implements PublishTarget {
+  private static final Set<PosixFilePermission> OWNER_ONLY =
+      PosixFilePermissions.fromString("rw-------");
+
+  private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:@%?=+,~-]*");
+
+  @Override
+  public String publish(PublishedConnection connection, String schemaVersion) {
+    Map<String, String> keys = new LinkedHashMap<>(connection.secretEnvironment());
+    keys.putAll(connection.openEnvironment(schemaVersion));
+    String text =
+        keys.entrySet().stream()
+            .map(entry -> entry.getKey() + "=" + quoted(entry.getValue()) + "\n")
+            .collect(Collectors.joining());
+    try {
+      if (isUnchanged(text)) {
+        return file + " unchanged";
+      }
+      write(text);
+      return file + " written";
+    } catch (IOException e) {
+      throw Failure.of(ExitCode.PUBLISHING_FAILED, "the connection could not be written: " + e)
+          .where(file.toString())
+          .state("the database is ready; the file is as it was before")
+          .next("name a writable place and run: learnflow-db publish --publish-to file:PATH")
+          .causedBy(e);
+    }
+  }
+
+  private boolean isUnchanged(String text) throws IOException {
+    return Files.isRegularFile(file)
+        && Files.getPosixFilePermissions(file).equals(OWNER_ONLY)
+        && new String(Files.readAllBytes(file), StandardCharsets.UTF_8).equals(text);
+  }
+
+  private void write(String text) throws IOException {
+    Path directory = file.toAbsolutePath().getParent();
+    Path fresh =
+        Files.createTempFile(
+            directory, ".env-", ".tmp", PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+    try {
+      Files.writeString(fresh, text);
+      Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(fresh);
+    }
+  }
+
+  private static String quoted(String value) {
+    return PLAIN.matcher(value).matches() ? value : "'" + value.replace("'", "'\\''") + "'";
+  }
+}

@@ -1,0 +1,172 @@
+package org.learnflow.db.publish;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import org.learnflow.db.Password;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.PercentEncoding;
+import org.learnflow.db.connect.SslMode;
+
+/**
+ * The connection as services get it, in every form that is published.
+ *
+ * @param address the database, as the service role
+ * @param password of the service role
+ * @param fullHost the host's fully qualified name; the host itself where it is no short name
+ */
+public record PublishedConnection(DatabaseAddress address, Password password, String fullHost) {
+
+  /** Environment keys that are secret, for a Secret. */
+  public SequencedMap<String, String> secretEnvironment() {
+    SequencedMap<String, String> keys = new LinkedHashMap<>();
+    keys.put("DATABASE_URL", uri(address.host()));
+    keys.put("PGUSER", address.user());
+    keys.put("PGPASSWORD", password.value());
+    return keys;
+  }
+
+  /**
+   * Environment keys that are no secret, for a ConfigMap.
+   *
+   * @param schemaVersion newest applied migration
+   */
+  public SequencedMap<String, String> openEnvironment(String schemaVersion) {
+    SequencedMap<String, String> keys = new LinkedHashMap<>();
+    keys.put("PGHOST", address.host());
+    keys.put("PGPORT", String.valueOf(address.port()));
+    keys.put("PGDATABASE", address.database());
+    keys.put("PGSSLMODE", address.sslMode().text());
+    keys.put("SCHEMA_VERSION", schemaVersion);
+    return keys;
+  }
+
+  /**
+   * The keys of a service binding, and the same as CloudNativePG names them. Source: Service
+   * Binding Specification for Kubernetes 1.0, "Well-known Secret Entries"; CloudNativePG,
+   * "Connecting from an application".
+   */
+  public SequencedMap<String, String> binding() {
+    SequencedMap<String, String> keys = new LinkedHashMap<>();
+    keys.put("type", "postgresql");
+    keys.put("provider", "learnflow-db");
+    keys.put("host", address.host());
+    keys.put("port", String.valueOf(address.port()));
+    keys.put("database", address.database());
+    keys.put("username", address.user());
+    keys.put("password", password.value());
+    keys.put("uri", uri(address.host()));
+    keys.put("sslmode", address.sslMode().text());
+    certificate().ifPresent(pem -> keys.put("ca.crt", pem));
+    keys.put("user", address.user());
+    keys.put("dbname", address.database());
+    keys.put("pgpass", pgpass());
+    keys.put("jdbc-uri", jdbcUri(address.host()));
+    keys.put("fqdn-uri", uri(fullHost));
+    keys.put("fqdn-jdbc-uri", jdbcUri(fullHost));
+    return keys;
+  }
+
+  /** {@link #binding()} with every occurrence of the password masked. */
+  public SequencedMap<String, String> maskedBinding() {
+    SequencedMap<String, String> keys = binding();
+    for (Map.Entry<String, String> entry : keys.entrySet()) {
+      if (entry.getKey().equals("password")) {
+        entry.setValue(Password.MASK);
+      }
+    }
+    PublishedConnection masked =
+        new PublishedConnection(address, new Password(Password.MASK), fullHost);
+    keys.put("uri", masked.maskedUri(address.host()));
+    keys.put("fqdn-uri", masked.maskedUri(fullHost));
+    keys.put("jdbc-uri", masked.jdbcUri(address.host()).replace("%2A", "*"));
+    keys.put("fqdn-jdbc-uri", masked.jdbcUri(fullHost).replace("%2A", "*"));
+    keys.put("pgpass", masked.pgpass());
+    return keys;
+  }
+
+  /** The URI with the password masked. */
+  public String maskedUri() {
+    return new PublishedConnection(address, new Password(Password.MASK), fullHost)
+        .maskedUri(address.host());
+  }
+
+  /** libpq's URI, percent-encoded. */
+  public String uri() {
+    return uri(address.host());
+  }
+
+  private String maskedUri(String host) {
+    return uri(host).replace("%2A", "*");
+  }
+
+  private String uri(String host) {
+    return "postgresql://%s:%s@%s/%s%s"
+        .formatted(
+            PercentEncoding.encode(address.user()),
+            PercentEncoding.encode(password.value()),
+            withHost(host).hostAndPort(),
+            PercentEncoding.encode(address.database()),
+            sslParameter().map(parameter -> "?" + parameter).orElse(""));
+  }
+
+  private String jdbcUri(String host) {
+    return "jdbc:postgresql://%s/%s?password=%s&user=%s%s"
+        .formatted(
+            withHost(host).hostAndPort(),
+            PercentEncoding.encode(address.database()),
+            PercentEncoding.encode(password.value()),
+            PercentEncoding.encode(address.user()),
+            sslParameter().map(parameter -> "&" + parameter).orElse(""));
+  }
+
+  private DatabaseAddress withHost(String host) {
+    return new DatabaseAddress(
+        host,
+        address.port(),
+        address.database(),
+        address.user(),
+        address.sslMode(),
+        address.rootCertificate());
+  }
+
+  /** Only where it is not what clients do anyway. */
+  private Optional<String> sslParameter() {
+    return address.sslMode() == SslMode.DEFAULT
+        ? Optional.empty()
+        : Optional.of("sslmode=" + address.sslMode().text());
+  }
+
+  /** A line of a .pgpass file; colons and backslashes are escaped. */
+  private String pgpass() {
+    return String.join(
+            ":",
+            escaped(address.host()),
+            String.valueOf(address.port()),
+            escaped(address.database()),
+            escaped(address.user()),
+            escaped(password.value()))
+        + "\n";
+  }
+
+  private static String escaped(String field) {
+    return field.replace("\\", "\\\\").replace(":", "\\:");
+  }
+
+  private Optional<String> certificate() {
+    return address
+        .rootCertificate()
+        .map((Path file) -> {
+          try {
+            return Files.readString(file);
+          } catch (IOException e) {
+            throw new UncheckedIOException("reading certificate " + file, e);
+          }
+        });
+  }
+}

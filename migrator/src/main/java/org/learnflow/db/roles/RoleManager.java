@@ -1,0 +1,190 @@
+package org.learnflow.db.roles;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+import org.postgresql.PGConnection;
+import org.postgresql.util.PasswordUtil;
+
+/**
+ * Makes the roles, the database and the rights, as the admin; writes only what is not right yet.
+ */
+public final class RoleManager {
+  private static final String STEP = "roles";
+
+  private final RoleNames names;
+  private final String database;
+  private final Progress progress;
+
+  /**
+   * A manager of the roles of one database.
+   *
+   * @param database name of the database, which is made where it is missing
+   */
+  public RoleManager(RoleNames names, String database, Progress progress) {
+    this.names = names;
+    this.database = database;
+    this.progress = progress;
+  }
+
+  /**
+   * A role's password as it should be.
+   *
+   * @param role name of the role
+   * @param password nothing leaves the password as it is
+   */
+  public record RolePassword(String role, Optional<Password> password) {}
+
+  /** Tells whether a role can log in with a password; for admins that may not read verifiers. */
+  @FunctionalInterface
+  public interface LoginTest {
+    /** Whether the server accepts {@code password} for {@code role}. */
+    boolean accepts(String role, Password password);
+  }
+
+  /**
+   * Makes roles and database.
+   *
+   * @param admin a session in any database of the server
+   * @return what was done, a line each; empty when all was right
+   */
+  public List<String> ensureRolesAndDatabase(
+      Connection admin, List<RolePassword> passwords, LoginTest loginTest) throws SQLException {
+    try (var _ = AdvisoryLock.acquire(admin, AdvisoryLock.Purpose.ROLES, progress)) {
+      List<String> done = new ArrayList<>();
+      for (RolePassword password : passwords) {
+        done.addAll(ensureRole(admin, password, loginTest));
+      }
+      if (!exists(admin, "SELECT 1 FROM pg_database WHERE datname = ?", database)) {
+        becomeMemberOfOwner(admin);
+        String sql =
+            "CREATE DATABASE %s OWNER %s ENCODING 'UTF8' TEMPLATE template0"
+                .formatted(quoted(admin, database), quoted(admin, names.owner()));
+        execute(admin, sql);
+        done.add("made database " + database);
+      }
+      return tell(done);
+    }
+  }
+
+  /**
+   * Makes the rights right.
+   *
+   * @param admin a session in the database itself
+   * @return what was done, a line each; empty when all was right
+   */
+  public List<String> ensureRights(Connection admin) throws SQLException {
+    if (RightsCheck.deviations(admin, names).isEmpty()) {
+      return List.of();
+    }
+    try (var _ = AdvisoryLock.acquire(admin, AdvisoryLock.Purpose.ROLES, progress)) {
+      becomeMemberOfOwner(admin);
+      List<String> done = new ArrayList<>();
+      for (Deviation deviation : RightsCheck.deviations(admin, names)) {
+        execute(admin, deviation.sql());
+        done.add(deviation.sql());
+      }
+      return tell(done);
+    }
+  }
+
+  private List<String> tell(List<String> done) {
+    done.forEach(line -> progress.line(STEP, line));
+    return List.copyOf(done);
+  }
+
+  private List<String> ensureRole(Connection admin, RolePassword role, LoginTest loginTest)
+      throws SQLException {
+    String name = quoted(admin, role.role());
+    if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.role())) {
+      // The owner needs CREATEDB for scratch and side databases.
+      String createdb = role.role().equals(names.owner()) ? " CREATEDB" : "";
+      execute(admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(admin, role));
+      return List.of("made role " + role.role());
+    }
+    if (role.password().isEmpty()
+        || passwordIsRight(admin, role.role(), role.password().get(), loginTest)) {
+      return List.of();
+    }
+    execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(admin, role));
+    return List.of("set the password of " + role.role());
+  }
+
+  /** Only a verifier is sent, so that no server log holds the password. */
+  private static String passwordClause(Connection admin, RolePassword role) throws SQLException {
+    if (role.password().isEmpty()) {
+      return "";
+    }
+    String verifier =
+        PasswordUtil.encodePassword(
+            role.role(), role.password().get().value().toCharArray(), "scram-sha-256");
+    return " PASSWORD " + "'" + admin.unwrap(PGConnection.class).escapeLiteral(verifier) + "'";
+  }
+
+  private static boolean passwordIsRight(
+      Connection admin, String role, Password password, LoginTest loginTest) throws SQLException {
+    try (PreparedStatement statement =
+        admin.prepareStatement("SELECT rolpassword FROM pg_authid WHERE rolname = ?")) {
+      statement.setString(1, role);
+      try (ResultSet rows = statement.executeQuery()) {
+        return rows.next()
+            && Optional.ofNullable(rows.getString(1))
+                .map(verifier -> ScramVerifier.matches(verifier, password))
+                .orElse(false);
+      }
+    } catch (SQLException e) {
+      if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        return loginTest.accepts(role, password);
+      }
+      throw e;
+    }
+  }
+
+  /** An admin that is no superuser may give away only what belongs to a role it is a member of. */
+  private void becomeMemberOfOwner(Connection admin) throws SQLException {
+    try (PreparedStatement statement =
+        admin.prepareStatement("SELECT pg_has_role(current_user, ?, 'USAGE')")) {
+      statement.setString(1, names.owner());
+      try (ResultSet rows = statement.executeQuery()) {
+        rows.next();
+        if (rows.getBoolean(1)) {
+          return;
+        }
+      }
+    }
+    boolean grantOptions = admin.getMetaData().getDatabaseMajorVersion() >= 16;
+    execute(
+        admin,
+        "GRANT %s TO CURRENT_USER%s"
+            .formatted(
+                quoted(admin, names.owner()), grantOptions ? " WITH INHERIT TRUE, SET TRUE" : ""));
+  }
+
+  private static boolean exists(Connection admin, String query, String name) throws SQLException {
+    try (PreparedStatement statement = admin.prepareStatement(query)) {
+      statement.setString(1, name);
+      try (ResultSet rows = statement.executeQuery()) {
+        return rows.next();
+      }
+    }
+  }
+
+  private static String quoted(Connection admin, String name) throws SQLException {
+    return admin.unwrap(PGConnection.class).escapeIdentifier(name);
+  }
+
+  private static void execute(Connection admin, String sql) throws SQLException {
+    try (Statement statement = admin.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}

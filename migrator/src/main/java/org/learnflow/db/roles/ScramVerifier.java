@@ -1,0 +1,53 @@
+package org.learnflow.db.roles;
+
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.text.Normalizer;
+import java.util.Base64;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.crypto.Mac;
+import javax.crypto.SecretKeyFactory;
+import javax.crypto.spec.PBEKeySpec;
+import javax.crypto.spec.SecretKeySpec;
+import org.learnflow.db.Password;
+
+/**
+ * Tells whether a stored SCRAM-SHA-256 verifier belongs to a password, so that a password which is
+ * right already is not written again. Source: RFC 5802, section 3; PostgreSQL's pg_authid.
+ */
+final class ScramVerifier {
+  private static final Pattern FORM =
+      Pattern.compile(
+          "SCRAM-SHA-256\\$(?<iterations>\\d+):(?<salt>[^$]+)\\$(?<stored>[^:]+):(?<server>.+)");
+
+  private ScramVerifier() {}
+
+  /** False also where {@code verifier} is of another kind. */
+  static boolean matches(String verifier, Password password) {
+    Matcher matcher = FORM.matcher(verifier);
+    if (!matcher.matches()) {
+      return false;
+    }
+    try {
+      // RFC 5802 asks for SASLprep, of which NFKC is the part that matters; a false "differs"
+      // only writes the same password again.
+      String normalized = Normalizer.normalize(password.value(), Normalizer.Form.NFKC);
+      PBEKeySpec spec =
+          new PBEKeySpec(
+              normalized.toCharArray(),
+              Base64.getDecoder().decode(matcher.group("salt")),
+              Integer.parseInt(matcher.group("iterations")),
+              256);
+      byte[] salted =
+          SecretKeyFactory.getInstance("PBKDF2WithHmacSHA256").generateSecret(spec).getEncoded();
+      Mac mac = Mac.getInstance("HmacSHA256");
+      mac.init(new SecretKeySpec(salted, "HmacSHA256"));
+      byte[] serverKey = mac.doFinal("Server Key".getBytes(StandardCharsets.US_ASCII));
+      return MessageDigest.isEqual(serverKey, Base64.getDecoder().decode(matcher.group("server")));
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("every JDK has PBKDF2WithHmacSHA256", e);
+    }
+  }
+}

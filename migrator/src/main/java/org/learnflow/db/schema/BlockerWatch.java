@@ -1,0 +1,131 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import javax.sql.DataSource;
+import org.learnflow.db.Progress;
+
+/**
+ * Watches a running migration from a second session, which is opened only if the migration takes
+ * longer than a moment: tells that it is still running, and who blocks it.
+ */
+final class BlockerWatch implements AutoCloseable {
+  private static final Duration MOMENT = Duration.ofMillis(300);
+
+  private static final String BLOCKERS =
+      """
+      SELECT format('pid %s (user %s, application "%s", %s, transaction began %s ago)', a.pid, a.usename,
+                    a.application_name, coalesce(a.state, 'state unknown'),
+                    coalesce(date_trunc('second', now() - a.xact_start)::text, 'some time'))
+      FROM pg_stat_activity a
+      WHERE a.pid = ANY (pg_blocking_pids(?))
+      ORDER BY a.xact_start
+      """;
+
+  private final DataSource source;
+  private final Progress progress;
+  private final Thread thread;
+  private final AtomicReference<Optional<Running>> running =
+      new AtomicReference<>(Optional.empty());
+  private final AtomicReference<List<String>> blockers = new AtomicReference<>(List.of());
+
+  /** A migration that is being applied by the server process {@code pid}. */
+  private record Running(MigrationFile file, int pid, long startNanos) {
+    Duration elapsed() {
+      return Duration.ofNanos(System.nanoTime() - startNanos);
+    }
+  }
+
+  BlockerWatch(DataSource source, Progress progress) {
+    this.source = source;
+    this.progress = progress;
+    this.thread = Thread.ofVirtual().name("blocker-watch").start(this::watch);
+  }
+
+  /** A migration begins. */
+  void begin(MigrationFile file, int pid) {
+    blockers.set(List.of());
+    running.set(Optional.of(new Running(file, pid, System.nanoTime())));
+  }
+
+  /** It has ended, well or not. */
+  void end() {
+    running.set(Optional.empty());
+  }
+
+  /** Who blocked the last migration when it was last seen waiting; empty if it was not. */
+  List<String> lastBlockers() {
+    return blockers.get();
+  }
+
+  private void watch() {
+    while (!Thread.interrupted()) {
+      try {
+        Thread.sleep(MOMENT);
+        if (takesLong()) {
+          observe();
+        }
+      } catch (InterruptedException e) {
+        return;
+      } catch (SQLException e) {
+        // Only an observer: the migration itself reports what is wrong with the server.
+      }
+    }
+  }
+
+  private boolean takesLong() {
+    return running.get().map(Running::elapsed).orElse(Duration.ZERO).compareTo(MOMENT) >= 0;
+  }
+
+  private void observe() throws SQLException, InterruptedException {
+    try (Connection connection = source.getConnection()) {
+      for (Optional<Running> seenRunning = running.get();
+          seenRunning.isPresent();
+          seenRunning = running.get()) {
+        Running now = seenRunning.get();
+        List<String> seen = blockersOf(connection, now.pid());
+        if (!seen.isEmpty()) {
+          blockers.set(seen);
+        }
+        progress.update(
+            "migrate",
+            "%s, %d s%s"
+                .formatted(
+                    now.file().name(),
+                    now.elapsed().toSeconds(),
+                    seen.isEmpty() ? "" : ", waiting for " + String.join("; ", seen)));
+        Thread.sleep(MOMENT);
+      }
+    }
+  }
+
+  private static List<String> blockersOf(Connection connection, int pid) throws SQLException {
+    List<String> blockers = new ArrayList<>();
+    try (PreparedStatement statement = connection.prepareStatement(BLOCKERS)) {
+      statement.setInt(1, pid);
+      try (ResultSet rows = statement.executeQuery()) {
+        while (rows.next()) {
+          blockers.add(rows.getString(1));
+        }
+      }
+    }
+    return blockers;
+  }
+
+  @Override
+  public void close() {
+    thread.interrupt();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

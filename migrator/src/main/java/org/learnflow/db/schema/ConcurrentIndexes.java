@@ -1,0 +1,147 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.learnflow.db.Progress;
+import org.learnflow.db.StateSchema;
+
+/**
+ * Makes {@code CREATE INDEX CONCURRENTLY} in migrations repeatable. It runs outside a transaction,
+ * so a kill or a failure leaves an invalid index, or even a valid one without a history row. What a
+ * migration is about to build is therefore written down first; what was written down and not
+ * crossed out is dropped before the migration is repeated.
+ */
+final class ConcurrentIndexes {
+  private static final String IDENTIFIER = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
+
+  private static final Pattern CREATE =
+      Pattern.compile(
+          "\\bCREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+CONCURRENTLY\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?"
+              + "(?<index>(?!ON\\s)%1$s)\\s+ON\\s+(?:ONLY\\s+)?(?<table>%1$s(?:\\.%1$s)?)"
+                  .formatted(IDENTIFIER),
+          Pattern.CASE_INSENSITIVE);
+
+  private static final Pattern COMMENT = Pattern.compile("--[^\\n]*|/\\*.*?\\*/", Pattern.DOTALL);
+
+  private final Connection connection;
+  private final Progress progress;
+
+  /**
+   * Repairs through {@code connection}.
+   *
+   * @param connection as the owner, in autocommit mode, holding the migration lock
+   */
+  ConcurrentIndexes(Connection connection, Progress progress) {
+    this.connection = connection;
+    this.progress = progress;
+  }
+
+  /** An index that a migration builds; both names as they are written in the file. */
+  private record Build(String index, String table) {}
+
+  /** Whether {@code sql} builds an index concurrently, and so runs outside a transaction. */
+  static boolean occurIn(String sql) {
+    return CREATE.matcher(COMMENT.matcher(sql).replaceAll(" ")).find();
+  }
+
+  /** Drops what earlier attempts left, and writes down what {@code file} is about to build. */
+  void prepare(MigrationFile file) throws SQLException {
+    StateSchema.ensure(connection);
+    String version = file.version().toString();
+    for (Build build : builds(file.sql())) {
+      boolean begunBefore = isWrittenDown(version, build.index());
+      Existing existing = existing(build);
+      if (existing == Existing.INVALID || (begunBefore && existing == Existing.VALID)) {
+        progress.line(
+            "migrate", "dropping index %s, left by an unfinished attempt".formatted(build.index()));
+        execute("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(build));
+      }
+      if (existing != Existing.VALID || begunBefore) {
+        writeDown(version, build.index());
+      }
+    }
+  }
+
+  /** Crosses out what {@code file} built. */
+  void finish(MigrationFile file) throws SQLException {
+    try (PreparedStatement delete =
+        connection.prepareStatement("DELETE FROM learnflow_db.index_builds WHERE version = ?")) {
+      delete.setString(1, file.version().toString());
+      delete.executeUpdate();
+    }
+  }
+
+  private static List<Build> builds(String sql) {
+    List<Build> builds = new ArrayList<>();
+    Matcher matcher = CREATE.matcher(COMMENT.matcher(sql).replaceAll(" "));
+    while (matcher.find()) {
+      builds.add(new Build(matcher.group("index"), matcher.group("table")));
+    }
+    return builds;
+  }
+
+  private enum Existing {
+    NONE,
+    INVALID,
+    VALID
+  }
+
+  private Existing existing(Build build) throws SQLException {
+    try (PreparedStatement select =
+        connection.prepareStatement(
+            """
+            SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE i.indrelid = to_regclass(?) AND c.relname = (parse_ident(?))[1]
+            """)) {
+      select.setString(1, build.table());
+      select.setString(2, build.index());
+      try (ResultSet row = select.executeQuery()) {
+        if (!row.next()) {
+          return Existing.NONE;
+        }
+        return row.getBoolean(1) ? Existing.VALID : Existing.INVALID;
+      }
+    }
+  }
+
+  /** An index lives in the schema of its table. */
+  private static String qualified(Build build) {
+    Matcher schema = Pattern.compile("(" + IDENTIFIER + ")\\..*").matcher(build.table());
+    return schema.matches() ? schema.group(1) + "." + build.index() : build.index();
+  }
+
+  private boolean isWrittenDown(String version, String index) throws SQLException {
+    try (PreparedStatement select =
+        connection.prepareStatement(
+            "SELECT 1 FROM learnflow_db.index_builds WHERE version = ? AND index_name = ?")) {
+      select.setString(1, version);
+      select.setString(2, index);
+      try (ResultSet row = select.executeQuery()) {
+        return row.next();
+      }
+    }
+  }
+
+  private void writeDown(String version, String index) throws SQLException {
+    try (PreparedStatement insert =
+        connection.prepareStatement(
+            "INSERT INTO learnflow_db.index_builds VALUES (?, ?) ON CONFLICT DO NOTHING")) {
+      insert.setString(1, version);
+      insert.setString(2, index);
+      insert.executeUpdate();
+    }
+  }
+
+  private void execute(String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}

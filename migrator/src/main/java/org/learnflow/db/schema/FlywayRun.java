@@ -1,0 +1,191 @@
+package org.learnflow.db.schema;
+
+import java.io.Reader;
+import java.io.StringReader;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import javax.sql.DataSource;
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.ClassProvider;
+import org.flywaydb.core.api.ResourceProvider;
+import org.flywaydb.core.api.callback.Callback;
+import org.flywaydb.core.api.callback.Context;
+import org.flywaydb.core.api.callback.Event;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.core.api.migration.JavaMigration;
+import org.flywaydb.core.api.resource.LoadableResource;
+import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One call of Flyway for some pending migrations.
+ *
+ * <p>Flyway sees these files only, since it walks all the files it knows after every migration; the
+ * applied ones were compared before. Its lock is a session lock ({@code transactionalLock} off):
+ * {@code CREATE INDEX CONCURRENTLY} would wait for ever for the transaction of the other kind.
+ */
+final class FlywayRun {
+  private final DataSource source;
+  private final List<MigrationFile> files;
+  private final MigrationListener listener;
+
+  FlywayRun(DataSource source, List<MigrationFile> files, MigrationListener listener) {
+    this.source = source;
+    this.files = files;
+    this.listener = listener;
+  }
+
+  /** Told about each migration, by the session that applies it and inside its transaction. */
+  interface MigrationListener {
+    /** The history table is there, nothing is applied yet. */
+    void ready(Connection connection) throws SQLException;
+
+    /** A migration begins. */
+    void begin(MigrationFile file, Connection connection) throws SQLException;
+
+    /** Its statements are done; its history row comes next. */
+    void end(MigrationFile file, Connection connection) throws SQLException;
+  }
+
+  /**
+   * Applies the files.
+   *
+   * @param grouped all in one transaction, instead of one for each
+   */
+  void migrate(boolean grouped) {
+    FluentConfiguration configuration =
+        Flyway.configure(FlywayRun.class.getClassLoader())
+            .dataSource(source)
+            .resourceProvider(new Files(files))
+            .javaMigrationClassProvider(new NoJavaMigrations())
+            .callbacks(new Events(byName(), listener))
+            .skipDefaultCallbacks(true)
+            .defaultSchema("public")
+            .createSchemas(false)
+            .placeholderReplacement(false)
+            .validateOnMigrate(false)
+            .lockRetryCount(-1)
+            .loggers("slf4j")
+            .group(grouped);
+    PostgreSQLConfigurationExtension postgresql =
+        configuration.getPluginRegister().getExact(PostgreSQLConfigurationExtension.class);
+    postgresql.setTransactionalLock(false);
+    configuration.load().migrate();
+  }
+
+  private Map<String, MigrationFile> byName() {
+    return files.stream().collect(Collectors.toMap(MigrationFile::name, Function.identity()));
+  }
+
+  /** Migration files as Flyway's resources. */
+  private record Files(List<MigrationFile> files) implements ResourceProvider {
+    @Override
+    public @Nullable LoadableResource getResource(String name) {
+      return null; // no script configuration files
+    }
+
+    @Override
+    public Collection<LoadableResource> getResources(String prefix, String[] suffixes) {
+      return prefix.equals("V")
+          ? files.stream().<LoadableResource>map(SqlResource::new).toList()
+          : List.of();
+    }
+  }
+
+  private static final class SqlResource extends LoadableResource {
+    private final MigrationFile file;
+
+    SqlResource(MigrationFile file) {
+      this.file = file;
+    }
+
+    @Override
+    public Reader read() {
+      return new StringReader(file.sql());
+    }
+
+    @Override
+    public String getAbsolutePath() {
+      return file.path().toString();
+    }
+
+    @Override
+    public String getAbsolutePathOnDisk() {
+      return file.path().toAbsolutePath().toString();
+    }
+
+    @Override
+    public String getFilename() {
+      return file.name();
+    }
+
+    @Override
+    public String getRelativePath() {
+      return file.name();
+    }
+  }
+
+  private static final class NoJavaMigrations implements ClassProvider<JavaMigration> {
+    @Override
+    public Collection<Class<? extends JavaMigration>> getClasses() {
+      return List.of();
+    }
+  }
+
+  private record Events(Map<String, MigrationFile> files, MigrationListener listener)
+      implements Callback {
+
+    @Override
+    public boolean supports(Event event, Context context) {
+      return event == Event.BEFORE_MIGRATE
+          || event == Event.BEFORE_EACH_MIGRATE
+          || event == Event.AFTER_EACH_MIGRATE;
+    }
+
+    @Override
+    public boolean canHandleInTransaction(Event event, Context context) {
+      return true;
+    }
+
+    @Override
+    public void handle(Event event, Context context) {
+      try {
+        switch (event) {
+          case BEFORE_MIGRATE -> listener.ready(context.getConnection());
+          case BEFORE_EACH_MIGRATE -> listener.begin(file(context), context.getConnection());
+          case AFTER_EACH_MIGRATE -> listener.end(file(context), context.getConnection());
+          default -> throw new IllegalStateException("not asked for: " + event);
+        }
+      } catch (SQLException e) {
+        throw new CallbackFailedException(e);
+      }
+    }
+
+    private MigrationFile file(Context context) {
+      MigrationFile file = files.get(context.getMigrationInfo().getScript());
+      if (file == null) {
+        throw new IllegalStateException("Flyway applies a file that it was not given");
+      }
+      return file;
+    }
+
+    @Override
+    public String getCallbackName() {
+      return "learnflow-db";
+    }
+  }
+
+  /** Carries an SQLException through Flyway. */
+  private static final class CallbackFailedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    CallbackFailedException(SQLException cause) {
+      super(cause);
+    }
+  }
+}

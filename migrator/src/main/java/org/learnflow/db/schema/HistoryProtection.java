@@ -1,0 +1,46 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Takes the rights on Flyway's history, and the right to write to {@code schema_migrations}, from
+ * everyone but the owner: default privileges give them to the service role when the table or the
+ * view is made.
+ */
+final class HistoryProtection {
+  private static final String REVOKES =
+      """
+      SELECT DISTINCT format('REVOKE %s ON %s FROM %s',
+                    CASE c.relname WHEN 'schema_migrations' THEN 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER' ELSE 'ALL' END,
+                    c.oid::regclass,
+                    CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+      FROM pg_class c, aclexplode(c.relacl) a
+      WHERE c.oid IN (to_regclass('public.flyway_schema_history'), to_regclass('public.schema_migrations'))
+        AND a.grantee <> c.relowner
+        AND NOT (c.relname = 'schema_migrations' AND a.privilege_type = 'SELECT')
+        AND pg_has_role(c.relowner, 'USAGE')
+      """;
+
+  private HistoryProtection() {}
+
+  /** Takes the rights; one query where there is nothing to take. */
+  static void apply(Connection connection) throws SQLException {
+    List<String> revokes = new ArrayList<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(REVOKES)) {
+      while (rows.next()) {
+        revokes.add(rows.getString(1));
+      }
+    }
+    for (String revoke : revokes) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(revoke);
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+package org.learnflow.db.schema;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.flywaydb.core.api.MigrationVersion;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * The migrations of one directory.
+ *
+ * @param directory where they are
+ * @param files in the order of their versions, no version twice
+ */
+public record MigrationFiles(Path directory, List<MigrationFile> files) {
+  private static final Pattern NAME =
+      Pattern.compile("(?<kind>[VU])(?<version>\\d+(?:[._]\\d+)*)__(?<description>.+)\\.sql");
+
+  /**
+   * Reads a directory: {@code V*} files are migrations, {@code U*} files their way back; files that
+   * do not end in {@code .sql} are left alone.
+   *
+   * @throws Failure 2 if there is no such directory, a name cannot be understood, or a version is
+   *     there twice
+   */
+  public static MigrationFiles in(Path directory) {
+    if (!Files.isDirectory(directory)) {
+      throw Failure.of(ExitCode.USAGE, "there is no migrations directory " + directory)
+          .next("name it with --migrations DIR");
+    }
+    List<MigrationFile> files = new ArrayList<>();
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, "*.sql")) {
+      for (Path path : entries) {
+        Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
+        if (!matcher.matches()) {
+          throw Failure.of(
+                  ExitCode.USAGE,
+                  path.getFileName() + " is not named like a migration, V<version>__<words>.sql")
+              .where(path.toString())
+              .state("nothing was changed")
+              .next("rename or remove it (make migration NAME=... makes a right pair)");
+        }
+        if (matcher.group("kind").equals("V")) {
+          files.add(
+              MigrationFile.read(
+                  MigrationVersion.fromVersion(matcher.group("version")),
+                  matcher.group("description").replace('_', ' '),
+                  path));
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading migrations in " + directory, e);
+    }
+    files.sort(Comparator.comparing(MigrationFile::version));
+    refuseDuplicates(files);
+    return new MigrationFiles(directory, List.copyOf(files));
+  }
+
+  private static void refuseDuplicates(List<MigrationFile> files) {
+    for (int i = 1; i < files.size(); i++) {
+      MigrationFile first = files.get(i - 1);
+      MigrationFile second = files.get(i);
+      if (first.version().equals(second.version())) {
+        throw Failure.of(ExitCode.USAGE, "two migrations have the version " + second.version())
+            .where(first.path() + " and " + second.path())
+            .state("nothing was changed")
+            .next("give the newer of them the next free version");
+      }
+    }
+  }
+
+  /** The newest version, if there is any migration. */
+  public Optional<MigrationVersion> newest() {
+    return files.isEmpty() ? Optional.empty() : Optional.of(files.getLast().version());
+  }
+}

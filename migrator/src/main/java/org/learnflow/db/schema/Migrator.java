@@ -1,0 +1,319 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.MigrationVersion;
+import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+import org.postgresql.PGConnection;
+
+/**
+ * Applies pending migrations with Flyway, one transaction each. On an empty database, where nobody
+ * waits for our locks, a window of files shares a transaction, which is several times faster; a
+ * window that fails is rolled back and repeated file by file, so that the outcome is the same.
+ */
+public final class Migrator {
+  private static final String STEP = "migrate";
+
+  /** Files that Flyway sees at a time; its work for each file grows with this number. */
+  private static final int WINDOW = 100;
+
+  private static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
+
+  private final DataSource source;
+  private final MigrationFiles files;
+  private final int lockRetries;
+  private final Progress progress;
+
+  /**
+   * A migrator.
+   *
+   * @param source sessions of the owner, with lock_timeout set
+   * @param lockRetries how often a migration is tried again after lock_timeout or a deadlock
+   */
+  public Migrator(DataSource source, MigrationFiles files, int lockRetries, Progress progress) {
+    this.source = source;
+    this.files = files;
+    this.lockRetries = lockRetries;
+    this.progress = progress;
+  }
+
+  /**
+   * Applies what is pending.
+   *
+   * @param connection a session of the owner in autocommit mode
+   * @param target apply nothing newer than this
+   * @throws Failure 6 if a migration fails, 7 if history and files differ, 10 if the database was
+   *     made by something else, 2 if there is no such target
+   */
+  public MigrationReport migrate(Connection connection, Optional<MigrationVersion> target)
+      throws SQLException {
+    SchemaState before = SchemaState.read(connection, files);
+    before.requireUnchanged();
+    List<MigrationFile> pending = pending(before, target);
+    if (pending.isEmpty()) {
+      HistoryProtection.apply(connection);
+      return report(before, before, List.of());
+    }
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+      before = SchemaState.read(connection, files);
+      before.requireUnchanged();
+      pending = pending(before, target);
+      apply(connection, before, pending);
+      HistoryProtection.apply(connection);
+      return report(before, SchemaState.read(connection, files), pending);
+    }
+  }
+
+  /** What {@link #migrate} would apply; nothing is changed. */
+  public List<MigrationFile> dryRun(Connection connection, Optional<MigrationVersion> target)
+      throws SQLException {
+    SchemaState state = SchemaState.read(connection, files);
+    state.requireUnchanged();
+    return pending(state, target);
+  }
+
+  private List<MigrationFile> pending(SchemaState state, Optional<MigrationVersion> target) {
+    if (target.isEmpty()) {
+      return state.pending();
+    }
+    if (files.files().stream().noneMatch(file -> file.version().equals(target.get()))) {
+      throw Failure.of(ExitCode.USAGE, "there is no migration " + target.get())
+          .where(files.directory().toString())
+          .state("nothing was changed")
+          .next("see the pending ones with: learnflow-db migrate --dry-run");
+    }
+    return state.pending().stream()
+        .filter(file -> file.version().compareTo(target.get()) <= 0)
+        .toList();
+  }
+
+  private MigrationReport report(
+      SchemaState before, SchemaState after, List<MigrationFile> applied) {
+    return new MigrationReport(
+        before.currentText(),
+        after.currentText(),
+        applied.stream()
+            .map(file -> new MigrationReport.Applied(file.version().toString(), file.description()))
+            .toList(),
+        after.newer().stream().map(row -> row.version().toString()).toList());
+  }
+
+  private void apply(Connection connection, SchemaState before, List<MigrationFile> pending)
+      throws SQLException {
+    boolean grouped = before.applied().isEmpty() && before.failed().isEmpty();
+    Counter counter = new Counter(pending.size());
+    try (BlockerWatch watch = new BlockerWatch(source, progress)) {
+      for (int start = 0; start < pending.size(); start += WINDOW) {
+        List<MigrationFile> window =
+            pending.subList(start, Math.min(start + WINDOW, pending.size()));
+        if (!grouped || !appliedAsGroup(window, watch, counter)) {
+          applyOneByOne(connection, window, watch, counter);
+        }
+      }
+    }
+  }
+
+  private boolean appliedAsGroup(List<MigrationFile> window, BlockerWatch watch, Counter counter) {
+    if (window.stream().anyMatch(file -> ConcurrentIndexes.occurIn(file.sql()))) {
+      return false;
+    }
+    int before = counter.done;
+    try {
+      new FlywayRun(source, window, new Listener(watch, counter)).migrate(true);
+      return true;
+    } catch (RuntimeException e) {
+      if (SqlStates.connectionLost(e) || isForeignDatabase(e)) {
+        throw failure(e, window, watch, counter);
+      }
+      counter.done = before;
+      return false;
+    } finally {
+      watch.end();
+    }
+  }
+
+  private void applyOneByOne(
+      Connection connection, List<MigrationFile> window, BlockerWatch watch, Counter counter)
+      throws SQLException {
+    for (int attempt = 0; ; attempt++) {
+      List<MigrationFile> pending = stillPending(connection, window);
+      prepare(connection, pending);
+      try {
+        new FlywayRun(source, pending, new Listener(watch, counter)).migrate(false);
+        finish(connection, pending);
+        return;
+      } catch (RuntimeException e) {
+        watch.end();
+        if (!isLockProblem(e) || attempt >= lockRetries) {
+          throw failure(e, pending, watch, counter);
+        }
+        tellRetry(watch, attempt);
+        sleep(RETRY_PAUSE);
+      } finally {
+        watch.end();
+      }
+    }
+  }
+
+  /** A repeated attempt begins after the migrations that the one before it applied. */
+  private List<MigrationFile> stillPending(Connection connection, List<MigrationFile> window)
+      throws SQLException {
+    SchemaState state = SchemaState.read(connection, files);
+    return window.stream().filter(file -> !state.applied().containsKey(file.version())).toList();
+  }
+
+  /** Makes way for migrations that failed or were killed outside a transaction. */
+  private void prepare(Connection connection, List<MigrationFile> pending) throws SQLException {
+    ConcurrentIndexes indexes = new ConcurrentIndexes(connection, progress);
+    List<AppliedMigration> failed = SchemaState.read(connection, files).failed();
+    for (MigrationFile file : pending) {
+      if (failed.stream().anyMatch(row -> row.version().equals(file.version()))) {
+        progress.line(STEP, file.name() + " failed before, outside a transaction; trying it again");
+        deleteFailedRow(connection, file.version());
+      }
+      if (ConcurrentIndexes.occurIn(file.sql())) {
+        indexes.prepare(file);
+      }
+    }
+  }
+
+  private void finish(Connection connection, List<MigrationFile> applied) throws SQLException {
+    ConcurrentIndexes indexes = new ConcurrentIndexes(connection, progress);
+    for (MigrationFile file : applied) {
+      if (ConcurrentIndexes.occurIn(file.sql())) {
+        indexes.finish(file);
+      }
+    }
+  }
+
+  private static void deleteFailedRow(Connection connection, MigrationVersion version)
+      throws SQLException {
+    try (PreparedStatement delete =
+        connection.prepareStatement(
+            "DELETE FROM " + SchemaState.HISTORY + " WHERE NOT success AND version = ?")) {
+      delete.setString(1, version.toString());
+      delete.executeUpdate();
+    }
+  }
+
+  private void tellRetry(BlockerWatch watch, int attempt) {
+    progress.line(
+        STEP,
+        "no lock in time%s; rolled back, attempt %d of %d follows"
+            .formatted(
+                watch.lastBlockers().isEmpty()
+                    ? ""
+                    : ", held by " + String.join("; ", watch.lastBlockers()),
+                attempt + 2,
+                lockRetries + 1));
+  }
+
+  private static boolean isLockProblem(Throwable thrown) {
+    String state = SqlStates.of(thrown);
+    return state.equals(SqlStates.LOCK_NOT_AVAILABLE) || state.equals(SqlStates.DEADLOCK_DETECTED);
+  }
+
+  private static boolean isForeignDatabase(Throwable thrown) {
+    return thrown instanceof FlywayException flyway
+        && flyway.getErrorCode()
+            == org.flywaydb.core.api.CoreErrorCode.NON_EMPTY_SCHEMA_WITHOUT_SCHEMA_HISTORY_TABLE;
+  }
+
+  private RuntimeException failure(
+      RuntimeException e, List<MigrationFile> window, BlockerWatch watch, Counter counter) {
+    if (SqlStates.connectionLost(e)) {
+      return e; // repeated once the database is back
+    }
+    if (isForeignDatabase(e)) {
+      return Failure.of(
+              ExitCode.REFUSED,
+              "schema public holds tables, but no migration history: something else made them")
+          .state("nothing was changed")
+          .next("use an empty database")
+          .causedBy(e);
+    }
+    return new MigrationFailures(source, files, window)
+        .describe(e, counter.current, watch.lastBlockers(), lockRetries + 1);
+  }
+
+  private static void sleep(Duration pause) {
+    try {
+      Thread.sleep(pause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failure.of(ExitCode.MIGRATION_FAILED, "interrupted while waiting for a lock")
+          .causedBy(e);
+    }
+  }
+
+  /** How far this call has come. */
+  private static final class Counter {
+    private final int total;
+    private int done;
+    private Optional<MigrationFile> current = Optional.empty();
+
+    Counter(int total) {
+      this.total = total;
+    }
+  }
+
+  /** Progress for each migration, and the watch over it. */
+  private final class Listener implements FlywayRun.MigrationListener {
+    private final BlockerWatch watch;
+    private final Counter counter;
+    private boolean lockTimeoutOff;
+
+    Listener(BlockerWatch watch, Counter counter) {
+      this.watch = watch;
+      this.counter = counter;
+    }
+
+    @Override
+    public void ready(Connection connection) throws SQLException {
+      HistoryProtection.apply(connection);
+    }
+
+    @Override
+    public void begin(MigrationFile file, Connection connection) throws SQLException {
+      // Another index build waits for every older transaction and blocks nobody meanwhile.
+      boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
+      if (concurrent != lockTimeoutOff) {
+        lockTimeoutOff = concurrent;
+        setLockTimeout(connection, concurrent);
+      }
+      counter.current = Optional.of(file);
+      watch.begin(file, connection.unwrap(PGConnection.class).getBackendPID());
+    }
+
+    private static void setLockTimeout(Connection connection, boolean off) throws SQLException {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(off ? "SET lock_timeout = 0" : "RESET lock_timeout");
+      }
+    }
+
+    @Override
+    public void end(MigrationFile file, Connection connection) {
+      watch.end();
+      counter.done++;
+      String line =
+          "%s %s (%d of %d)"
+              .formatted(file.version(), file.description(), counter.done, counter.total);
+      if (counter.total <= WINDOW) {
+        progress.line(STEP, line);
+      } else {
+        progress.update(STEP, line);
+      }
+    }
+  }
+}

@@ -1,0 +1,163 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.flywaydb.core.api.MigrationVersion;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+
+/**
+ * Applied migrations held against the files; found with one query, without Flyway.
+ *
+ * @param applied successful ones, by version
+ * @param failed rows that a failed migration outside a transaction left
+ * @param pending files that are not applied yet, in order
+ * @param newer applied ones that are newer than every file
+ * @param differences why the files cannot be the ones that were applied
+ */
+public record SchemaState(
+    NavigableMap<MigrationVersion, AppliedMigration> applied,
+    List<AppliedMigration> failed,
+    List<MigrationFile> pending,
+    List<AppliedMigration> newer,
+    List<Difference> differences) {
+
+  /** Flyway's history table. */
+  static final String HISTORY = "public.flyway_schema_history";
+
+  /**
+   * One disagreement between history and files.
+   *
+   * @param what one sentence
+   * @param next what to do about it
+   */
+  public record Difference(String what, String next) {}
+
+  /** Reads the history, which may be missing, and compares. */
+  public static SchemaState read(Connection connection, MigrationFiles files) throws SQLException {
+    NavigableMap<MigrationVersion, AppliedMigration> applied = new TreeMap<>();
+    List<AppliedMigration> failed = new ArrayList<>();
+    for (AppliedMigration row : history(connection)) {
+      if (row.success()) {
+        applied.put(row.version(), row);
+      } else {
+        failed.add(row);
+      }
+    }
+    return compare(files, applied, List.copyOf(failed));
+  }
+
+  private static List<AppliedMigration> history(Connection connection) throws SQLException {
+    List<AppliedMigration> rows = new ArrayList<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT version, script, checksum, success FROM "
+                    + HISTORY
+                    + " WHERE version IS NOT NULL AND type <> 'DELETE' ORDER BY installed_rank")) {
+      while (row.next()) {
+        int checksum = row.getInt(3);
+        rows.add(
+            new AppliedMigration(
+                MigrationVersion.fromVersion(row.getString(1)),
+                row.getString(2),
+                row.wasNull() ? null : checksum,
+                row.getBoolean(4)));
+      }
+    } catch (SQLException e) {
+      if (!SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
+        throw e;
+      }
+    }
+    return rows;
+  }
+
+  private static SchemaState compare(
+      MigrationFiles files,
+      NavigableMap<MigrationVersion, AppliedMigration> applied,
+      List<AppliedMigration> failed) {
+    List<Difference> differences = new ArrayList<>();
+    List<MigrationFile> pending = new ArrayList<>();
+    Map<MigrationVersion, AppliedMigration> withoutFile = new TreeMap<>(applied);
+    Optional<MigrationVersion> current =
+        applied.isEmpty() ? Optional.empty() : Optional.of(applied.lastKey());
+    for (MigrationFile file : files.files()) {
+      AppliedMigration row = withoutFile.remove(file.version());
+      if (row != null) {
+        if (row.checksum() != null && !Objects.equals(row.checksum(), file.checksum())) {
+          differences.add(changed(file));
+        }
+      } else {
+        if (current.isPresent() && file.version().compareTo(current.get()) < 0) {
+          differences.add(outOfOrder(file, current.get()));
+        }
+        pending.add(file);
+      }
+    }
+    List<AppliedMigration> newer = new ArrayList<>();
+    for (AppliedMigration row : withoutFile.values()) {
+      if (files.newest().isEmpty() || row.version().compareTo(files.newest().get()) > 0) {
+        newer.add(row);
+      } else if (row.checksum() != null) {
+        differences.add(missing(files, row));
+      }
+    }
+    return new SchemaState(
+        applied, failed, List.copyOf(pending), List.copyOf(newer), List.copyOf(differences));
+  }
+
+  private static Difference changed(MigrationFile file) {
+    return new Difference(
+        file.path() + " was changed after it was applied",
+        "put it back as it was (git log -p %s) and make the change in a new migration: make migration NAME=..."
+            .formatted(file.path()));
+  }
+
+  private static Difference outOfOrder(MigrationFile file, MigrationVersion current) {
+    return new Difference(
+        "%s is older than %s, which is applied already".formatted(file.path(), current),
+        "give it a version after %s (rename its V and U file)".formatted(current));
+  }
+
+  private static Difference missing(MigrationFiles files, AppliedMigration row) {
+    return new Difference(
+        "%s is applied, but %s has no file for version %s"
+            .formatted(row.script(), files.directory(), row.version()),
+        "put the file back, or use the image or checkout that has it");
+  }
+
+  /** The newest applied version. */
+  public Optional<MigrationVersion> current() {
+    return applied.isEmpty() ? Optional.empty() : Optional.of(applied.lastKey());
+  }
+
+  /** {@link #current()} for people and for SCHEMA_VERSION; "none" where nothing is applied. */
+  public String currentText() {
+    return current().map(MigrationVersion::toString).orElse("none");
+  }
+
+  /**
+   * Goes on only if files and history agree; newer applied migrations are no disagreement.
+   *
+   * @throws Failure 7 that lists every difference
+   */
+  public void requireUnchanged() {
+    if (differences.isEmpty()) {
+      return;
+    }
+    throw Failure.of(ExitCode.HISTORY_DIFFERS, "applied migrations and migration files differ")
+        .where(String.join("\n         ", differences.stream().map(Difference::what).toList()))
+        .state("nothing was changed; the database is at " + currentText())
+        .next(differences.getFirst().next());
+  }
+}

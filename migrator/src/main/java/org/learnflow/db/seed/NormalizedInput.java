@@ -1,0 +1,96 @@
+package org.learnflow.db.seed;
+
+import java.io.IOException;
+import java.io.InputStream;
+
+/**
+ * A text file's bytes without a UTF-8 byte order mark and with {@code \n} for {@code \r\n}, also
+ * inside quoted fields, so that a file means the same however it was checked out. A {@code \r} that
+ * no {@code \n} follows stays.
+ */
+final class NormalizedInput extends InputStream {
+  private final InputStream input;
+  private final byte[] raw = new byte[1 << 16];
+  private int position;
+  private int limit;
+  private boolean started;
+
+  NormalizedInput(InputStream input) {
+    this.input = input;
+  }
+
+  @Override
+  public int read() throws IOException {
+    byte[] one = new byte[1];
+    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+  }
+
+  @Override
+  public int read(byte[] target, int offset, int length) throws IOException {
+    if (length == 0) {
+      return 0;
+    }
+    if (!started) {
+      started = true;
+      skipByteOrderMark();
+    }
+    int written = 0;
+    while (written < length) {
+      if (position == limit && (written > 0 || !fill())) {
+        return written > 0 ? written : -1;
+      }
+      int carriageReturn = indexOfCarriageReturn(Math.min(limit, position + length - written));
+      int plain = carriageReturn - position;
+      System.arraycopy(raw, position, target, offset + written, plain);
+      position += plain;
+      written += plain;
+      if (position < limit && written < length && raw[position] == '\r') {
+        if (followedByLineFeed()) {
+          position++;
+        } else {
+          target[offset + written++] = '\r';
+          position++;
+        }
+      }
+    }
+    return written;
+  }
+
+  private int indexOfCarriageReturn(int end) {
+    for (int i = position; i < end; i++) {
+      if (raw[i] == '\r') {
+        return i;
+      }
+    }
+    return end;
+  }
+
+  /** Looks behind the carriage return at {@link #position}, which may need more input. */
+  private boolean followedByLineFeed() throws IOException {
+    if (position + 1 == limit) {
+      raw[0] = '\r';
+      int n = input.read(raw, 1, raw.length - 1);
+      position = 0;
+      limit = 1 + Math.max(n, 0);
+    }
+    return position + 1 < limit && raw[position + 1] == '\n';
+  }
+
+  private boolean fill() throws IOException {
+    limit = Math.max(input.read(raw, 0, raw.length), 0);
+    position = 0;
+    return limit > 0;
+  }
+
+  private void skipByteOrderMark() throws IOException {
+    limit = input.readNBytes(raw, 0, 3);
+    if (limit == 3 && raw[0] == (byte) 0xEF && raw[1] == (byte) 0xBB && raw[2] == (byte) 0xBF) {
+      position = 3;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    input.close();
+  }
+}

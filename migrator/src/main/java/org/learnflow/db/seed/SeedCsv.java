@@ -1,0 +1,137 @@
+package org.learnflow.db.seed;
+
+import de.siegmar.fastcsv.reader.CsvParseException;
+import de.siegmar.fastcsv.reader.CsvReader;
+import de.siegmar.fastcsv.reader.CsvRecord;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A CSV seed file, {@code <order>_<table>.csv}. Its first line names the columns; the rest is in
+ * PostgreSQL's CSV format, where an empty field is null and {@code ""} an empty string.
+ *
+ * @param path the file
+ * @param table the table it seeds, as in the file's name
+ * @param columns its columns, in order
+ */
+record SeedCsv(Path path, String table, List<SeedColumn> columns) {
+  private static final Pattern NAME = Pattern.compile("\\d+_(?<table>\\w+(?:\\.\\w+)?)\\.csv");
+
+  /** Reads the file's name and first line. */
+  static SeedCsv read(Path path) {
+    Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
+    if (!matcher.matches()) {
+      throw SeedFailures.at(
+          path.toString(), "a seed file is named <order>_<table>.csv, such as 01_users.csv");
+    }
+    List<SeedColumn> columns = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (String cell : header(path)) {
+      SeedColumn column =
+          SeedColumn.parse(cell)
+              .orElseThrow(() ->
+                  SeedFailures.at(
+                      path + ", line 1",
+                      "\"%s\" is no column: write name, name (key), name -> table.column or name -> table.column (key)"
+                          .formatted(cell)));
+      if (!names.add(column.name())) {
+        throw SeedFailures.at(path + ", line 1", "column " + column.name() + " is there twice");
+      }
+      columns.add(column);
+    }
+    if (columns.stream().noneMatch(SeedColumn::key)) {
+      throw SeedFailures.at(
+          path + ", line 1",
+          "no column is marked (key), so rows that are there already cannot be told");
+    }
+    return new SeedCsv(path, matcher.group("table"), List.copyOf(columns));
+  }
+
+  private static List<String> header(Path path) {
+    try (InputStream content = new NormalizedInput(Files.newInputStream(path))) {
+      String line = new String(firstLine(content), StandardCharsets.UTF_8);
+      if (line.isBlank()) {
+        throw SeedFailures.at(
+            path + ", line 1", "the file is empty; its first line names the columns");
+      }
+      try (CsvReader<CsvRecord> reader = CsvReader.builder().ofCsvRecord(line)) {
+        return reader.stream().findFirst().map(CsvRecord::getFields).orElse(List.of());
+      } catch (CsvParseException e) {
+        throw SeedFailures.at(path + ", line 1", "the first line is no CSV: " + e.getMessage())
+            .causedBy(e);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading seed file " + path, e);
+    }
+  }
+
+  /** All up to and with the first line feed. */
+  private static byte[] firstLine(InputStream content) throws IOException {
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    for (int octet = content.read(); octet >= 0; octet = content.read()) {
+      line.write(octet);
+      if (octet == '\n') {
+        break;
+      }
+    }
+    return line.toByteArray();
+  }
+
+  /** The rows as COPY reads them, with the first line ({@code HEADER}), normalised. */
+  InputStream content() throws IOException {
+    return new NormalizedInput(Files.newInputStream(path));
+  }
+
+  /**
+   * The line on which row {@code number} begins.
+   *
+   * @param number counted from 1, without the first line
+   */
+  long lineOfRow(long number) {
+    long rows = -1; // the first line is no row
+    try (CsvReader<CsvRecord> reader = reader()) {
+      for (CsvRecord row : reader) {
+        rows++;
+        if (rows == number) {
+          return row.getStartingLineNumber();
+        }
+      }
+    } catch (CsvParseException | IOException e) {
+      // The server read the file; where the two disagree, the count of rows has to do.
+    }
+    return number + 1;
+  }
+
+  /** The line on which the last row begins that can be read; where a quote is never closed. */
+  long lineOfLastRow() {
+    long line = 1;
+    try (CsvReader<CsvRecord> reader = reader()) {
+      for (CsvRecord row : reader) {
+        line = row.getStartingLineNumber();
+      }
+    } catch (CsvParseException | IOException e) {
+      // The line of the last good row is what is left to say.
+    }
+    return line;
+  }
+
+  private CsvReader<CsvRecord> reader() throws IOException {
+    return CsvReader.builder()
+        .skipEmptyLines(false)
+        .ofCsvRecord(
+            new InputStreamReader(
+                new NormalizedInput(Files.newInputStream(path)), StandardCharsets.UTF_8));
+  }
+}

@@ -1,0 +1,407 @@
+package org.learnflow.db.seed;
+
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.StateSchema;
+import org.learnflow.db.seed.SeedReport.FileReport;
+import org.postgresql.PGConnection;
+
+/**
+ * Loads seed sets, one transaction each: COPY straight into an empty table, else into a temporary
+ * table from which missing rows are inserted and, in update mode, differing ones changed.
+ */
+public final class SeedLoader {
+  private static final String STEP = "seed";
+
+  private final SeedMode mode;
+  private final boolean force;
+  private final Progress progress;
+
+  /**
+   * A loader.
+   *
+   * @param force loads sets again whose content was loaded before
+   */
+  public SeedLoader(SeedMode mode, boolean force, Progress progress) {
+    this.mode = mode;
+    this.force = force;
+    this.progress = progress;
+  }
+
+  /**
+   * Loads {@code sets} in their order.
+   *
+   * @param connection a session of the owner in autocommit mode, and so it is left
+   * @throws Failure 8 naming file, line and column; the set in question is not loaded then
+   */
+  public List<SeedReport> load(Connection connection, List<SeedSet> sets) throws SQLException {
+    Map<String, SeedLedger.Entry> ledger = SeedLedger.read(connection);
+    List<SeedReport> reports = new ArrayList<>();
+    for (SeedSet set : sets) {
+      reports.add(isLoaded(ledger, set) ? unchanged(set) : loadLocked(connection, set));
+    }
+    return List.copyOf(reports);
+  }
+
+  private boolean isLoaded(Map<String, SeedLedger.Entry> ledger, SeedSet set) {
+    return !force
+        && Optional.ofNullable(ledger.get(set.name()))
+            .filter(entry -> entry.covers(mode))
+            .map(entry -> entry.checksum().equals(set.checksum()))
+            .orElse(false);
+  }
+
+  private SeedReport unchanged(SeedSet set) {
+    progress.line(STEP, set.name() + ": loaded before, nothing to do");
+    return new SeedReport(set.name(), false, List.of());
+  }
+
+  private SeedReport loadLocked(Connection connection, SeedSet set) throws SQLException {
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.SEED, progress)) {
+      if (isLoaded(SeedLedger.read(connection), set)) { // by another migrator, meanwhile
+        return unchanged(set);
+      }
+      StateSchema.ensure(connection);
+      connection.setAutoCommit(false);
+      try {
+        SeedReport report = loadFiles(connection, set);
+        connection.commit();
+        return report;
+      } catch (SQLException | RuntimeException e) {
+        rollBack(connection, e);
+        throw e;
+      } finally {
+        if (!connection.isClosed()) {
+          connection.setAutoCommit(true);
+        }
+      }
+    }
+  }
+
+  private static void rollBack(Connection connection, Exception first) {
+    try {
+      connection.rollback();
+    } catch (SQLException e) {
+      first.addSuppressed(e); // the session is gone, and its transaction with it
+    }
+  }
+
+  private SeedReport loadFiles(Connection connection, SeedSet set) throws SQLException {
+    MessageDigest digest = SeedSet.digest();
+    List<FileReport> files = new ArrayList<>();
+    for (Path file : set.files()) {
+      SeedSet.update(digest, file);
+      FileReport report =
+          file.toString().endsWith(".sql")
+              ? executeSql(connection, file, digest)
+              : loadCsv(connection, SeedCsv.read(file), digest);
+      progress.line(
+          STEP,
+          "%s/%s: %d inserted, %d updated, %d unchanged"
+              .formatted(
+                  set.name(),
+                  report.file(),
+                  report.inserted(),
+                  report.updated(),
+                  report.unchanged()));
+      files.add(report);
+    }
+    SeedLedger.write(connection, set.name(), SeedSet.hex(digest), mode);
+    return new SeedReport(set.name(), true, List.copyOf(files));
+  }
+
+  private FileReport loadCsv(Connection connection, SeedCsv csv, MessageDigest digest)
+      throws SQLException {
+    SeedTable table =
+        SeedTable.find(connection, csv.table())
+            .orElseThrow(
+                () -> SeedFailures.at(csv.path().toString(), "there is no table " + csv.table()));
+    SeedMerge merge =
+        SeedMerge.bind(
+            csv, table, (column, reference) -> lookup(connection, csv, table, column, reference));
+    FileReport report =
+        !merge.hasReferences() && merge.keyIsUnique() && isEmptyAndLocked(connection, table)
+            ? copyDirectly(connection, merge, digest)
+            : copyAndMerge(connection, merge, digest);
+    advanceSequences(connection, merge);
+    return report;
+  }
+
+  /** An empty table is locked against writers, so that it stays empty. */
+  private static boolean isEmptyAndLocked(Connection connection, SeedTable table)
+      throws SQLException {
+    if (hasRows(connection, table)) {
+      return false;
+    }
+    execute(connection, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE".formatted(table.name()));
+    return !hasRows(connection, table);
+  }
+
+  private static boolean hasRows(Connection connection, SeedTable table) throws SQLException {
+    return query(connection, "SELECT EXISTS (SELECT FROM %s)".formatted(table.name()))
+        .map("t"::equals)
+        .orElse(false);
+  }
+
+  private FileReport copyDirectly(Connection connection, SeedMerge merge, MessageDigest digest)
+      throws SQLException {
+    Savepoint before = connection.setSavepoint();
+    try {
+      long rows = copy(connection, merge, merge.table().name(), digest);
+      return new FileReport(name(merge), rows, 0, 0);
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      Optional<Failure> failure = SeedDiagnosis.fromContext(merge.csv(), e);
+      if (failure.isPresent()) {
+        throw failure.get();
+      }
+      connection.rollback(before);
+      stage(connection, merge, SeedSet.digest());
+      throw new SeedDiagnosis(connection, merge).ofConstraint(e);
+    }
+  }
+
+  private FileReport copyAndMerge(Connection connection, SeedMerge merge, MessageDigest digest)
+      throws SQLException {
+    long rows = stage(connection, merge, digest);
+    refuseUnknownReferences(connection, merge);
+    if (!merge.keyIsUnique()) {
+      refuseRepeatedKeys(connection, merge);
+    }
+    Savepoint before = connection.setSavepoint();
+    try {
+      long updated = 0;
+      if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
+        updated = execute(connection, merge.updateDiffering().get());
+        if (updated > 0) {
+          refuseRepeatedKeys(connection, merge);
+        }
+      }
+      long inserted = execute(connection, merge.insertMissing());
+      execute(connection, "DROP TABLE " + SeedMerge.STAGING);
+      return new FileReport(name(merge), inserted, updated, rows - inserted - updated);
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e) || !SqlStates.of(e).startsWith("23")) {
+        throw e;
+      }
+      connection.rollback(before);
+      throw new SeedDiagnosis(connection, merge).ofConstraint(e);
+    }
+  }
+
+  private long stage(Connection connection, SeedMerge merge, MessageDigest digest)
+      throws SQLException {
+    execute(connection, merge.createStaging());
+    try {
+      return copy(connection, merge, SeedMerge.STAGING, digest);
+    } catch (SQLException e) {
+      Optional<Failure> failure = SeedDiagnosis.fromContext(merge.csv(), e);
+      if (failure.isPresent() && !SqlStates.connectionLost(e)) {
+        throw failure.get();
+      }
+      throw e;
+    }
+  }
+
+  private long copy(Connection connection, SeedMerge merge, String target, MessageDigest digest)
+      throws SQLException {
+    try (InputStream content = new Observed(merge.csv().content(), digest, name(merge))) {
+      return connection
+          .unwrap(PGConnection.class)
+          .getCopyAPI()
+          .copyIn(merge.copy(target), content, 1 << 16);
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading seed file " + merge.csv().path(), e);
+    }
+  }
+
+  private static String name(SeedMerge merge) {
+    return String.valueOf(merge.csv().path().getFileName());
+  }
+
+  private static void refuseUnknownReferences(Connection connection, SeedMerge merge)
+      throws SQLException {
+    for (SeedMerge.UnknownReference check : merge.unknownReferences()) {
+      try (Statement statement = connection.createStatement();
+          ResultSet row = statement.executeQuery(check.query())) {
+        if (row.next()) {
+          SeedColumn.Reference reference = check.column().reference().orElseThrow();
+          throw SeedFailures.at(
+              "%s, line %d, column %s"
+                  .formatted(
+                      merge.csv().path(),
+                      merge.csv().lineOfRow(row.getLong(2)),
+                      check.column().name()),
+              "there is no row in %s whose %s is \"%s\""
+                  .formatted(reference.table(), reference.column(), row.getString(1)));
+        }
+      }
+    }
+  }
+
+  private static void refuseRepeatedKeys(Connection connection, SeedMerge merge)
+      throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(merge.repeatedKey())) {
+      if (row.next()) {
+        throw SeedFailures.at(
+            merge.csv().path() + ", line " + merge.csv().lineOfRow(row.getLong(1)),
+            "the row has the same key as an earlier row of the file");
+      }
+    }
+  }
+
+  /** The referenced table; its key must be unique, and a foreign key tells what is stored. */
+  private static SeedMerge.ReferencedRow lookup(
+      Connection connection,
+      SeedCsv csv,
+      SeedTable table,
+      SeedColumn column,
+      SeedColumn.Reference reference)
+      throws SQLException {
+    String where = csv.path() + ", line 1, column " + column.name();
+    SeedTable parent =
+        SeedTable.find(connection, reference.table())
+            .orElseThrow(() -> SeedFailures.at(where, "there is no table " + reference.table()));
+    SeedTable.Column key =
+        parent
+            .column(reference.column())
+            .filter(found -> parent.isUnique(java.util.Set.of(found.name())))
+            .orElseThrow(() ->
+                SeedFailures.at(
+                    where,
+                    "%s is no unique column of %s"
+                        .formatted(reference.column(), reference.table())));
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            SELECT pa.attname
+            FROM pg_constraint c
+            JOIN pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = c.conkey[1]
+            JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = c.confkey[1]
+            WHERE c.contype = 'f' AND c.conrelid = ?::regclass AND c.confrelid = ?::regclass
+              AND cardinality(c.conkey) = 1 AND ca.attname = ?
+            """)) {
+      statement.setString(1, table.name());
+      statement.setString(2, parent.name());
+      statement.setString(3, column.name());
+      try (ResultSet row = statement.executeQuery()) {
+        if (!row.next()) {
+          throw SeedFailures.at(
+              where, "%s is no foreign key to %s".formatted(column.name(), reference.table()));
+        }
+        return new SeedMerge.ReferencedRow(parent, key, row.getString(1));
+      }
+    }
+  }
+
+  /** A sequence must not hand out numbers that the file has used. */
+  private static void advanceSequences(Connection connection, SeedMerge merge) throws SQLException {
+    for (String column : merge.identityColumns()) {
+      String sql =
+          """
+          SELECT setval(q.name::regclass, q.highest)
+          FROM (SELECT pg_get_serial_sequence('%1$s', '%2$s') AS name, max(%3$s) AS highest FROM %4$s) q
+          WHERE q.highest > coalesce(pg_sequence_last_value(q.name::regclass), 0)
+          """
+              .formatted(
+                  merge.table().name().replace("'", "''"),
+                  column.replace("'", "''"),
+                  SeedTable.quoted(column),
+                  merge.table().name());
+      query(connection, sql);
+    }
+  }
+
+  private static FileReport executeSql(Connection connection, Path file, MessageDigest digest)
+      throws SQLException {
+    String sql;
+    try (InputStream content = new NormalizedInput(Files.newInputStream(file))) {
+      byte[] bytes = content.readAllBytes();
+      digest.update(bytes);
+      sql = new String(bytes, java.nio.charset.StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading seed file " + file, e);
+    }
+    try {
+      return new FileReport(String.valueOf(file.getFileName()), execute(connection, sql), 0, 0);
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw SeedSqlFailure.of(file, sql, e);
+    }
+  }
+
+  /** Runs a text of one or more statements; the rows that they touched. */
+  private static long execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.setEscapeProcessing(false);
+      long rows = 0;
+      boolean hasRows = statement.execute(sql);
+      while (hasRows || statement.getLargeUpdateCount() >= 0) {
+        rows += hasRows ? 0 : statement.getLargeUpdateCount();
+        hasRows = statement.getMoreResults();
+      }
+      return rows;
+    }
+  }
+
+  private static Optional<String> query(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(sql)) {
+      return row.next() ? Optional.ofNullable(row.getString(1)) : Optional.empty();
+    }
+  }
+
+  /** Digests what is read and tells how far it has come. */
+  private final class Observed extends FilterInputStream {
+    private static final long TELL_EVERY = 16L << 20;
+
+    private final MessageDigest digest;
+    private final String file;
+    private long bytes;
+    private long told;
+
+    Observed(InputStream input, MessageDigest digest, String file) {
+      super(input);
+      this.digest = digest;
+      this.file = file;
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      int n = in.read(target, offset, length);
+      if (n > 0) {
+        digest.update(target, offset, n);
+        bytes += n;
+        if (bytes - told >= TELL_EVERY) {
+          told = bytes;
+          progress.update(STEP, "%s: %d MiB".formatted(file, bytes >> 20));
+        }
+      }
+      return n;
+    }
+  }
+}

@@ -1,0 +1,277 @@
+package org.learnflow.db.seed;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.learnflow.db.seed.SeedTable.Column;
+
+/** The SQL for one CSV file: staging table, references, merge. */
+final class SeedMerge {
+  /** The temporary table that rows are copied to. */
+  static final String STAGING = "pg_temp.seed_rows";
+
+  private final SeedCsv csv;
+  private final SeedTable table;
+  private final List<Bound> columns;
+
+  /**
+   * A CSV column with what the catalog says about it.
+   *
+   * @param referenced the row that its values name, where it is a reference
+   */
+  private record Bound(SeedColumn csv, Column column, Optional<ReferencedRow> referenced) {}
+
+  /**
+   * How a natural key leads to the stored value.
+   *
+   * @param table the referenced table
+   * @param key its unique column, whose values stand in the file
+   * @param stored its column that the foreign key points to
+   */
+  record ReferencedRow(SeedTable table, Column key, String stored) {}
+
+  /** Finds what a reference of a column means. */
+  @FunctionalInterface
+  interface ReferenceLookup {
+    /** The referenced row's table and columns. */
+    ReferencedRow find(SeedColumn column, SeedColumn.Reference reference)
+        throws java.sql.SQLException;
+  }
+
+  private SeedMerge(SeedCsv csv, SeedTable table, List<Bound> columns) {
+    this.csv = csv;
+    this.table = table;
+    this.columns = columns;
+  }
+
+  /**
+   * Binds a file to its table.
+   *
+   * @throws org.learnflow.db.Failure 8 if the table has no such column
+   */
+  static SeedMerge bind(SeedCsv csv, SeedTable table, ReferenceLookup lookup)
+      throws java.sql.SQLException {
+    List<Bound> columns = new ArrayList<>();
+    for (SeedColumn column : csv.columns()) {
+      Column found =
+          table
+              .column(column.name())
+              .orElseThrow(() ->
+                  SeedFailures.at(
+                      csv.path() + ", line 1, column " + column.name(),
+                      "table %s has no column %s; it has %s"
+                          .formatted(
+                              csv.table(),
+                              column.name(),
+                              table.columns().stream()
+                                  .map(Column::name)
+                                  .collect(Collectors.joining(", ")))));
+      Optional<ReferencedRow> referenced =
+          column.reference().isPresent()
+              ? Optional.of(lookup.find(column, column.reference().get()))
+              : Optional.empty();
+      columns.add(new Bound(column, found, referenced));
+    }
+    return new SeedMerge(csv, table, List.copyOf(columns));
+  }
+
+  SeedTable table() {
+    return table;
+  }
+
+  boolean hasReferences() {
+    return columns.stream().anyMatch(column -> column.referenced().isPresent());
+  }
+
+  boolean keyIsUnique() {
+    return table.isUnique(keys().map(column -> column.column().name()).collect(Collectors.toSet()));
+  }
+
+  /** Identity columns that the file gives values for, whose sequences must follow. */
+  List<String> identityColumns() {
+    return columns.stream().map(Bound::column).filter(Column::identity).map(Column::name).toList();
+  }
+
+  private java.util.stream.Stream<Bound> keys() {
+    return columns.stream().filter(column -> column.csv().key());
+  }
+
+  private static String name(Bound column) {
+    return SeedTable.quoted(column.column().name());
+  }
+
+  private String names() {
+    return columns.stream().map(SeedMerge::name).collect(Collectors.joining(", "));
+  }
+
+  /** COPY from the client into {@code target}. */
+  String copy(String target) {
+    return "COPY %s (%s) FROM STDIN (FORMAT csv, HEADER, ENCODING 'UTF8')"
+        .formatted(target, names());
+  }
+
+  /**
+   * Makes the staging table: the target's columns with its not-null and check constraints, so that
+   * COPY itself names line and column of a bad value; referenced columns hold natural keys instead.
+   */
+  String createStaging() {
+    StringBuilder sql =
+        new StringBuilder(
+            "CREATE TEMPORARY TABLE seed_rows (LIKE %s INCLUDING CONSTRAINTS INCLUDING DEFAULTS INCLUDING GENERATED) ON COMMIT DROP"
+                .formatted(table.name()));
+    Set<String> given =
+        columns.stream().map(column -> column.column().name()).collect(Collectors.toSet());
+    List<String> changes = new ArrayList<>();
+    for (Column column : table.columns()) {
+      if (!given.contains(column.name())) {
+        changes.add("ALTER %s DROP NOT NULL".formatted(SeedTable.quoted(column.name())));
+      }
+    }
+    for (Bound column : columns) {
+      column
+          .referenced()
+          .ifPresent(row -> {
+            changes.add("DROP %s CASCADE".formatted(name(column)));
+            changes.add("ADD %s %s".formatted(name(column), row.key().type()));
+          });
+    }
+    keys().forEach(column -> changes.add("ALTER %s SET NOT NULL".formatted(name(column))));
+    // Each change is a statement: DROP and ADD of one column cannot share one.
+    changes.forEach(
+        change -> sql.append(";\nALTER TABLE ").append(STAGING).append(' ').append(change));
+    return sql.toString();
+  }
+
+  /** The staged rows with references resolved, as {@code s}; {@code s.row} tells their order. */
+  String source() {
+    StringBuilder select = new StringBuilder("(SELECT x.ctid AS row");
+    StringBuilder joins = new StringBuilder();
+    int number = 0;
+    for (Bound column : columns) {
+      Optional<ReferencedRow> referenced = column.referenced();
+      if (referenced.isEmpty()) {
+        select.append(", x.").append(name(column));
+      } else {
+        String alias = "r" + ++number;
+        select.append(
+            ", %s.%s AS %s"
+                .formatted(alias, SeedTable.quoted(referenced.get().stored()), name(column)));
+        joins.append(
+            " LEFT JOIN %s %s ON %s.%s = x.%s"
+                .formatted(
+                    referenced.get().table().name(),
+                    alias,
+                    alias,
+                    SeedTable.quoted(referenced.get().key().name()),
+                    name(column)));
+      }
+    }
+    return select + " FROM " + STAGING + " x" + joins + ") s";
+  }
+
+  /** Queries that return the first staged row whose reference leads nowhere: value, row number. */
+  List<UnknownReference> unknownReferences() {
+    List<UnknownReference> queries = new ArrayList<>();
+    for (Bound column : columns) {
+      column
+          .referenced()
+          .ifPresent(row ->
+              queries.add(
+                  new UnknownReference(
+                      column.csv(),
+                      """
+                      SELECT x.%1$s::text, (SELECT count(*) FROM %2$s y WHERE y.ctid <= x.ctid)
+                      FROM %2$s x LEFT JOIN %3$s r ON r.%4$s = x.%1$s
+                      WHERE x.%1$s IS NOT NULL AND r.%4$s IS NULL ORDER BY x.ctid LIMIT 1
+                      """
+                          .formatted(
+                              name(column),
+                              STAGING,
+                              row.table().name(),
+                              SeedTable.quoted(row.key().name())))));
+    }
+    return queries;
+  }
+
+  /**
+   * A check for values that name no row.
+   *
+   * @param column the column they stand in
+   * @param query returns the first such value and the number of its row
+   */
+  record UnknownReference(SeedColumn column, String query) {}
+
+  /** Returns the number of the first row that repeats an earlier row's key. */
+  String repeatedKey() {
+    String key = keys().map(SeedMerge::name).collect(Collectors.joining(", "));
+    return """
+    SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.row)
+    FROM (SELECT ctid AS row, row_number() OVER (PARTITION BY %2$s ORDER BY ctid) AS n FROM %1$s) d
+    WHERE n > 1 ORDER BY d.row LIMIT 1
+    """
+        .formatted(STAGING, key);
+  }
+
+  private String sameKey() {
+    return keys()
+        .map(column -> "t.%1$s = s.%1$s".formatted(name(column)))
+        .collect(Collectors.joining(" AND "));
+  }
+
+  /** Inserts the rows that are missing, in the file's order. */
+  String insertMissing() {
+    String values =
+        columns.stream().map(column -> "s." + name(column)).collect(Collectors.joining(", "));
+    String sql =
+        "INSERT INTO %s (%s)%s SELECT %s FROM %s WHERE NOT EXISTS (SELECT FROM %s t WHERE %s) ORDER BY s.row"
+            .formatted(
+                table.name(),
+                names(),
+                identityColumns().isEmpty() ? "" : " OVERRIDING SYSTEM VALUE",
+                values,
+                source(),
+                table.name(),
+                sameKey());
+    // A service may insert the same row at this moment.
+    return keyIsUnique()
+        ? sql
+            + " ON CONFLICT (%s) DO NOTHING"
+                .formatted(keys().map(SeedMerge::name).collect(Collectors.joining(", ")))
+        : sql;
+  }
+
+  /** Changes the rows that differ; nothing where all columns are part of the key. */
+  Optional<String> updateDiffering() {
+    List<Bound> others = columns.stream().filter(column -> !column.csv().key()).toList();
+    if (others.isEmpty()) {
+      return Optional.empty();
+    }
+    String assignments =
+        others.stream()
+            .map(column -> "%1$s = s.%1$s".formatted(name(column)))
+            .collect(Collectors.joining(", "));
+    return Optional.of(
+        "UPDATE %s t SET %s FROM %s WHERE %s AND (%s) IS DISTINCT FROM (%s)"
+            .formatted(
+                table.name(),
+                assignments,
+                source(),
+                sameKey(),
+                comparable(others, "t"),
+                comparable(others, "s")));
+  }
+
+  /** Type json has no equality. */
+  private static String comparable(List<Bound> columns, String alias) {
+    return columns.stream()
+        .map(column ->
+            alias + "." + name(column) + (column.column().type().equals("json") ? "::text" : ""))
+        .collect(Collectors.joining(", "));
+  }
+
+  SeedCsv csv() {
+    return csv;
+  }
+}

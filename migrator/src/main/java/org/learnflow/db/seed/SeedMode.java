@@ -1,0 +1,9 @@
+package org.learnflow.db.seed;
+
+/** What happens to rows that are there already; neither mode deletes. */
+public enum SeedMode {
+  /** Only inserts what is missing. */
+  SKIP,
+  /** Also changes what differs. */
+  UPDATE
+}

@@ -1,0 +1,86 @@
+package org.learnflow.db.seed;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * A folder of seed files that are loaded together.
+ *
+ * @param name the folder's name, such as {@code reference}
+ * @param files its CSV and SQL files in the order of their names
+ */
+public record SeedSet(String name, List<Path> files) {
+  /**
+   * The sets named {@code names} below {@code directory}, in that order.
+   *
+   * @throws Failure 2 if one is not there
+   */
+  public static List<SeedSet> in(Path directory, List<String> names) {
+    return names.stream().map(name -> set(directory, name)).toList();
+  }
+
+  private static SeedSet set(Path directory, String name) {
+    Path folder = directory.resolve(name);
+    if (name.isBlank() || name.contains("/") || name.contains("..") || !Files.isDirectory(folder)) {
+      throw Failure.of(ExitCode.USAGE, "there is no seed set \"" + name + "\"")
+          .where(directory.toString())
+          .state("nothing was loaded")
+          .next("name sets with --seeds, their directory with --seeds-dir");
+    }
+    try (Stream<Path> entries = Files.list(folder)) {
+      return new SeedSet(
+          name,
+          entries.filter(path -> path.toString().matches(".*\\.(csv|sql)")).sorted().toList());
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading seed set " + folder, e);
+    }
+  }
+
+  /** A digest that identifies the set's content, to be fed by {@link #update}. */
+  static MessageDigest digest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+  }
+
+  /** Adds a file's name to the digest; its normalised content follows. */
+  static void update(MessageDigest digest, Path file) {
+    digest.update(String.valueOf(file.getFileName()).getBytes(StandardCharsets.UTF_8));
+    digest.update((byte) 0);
+  }
+
+  /** The digest as it is recorded. */
+  static String hex(MessageDigest digest) {
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** SHA-256 over names and contents, the same for Unix and Windows line ends. */
+  public String checksum() {
+    MessageDigest digest = digest();
+    byte[] buffer = new byte[1 << 16];
+    for (Path file : files) {
+      update(digest, file);
+      try (InputStream content = new NormalizedInput(Files.newInputStream(file))) {
+        for (int n = content.read(buffer); n >= 0; n = content.read(buffer)) {
+          digest.update(buffer, 0, n);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException("reading seed file " + file, e);
+      }
+    }
+    return hex(digest);
+  }
+}

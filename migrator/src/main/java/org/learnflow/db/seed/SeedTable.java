@@ -1,0 +1,103 @@
+package org.learnflow.db.seed;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What the catalog says about a table.
+ *
+ * @param name qualified and quoted, as it stands in SQL
+ * @param columns its columns, in order
+ * @param uniqueKeys sets of columns that a unique index without expression or condition covers
+ */
+record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys) {
+  /**
+   * One column.
+   *
+   * @param name not quoted
+   * @param type as SQL writes it, such as {@code numeric(5,2)}
+   * @param identity whether the database numbers it
+   */
+  record Column(String name, String type, boolean identity) {}
+
+  /** The table that {@code name} (with or without schema) means, if there is one. */
+  static Optional<SeedTable> find(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            SELECT format('%I.%I', n.nspname, c.relname), c.oid
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid = to_regclass(?)
+            """)) {
+      statement.setString(1, name);
+      try (ResultSet row = statement.executeQuery()) {
+        if (!row.next()) {
+          return Optional.empty();
+        }
+        long oid = row.getLong(2);
+        return Optional.of(
+            new SeedTable(row.getString(1), columns(connection, oid), uniqueKeys(connection, oid)));
+      }
+    }
+  }
+
+  private static List<Column> columns(Connection connection, long oid) throws SQLException {
+    List<Column> columns = new ArrayList<>();
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            SELECT attname, format_type(atttypid, atttypmod), attidentity <> ''
+            FROM pg_attribute WHERE attrelid = ?::oid AND attnum > 0 AND NOT attisdropped
+            ORDER BY attnum
+            """)) {
+      statement.setLong(1, oid);
+      try (ResultSet rows = statement.executeQuery()) {
+        while (rows.next()) {
+          columns.add(new Column(rows.getString(1), rows.getString(2), rows.getBoolean(3)));
+        }
+      }
+    }
+    return List.copyOf(columns);
+  }
+
+  private static List<Set<String>> uniqueKeys(Connection connection, long oid) throws SQLException {
+    List<Set<String>> keys = new ArrayList<>();
+    try (PreparedStatement statement =
+        connection.prepareStatement(
+            """
+            SELECT array_agg(a.attname::text)
+            FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
+            WHERE i.indrelid = ?::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+            GROUP BY i.indexrelid
+            """)) {
+      statement.setLong(1, oid);
+      try (ResultSet rows = statement.executeQuery()) {
+        while (rows.next()) {
+          keys.add(Set.of((String[]) rows.getArray(1).getArray()));
+        }
+      }
+    }
+    return List.copyOf(keys);
+  }
+
+  /** The column of that name. */
+  Optional<Column> column(String wanted) {
+    return columns.stream().filter(column -> column.name().equals(wanted)).findFirst();
+  }
+
+  /** Whether exactly these columns are unique. */
+  boolean isUnique(Set<String> names) {
+    return uniqueKeys.contains(names);
+  }
+
+  /** An identifier in SQL. */
+  static String quoted(String identifier) {
+    return '"' + identifier.replace("\"", "\"\"") + '"';
+  }
+}

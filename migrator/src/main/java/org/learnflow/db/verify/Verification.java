@@ -1,0 +1,39 @@
+package org.learnflow.db.verify;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What verify found.
+ *
+ * @param deployed false where there is no such database
+ * @param stages the stages that were looked at, in order; those behind an unreachable server are
+ *     missing
+ */
+public record Verification(boolean deployed, List<StageResult> stages) {
+  /** There is no database to look at. */
+  public static Verification notDeployed() {
+    return new Verification(false, List.of());
+  }
+
+  /** Whether every stage is as it should be. */
+  public boolean healthy() {
+    return deployed && stages.stream().allMatch(StageResult::ok);
+  }
+
+  /** The first broken stage with its detail. */
+  public Optional<String> reason() {
+    return stages.stream()
+        .filter(stage -> !stage.ok())
+        .findFirst()
+        .map(stage -> stage.name() + ": " + stage.detail());
+  }
+
+  /** The last line: {@code healthy}, {@code unhealthy: REASON} or {@code not deployed}. */
+  public String summary() {
+    if (!deployed) {
+      return "not deployed";
+    }
+    return reason().map(reason -> "unhealthy: " + reason).orElse("healthy");
+  }
+}

@@ -1,0 +1,191 @@
+package org.learnflow.db.verify;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.learnflow.db.roles.Deviation;
+import org.learnflow.db.roles.RightsCheck;
+import org.learnflow.db.roles.RoleNames;
+import org.learnflow.db.schema.MigrationFile;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.seed.SeedLedger;
+import org.learnflow.db.seed.SeedSet;
+
+/** Looks at a database stage by stage; changes nothing. */
+public final class Verifier {
+  private final MigrationFiles migrations;
+  private final List<SeedSet> seeds;
+  private final RoleNames names;
+
+  /**
+   * A verifier.
+   *
+   * @param seeds the sets that must be loaded
+   */
+  public Verifier(MigrationFiles migrations, List<SeedSet> seeds, RoleNames names) {
+    this.migrations = migrations;
+    this.seeds = List.copyOf(seeds);
+    this.names = names;
+  }
+
+  /**
+   * All stages.
+   *
+   * @param connection a session of the owner in autocommit mode, and so it is left
+   */
+  public Verification verify(Connection connection) throws SQLException {
+    List<StageResult> stages = new ArrayList<>();
+    DatabaseMetaData server = connection.getMetaData();
+    stages.add(
+        StageResult.good("reachable", connection.getCatalog() + " answers and takes writes"));
+    stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
+    SchemaState state = SchemaState.read(connection, migrations);
+    stages.add(migrations(state));
+    stages.add(objects(connection, state));
+    stages.add(rights(connection));
+    stages.add(seeds(connection));
+    return new Verification(true, List.copyOf(stages));
+  }
+
+  private static StageResult migrations(SchemaState state) {
+    String name = "migrations";
+    if (!state.differences().isEmpty()) {
+      return StageResult.broken(name, state.differences().getFirst().what());
+    }
+    if (!state.failed().isEmpty()) {
+      return StageResult.broken(
+          name, state.failed().getFirst().script() + " failed and was not repeated");
+    }
+    if (!state.pending().isEmpty()) {
+      return StageResult.broken(
+          name,
+          "at %s, %d pending: %s"
+              .formatted(
+                  state.currentText(),
+                  state.pending().size(),
+                  String.join(
+                      ", ", state.pending().stream().limit(5).map(MigrationFile::name).toList())));
+    }
+    String note =
+        state.newer().isEmpty()
+            ? ""
+            : ", newer than these files (%d more applied)".formatted(state.newer().size());
+    return StageResult.good(
+        name, "%d applied, at %s%s".formatted(state.applied().size(), state.currentText(), note));
+  }
+
+  private StageResult objects(Connection connection, SchemaState state) throws SQLException {
+    String name = "objects";
+    Optional<ExpectedObjects> expected = ExpectedObjects.in(migrations.directory());
+    if (expected.isEmpty() || !state.newer().isEmpty()) {
+      int present = ExpectedObjects.present(connection).size();
+      return StageResult.good(
+          name,
+          "%d tables and views; not compared, since %s"
+              .formatted(
+                  present,
+                  expected.isEmpty()
+                      ? "the migrations have no " + ExpectedObjects.FILE
+                      : "the database is newer"));
+    }
+    List<String> missing = expected.get().missing(connection);
+    return missing.isEmpty()
+        ? StageResult.good(name, expected.get().lines().size() + " tables and views present")
+        : StageResult.broken(name, "missing: " + String.join(", ", missing));
+  }
+
+  private StageResult rights(Connection connection) throws SQLException {
+    String name = "rights";
+    for (String role : List.of(names.owner(), names.service())) {
+      if (!roleExists(connection, role)) {
+        return StageResult.broken(name, "there is no role " + role);
+      }
+    }
+    List<Deviation> deviations = RightsCheck.deviations(connection, names);
+    if (!deviations.isEmpty()) {
+      Deviation first = deviations.getFirst();
+      String more = deviations.size() == 1 ? "" : " (and %d more)".formatted(deviations.size() - 1);
+      return StageResult.broken(
+          name, "%s%s; repair as admin: %s;".formatted(first.what(), more, first.sql()));
+    }
+    ServiceStatements.Outcome outcome = ServiceStatements.plan(connection, names);
+    return outcome
+        .refusal()
+        .map(refusal ->
+            StageResult.broken(name, "%s is refused: %s".formatted(names.service(), refusal)))
+        .orElseGet(() ->
+            StageResult.good(
+                name,
+                "%s may run %d statements on rows, and nothing else"
+                    .formatted(names.service(), outcome.planned())));
+  }
+
+  private static boolean roleExists(Connection connection, String role) throws SQLException {
+    return exists(connection, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = ?)", role);
+  }
+
+  private StageResult seeds(Connection connection) throws SQLException {
+    String name = "seeds";
+    if (seeds.isEmpty()) {
+      return StageResult.good(name, "none asked for");
+    }
+    Map<String, SeedLedger.Entry> ledger = SeedLedger.read(connection);
+    List<String> loaded = new ArrayList<>();
+    for (SeedSet set : seeds) {
+      SeedLedger.Entry entry = ledger.get(set.name());
+      if (entry == null) {
+        return StageResult.broken(name, set.name() + " is not loaded");
+      }
+      for (Path file : set.files()) {
+        Optional<String> table = tableOf(file);
+        if (table.isPresent() && !hasRows(connection, table.get())) {
+          return StageResult.broken(
+              name, "%s was loaded, but table %s is empty".formatted(set.name(), table.get()));
+        }
+      }
+      loaded.add(
+          entry.checksum().equals(set.checksum())
+              ? set.name()
+              : set.name() + " (as of other files)");
+    }
+    return StageResult.good(name, String.join(", ", loaded));
+  }
+
+  private static Optional<String> tableOf(Path file) {
+    String text = String.valueOf(file.getFileName());
+    return text.endsWith(".csv")
+        ? Optional.of(text.replaceFirst("^\\d+_", "").replaceFirst("\\.csv$", ""))
+        : Optional.empty();
+  }
+
+  private static boolean hasRows(Connection connection, String table) throws SQLException {
+    // The name comes from a file name; only word characters may stand in SQL.
+    if (!table.matches("\\w+(\\.\\w+)?")
+        || !exists(connection, "SELECT to_regclass(?) IS NOT NULL", table)) {
+      return false;
+    }
+    try (PreparedStatement statement =
+            connection.prepareStatement("SELECT EXISTS (SELECT FROM " + table + ")");
+        ResultSet row = statement.executeQuery()) {
+      return row.next() && row.getBoolean(1);
+    }
+  }
+
+  private static boolean exists(Connection connection, String query, String parameter)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(query)) {
+      statement.setString(1, parameter);
+      try (ResultSet row = statement.executeQuery()) {
+        return row.next() && row.getBoolean(1);
+      }
+    }
+  }
+}
