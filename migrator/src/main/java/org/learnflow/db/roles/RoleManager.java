@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.CatalogConflict;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
@@ -89,10 +90,13 @@ public final class RoleManager {
     try (var _ = AdvisoryLock.acquire(admin, AdvisoryLock.Purpose.ROLES, progress)) {
       becomeMemberOfOwner(admin);
       List<String> done = new ArrayList<>();
-      for (Deviation deviation : RightsCheck.deviations(admin, names)) {
-        execute(admin, deviation.sql());
-        done.add(deviation.sql());
-      }
+      CatalogConflict.retry(() -> {
+        for (Deviation deviation : RightsCheck.deviations(admin, names)) {
+          execute(admin, deviation.sql());
+          done.add(deviation.sql());
+        }
+        return done;
+      });
       return tell(done);
     }
   }

@@ -42,9 +42,6 @@ final class FlywayRun {
 
   /** Told about each migration, by the session that applies it and inside its transaction. */
   interface MigrationListener {
-    /** The history table is there, nothing is applied yet. */
-    void ready(Connection connection) throws SQLException;
-
     /** A migration begins. */
     void begin(MigrationFile file, Connection connection) throws SQLException;
 
@@ -142,9 +139,7 @@ final class FlywayRun {
 
     @Override
     public boolean supports(Event event, Context context) {
-      return event == Event.BEFORE_MIGRATE
-          || event == Event.BEFORE_EACH_MIGRATE
-          || event == Event.AFTER_EACH_MIGRATE;
+      return event == Event.BEFORE_EACH_MIGRATE || event == Event.AFTER_EACH_MIGRATE;
     }
 
     @Override
@@ -156,7 +151,6 @@ final class FlywayRun {
     public void handle(Event event, Context context) {
       try {
         switch (event) {
-          case BEFORE_MIGRATE -> listener.ready(context.getConnection());
           case BEFORE_EACH_MIGRATE -> listener.begin(file(context), context.getConnection());
           case AFTER_EACH_MIGRATE -> listener.end(file(context), context.getConnection());
           default -> throw new IllegalStateException("not asked for: " + event);

@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import org.learnflow.db.CatalogConflict;
 
 /**
  * Takes the rights on Flyway's history, and the right to write to {@code schema_migrations}, from
@@ -28,8 +29,16 @@ final class HistoryProtection {
 
   private HistoryProtection() {}
 
-  /** Takes the rights; one query where there is nothing to take. */
+  /**
+   * Takes the rights; one query where there is nothing to take.
+   *
+   * @param connection in autocommit mode: the admin may repair the same rights at this moment
+   */
   static void apply(Connection connection) throws SQLException {
+    CatalogConflict.retry(() -> revoke(connection));
+  }
+
+  private static int revoke(Connection connection) throws SQLException {
     List<String> revokes = new ArrayList<>();
     try (Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery(REVOKES)) {
@@ -42,5 +51,6 @@ final class HistoryProtection {
         statement.execute(revoke);
       }
     }
+    return revokes.size();
   }
 }

@@ -70,7 +70,6 @@ public final class Migrator {
       before.requireUnchanged();
       pending = pending(before, target);
       apply(connection, before, pending);
-      HistoryProtection.apply(connection);
       return report(before, SchemaState.read(connection, files), pending);
     }
   }
@@ -117,10 +116,23 @@ public final class Migrator {
       for (int start = 0; start < pending.size(); start += WINDOW) {
         List<MigrationFile> window =
             pending.subList(start, Math.min(start + WINDOW, pending.size()));
-        if (!grouped || !appliedAsGroup(window, watch, counter)) {
-          applyOneByOne(connection, window, watch, counter);
+        try {
+          if (!grouped || !appliedAsGroup(window, watch, counter)) {
+            applyOneByOne(connection, window, watch, counter);
+          }
+        } finally {
+          protectHistory(connection);
         }
       }
+    }
+  }
+
+  /** Also after a failure, which must not be hidden by a second one; the next run tries again. */
+  private static void protectHistory(Connection connection) {
+    try {
+      HistoryProtection.apply(connection);
+    } catch (SQLException e) {
+      // A lost connection ends this run anyway, or makes it begin again.
     }
   }
 
@@ -277,11 +289,6 @@ public final class Migrator {
     Listener(BlockerWatch watch, Counter counter) {
       this.watch = watch;
       this.counter = counter;
-    }
-
-    @Override
-    public void ready(Connection connection) throws SQLException {
-      HistoryProtection.apply(connection);
     }
 
     @Override

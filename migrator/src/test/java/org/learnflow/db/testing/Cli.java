@@ -1,0 +1,122 @@
+package org.learnflow.db.testing;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.learnflow.db.cli.Main;
+
+/**
+ * The program with given environment variables: in this process ({@link #run}), or as a process
+ * that can be killed ({@link #start}).
+ *
+ * @param environment the only variables that the program sees
+ */
+public record Cli(Map<String, String> environment) {
+  /** The same with one variable more. */
+  public Cli with(String name, String value) {
+    Map<String, String> more = new LinkedHashMap<>(environment);
+    more.put(name, value);
+    return new Cli(more);
+  }
+
+  /** The same without a variable. */
+  public Cli without(String name) {
+    Map<String, String> fewer = new LinkedHashMap<>(environment);
+    fewer.remove(name);
+    return new Cli(fewer);
+  }
+
+  /** Runs a command line in this process. */
+  public CliResult run(String... arguments) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    int exitCode =
+        Main.commandLine(environment, new PrintWriter(out), new PrintWriter(err))
+            .execute(arguments);
+    return new CliResult(exitCode, out.toString(), err.toString());
+  }
+
+  /** Starts a command line in a process of its own. */
+  public Running start(String... arguments) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                Main.class.getName()));
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().clear();
+    builder.environment().putAll(environment);
+    builder.redirectInput(new File("/dev/null"));
+    try {
+      return new Running(builder.start());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A process of the program. */
+  public static final class Running {
+    private final Process process;
+    private final CompletableFuture<String> out;
+    private final CompletableFuture<String> err;
+
+    Running(Process process) {
+      this.process = process;
+      this.out = read(process.getInputStream());
+      this.err = read(process.getErrorStream());
+    }
+
+    private static CompletableFuture<String> read(java.io.InputStream stream) {
+      return CompletableFuture.supplyAsync(
+          () -> {
+            try {
+              return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          },
+          task -> Thread.ofVirtual().start(task));
+    }
+
+    /** Whether it is still running. */
+    public boolean isAlive() {
+      return process.isAlive();
+    }
+
+    /** Ends it with SIGKILL, as kill -9 does, and waits until it is gone. */
+    public CliResult kill() {
+      process.destroyForcibly();
+      return await();
+    }
+
+    /** Waits for its end; fails after two minutes. */
+    public CliResult await() {
+      try {
+        if (!process.waitFor(2, TimeUnit.MINUTES)) {
+          process.destroyForcibly();
+          throw new IllegalStateException("the program did not end: " + err.getNow(""));
+        }
+        return new CliResult(process.exitValue(), out.join(), err.join());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+}

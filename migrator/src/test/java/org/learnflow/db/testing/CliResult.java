@@ -1,0 +1,20 @@
+package org.learnflow.db.testing;
+
+/**
+ * How a run of the program ended.
+ *
+ * @param exitCode of the process
+ * @param out all of stdout
+ * @param err all of stderr
+ */
+public record CliResult(int exitCode, String out, String err) {
+  /** Everything that was printed. */
+  public String all() {
+    return out + err;
+  }
+
+  /** Last line of stdout. */
+  public String lastLine() {
+    return out.strip().lines().reduce("", (before, line) -> line);
+  }
+}
