@@ -52,6 +52,7 @@ final class RunCommand extends BaseCommand {
         print(verification.summary(), document(roles, migrated, seeded, verification, ""));
         return ExitCode.FAILED;
       }
+      progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
       String published = publishing.publish(target, migrated.to());
       progress.line("publish", published);
       print(

@@ -24,7 +24,7 @@ final class SeedCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     List<SeedSet> sets = seeds.sets(files);
-    DatabaseOptions.Target target = database.target(true, progress);
+    DatabaseOptions.Target target = database.target(false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       List<SeedReport> reports = loading.load(session, sets, progress);

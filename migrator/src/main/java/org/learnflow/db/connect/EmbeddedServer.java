@@ -76,6 +76,7 @@ public final class EmbeddedServer {
               FileChannel.open(
                   directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
           var _ = lock.lock()) {
+        refuseWhereRootCannotBeLeft();
         passwords().getOrCreate(ADMIN);
         roles.forEach(role -> passwords().getOrCreate(role));
         if (!existsIn(directory)) {
@@ -181,13 +182,27 @@ public final class EmbeddedServer {
     }
   }
 
+  private void refuseWhereRootCannotBeLeft() {
+    if (isRoot() && exitCode(List.of("true")) != 0) {
+      throw Failure.of(
+              ExitCode.FAILED,
+              "PostgreSQL does not run as root, and this machine allows no user namespace")
+          .state("nothing was started")
+          .next("run the command as another user");
+    }
+  }
+
+  private static boolean isRoot() {
+    return "root".equals(System.getProperty("user.name"));
+  }
+
   /**
    * PostgreSQL refuses to run as root; in a user namespace of its own ({@code unshare --user}) root
    * is nobody, and its files are nobody's as well.
    */
   private int exitCode(List<String> command) {
     List<String> whole = new ArrayList<>();
-    if ("root".equals(System.getProperty("user.name"))) {
+    if (isRoot()) {
       whole.addAll(List.of("unshare", "--user"));
     }
     whole.addAll(command);
