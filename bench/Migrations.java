@@ -47,7 +47,7 @@ class Migrations {
   static void main(String[] arguments) throws IOException, InterruptedException {
     Locale.setDefault(Locale.ROOT);
     try {
-      Programs.require("psql", "bash", "time");
+      Programs.require("bash", "time");
       new Migrations(Options.parse(arguments)).measureAll();
     } catch (BenchException e) {
       System.err.println(e.getMessage());
@@ -96,7 +96,10 @@ class Migrations {
         var folder = folder(tool, count);
         var database = server.create("bench_migrations");
         var applied =
-            checked(stopwatch.measure(database, folder, tool.apply().line(database, folder)), database, count);
+            checked(
+                stopwatch.measure(database, folder, tool.apply().line(database, folder)),
+                database,
+                count);
         apply.add(contestant, applied);
         if (applied instanceof Outcome.Done) {
           repeat.add(
@@ -109,10 +112,10 @@ class Migrations {
   }
 
   /** Exit code 0 alone is no proof: the tables must be there. */
-  private static Outcome checked(Outcome outcome, Database database, int count)
+  private Outcome checked(Outcome outcome, Database database, int count)
       throws IOException, InterruptedException {
     var tables =
-        Server.sql(database, "SELECT count(*) FROM pg_tables WHERE tablename ~ '^t_[0-9]+$'");
+        server.sql(database, "SELECT count(*) FROM pg_tables WHERE tablename ~ '^t_[0-9]+$'");
     return outcome instanceof Outcome.Done && !tables.equals(Integer.toString(count))
         ? new Outcome.Failed("made %s of %d tables".formatted(tables, count))
         : outcome;

@@ -17,14 +17,23 @@ public final class Case {
     contestants.forEach(contestant -> outcomes.put(contestant, new ArrayList<>()));
   }
 
-  /** Adds what a contestant did in the next run. */
+  /** Adds what a contestant did in the next run, and says at once when it failed. */
   public void add(Contestant contestant, Outcome outcome) {
     outcomes.get(contestant).add(outcome);
+    if (outcome instanceof Outcome.Failed(var reason)) {
+      System.err.println(title + ", " + contestant.label() + ": " + reason);
+    }
   }
 
   /** Whether the contestant has not failed or run out of time here before. */
   public boolean stillIn(Contestant contestant) {
     return new Standing(contestant, outcomes.get(contestant)).done();
+  }
+
+  boolean anyFailed() {
+    return outcomes.values().stream()
+        .flatMap(List::stream)
+        .anyMatch(Outcome.Failed.class::isInstance);
   }
 
   String title() {

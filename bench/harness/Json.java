@@ -64,9 +64,7 @@ final class Json {
 
   private static String done(Standing standing, Optional<Standing> baseline) {
     var ratio =
-        baseline
-            .map(psql -> "\"times_psql\": %.2f, ".formatted(standing.ratio(psql)))
-            .orElse("");
+        baseline.map(psql -> "\"times_psql\": %.2f, ".formatted(standing.ratio(psql))).orElse("");
     return "\"wall_seconds\": %.3f, %s\"cpu_seconds\": %.3f, \"peak_mib\": %.1f, \"runs\": %s"
         .formatted(
             standing.median(Outcome.Done::wall),

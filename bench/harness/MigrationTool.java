@@ -26,18 +26,17 @@ public record MigrationTool(Contestant contestant, Files files, Command apply, C
 
   public static List<MigrationTool> all(Server server, Path work)
       throws IOException, InterruptedException {
+    var psql = server.psql();
     var tools = new ArrayList<MigrationTool>();
     tools.add(
         new MigrationTool(
-            new Contestant("psql", server.version(), true),
+            new Contestant("psql", "", true),
             MigrationFiles::psql,
-            MigrationTool::psqlApply,
-            MigrationTool::psqlRepeat));
+            (database, folder) -> psql.file(database, folder.resolve("apply.sql")),
+            (database, _) -> psql.statement(database, "SELECT version FROM bench_history")));
     LearnflowDb.find(server, work)
-        .ifPresent(
-            ours ->
-                tools.add(
-                    always(LearnflowDb.CONTESTANT, MigrationFiles::flyway, ours::migrate)));
+        .ifPresent(ours ->
+            tools.add(always(LearnflowDb.CONTESTANT, MigrationFiles::flyway, ours::migrate)));
     var peers = Peers.build();
     tools.add(
         always(
@@ -64,22 +63,5 @@ public record MigrationTool(Contestant contestant, Files files, Command apply, C
 
   private static MigrationTool always(Contestant contestant, Files files, Command command) {
     return new MigrationTool(contestant, files, command, command);
-  }
-
-  private static List<String> psqlApply(Database database, Path folder) {
-    return List.of(
-        "psql",
-        "-Xq",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-d",
-        database.uri(),
-        "-f",
-        folder.resolve("apply.sql").toString());
-  }
-
-  private static List<String> psqlRepeat(Database database, Path folder) {
-    return List.of(
-        "psql", "-Xq", "-d", database.uri(), "-c", "SELECT version FROM bench_history");
   }
 }

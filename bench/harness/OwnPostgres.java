@@ -6,7 +6,6 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 
@@ -15,7 +14,6 @@ final class OwnPostgres {
   private static final boolean ROOT = "root".equals(System.getProperty("user.name"));
   private static final String PASSWORD = "bench";
 
-  private final Path binaries = binaries();
   private final Path folder;
 
   private OwnPostgres(Path folder) {
@@ -75,25 +73,9 @@ final class OwnPostgres {
     if (ROOT) {
       command.addAll(List.of("runuser", "-u", "postgres", "--"));
     }
-    command.add(binaries.resolve(program).toString());
+    command.add(Programs.postgres(program).toString());
     command.addAll(List.of(arguments));
     Programs.run(folder, Map.of(), command);
-  }
-
-  private static Path binaries() {
-    return Programs.onPath("initdb").map(Path::getParent).orElseGet(OwnPostgres::newestInstalled);
-  }
-
-  private static Path newestInstalled() {
-    try (var versions = Files.list(Path.of("/usr/lib/postgresql"))) {
-      return versions
-          .max(Comparator.comparingInt(version -> Integer.parseInt(version.getFileName().toString())))
-          .orElseThrow()
-          .resolve("bin");
-    } catch (IOException e) {
-      throw new BenchException(
-          "no PostgreSQL server: set BENCH_DATABASE_URL, or put initdb and pg_ctl on PATH");
-    }
   }
 
   private static int freePort() throws IOException {

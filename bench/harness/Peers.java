@@ -76,7 +76,12 @@ public final class Peers {
 
   public List<String> goose(Database database, Path folder) {
     return List.of(
-        go.resolve("goose").toString(), "-dir", folder.toString(), "postgres", database.uri(), "up");
+        go.resolve("goose").toString(),
+        "-dir",
+        folder.toString(),
+        "postgres",
+        database.uri(),
+        "up");
   }
 
   public List<String> golangMigrate(Database database, Path folder) {
@@ -140,7 +145,9 @@ public final class Peers {
     void into(Path folder) throws IOException, InterruptedException;
   }
 
-  /** A folder named by the content of the files that pin it, so that a new version is built anew. */
+  /**
+   * A folder named by the content of the files that pin it, so that a new version is built anew.
+   */
   private static Path cached(String kind, List<Path> pins, Build build)
       throws IOException, InterruptedException {
     var folder = cache().resolve(kind + "-" + digest(pins));

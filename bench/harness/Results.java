@@ -21,6 +21,9 @@ public record Results(String name, List<Case> cases, Options options) {
       var readme = bench.resolve("README.md");
       Files.writeString(readme, withGenerated(Files.readString(readme), markdown(machine)));
     }
+    if (cases.stream().anyMatch(Case::anyFailed)) {
+      throw new BenchException("a contestant failed, see above");
+    }
   }
 
   private String markdown(Machine machine) {

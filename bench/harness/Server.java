@@ -2,16 +2,15 @@ package harness;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 
 /** The PostgreSQL that all contestants work on, used through psql. */
 public final class Server {
+  private final Psql psql = new Psql();
   private final Database maintenance;
   private final String origin;
 
-  private Server(Database maintenance, String origin) {
+  private Server(Database maintenance, String origin) throws IOException {
     this.maintenance = maintenance;
     this.origin = origin;
   }
@@ -35,22 +34,20 @@ public final class Server {
     sql(maintenance, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
   }
 
-  public static String sql(Database database, String... statements)
-      throws IOException, InterruptedException {
-    var command =
-        new ArrayList<>(
-            List.of("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database.uri()));
-    for (var statement : statements) {
-      command.addAll(List.of("-c", statement));
-    }
-    return Programs.run(Path.of("."), Map.of("PGPASSWORD", database.password()), command);
+  public String sql(Database database, String statement) throws IOException, InterruptedException {
+    var password = Map.of("PGPASSWORD", database.password());
+    return Programs.run(Path.of("."), password, psql.statement(database, statement));
   }
 
   public String version() throws IOException, InterruptedException {
     return sql(maintenance, "SHOW server_version").split(" ")[0];
   }
 
-  public String password() {
+  Psql psql() {
+    return psql;
+  }
+
+  String password() {
     return maintenance.password();
   }
 
