@@ -119,8 +119,8 @@ public record SchemaState(
   private static Difference changed(MigrationFile file) {
     return new Difference(
         file.path() + " was changed after it was applied",
-        "put it back as it was (git log -p %s) and make the change in a new migration: make migration NAME=..."
-            .formatted(file.path()));
+        "put it back as it was (git log -p -- '*/%s') and make the change in a new migration: make migration NAME=..."
+            .formatted(file.name()));
   }
 
   private static Difference outOfOrder(MigrationFile file, MigrationVersion current) {
