@@ -148,7 +148,11 @@ public final class Migrator {
       if (SqlStates.connectionLost(e) || isForeignDatabase(e)) {
         throw failure(e, window, watch, counter);
       }
+      if (counter.done > before) {
+        progress.line(STEP, "these were rolled back with one that failed; again, file by file");
+      }
       counter.done = before;
+      counter.current = Optional.empty();
       return false;
     } finally {
       watch.end();
@@ -313,6 +317,7 @@ public final class Migrator {
     public void end(MigrationFile file, Connection connection) {
       watch.end();
       counter.done++;
+      counter.current = Optional.empty();
       String line =
           "%s %s (%d of %d)"
               .formatted(file.version(), file.description(), counter.done, counter.total);
