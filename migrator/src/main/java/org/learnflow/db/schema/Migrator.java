@@ -192,12 +192,16 @@ public final class Migrator {
   /** Makes way for migrations that failed or were killed outside a transaction. */
   private void prepare(Connection connection, List<MigrationFile> pending) throws SQLException {
     ConcurrentIndexes indexes = new ConcurrentIndexes(connection, progress);
-    List<AppliedMigration> failed = SchemaState.read(connection, files).failed();
+    for (AppliedMigration row : SchemaState.read(connection, files).failed()) {
+      boolean again = pending.stream().anyMatch(file -> file.version().equals(row.version()));
+      progress.line(
+          STEP,
+          row.script()
+              + " failed before, outside a transaction; "
+              + (again ? "trying it again" : "it is not among the files to apply any more"));
+      deleteFailedRow(connection, row.version());
+    }
     for (MigrationFile file : pending) {
-      if (failed.stream().anyMatch(row -> row.version().equals(file.version()))) {
-        progress.line(STEP, file.name() + " failed before, outside a transaction; trying it again");
-        deleteFailedRow(connection, file.version());
-      }
       if (ConcurrentIndexes.occurIn(file.sql())) {
         indexes.prepare(file);
       }
