@@ -116,7 +116,7 @@ class InterruptedMigrationTest {
         .containsExactly("t");
   }
 
-  /** The second migration sleeps for minutes while the gate is closed. */
+  /** The second migration sleeps for a minute while the gate is closed. */
   private static MigrationDirectory withASlowMigration(MigrationDirectory migrations) {
     return migrations
         .with("V001__gate.sql", "CREATE TABLE gate (opened timestamptz DEFAULT now());")
@@ -124,7 +124,7 @@ class InterruptedMigrationTest {
             "V002__two.sql",
             "CREATE TABLE two (id int);",
             "INSERT INTO two VALUES (1);",
-            "SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM gate) THEN 0 ELSE 300 END);",
+            "SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM gate) THEN 0 ELSE 60 END);",
             "INSERT INTO two VALUES (2);")
         .with("V003__three.sql", "CREATE TABLE three AS SELECT * FROM two;");
   }

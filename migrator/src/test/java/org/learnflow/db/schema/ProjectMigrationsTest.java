@@ -14,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.CatalogSnapshot;
+import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
@@ -130,6 +131,18 @@ class ProjectMigrationsTest {
     if (query.contains("LIMIT")) {
       assertThat(plan).as("the newest come first from the index").doesNotContain("Sort");
     }
+  }
+
+  @Test
+  void schemaMigrationsTellsTheRightTimeWhereverTheMigratorRan(TestDatabase database)
+      throws SQLException {
+    Cli elsewhere = database.withRoles().cli().with("TZ", "Pacific/Kiritimati");
+    assertThat(elsewhere.start("migrate").await()).exited(ExitCode.OK);
+    assertThat(
+            database.query(
+                "SELECT version FROM schema_migrations"
+                    + " WHERE abs(extract(epoch FROM now() - applied_at)) > 60"))
+        .isEmpty();
   }
 
   /** The plan for tables that are still empty: whatever an index can do is left to it. */
