@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.StateSchema;
 
@@ -24,7 +26,7 @@ final class ConcurrentIndexes {
   private static final Pattern CREATE =
       Pattern.compile(
           "\\bCREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+CONCURRENTLY\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?"
-              + "(?<index>(?!ON\\s)%1$s)\\s+ON\\s+(?:ONLY\\s+)?(?<table>%1$s(?:\\.%1$s)?)"
+              + "(?:(?<index>(?!ON\\s)%1$s)\\s+)?ON\\s+(?:ONLY\\s+)?(?<table>%1$s(?:\\.%1$s)?)"
                   .formatted(IDENTIFIER),
           Pattern.CASE_INSENSITIVE);
 
@@ -51,17 +53,25 @@ final class ConcurrentIndexes {
     return CREATE.matcher(COMMENT.matcher(sql).replaceAll(" ")).find();
   }
 
-  /** Drops what earlier attempts left, and writes down what {@code file} is about to build. */
+  /**
+   * Drops what earlier attempts left, and writes down what {@code file} is about to build.
+   *
+   * @throws Failure 6 for an index without a name: what an attempt left of it could not be found
+   */
   void prepare(MigrationFile file) throws SQLException {
+    List<Build> builds = builds(file);
     StateSchema.ensure(connection);
     String version = file.version().toString();
-    for (Build build : builds(file.sql())) {
+    for (Build build : builds) {
       boolean begunBefore = isWrittenDown(version, build.index());
       Existing existing = existing(build);
       if (existing == Existing.INVALID || (begunBefore && existing == Existing.VALID)) {
         progress.line(
             "migrate", "dropping index %s, left by an unfinished attempt".formatted(build.index()));
+        // Like the build, it waits for every older transaction and blocks nobody meanwhile.
+        execute("SET lock_timeout = 0");
         execute("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(build));
+        execute("RESET lock_timeout");
       }
       if (existing != Existing.VALID || begunBefore) {
         writeDown(version, build.index());
@@ -69,19 +79,38 @@ final class ConcurrentIndexes {
     }
   }
 
-  /** Crosses out what {@code file} built. */
-  void finish(MigrationFile file) throws SQLException {
-    try (PreparedStatement delete =
-        connection.prepareStatement("DELETE FROM learnflow_db.index_builds WHERE version = ?")) {
-      delete.setString(1, file.version().toString());
-      delete.executeUpdate();
+  /** Crosses out what applied migrations built. */
+  static void crossOutApplied(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      try (ResultSet row =
+          statement.executeQuery("SELECT to_regclass('learnflow_db.index_builds') IS NOT NULL")) {
+        row.next();
+        if (!row.getBoolean(1)) {
+          return;
+        }
+      }
+      statement.execute(
+          """
+          DELETE FROM learnflow_db.index_builds b USING public.flyway_schema_history h
+          WHERE h.version = b.version AND h.success
+          """);
     }
   }
 
-  private static List<Build> builds(String sql) {
+  private static List<Build> builds(MigrationFile file) {
     List<Build> builds = new ArrayList<>();
-    Matcher matcher = CREATE.matcher(COMMENT.matcher(sql).replaceAll(" "));
+    Matcher matcher = CREATE.matcher(COMMENT.matcher(file.sql()).replaceAll(" "));
     while (matcher.find()) {
+      if (matcher.group("index") == null) {
+        throw Failure.of(
+                ExitCode.MIGRATION_FAILED, file.name() + " builds an index that has no name")
+            .where(file.path().toString())
+            .state("this migration was not begun; those before it are applied")
+            .next(
+                "name it, so that a build that was cut off can be repeated: CREATE INDEX"
+                    + " CONCURRENTLY <name> ON "
+                    + matcher.group("table"));
+      }
       builds.add(new Build(matcher.group("index"), matcher.group("table")));
     }
     return builds;

@@ -66,6 +66,8 @@ final class FlywayRun {
             .createSchemas(false)
             .placeholderReplacement(false)
             .validateOnMigrate(false)
+            // The history's times have no zone; pgjdbc would take the one of this machine.
+            .initSql("SET TimeZone = 'UTC'")
             .lockRetryCount(-1)
             .loggers("slf4j")
             .group(grouped);

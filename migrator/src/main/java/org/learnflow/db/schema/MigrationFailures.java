@@ -5,6 +5,8 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import org.flywaydb.core.internal.exception.FlywayMigrateException;
 import org.flywaydb.core.internal.sqlscript.FlywaySqlScriptException;
@@ -16,6 +18,14 @@ import org.postgresql.util.ServerErrorMessage;
 
 /** Turns what Flyway and PostgreSQL say about a failed migration into what a person needs. */
 final class MigrationFailures {
+  /** How Flyway begins to tell of a file with both kinds of statements. */
+  private static final String MIXED = "Detected both transactional and non-transactional";
+
+  private static final Pattern PARSER_LINE = Pattern.compile("\\bat line (\\d+)");
+
+  private static final Pattern COMMENTS =
+      Pattern.compile("(?:\\s++|--[^\\n]*+|/\\*.*?\\*/)++", Pattern.DOTALL);
+
   private final DataSource source;
   private final MigrationFiles files;
   private final List<MigrationFile> window;
@@ -29,21 +39,23 @@ final class MigrationFailures {
   /**
    * Exit code 6 with file, line, SQLSTATE, what is left and what to do.
    *
-   * @param current the migration that ran when {@code thrown} was thrown
+   * @param current the migration that ran when {@code thrown} was thrown; empty between two
    * @param blockers who held the lock, where one was waited for
    * @param attempts how often a lock was waited for
    */
   Failure describe(
       Throwable thrown, Optional<MigrationFile> current, List<String> blockers, int attempts) {
     Optional<FlywaySqlScriptException> script = in(thrown, FlywaySqlScriptException.class);
+    After after = after();
     Optional<MigrationFile> file =
         script
             .flatMap(e -> named(Objects.toString(e.getResource().getFilename(), "")))
             .or(() -> current)
-            .or(() -> window.stream().findFirst());
+            .or(after::next);
     String name = file.map(MigrationFile::name).orElse("a migration");
-    String state = SqlStates.of(thrown);
-    boolean lockProblem = state.equals(SqlStates.LOCK_NOT_AVAILABLE);
+    String sqlState = SqlStates.of(thrown);
+    boolean lockProblem = sqlState.equals(SqlStates.LOCK_NOT_AVAILABLE);
+    boolean mixed = message(thrown).startsWith(MIXED);
     String what =
         lockProblem
             ? "%s got no lock within lock_timeout in %d attempts%s"
@@ -51,38 +63,54 @@ final class MigrationFailures {
                     name,
                     attempts,
                     blockers.isEmpty() ? "" : ": blocked by " + String.join("; ", blockers))
-            : name + " failed: " + message(thrown);
+            : mixed
+                ? name + " mixes statements that run in a transaction with one that cannot"
+                : name + " failed: " + message(thrown);
     String place =
         file.map(f -> f.path().toString()).orElse("")
-            + script.map(e -> ", line " + line(e)).orElse("")
-            + (state.isEmpty() ? "" : ", SQLSTATE " + state);
+            + line(thrown, script).map(line -> ", line " + line).orElse("")
+            + (sqlState.isEmpty() ? "" : ", SQLSTATE " + sqlState);
     boolean transactional =
         in(thrown, FlywayMigrateException.class)
             .map(FlywayMigrateException::isExecutableInTransaction)
             .orElse(true);
-    Failure failure = Failure.of(ExitCode.MIGRATION_FAILED, what).where(place).causedBy(thrown);
-    return lockProblem
-        ? failure
-            .state(left(transactional))
-            .next(
-                "end that transaction (or wait until it ends) and run learnflow-db migrate again;"
-                    + " --lock-timeout and --lock-retries wait longer")
-        : failure.state(left(transactional)).next("correct the file and run: learnflow-db migrate");
+    String next =
+        lockProblem
+            ? "end that transaction (or wait until it ends) and run learnflow-db migrate again;"
+                + " --lock-timeout and --lock-retries wait longer"
+            : mixed
+                ? "give that statement a migration of its own and run: learnflow-db migrate"
+                : "correct the file and run: learnflow-db migrate";
+    return Failure.of(ExitCode.MIGRATION_FAILED, what)
+        .where(place)
+        .state(
+            (transactional
+                    ? "this migration was rolled back whole; "
+                    : "it runs outside a transaction, so statements before this one stay, and maybe"
+                        + " an invalid index, which the next run drops; ")
+                + after.version())
+        .next(next)
+        .causedBy(thrown);
   }
 
-  /** What is still applied, asked of the server. */
-  private String left(boolean transactional) {
-    String version;
+  /**
+   * What the server says after the failure.
+   *
+   * @param version a sentence about what is applied
+   * @param next the first file of the window that is not
+   */
+  private record After(String version, Optional<MigrationFile> next) {}
+
+  private After after() {
     try (Connection connection = source.getConnection()) {
-      version = "the database is at " + SchemaState.read(connection, files).currentText();
+      SchemaState state = SchemaState.read(connection, files);
+      return new After(
+          "the database is at " + state.currentText(),
+          window.stream().filter(file -> !state.applied().containsKey(file.version())).findFirst());
     } catch (SQLException e) {
-      version = "what is applied could not be asked (" + e.getMessage() + ")";
+      return new After(
+          "what is applied could not be asked (" + e.getMessage() + ")", Optional.empty());
     }
-    return transactional
-        ? "this migration was rolled back whole; " + version
-        : "it runs outside a transaction, so statements before this one stay, and maybe an invalid"
-            + " index, which the next run drops; "
-            + version;
   }
 
   private Optional<MigrationFile> named(String name) {
@@ -98,13 +126,34 @@ final class MigrationFailures {
     return Optional.empty();
   }
 
-  /** The line of the error: where the statement begins, and how far in the server points. */
+  /** The line of the error, as the server or Flyway's parser tells it. */
+  private static Optional<Integer> line(
+      Throwable thrown, Optional<FlywaySqlScriptException> script) {
+    if (script.isPresent()) {
+      return Optional.of(line(script.get()));
+    }
+    Matcher parsed = PARSER_LINE.matcher(message(thrown));
+    return parsed.find() ? Optional.of(Integer.valueOf(parsed.group(1))) : Optional.empty();
+  }
+
+  /**
+   * Where the statement begins, and how far in the server points. The statement's text holds the
+   * comments before it, but its line number is the one after them.
+   */
   private static int line(FlywaySqlScriptException script) {
+    String sql = Objects.toString(script.getStatement(), "");
+    Matcher comments = COMMENTS.matcher(sql);
+    int start = comments.lookingAt() ? comments.end() : 0;
     int position =
         serverMessage(script).map(ServerErrorMessage::getPosition).filter(p -> p > 0).orElse(1);
-    String sql = Objects.toString(script.getStatement(), "");
-    String before = sql.substring(0, Math.min(position - 1, sql.length()));
-    return script.getLineNumber() + (int) before.chars().filter(c -> c == '\n').count();
+    // The server counts code points.
+    int characters = Math.min(position - 1, sql.codePointCount(0, sql.length()));
+    int end = sql.offsetByCodePoints(0, characters);
+    return script.getLineNumber() + lineEnds(sql, Math.max(end, start)) - lineEnds(sql, start);
+  }
+
+  private static int lineEnds(String sql, int end) {
+    return (int) sql.substring(0, end).chars().filter(c -> c == '\n').count();
   }
 
   private static Optional<ServerErrorMessage> serverMessage(Throwable thrown) {

@@ -117,38 +117,44 @@ public final class Migrator {
         List<MigrationFile> window =
             pending.subList(start, Math.min(start + WINDOW, pending.size()));
         try {
-          if (!grouped || !appliedAsGroup(window, watch, counter)) {
+          if (!grouped || !appliedAsGroup(connection, window, watch, counter)) {
             applyOneByOne(connection, window, watch, counter);
           }
         } finally {
-          protectHistory(connection);
+          tidyUp(connection);
         }
       }
     }
   }
 
   /** Also after a failure, which must not be hidden by a second one; the next run tries again. */
-  private static void protectHistory(Connection connection) {
+  private static void tidyUp(Connection connection) {
     try {
       HistoryProtection.apply(connection);
+      ConcurrentIndexes.crossOutApplied(connection);
     } catch (SQLException e) {
       // A lost connection ends this run anyway, or makes it begin again.
     }
   }
 
-  private boolean appliedAsGroup(List<MigrationFile> window, BlockerWatch watch, Counter counter) {
+  private boolean appliedAsGroup(
+      Connection connection, List<MigrationFile> window, BlockerWatch watch, Counter counter) {
     if (window.stream().anyMatch(file -> ConcurrentIndexes.occurIn(file.sql()))) {
       return false;
     }
     int before = counter.done;
     try {
-      new FlywayRun(source, window, new Listener(watch, counter)).migrate(true);
+      new FlywayRun(source, window, new Listener(connection, watch, counter)).migrate(true);
       return true;
     } catch (RuntimeException e) {
       if (SqlStates.connectionLost(e) || isForeignDatabase(e)) {
         throw failure(e, window, watch, counter);
       }
+      if (counter.done > before) {
+        progress.line(STEP, "these were rolled back with one that failed; again, file by file");
+      }
       counter.done = before;
+      counter.current = Optional.empty();
       return false;
     } finally {
       watch.end();
@@ -160,10 +166,9 @@ public final class Migrator {
       throws SQLException {
     for (int attempt = 0; ; attempt++) {
       List<MigrationFile> pending = stillPending(connection, window);
-      prepare(connection, pending);
+      forgetFailed(connection, pending);
       try {
-        new FlywayRun(source, pending, new Listener(watch, counter)).migrate(false);
-        finish(connection, pending);
+        new FlywayRun(source, pending, new Listener(connection, watch, counter)).migrate(false);
         return;
       } catch (RuntimeException e) {
         watch.end();
@@ -185,27 +190,17 @@ public final class Migrator {
     return window.stream().filter(file -> !state.applied().containsKey(file.version())).toList();
   }
 
-  /** Makes way for migrations that failed or were killed outside a transaction. */
-  private void prepare(Connection connection, List<MigrationFile> pending) throws SQLException {
-    ConcurrentIndexes indexes = new ConcurrentIndexes(connection, progress);
-    List<AppliedMigration> failed = SchemaState.read(connection, files).failed();
-    for (MigrationFile file : pending) {
-      if (failed.stream().anyMatch(row -> row.version().equals(file.version()))) {
-        progress.line(STEP, file.name() + " failed before, outside a transaction; trying it again");
-        deleteFailedRow(connection, file.version());
-      }
-      if (ConcurrentIndexes.occurIn(file.sql())) {
-        indexes.prepare(file);
-      }
-    }
-  }
-
-  private void finish(Connection connection, List<MigrationFile> applied) throws SQLException {
-    ConcurrentIndexes indexes = new ConcurrentIndexes(connection, progress);
-    for (MigrationFile file : applied) {
-      if (ConcurrentIndexes.occurIn(file.sql())) {
-        indexes.finish(file);
-      }
+  /** The rows that failures outside a transaction left would stop Flyway. */
+  private void forgetFailed(Connection connection, List<MigrationFile> pending)
+      throws SQLException {
+    for (AppliedMigration row : SchemaState.read(connection, files).failed()) {
+      boolean again = pending.stream().anyMatch(file -> file.version().equals(row.version()));
+      progress.line(
+          STEP,
+          row.script()
+              + " failed before, outside a transaction; "
+              + (again ? "trying it again" : "it is not among the files to apply any more"));
+      deleteFailedRow(connection, row.version());
     }
   }
 
@@ -247,6 +242,11 @@ public final class Migrator {
     if (SqlStates.connectionLost(e)) {
       return e; // repeated once the database is back
     }
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof Failure known) {
+        return known;
+      }
+    }
     if (isForeignDatabase(e)) {
       return Failure.of(
               ExitCode.REFUSED,
@@ -282,24 +282,30 @@ public final class Migrator {
 
   /** Progress for each migration, and the watch over it. */
   private final class Listener implements FlywayRun.MigrationListener {
+    private final Connection own;
     private final BlockerWatch watch;
     private final Counter counter;
     private boolean lockTimeoutOff;
 
-    Listener(BlockerWatch watch, Counter counter) {
+    Listener(Connection own, BlockerWatch watch, Counter counter) {
+      this.own = own;
       this.watch = watch;
       this.counter = counter;
     }
 
     @Override
     public void begin(MigrationFile file, Connection connection) throws SQLException {
-      // Another index build waits for every older transaction and blocks nobody meanwhile.
+      counter.current = Optional.of(file);
       boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
+      if (concurrent) {
+        watch.begin(file, own.unwrap(PGConnection.class).getBackendPID());
+        new ConcurrentIndexes(own, progress).prepare(file);
+      }
+      // Such a build waits for every older transaction and blocks nobody meanwhile.
       if (concurrent != lockTimeoutOff) {
         lockTimeoutOff = concurrent;
         setLockTimeout(connection, concurrent);
       }
-      counter.current = Optional.of(file);
       watch.begin(file, connection.unwrap(PGConnection.class).getBackendPID());
     }
 
@@ -313,6 +319,7 @@ public final class Migrator {
     public void end(MigrationFile file, Connection connection) {
       watch.end();
       counter.done++;
+      counter.current = Optional.empty();
       String line =
           "%s %s (%d of %d)"
               .formatted(file.version(), file.description(), counter.done, counter.total);

@@ -46,6 +46,12 @@ public record Cli(Map<String, String> environment) {
     return new CliResult(exitCode, out.toString(), err.toString());
   }
 
+  /** Runs a command line in this process, while the test goes on. */
+  public CompletableFuture<CliResult> runInBackground(String... arguments) {
+    return CompletableFuture.supplyAsync(
+        () -> run(arguments), task -> Thread.ofVirtual().start(task));
+  }
+
   /** Starts a command line in a process of its own. */
   public Running start(String... arguments) {
     List<String> command =

@@ -129,4 +129,19 @@ public record TestDatabase(
     }
     return values;
   }
+
+  /**
+   * Sessions of the program in this database that are in a given state, as the admin sees them.
+   *
+   * @param condition on pg_stat_activity
+   */
+  public int sessions(String condition) throws SQLException {
+    return Integer.parseInt(
+        query(
+                PostgresServer.ADMIN,
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    + " AND application_name = 'learnflow-db' AND "
+                    + condition)
+            .getFirst());
+  }
 }
