@@ -118,10 +118,11 @@ final class DatabaseOptions {
     return timeout == null ? DEFAULT_TIMEOUT : duration("--timeout", timeout);
   }
 
-  /** Makes sessions with --lock-timeout. */
+  /** Makes sessions with --lock-timeout, within --timeout. */
   Connector connector() {
     return new Connector(
-        lockTimeout == null ? DEFAULT_LOCK_TIMEOUT : duration("--lock-timeout", lockTimeout));
+        lockTimeout == null ? DEFAULT_LOCK_TIMEOUT : duration("--lock-timeout", lockTimeout),
+        timeout());
   }
 
   /**
