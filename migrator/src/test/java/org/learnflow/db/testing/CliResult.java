@@ -1,5 +1,7 @@
 package org.learnflow.db.testing;
 
+import org.assertj.core.api.AssertProvider;
+
 /**
  * How a run of the program ended.
  *
@@ -7,7 +9,14 @@ package org.learnflow.db.testing;
  * @param out all of stdout
  * @param err all of stderr
  */
-public record CliResult(int exitCode, String out, String err) {
+public record CliResult(int exitCode, String out, String err)
+    implements AssertProvider<CliResultAssert> {
+  /** Lets {@code assertThat(result)} ask for exit code and messages. */
+  @Override
+  public CliResultAssert assertThat() {
+    return new CliResultAssert(this);
+  }
+
   /** Everything that was printed. */
   public String all() {
     return out + err;
