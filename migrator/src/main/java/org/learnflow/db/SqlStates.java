@@ -18,6 +18,9 @@ public final class SqlStates {
   /** pgjdbc: the server wants a password or TLS, and we have none to give. */
   public static final String CONNECTION_REJECTED = "08004";
 
+  /** pgjdbc: the connection broke, or the server's certificate is not as it should be. */
+  public static final String CONNECTION_FAILURE = "08006";
+
   /** No such database. */
   public static final String INVALID_CATALOG_NAME = "3D000";
 

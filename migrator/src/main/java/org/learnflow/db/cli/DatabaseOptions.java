@@ -27,6 +27,10 @@ final class DatabaseOptions {
   private static final String EMBEDDED_DATABASE = "learnflow";
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(60);
   private static final Duration DEFAULT_LOCK_TIMEOUT = Duration.ofSeconds(10);
+
+  /** Milliseconds in a PostgreSQL setting are an int. */
+  private static final Duration LONGEST = Duration.ofHours(500);
+
   private static final Pattern DURATION = Pattern.compile("(?<number>\\d+)(?<unit>ms|s|m|h)?");
 
   private final Environment environment;
@@ -118,10 +122,11 @@ final class DatabaseOptions {
     return timeout == null ? DEFAULT_TIMEOUT : duration("--timeout", timeout);
   }
 
-  /** Makes sessions with --lock-timeout. */
+  /** Makes sessions with --lock-timeout, within --timeout. */
   Connector connector() {
     return new Connector(
-        lockTimeout == null ? DEFAULT_LOCK_TIMEOUT : duration("--lock-timeout", lockTimeout));
+        lockTimeout == null ? DEFAULT_LOCK_TIMEOUT : duration("--lock-timeout", lockTimeout),
+        timeout());
   }
 
   /**
@@ -224,12 +229,17 @@ final class DatabaseOptions {
     }
     long number = Long.parseLong(matcher.group("number"));
     String unit = matcher.group("unit");
-    return switch (unit == null ? "s" : unit) {
-      case "ms" -> Duration.ofMillis(number);
-      case "m" -> Duration.ofMinutes(number);
-      case "h" -> Duration.ofHours(number);
-      default -> Duration.ofSeconds(number);
-    };
+    Duration duration =
+        switch (unit == null ? "s" : unit) {
+          case "ms" -> Duration.ofMillis(number);
+          case "m" -> Duration.ofMinutes(number);
+          case "h" -> Duration.ofHours(number);
+          default -> Duration.ofSeconds(number);
+        };
+    if (duration.compareTo(LONGEST) > 0) {
+      throw usage(option + " is too long a time").next("give at most " + LONGEST.toHours() + "h");
+    }
+    return duration;
   }
 
   private static Failure usage(String what) {

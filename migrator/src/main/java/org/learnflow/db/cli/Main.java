@@ -1,6 +1,7 @@
 package org.learnflow.db.cli;
 
 import java.io.PrintWriter;
+import java.security.Security;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -34,6 +35,8 @@ public final class Main {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] arguments) {
+    // The JVM would remember for 10 s that a name is unknown, while a new Service gets its name.
+    Security.setProperty("networkaddress.cache.negative.ttl", "1");
     PrintWriter out = new PrintWriter(System.out, true, java.nio.charset.StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, java.nio.charset.StandardCharsets.UTF_8);
     System.exit(commandLine(System.getenv(), out, err).execute(arguments));

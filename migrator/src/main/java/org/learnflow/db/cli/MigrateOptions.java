@@ -25,12 +25,17 @@ final class MigrateOptions {
       description = "How often a migration is tried again that got no lock (default: 3).")
   private int lockRetries = 3;
 
-  Optional<MigrationVersion> target() {
+  /** Refuses what is no version before any work is done. */
+  void check() {
     if (target != null && !target.matches("\\d+([._]\\d+)*")) {
       throw Failure.of(ExitCode.USAGE, "--target is no version")
           .state("nothing was changed")
           .next("give it like 7 or 007");
     }
+  }
+
+  Optional<MigrationVersion> target() {
+    check();
     return Optional.ofNullable(target).map(MigrationVersion::fromVersion);
   }
 

@@ -74,7 +74,8 @@ final class PublishOptions {
     String to = destination();
     if (!to.equals(NONE) && !to.equals(KUBERNETES) && !to.matches("file:.+")) {
       throw Failure.of(ExitCode.USAGE, "--publish-to is none of kubernetes, file:PATH and none")
-          .state("nothing was changed");
+          .state("nothing was changed")
+          .next("give one of them, such as --publish-to file:connection.env");
     }
   }
 

@@ -37,6 +37,7 @@ final class RunCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
+    migrating.check();
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files);
     DatabaseOptions.Target target = database.target(true, progress);

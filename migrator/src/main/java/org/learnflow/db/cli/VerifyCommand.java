@@ -56,9 +56,9 @@ final class VerifyCommand extends BaseCommand {
     } catch (Failure failure) {
       return switch (failure.code()) {
         case NOT_DEPLOYED -> Verification.notDeployed();
-        case NOT_REACHED, CREDENTIALS_REFUSED, REFUSED ->
+        case USAGE -> throw failure;
+        default ->
             new Verification(true, List.of(new StageResult("reachable", false, failure.what())));
-        default -> throw failure;
       };
     }
   }

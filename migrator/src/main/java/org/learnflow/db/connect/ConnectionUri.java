@@ -20,7 +20,7 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
   private static final Pattern URI =
       Pattern.compile(
           "postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?"
-              + "(?<host>\\[[^\\]]*\\]|[^:/?@,]*)(?::(?<port>[^/?,]*))?"
+              + "(?<host>\\[[^\\]]*\\]|[^\\[:/?@,]*)(?::(?<port>[^/?,]*))?"
               + "(?:/(?<database>[^?]*))?(?:\\?(?<parameters>.*))?");
 
   /**
@@ -120,13 +120,12 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
                     result.sslMode(),
                     Optional.of(Path.of(value)));
             default ->
+                // Not named: it may be the end of a password that was not encoded.
                 throw unusable(
                     name,
                     key.equals("password")
                         ? "its password belongs between user and host"
-                        : "its parameter "
-                            + key
-                            + " is not supported (sslmode and sslrootcert are)");
+                        : "it has a parameter besides sslmode and sslrootcert");
           };
     }
     return result;

@@ -14,7 +14,7 @@ public final class Connector {
   /** Shown in pg_stat_activity. */
   public static final String APPLICATION_NAME = "learnflow-db";
 
-  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /**
    * Session settings: the server ends a statement soon after its client is gone (so that a killed
@@ -28,14 +28,20 @@ public final class Connector {
           + " -c client_min_messages=warning -c search_path=public";
 
   private final Duration lockTimeout;
+  private final int connectSeconds;
 
   /**
    * A connector.
    *
    * @param lockTimeout how long a statement may wait for a lock before it fails with 55P03
+   * @param timeout how long the database is waited for in all, so that one attempt at a server that
+   *     never answers does not take longer; zero means one attempt
    */
-  public Connector(Duration lockTimeout) {
+  public Connector(Duration lockTimeout, Duration timeout) {
     this.lockTimeout = lockTimeout;
+    boolean shorter = !timeout.isZero() && timeout.compareTo(LONGEST_CONNECT_TIMEOUT) < 0;
+    this.connectSeconds =
+        (int) Math.max(1, (shorter ? timeout : LONGEST_CONNECT_TIMEOUT).toSeconds());
   }
 
   /** A data source; each {@link DataSource#getConnection()} opens a new session. */
@@ -49,8 +55,8 @@ public final class Connector {
     source.setSslMode(address.sslMode().text());
     address.rootCertificate().map(Object::toString).ifPresent(source::setSslRootCert);
     source.setApplicationName(APPLICATION_NAME);
-    source.setConnectTimeout((int) CONNECT_TIMEOUT.toSeconds());
-    source.setLoginTimeout((int) CONNECT_TIMEOUT.toSeconds());
+    source.setConnectTimeout(connectSeconds);
+    source.setLoginTimeout(connectSeconds);
     source.setTcpKeepAlive(true);
     source.setOptions(SETTINGS + " -c lock_timeout=" + lockTimeout.toMillis());
     // A text without parameters is sent as it is, so that error positions count from its start.

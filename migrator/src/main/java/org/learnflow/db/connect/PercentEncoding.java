@@ -33,8 +33,9 @@ public final class PercentEncoding {
   /**
    * The text that {@code encoded} stands for; {@code +} stays a plus, as in libpq.
    *
-   * @throws IllegalArgumentException if a {@code %} is not followed by two hexadecimal digits or
-   *     the bytes are not UTF-8; the message does not repeat the text, which may be a password
+   * @throws IllegalArgumentException if a {@code %} is not followed by two hexadecimal digits, or
+   *     the bytes are not UTF-8 or hold a zero, which no server, file or variable takes; the
+   *     message does not repeat the text, which may be a password
    */
   public static String decode(String encoded) {
     byte[] bytes = encoded.getBytes(StandardCharsets.UTF_8);
@@ -54,7 +55,11 @@ public final class PercentEncoding {
       }
     }
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(decoded.flip()).toString();
+      String text = StandardCharsets.UTF_8.newDecoder().decode(decoded.flip()).toString();
+      if (text.indexOf(0) >= 0) {
+        throw new IllegalArgumentException("it holds a %00");
+      }
+      return text;
     } catch (CharacterCodingException e) {
       throw new IllegalArgumentException("the percent-encoded bytes are not UTF-8", e);
     }

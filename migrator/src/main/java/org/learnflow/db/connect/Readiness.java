@@ -1,5 +1,7 @@
 package org.learnflow.db.connect;
 
+import java.io.FileNotFoundException;
+import java.io.IOException;
 import java.net.UnknownHostException;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -7,6 +9,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Optional;
 import javax.net.ssl.SSLException;
 import javax.sql.DataSource;
 import org.learnflow.db.ExitCode;
@@ -165,6 +168,10 @@ public final class Readiness {
   private Attempt classify(SQLException e) {
     String state = Objects.requireNonNullElse(e.getSQLState(), "");
     String message = message(e);
+    tlsFailure(e, state, message)
+        .ifPresent(failure -> {
+          throw failure;
+        });
     return switch (state) {
       case SqlStates.INVALID_PASSWORD,
           SqlStates.INVALID_AUTHORIZATION,
@@ -195,17 +202,8 @@ public final class Readiness {
   }
 
   private Attempt unreachable(SQLException e, String state, String message) {
-    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-      if (cause instanceof UnknownHostException) {
-        return new Attempt.NotYet("the host name " + address.host() + " is unknown", true);
-      }
-      if (cause instanceof SSLException) {
-        throw Failure.of(ExitCode.FAILED, "TLS failed: " + cause.getMessage())
-            .where(address + " with sslmode " + address.sslMode().text())
-            .state("nothing was changed")
-            .next("give the right sslrootcert, or another sslmode")
-            .causedBy(e);
-      }
+    if (cause(e, UnknownHostException.class).isPresent()) {
+      return new Attempt.NotYet("the host name " + address.host() + " is unknown", true);
     }
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);
@@ -217,11 +215,44 @@ public final class Readiness {
         .causedBy(e);
   }
 
+  /**
+   * TLS that cannot be had as sslmode wants it. pgjdbc gives it the SQLSTATE of refused credentials
+   * where the server offers none, and that of a lost connection, but no failed input or output as
+   * cause, where a certificate is not as it should be.
+   */
+  private Optional<Failure> tlsFailure(SQLException e, String state, String message) {
+    Optional<SSLException> handshake = cause(e, SSLException.class);
+    boolean notOffered = state.equals(SqlStates.CONNECTION_REJECTED) && message.contains("SSL");
+    boolean certificate =
+        state.equals(SqlStates.CONNECTION_FAILURE)
+            && (cause(e, IOException.class).isEmpty()
+                || cause(e, FileNotFoundException.class).isPresent());
+    if (handshake.isEmpty() && !notOffered && !certificate) {
+      return Optional.empty();
+    }
+    String why = handshake.map(Throwable::getMessage).orElse(message);
+    return Optional.of(
+        Failure.of(ExitCode.FAILED, "TLS failed: " + why)
+            .where(address + " with sslmode " + address.sslMode().text())
+            .state("nothing was changed")
+            .next("give the right sslrootcert, or another sslmode")
+            .causedBy(e));
+  }
+
+  private static <T extends Throwable> Optional<T> cause(Throwable thrown, Class<T> type) {
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      if (type.isInstance(cause)) {
+        return Optional.of(type.cast(cause));
+      }
+    }
+    return Optional.empty();
+  }
+
   /** The server's or the socket's own words, without pgjdbc's advice. */
   private static String message(SQLException e) {
     Throwable cause = e.getCause();
     String text =
-        cause instanceof java.io.IOException && cause.getMessage() != null
+        cause instanceof IOException && cause.getMessage() != null
             ? cause.getMessage()
             : Objects.requireNonNullElse(e.getMessage(), e.toString());
     return text.replaceFirst("^FATAL: ", "").lines().findFirst().orElse(text);

@@ -69,6 +69,7 @@ public final class Session implements AutoCloseable {
     Failure failure =
         Failure.of(ExitCode.FAILED, name + " failed: " + e.getMessage())
             .state("the step can be repeated safely")
+            .next("correct what the server says and run the same command again")
             .causedBy(e);
     String state = SqlStates.of(e);
     return state.isEmpty() ? failure : failure.where("SQLSTATE " + state);

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.learnflow.db.SqlStates;
 import org.learnflow.db.roles.Deviation;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleNames;
@@ -47,12 +48,35 @@ public final class Verifier {
     stages.add(
         StageResult.good("reachable", connection.getCatalog() + " answers and takes writes"));
     stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
-    SchemaState state = SchemaState.read(connection, migrations);
-    stages.add(migrations(state));
-    stages.add(objects(connection, state));
-    stages.add(rights(connection));
-    stages.add(seeds(connection));
+    stages.addAll(
+        look(
+            "migrations",
+            () -> {
+              SchemaState state = SchemaState.read(connection, migrations);
+              return List.of(migrations(state), objects(connection, state));
+            }));
+    stages.addAll(look("rights", () -> List.of(rights(connection))));
+    stages.addAll(look("seeds", () -> List.of(seeds(connection))));
     return new Verification(true, List.copyOf(stages));
+  }
+
+  /** Looks at one or more stages. */
+  @FunctionalInterface
+  private interface Look {
+    List<StageResult> stages() throws SQLException;
+  }
+
+  /** What the server refuses to tell is a finding too. */
+  private static List<StageResult> look(String name, Look look) throws SQLException {
+    try {
+      return look.stages();
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      return List.of(
+          StageResult.broken(name, "%s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState())));
+    }
   }
 
   private static StageResult migrations(SchemaState state) {

@@ -77,7 +77,7 @@ class InterruptedMigrationTest {
               passwords);
       Cli cli = withASlowMigration(new MigrationDirectory(directory)).cli(database.withRoles());
       assertThat(cli.run("migrate", "--target", "1")).exited(ExitCode.OK);
-      CompletableFuture<CliResult> migrate = cli.runInBackground("migrate");
+      CompletableFuture<CliResult> migrate = cli.runMeanwhile("migrate");
       Eventually.within(LIMIT, "it is in the middle", () -> sleeping(database) == 1);
       openTheGate(database);
 

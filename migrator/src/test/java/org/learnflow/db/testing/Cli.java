@@ -2,11 +2,16 @@ package org.learnflow.db.testing;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.PrintWriter;
+import java.io.Reader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,23 +52,31 @@ public record Cli(Map<String, String> environment) {
   }
 
   /** Runs a command line in this process, while the test goes on. */
-  public CompletableFuture<CliResult> runInBackground(String... arguments) {
+  public CompletableFuture<CliResult> runMeanwhile(String... arguments) {
     return CompletableFuture.supplyAsync(
-        () -> run(arguments), task -> Thread.ofVirtual().start(task));
+        () -> run(arguments), task -> Thread.ofPlatform().daemon().start(task));
   }
 
   /** Starts a command line in a process of its own. */
   public Running start(String... arguments) {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
-                Main.class.getName()));
+    return startUnder(List.of(), arguments);
+  }
+
+  /**
+   * Starts a command line in a process of its own that another program starts.
+   *
+   * @param wrapper that program with its arguments, such as {@code unshare --user}
+   */
+  public Running startUnder(List<String> wrapper, String... arguments) {
+    List<String> command = new ArrayList<>(wrapper);
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+            Main.class.getName()));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().clear();
@@ -81,23 +94,39 @@ public record Cli(Map<String, String> environment) {
     private final Process process;
     private final CompletableFuture<String> out;
     private final CompletableFuture<String> err;
+    private final StringBuffer errSoFar = new StringBuffer();
 
     Running(Process process) {
       this.process = process;
-      this.out = read(process.getInputStream());
-      this.err = read(process.getErrorStream());
+      this.out = read(process.getInputStream(), new StringBuffer());
+      this.err = read(process.getErrorStream(), errSoFar);
     }
 
-    private static CompletableFuture<String> read(java.io.InputStream stream) {
+    private static CompletableFuture<String> read(InputStream stream, StringBuffer soFar) {
       return CompletableFuture.supplyAsync(
           () -> {
-            try {
-              return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+            try (Reader reader = new InputStreamReader(stream, StandardCharsets.UTF_8)) {
+              char[] part = new char[4096];
+              for (int n = reader.read(part); n >= 0; n = reader.read(part)) {
+                soFar.append(part, 0, n);
+              }
+              return soFar.toString();
             } catch (IOException e) {
               throw new UncheckedIOException(e);
             }
           },
           task -> Thread.ofVirtual().start(task));
+    }
+
+    /** Waits until {@code part} was said on stderr; fails after half a minute. */
+    public void awaitOnStderr(String part) throws SQLException {
+      Eventually.within(
+          Duration.ofSeconds(30), "\"" + part + "\" on stderr", () -> errSoFar.indexOf(part) >= 0);
+    }
+
+    /** The process itself. */
+    public ProcessHandle handle() {
+      return process.toHandle();
     }
 
     /** Whether it is still running. */

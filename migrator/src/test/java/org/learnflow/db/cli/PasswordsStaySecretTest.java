@@ -1,0 +1,158 @@
+package org.learnflow.db.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.PercentEncoding;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.OwnServer;
+import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.PostgresServers;
+import org.learnflow.db.testing.TestDatabase;
+import org.learnflow.db.testing.TestFiles;
+
+/** No password is printed, logged, or put in a process argument, however a command ends. */
+class PasswordsStaySecretTest {
+  /** Part of every password here; no encoding or quoting changes it. */
+  private static final String MARK = "Kern4711";
+
+  private static final String ODD = "'\"\\%+ :/@?#[]&=$`{}~ü²€";
+
+  @TempDir private static Path directory;
+  private static OwnServer server;
+  private static TestDatabase database;
+
+  @BeforeAll
+  static void start() {
+    TestFiles.write(directory.resolve("server/passwords/postgres"), "admin" + ODD + MARK);
+    server =
+        OwnServer.start(
+            directory.resolve("server"),
+            PostgresServers.DEFAULT_MAJOR,
+            "log_statement = 'all'",
+            "log_min_duration_statement = 0",
+            "log_parameter_max_length = -1",
+            "log_connections = on",
+            "log_error_verbosity = verbose");
+    database = server.database();
+    TestFiles.write(database.passwords().file(database.owner()), "owner" + ODD + MARK);
+    TestFiles.write(database.passwords().file(database.service()), "service" + ODD + MARK);
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  @Test
+  void noOutputAndNoServerLogHoldsAPassword() {
+    Cli cli = database.cli().with("LEARNFLOW_DB_SEEDS", "reference,sample");
+    String env = "file:" + directory.resolve("connection.env");
+    String encoded = PercentEncoding.encode("owner" + ODD + MARK);
+    Cli byUrl =
+        cli.without("LEARNFLOW_DB_DATABASE")
+            .without("LEARNFLOW_DB_PASSWORD_FILE")
+            .with("DATABASE_URL", database.uri().replace("@", ":" + encoded + "@"));
+    Path wrong = TestFiles.write(directory.resolve("wrong"), "wrong" + ODD + MARK);
+    Path migrations =
+        TestFiles.write(directory.resolve("migrations/V1__fail.sql"), "SELECT 1 / 0;\n")
+            .getParent();
+    Path seeds =
+        TestFiles.write(directory.resolve("seeds/reference/01_users.csv"), "nonsense\n1\n")
+            .getParent()
+            .getParent();
+
+    List<CliResult> results = new ArrayList<>();
+    for (String output : new String[] {"text", "json"}) {
+      Cli all = cli.with("LEARNFLOW_DB_OUTPUT", output).with("LEARNFLOW_DB_VERBOSE", "true");
+      Cli url = byUrl.with("LEARNFLOW_DB_OUTPUT", output).with("LEARNFLOW_DB_VERBOSE", "true");
+      add(results, ExitCode.OK, all.run("run", "--publish-to", env));
+      for (String command :
+          new String[] {
+            "run", "roles", "wait", "migrate", "seed", "verify", "publish", "status", "connection"
+          }) {
+        add(results, ExitCode.OK, all.run(command));
+        add(results, ExitCode.OK, url.run(command));
+      }
+      add(results, ExitCode.OK, all.run("roles", "--app-password-file", wrong.toString()));
+      add(results, ExitCode.OK, all.run("roles"));
+      add(
+          results,
+          ExitCode.CREDENTIALS_REFUSED,
+          url.run("wait", "--password-file", wrong.toString()));
+      add(
+          results,
+          ExitCode.CREDENTIALS_REFUSED,
+          url.run("run", "--admin-password-file", wrong.toString()));
+      add(results, ExitCode.FAILED, all.run("verify", "--password-file", wrong.toString()));
+      add(results, ExitCode.PUBLISHING_FAILED, url.run("publish", "--publish-to", "file:/none/x"));
+      add(
+          results,
+          ExitCode.HISTORY_DIFFERS,
+          all.run("migrate", "--migrations", migrations.toString()));
+      add(
+          results,
+          ExitCode.SEEDING_FAILED,
+          all.run("seed", "--seeds", "reference", "--seeds-dir", seeds.toString()));
+      for (String bad :
+          new String[] {
+            "postgresql://u:" + encoded + "@unknown.invalid/d",
+            "postgresql://u:" + ODD + MARK + "@h/d",
+            "postgresql://u:" + encoded + "@h/d?application_name=x"
+          }) {
+        CliResult result = url.with("DATABASE_URL", bad).run("run", "--timeout", "0");
+        assertThat(result.exitCode()).isIn(2, 4);
+        results.add(result);
+      }
+    }
+
+    for (CliResult result : results) {
+      assertThat(result.all()).doesNotContain(MARK);
+    }
+    assertThat(server.log())
+        .anyMatch(line -> line.contains("CREATE ROLE"))
+        .anyMatch(line -> line.contains("ALTER ROLE"))
+        .noneMatch(line -> line.contains(MARK));
+  }
+
+  private static void add(List<CliResult> results, ExitCode expected, CliResult result) {
+    assertThat(result).exited(expected);
+    results.add(result);
+  }
+
+  @Test
+  void onlyShowPasswordShowsTheOneOfTheServices() {
+    CliResult shown = database.cli().run("connection", "--show-password");
+    assertThat(shown.out().lines())
+        .contains("Password: service" + ODD + MARK)
+        .noneMatch(line -> line.contains("owner" + ODD));
+    assertThat(shown.err()).doesNotContain(MARK);
+  }
+
+  @Test
+  void noProcessArgumentHoldsAPassword() throws Exception {
+    Cli.Running running =
+        database
+            .cli()
+            .with("LEARNFLOW_DB_DATABASE", "postgresql://u@127.0.0.1:1/d")
+            .with("LEARNFLOW_DB_ADMIN_USER", PostgresServer.ADMIN)
+            .start("run", "--timeout", "60s");
+    running.awaitOnStderr("refused");
+    Path arguments = Path.of("/proc", String.valueOf(running.handle().pid()), "cmdline");
+    String commandLine =
+        Files.exists(arguments)
+            ? Files.readString(arguments)
+            : running.handle().info().commandLine().orElse("");
+    assertThat(commandLine).contains("--timeout").doesNotContain(MARK);
+    running.kill();
+  }
+}

@@ -1,0 +1,5 @@
+/** The command line. */
+@NullMarked
+package org.learnflow.db.cli;
+
+import org.jspecify.annotations.NullMarked;
