@@ -6,43 +6,30 @@ import java.nio.file.Path;
 
 /** The same small migrations in the format of every tool; each makes one table. */
 public final class MigrationFiles {
+  private static final String FLYWAY = "V%1$05d__t_%1$d.sql";
+
   private MigrationFiles() {}
-
-  /** What a format makes of one migration. */
-  private interface Format {
-    String file(int number);
-
-    default String text(String sql) {
-      return sql;
-    }
-  }
 
   /** V00001__t_1.sql, also for learnflow-db and psql. */
   public static void flyway(Path folder, int count) throws IOException {
-    write(folder, count, MigrationFiles::flywayName);
+    write(folder, count, FLYWAY, "");
   }
 
   public static void golangMigrate(Path folder, int count) throws IOException {
-    write(folder, count, "%1$05d_t_%1$d.up.sql"::formatted);
+    write(folder, count, "%1$05d_t_%1$d.up.sql", "");
   }
 
   public static void goose(Path folder, int count) throws IOException {
-    write(folder, count, headed("-- +goose Up\n"));
+    write(folder, count, "%1$05d_t_%1$d.sql", "-- +goose Up\n");
   }
 
+  /** All changesets in one file, which Liquibase reads twice as fast as a file for each. */
   public static void liquibase(Path folder, int count) throws IOException {
-    var header = "--liquibase formatted sql\n--changeset bench:1\n";
-    write(Files.createDirectory(folder.resolve("changes")), count, headed(header));
-    Files.writeString(
-        folder.resolve("changelog.xml"),
-        """
-        <databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog"
-            xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
-            xsi:schemaLocation="http://www.liquibase.org/xml/ns/dbchangelog
-                http://www.liquibase.org/xml/ns/dbchangelog/dbchangelog-latest.xsd">
-          <includeAll path="changes" relativeToChangelogFile="true"/>
-        </databaseChangeLog>
-        """);
+    var changelog = new StringBuilder("--liquibase formatted sql\n");
+    for (int number = 1; number <= count; number++) {
+      changelog.append("--changeset bench:").append(number).append('\n').append(sql(number));
+    }
+    Files.writeString(folder.resolve("changelog.sql"), changelog);
   }
 
   /** One script that gives every file a transaction and a version row: the least one can do. */
@@ -57,32 +44,14 @@ public final class MigrationFiles {
           INSERT INTO bench_history VALUES ('%05d');
           COMMIT;
           """
-              .formatted(flywayName(number), number));
+              .formatted(FLYWAY.formatted(number), number));
     }
     Files.writeString(folder.resolve("apply.sql"), script);
   }
 
-  private static String flywayName(int number) {
-    return "V%1$05d__t_%1$d.sql".formatted(number);
-  }
-
-  private static Format headed(String header) {
-    return new Format() {
-      @Override
-      public String file(int number) {
-        return "%1$05d_t_%1$d.sql".formatted(number);
-      }
-
-      @Override
-      public String text(String sql) {
-        return header + sql;
-      }
-    };
-  }
-
-  private static void write(Path folder, int count, Format format) throws IOException {
+  private static void write(Path folder, int count, String name, String header) throws IOException {
     for (int number = 1; number <= count; number++) {
-      Files.writeString(folder.resolve(format.file(number)), format.text(sql(number)));
+      Files.writeString(folder.resolve(name.formatted(number)), header + sql(number));
     }
   }
 

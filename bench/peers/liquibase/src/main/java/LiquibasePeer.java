@@ -3,7 +3,7 @@ import liquibase.Scope;
 import liquibase.command.CommandScope;
 import liquibase.resource.DirectoryResourceAccessor;
 
-/** Liquibase as its documentation shows it: JDBC address, user, folder of changelogs. */
+/** Liquibase as its documentation shows it: JDBC address, user, folder with changelog.sql. */
 class LiquibasePeer {
   static void main(String[] args) throws Exception {
     var folder = new DirectoryResourceAccessor(Path.of(args[2]));
@@ -15,7 +15,7 @@ class LiquibasePeer {
                 .addArgumentValue("url", args[0])
                 .addArgumentValue("username", args[1])
                 .addArgumentValue("password", System.getenv("PGPASSWORD"))
-                .addArgumentValue("changelogFile", "changelog.xml")
+                .addArgumentValue("changelogFile", "changelog.sql")
                 .execute());
   }
 }
