@@ -98,11 +98,11 @@ final class SeedDiagnosis {
     String tuple = String.join(", ", expressions);
     return firstRow(
         """
-        SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.row) FROM (
-          SELECT s.row, row_number() OVER (PARTITION BY %2$s ORDER BY s.row) > 1
+        SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.ctid) FROM (
+          SELECT s.ctid, row_number() OVER (PARTITION BY %2$s ORDER BY s.ctid) > 1
                  OR (%2$s) IN (SELECT %2$s FROM %3$s) AS repeated
           FROM %4$s) d
-        WHERE d.repeated ORDER BY d.row LIMIT 1
+        WHERE d.repeated ORDER BY d.ctid LIMIT 1
         """
             .formatted(SeedMerge.STAGING, tuple, merge.table().name(), merge.source()));
   }
@@ -126,8 +126,8 @@ final class SeedDiagnosis {
         }
         return firstRow(
             """
-            SELECT (SELECT count(*) FROM %s y WHERE y.ctid <= s.row) FROM %s
-            WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) ORDER BY s.row LIMIT 1
+            SELECT (SELECT count(*) FROM %s y WHERE y.ctid <= s.ctid) FROM %s
+            WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) ORDER BY s.ctid LIMIT 1
             """
                 .formatted(
                     SeedMerge.STAGING,

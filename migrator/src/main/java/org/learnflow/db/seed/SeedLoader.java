@@ -139,7 +139,7 @@ public final class SeedLoader {
         SeedMerge.bind(
             csv, table, (column, reference) -> lookup(connection, csv, table, column, reference));
     FileReport report =
-        !merge.hasReferences() && merge.keyIsUnique() && isEmptyAndLocked(connection, table)
+        merge.canBeCopiedDirectly() && isEmptyAndLocked(connection, table)
             ? copyDirectly(connection, merge, digest)
             : copyAndMerge(connection, merge, digest);
     advanceSequences(connection, merge);
@@ -194,13 +194,14 @@ public final class SeedLoader {
       long updated = 0;
       if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
         updated = execute(connection, merge.updateDiffering().get());
-        if (updated > 0) {
-          refuseRepeatedKeys(connection, merge);
-        }
       }
       long inserted = execute(connection, merge.insertMissing());
+      long unchanged = Math.max(rows - inserted - updated, 0); // a key may name several rows
+      if (unchanged > 0 && merge.keyIsUnique()) {
+        refuseRepeatedKeys(connection, merge); // the second is not inserted, but also no error
+      }
       execute(connection, "DROP TABLE " + SeedMerge.STAGING);
-      return new FileReport(name(merge), inserted, updated, rows - inserted - updated);
+      return new FileReport(name(merge), inserted, updated, unchanged);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e) || !SqlStates.of(e).startsWith("23")) {
         throw e;
@@ -318,7 +319,7 @@ public final class SeedLoader {
 
   /** A sequence must not hand out numbers that the file has used. */
   private static void advanceSequences(Connection connection, SeedMerge merge) throws SQLException {
-    for (String column : merge.identityColumns()) {
+    for (String column : merge.numberedColumns()) {
       String sql =
           """
           SELECT setval(q.name::regclass, q.highest)
