@@ -57,7 +57,12 @@ public final class SeedLoader {
     Map<String, SeedLedger.Entry> ledger = SeedLedger.read(connection);
     List<SeedReport> reports = new ArrayList<>();
     for (SeedSet set : sets) {
-      reports.add(isLoaded(ledger, set) ? unchanged(set) : loadLocked(connection, set));
+      try {
+        reports.add(isLoaded(ledger, set) ? unchanged(set) : loadLocked(connection, set));
+      } catch (UncheckedIOException e) {
+        throw SeedFailures.at("seed set " + set.name(), e.getMessage() + ": " + e.getCause())
+            .causedBy(e);
+      }
     }
     return List.copyOf(reports);
   }
@@ -84,10 +89,13 @@ public final class SeedLoader {
       connection.setAutoCommit(false);
       try {
         SeedReport report = loadFiles(connection, set);
-        connection.commit();
+        commit(connection, set);
         return report;
       } catch (SQLException | RuntimeException e) {
         rollBack(connection, e);
+        if (SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e)) && e instanceof Failure failure) {
+          throw locked(connection, failure);
+        }
         throw e;
       } finally {
         if (!connection.isClosed()) {
@@ -95,6 +103,19 @@ public final class SeedLoader {
         }
       }
     }
+  }
+
+  /** Constraints that are deferred are checked now, by a statement that says so. */
+  private static void commit(Connection connection, SeedSet set) throws SQLException {
+    try {
+      execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw SeedFailures.at("seed set " + set.name() + ", at its end", e);
+    }
+    connection.commit();
   }
 
   private static void rollBack(Connection connection, Exception first) {
@@ -105,15 +126,31 @@ public final class SeedLoader {
     }
   }
 
+  /** Whoever holds a lock that was waited for in vain has begun before the wait. */
+  private static Failure locked(Connection connection, Failure failure) throws SQLException {
+    String holders =
+        query(
+                connection,
+                """
+                SELECT string_agg(
+                    format('pid %s (user %s, application "%s", %s, transaction began %s ago)', pid, usename,
+                           application_name, state, date_trunc('second', now() - xact_start)),
+                    '; ' ORDER BY xact_start)
+                FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND xact_start < now() - current_setting('lock_timeout')::interval
+                """)
+            .orElse("");
+    String timeout = query(connection, "SELECT current_setting('lock_timeout')").orElse("");
+    return SeedFailures.locked(failure, timeout, holders);
+  }
+
   private SeedReport loadFiles(Connection connection, SeedSet set) throws SQLException {
     MessageDigest digest = SeedSet.digest();
     List<FileReport> files = new ArrayList<>();
     for (Path file : set.files()) {
       SeedSet.update(digest, file);
-      FileReport report =
-          file.toString().endsWith(".sql")
-              ? executeSql(connection, file, digest)
-              : loadCsv(connection, SeedCsv.read(file), digest);
+      FileReport report = loadFile(connection, file, digest);
       progress.line(
           STEP,
           "%s/%s: %d inserted, %d updated, %d unchanged"
@@ -127,6 +164,20 @@ public final class SeedLoader {
     }
     SeedLedger.write(connection, set.name(), SeedSet.hex(digest), mode);
     return new SeedReport(set.name(), true, List.copyOf(files));
+  }
+
+  private FileReport loadFile(Connection connection, Path file, MessageDigest digest)
+      throws SQLException {
+    try {
+      return file.toString().endsWith(".sql")
+          ? executeSql(connection, file, digest)
+          : loadCsv(connection, SeedCsv.read(file), digest);
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw SeedFailures.at(file.toString(), e);
+    }
   }
 
   private FileReport loadCsv(Connection connection, SeedCsv csv, MessageDigest digest)
