@@ -4,7 +4,6 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.sql.Connection;
@@ -24,6 +23,7 @@ import org.learnflow.db.SqlStates;
 import org.learnflow.db.StateSchema;
 import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.PGConnection;
+import org.postgresql.util.ServerErrorMessage;
 
 /**
  * Loads seed sets, one transaction each: COPY straight into an empty table, else into a temporary
@@ -386,24 +386,23 @@ public final class SeedLoader {
     }
   }
 
-  private static FileReport executeSql(Connection connection, Path file, MessageDigest digest)
+  private static FileReport executeSql(Connection connection, Path path, MessageDigest digest)
       throws SQLException {
-    String sql;
-    try (InputStream content = new NormalizedInput(Files.newInputStream(file))) {
-      byte[] bytes = content.readAllBytes();
-      digest.update(bytes);
-      sql = new String(bytes, java.nio.charset.StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + file, e);
-    }
-    try {
-      return new FileReport(String.valueOf(file.getFileName()), execute(connection, sql), 0, 0);
-    } catch (SQLException e) {
-      if (SqlStates.connectionLost(e)) {
-        throw e;
+    SqlFile file = SqlFile.read(path, digest);
+    long rows = 0;
+    for (SqlFile.Statement statement : file.statements()) {
+      try {
+        rows += execute(connection, statement.sql());
+      } catch (SQLException e) {
+        if (SqlStates.connectionLost(e)) {
+          throw e;
+        }
+        int position = SeedFailures.serverMessage(e).map(ServerErrorMessage::getPosition).orElse(0);
+        throw SeedFailures.at(file.place(statement, position), e);
       }
-      throw SeedSqlFailure.of(file, sql, e);
     }
+    execute(connection, "RESET ROLE; RESET ALL"); // what the file has set is for itself
+    return new FileReport(String.valueOf(path.getFileName()), rows, 0, 0);
   }
 
   /** Runs a text of one or more statements; the rows that they touched. */
