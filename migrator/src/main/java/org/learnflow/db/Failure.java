@@ -34,6 +34,11 @@ public final class Failure extends RuntimeException {
     return new Failure(code, what, null, null, null, null);
   }
 
+  /** The same, described by {@code text}. */
+  public Failure what(String text) {
+    return new Failure(code, text, where, state, next, getCause());
+  }
+
   /** The same with the file and line, SQLSTATE or address it happened at. */
   public Failure where(String text) {
     return new Failure(code, what(), text, state, next, getCause());

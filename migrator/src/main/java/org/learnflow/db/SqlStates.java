@@ -30,6 +30,9 @@ public final class SqlStates {
   /** Starting up, shutting down, or recovering without hot standby. */
   public static final String CANNOT_CONNECT_NOW = "57P03";
 
+  /** Class of what the server aborted because of others, such as a deadlock; again is enough. */
+  public static final String TRANSACTION_ROLLBACK = "40";
+
   /** lock_timeout ran out. */
   public static final String LOCK_NOT_AVAILABLE = "55P03";
 

@@ -6,7 +6,6 @@ import de.siegmar.fastcsv.reader.CsvRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -66,6 +65,9 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
         throw SeedFailures.at(
             path + ", line 1", "the file is empty; its first line names the columns");
       }
+      if (line.chars().filter(c -> c == '"').count() % 2 != 0) {
+        throw SeedFailures.at(path + ", line 1", "a quote is not closed in the first line");
+      }
       try (CsvReader<CsvRecord> reader = CsvReader.builder().ofCsvRecord(line)) {
         return reader.stream().findFirst().map(CsvRecord::getFields).orElse(List.of());
       } catch (CsvParseException e) {
@@ -100,38 +102,47 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
    * @param number counted from 1, without the first line
    */
   long lineOfRow(long number) {
-    long rows = -1; // the first line is no row
-    try (CsvReader<CsvRecord> reader = reader()) {
-      for (CsvRecord row : reader) {
-        rows++;
-        if (rows == number) {
-          return row.getStartingLineNumber();
+    return lineOfFirstRow((row, lastLine) -> row == number);
+  }
+
+  /** The line on which the row begins that {@code line} is a part of. */
+  long lineOfRowAt(long line) {
+    return lineOfFirstRow((row, lastLine) -> lastLine >= line);
+  }
+
+  /** Whether a row is the one that is looked for. */
+  @FunctionalInterface
+  private interface RowTest {
+    boolean test(long row, long lastLine);
+  }
+
+  /** Tells rows apart as COPY does: a line feed ends one unless a quote is open. */
+  private long lineOfFirstRow(RowTest wanted) {
+    long row = 0;
+    long line = 1;
+    long begin = 1;
+    boolean quoted = false;
+    byte[] buffer = new byte[1 << 16];
+    try (InputStream content = content()) {
+      for (int n = content.read(buffer); n >= 0; n = content.read(buffer)) {
+        for (int i = 0; i < n; i++) {
+          if (buffer[i] == '"') {
+            quoted = !quoted;
+          } else if (buffer[i] == '\n') {
+            if (!quoted) {
+              if (wanted.test(row, line)) {
+                return begin;
+              }
+              row++;
+              begin = line + 1;
+            }
+            line++;
+          }
         }
       }
-    } catch (CsvParseException | IOException e) {
-      // The server read the file; where the two disagree, the count of rows has to do.
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading seed file " + path, e);
     }
-    return number + 1;
-  }
-
-  /** The line on which the last row begins that can be read; where a quote is never closed. */
-  long lineOfLastRow() {
-    long line = 1;
-    try (CsvReader<CsvRecord> reader = reader()) {
-      for (CsvRecord row : reader) {
-        line = row.getStartingLineNumber();
-      }
-    } catch (CsvParseException | IOException e) {
-      // The line of the last good row is what is left to say.
-    }
-    return line;
-  }
-
-  private CsvReader<CsvRecord> reader() throws IOException {
-    return CsvReader.builder()
-        .skipEmptyLines(false)
-        .ofCsvRecord(
-            new InputStreamReader(
-                new NormalizedInput(Files.newInputStream(path)), StandardCharsets.UTF_8));
+    return begin; // the last row, which has no line end or an open quote
   }
 }

@@ -1,23 +1,17 @@
 package org.learnflow.db.seed;
 
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlStates;
-import org.postgresql.util.PSQLException;
-import org.postgresql.util.ServerErrorMessage;
 
 /** Finds file, line and column of what the server refused. */
 final class SeedDiagnosis {
@@ -26,7 +20,8 @@ final class SeedDiagnosis {
       Pattern.compile(
           "COPY [^,]+, \\D*(?<line>\\d+)(?:, \\S+ (?<column>[^:]+))?.*", Pattern.DOTALL);
 
-  private static final String BAD_COPY_FILE_FORMAT = "22P04";
+  /** As in {@code Key (lower(email))=(a@b.example) already exists.} */
+  private static final Pattern KEY_DETAIL = Pattern.compile("\\((?<columns>.+?)\\)=\\(");
 
   private final Connection connection;
   private final SeedMerge merge;
@@ -44,67 +39,76 @@ final class SeedDiagnosis {
 
   /** The failure, where the server named the line itself. */
   static Optional<Failure> fromContext(SeedCsv csv, SQLException e) {
-    return serverMessage(e)
-        .flatMap(message -> {
-          Matcher matcher = COPY_CONTEXT.matcher(Objects.toString(message.getWhere(), ""));
-          if (!matcher.find()) {
-            return Optional.empty();
-          }
-          long line = Long.parseLong(matcher.group("line"));
-          // The server notices an open quote at the end of the file.
-          boolean openQuote =
-              BAD_COPY_FILE_FORMAT.equals(message.getSQLState())
-                  && Objects.toString(message.getMessage(), "").contains("unterminated");
-          String column =
-              Objects.requireNonNullElse(
-                  matcher.group("column"), Objects.toString(message.getColumn(), ""));
-          return Optional.of(failure(csv, e, openQuote ? csv.lineOfLastRow() : line, column));
+    return SeedFailures.serverMessage(e)
+        .map(message -> COPY_CONTEXT.matcher(Objects.toString(message.getWhere(), "")))
+        .filter(Matcher::find)
+        .map(context -> {
+          // The server counts up to the end of a row.
+          long line = csv.lineOfRowAt(Long.parseLong(context.group("line")));
+          return failure(csv, e, line, Objects.toString(context.group("column"), columns(e)));
         });
   }
 
   /** The failure, with the line found by asking for the row that breaks the constraint. */
   Failure ofConstraint(SQLException e) throws SQLException {
     String constraint =
-        serverMessage(e).map(message -> Objects.toString(message.getConstraint(), "")).orElse("");
-    OptionalLong row =
-        switch (Objects.toString(e.getSQLState(), "")) {
-          case SqlStates.UNIQUE_VIOLATION -> firstRepeated(constraint);
-          case SqlStates.FOREIGN_KEY_VIOLATION -> firstWithoutParent(constraint);
-          default -> OptionalLong.empty();
-        };
-    String columns =
-        serverMessage(e)
-            .map(message -> Objects.toString(message.getDetail(), ""))
-            .map(detail -> Pattern.compile("\\((.+?)\\)=\\(").matcher(detail))
-            .filter(Matcher::find)
-            .map(matcher -> matcher.group(1))
+        SeedFailures.serverMessage(e)
+            .map(message -> Objects.toString(message.getConstraint(), ""))
             .orElse("");
-    return failure(
-        merge.csv(), e, row.isPresent() ? merge.csv().lineOfRow(row.getAsLong()) : 0, columns);
+    OptionalLong row;
+    try {
+      row =
+          switch (SqlStates.of(e)) {
+            case SqlStates.UNIQUE_VIOLATION -> firstRepeated(constraint);
+            case SqlStates.FOREIGN_KEY_VIOLATION -> firstWithoutParent(constraint);
+            default -> OptionalLong.empty();
+          };
+    } catch (SQLException again) {
+      if (SqlStates.connectionLost(again)) {
+        throw again;
+      }
+      row = OptionalLong.empty(); // the constraint is about columns that are not in the file
+    }
+    long line = row.isPresent() ? merge.csv().lineOfRow(row.getAsLong()) : 0;
+    return failure(merge.csv(), e, line, columns(e));
   }
 
+  /** The first row whose values in a unique index are those of an earlier or of a stored row. */
   private OptionalLong firstRepeated(String index) throws SQLException {
-    List<String> expressions =
-        expressions(
+    try (PreparedStatement statement =
+        connection.prepareStatement(
             """
-            SELECT array_agg(pg_get_indexdef(i.indexrelid, n, true) ORDER BY n)
+            SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n),
+                   coalesce(pg_get_expr(i.indpred, i.indrelid), 'true')
             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid, generate_series(1, i.indnkeyatts) n
             WHERE i.indrelid = ?::regclass AND c.relname = ?
-            """,
-            index);
-    if (expressions.isEmpty()) {
-      return OptionalLong.empty();
+            GROUP BY i.indexrelid, i.indrelid, i.indpred
+            """)) {
+      statement.setString(1, merge.table().name());
+      statement.setString(2, index);
+      try (ResultSet row = statement.executeQuery()) {
+        if (!row.next()) {
+          return OptionalLong.empty();
+        }
+        return firstRow(
+            """
+            SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= s.ctid)
+            FROM (SELECT s.*, ROW(%2$s) AS "index entry",
+                         row_number() OVER (PARTITION BY %2$s ORDER BY s.ctid) AS "occurrence"
+                  FROM %3$s WHERE (%4$s) AND ROW(%2$s) IS NOT NULL) s
+            WHERE s."occurrence" > 1
+               OR EXISTS (SELECT FROM %5$s t WHERE (%4$s) AND ROW(%2$s) = s."index entry" AND NOT (%6$s))
+            ORDER BY s.ctid LIMIT 1
+            """
+                .formatted(
+                    SeedMerge.STAGING,
+                    row.getString(1),
+                    merge.source(),
+                    row.getString(2),
+                    merge.table().name(),
+                    merge.sameKey()));
+      }
     }
-    String tuple = String.join(", ", expressions);
-    return firstRow(
-        """
-        SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.row) FROM (
-          SELECT s.row, row_number() OVER (PARTITION BY %2$s ORDER BY s.row) > 1
-                 OR (%2$s) IN (SELECT %2$s FROM %3$s) AS repeated
-          FROM %4$s) d
-        WHERE d.repeated ORDER BY d.row LIMIT 1
-        """
-            .formatted(SeedMerge.STAGING, tuple, merge.table().name(), merge.source()));
   }
 
   private OptionalLong firstWithoutParent(String constraint) throws SQLException {
@@ -126,8 +130,8 @@ final class SeedDiagnosis {
         }
         return firstRow(
             """
-            SELECT (SELECT count(*) FROM %s y WHERE y.ctid <= s.row) FROM %s
-            WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) ORDER BY s.row LIMIT 1
+            SELECT (SELECT count(*) FROM %s y WHERE y.ctid <= s.ctid) FROM %s
+            WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) ORDER BY s.ctid LIMIT 1
             """
                 .formatted(
                     SeedMerge.STAGING,
@@ -139,18 +143,6 @@ final class SeedDiagnosis {
     }
   }
 
-  private List<String> expressions(String query, String name) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(query)) {
-      statement.setString(1, merge.table().name());
-      statement.setString(2, name);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        Array array = row.getArray(1);
-        return array == null ? List.of() : Arrays.asList((String[]) array.getArray());
-      }
-    }
-  }
-
   private OptionalLong firstRow(String query) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(query)) {
@@ -158,26 +150,22 @@ final class SeedDiagnosis {
     }
   }
 
+  /** The columns that the server names, or an empty string. */
+  private static String columns(SQLException e) {
+    return SeedFailures.serverMessage(e)
+        .map(message -> {
+          Matcher key = KEY_DETAIL.matcher(Objects.toString(message.getDetail(), ""));
+          return key.find() ? key.group("columns") : Objects.toString(message.getColumn(), "");
+        })
+        .orElse("");
+  }
+
   private static Failure failure(SeedCsv csv, SQLException e, long line, String column) {
-    String message =
-        serverMessage(e)
-            .map(server ->
-                java.util.stream.Stream.of(server.getMessage(), server.getDetail())
-                    .filter(Objects::nonNull)
-                    .collect(Collectors.joining(": ")))
-            .orElse(Objects.toString(e.getMessage(), "the server refused a row"));
     String where =
         csv.path()
             + (line > 0 ? ", line " + line : "")
-            + (column.isEmpty() ? "" : ", column " + column)
-            + ", SQLSTATE "
-            + e.getSQLState();
-    return SeedFailures.at(where, message).causedBy(e);
-  }
-
-  private static Optional<ServerErrorMessage> serverMessage(SQLException e) {
-    return e instanceof PSQLException server
-        ? Optional.ofNullable(server.getServerErrorMessage())
-        : Optional.empty();
+            + (column.isEmpty() ? "" : ", column " + column);
+    Failure failure = SeedFailures.at(where, e);
+    return failure.what(failure.what().replace(SeedMerge.STAGING_NAME, csv.table()));
   }
 }

@@ -1,11 +1,20 @@
 package org.learnflow.db.seed;
 
+import java.sql.SQLException;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 /** Makes the failures of seeding, which all leave the same state behind. */
 final class SeedFailures {
   private static final String STATE = "nothing of this set was loaded; sets before it stay loaded";
+  private static final String AGAIN = "run: learnflow-db seed";
 
   private SeedFailures() {}
 
@@ -14,6 +23,44 @@ final class SeedFailures {
     return Failure.of(ExitCode.SEEDING_FAILED, what)
         .where(where)
         .state(STATE)
-        .next("correct the file and run: learnflow-db seed");
+        .next("correct the file and " + AGAIN);
+  }
+
+  /** Exit code 8 with the server's own words. */
+  static Failure at(String where, SQLException e) {
+    Failure failure = at(where + ", SQLSTATE " + e.getSQLState(), message(e)).causedBy(e);
+    return SqlStates.of(e).startsWith(SqlStates.TRANSACTION_ROLLBACK)
+        ? failure.next("nothing is wrong with the file; " + AGAIN)
+        : failure;
+  }
+
+  /** The same where a lock was waited for in vain. */
+  static Failure locked(Failure failure, String lockTimeout, String holders) {
+    return Failure.of(
+            failure.code(),
+            "another session holds a lock for longer than lock_timeout (%s)%s"
+                .formatted(lockTimeout, holders.isEmpty() ? "" : ": " + holders))
+        .where(failure.where().orElse(""))
+        .state(STATE)
+        .next(
+            "end that transaction (or wait until it ends) and %s; --lock-timeout waits longer"
+                .formatted(AGAIN))
+        .causedBy(failure);
+  }
+
+  /** What the server sent, if it was the server. */
+  static Optional<ServerErrorMessage> serverMessage(SQLException e) {
+    return e instanceof PSQLException server
+        ? Optional.ofNullable(server.getServerErrorMessage())
+        : Optional.empty();
+  }
+
+  private static String message(SQLException e) {
+    return serverMessage(e)
+        .map(server ->
+            Stream.of(server.getMessage(), server.getDetail())
+                .filter(Objects::nonNull)
+                .collect(Collectors.joining(": ")))
+        .orElse(Objects.toString(e.getMessage(), "the server refused it"));
   }
 }

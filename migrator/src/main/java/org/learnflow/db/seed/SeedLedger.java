@@ -40,7 +40,8 @@ public final class SeedLedger {
                 rows.getString(2), SeedMode.valueOf(rows.getString(3).toUpperCase(Locale.ROOT))));
       }
     } catch (SQLException e) {
-      if (!SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
+      if (!SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())
+          && !SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw e;
       }
     }

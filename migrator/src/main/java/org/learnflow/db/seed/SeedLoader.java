@@ -4,7 +4,6 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.sql.Connection;
@@ -24,6 +23,7 @@ import org.learnflow.db.SqlStates;
 import org.learnflow.db.StateSchema;
 import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.PGConnection;
+import org.postgresql.util.ServerErrorMessage;
 
 /**
  * Loads seed sets, one transaction each: COPY straight into an empty table, else into a temporary
@@ -57,7 +57,12 @@ public final class SeedLoader {
     Map<String, SeedLedger.Entry> ledger = SeedLedger.read(connection);
     List<SeedReport> reports = new ArrayList<>();
     for (SeedSet set : sets) {
-      reports.add(isLoaded(ledger, set) ? unchanged(set) : loadLocked(connection, set));
+      try {
+        reports.add(isLoaded(ledger, set) ? unchanged(set) : loadLocked(connection, set));
+      } catch (UncheckedIOException e) {
+        throw SeedFailures.at("seed set " + set.name(), e.getMessage() + ": " + e.getCause())
+            .causedBy(e);
+      }
     }
     return List.copyOf(reports);
   }
@@ -84,10 +89,13 @@ public final class SeedLoader {
       connection.setAutoCommit(false);
       try {
         SeedReport report = loadFiles(connection, set);
-        connection.commit();
+        commit(connection, set);
         return report;
       } catch (SQLException | RuntimeException e) {
         rollBack(connection, e);
+        if (SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e)) && e instanceof Failure failure) {
+          throw locked(connection, failure);
+        }
         throw e;
       } finally {
         if (!connection.isClosed()) {
@@ -95,6 +103,19 @@ public final class SeedLoader {
         }
       }
     }
+  }
+
+  /** Constraints that are deferred are checked now, by a statement that says so. */
+  private static void commit(Connection connection, SeedSet set) throws SQLException {
+    try {
+      execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw SeedFailures.at("seed set " + set.name() + ", at its end", e);
+    }
+    connection.commit();
   }
 
   private static void rollBack(Connection connection, Exception first) {
@@ -105,15 +126,31 @@ public final class SeedLoader {
     }
   }
 
+  /** Whoever holds a lock that was waited for in vain has begun before the wait. */
+  private static Failure locked(Connection connection, Failure failure) throws SQLException {
+    String holders =
+        query(
+                connection,
+                """
+                SELECT string_agg(
+                    format('pid %s (user %s, application "%s", %s, transaction began %s ago)', pid, usename,
+                           application_name, state, date_trunc('second', now() - xact_start)),
+                    '; ' ORDER BY xact_start)
+                FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND xact_start < now() - current_setting('lock_timeout')::interval
+                """)
+            .orElse("");
+    String timeout = query(connection, "SELECT current_setting('lock_timeout')").orElse("");
+    return SeedFailures.locked(failure, timeout, holders);
+  }
+
   private SeedReport loadFiles(Connection connection, SeedSet set) throws SQLException {
     MessageDigest digest = SeedSet.digest();
     List<FileReport> files = new ArrayList<>();
     for (Path file : set.files()) {
       SeedSet.update(digest, file);
-      FileReport report =
-          file.toString().endsWith(".sql")
-              ? executeSql(connection, file, digest)
-              : loadCsv(connection, SeedCsv.read(file), digest);
+      FileReport report = loadFile(connection, file, digest);
       progress.line(
           STEP,
           "%s/%s: %d inserted, %d updated, %d unchanged"
@@ -129,6 +166,20 @@ public final class SeedLoader {
     return new SeedReport(set.name(), true, List.copyOf(files));
   }
 
+  private FileReport loadFile(Connection connection, Path file, MessageDigest digest)
+      throws SQLException {
+    try {
+      return file.toString().endsWith(".sql")
+          ? executeSql(connection, file, digest)
+          : loadCsv(connection, SeedCsv.read(file), digest);
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw SeedFailures.at(file.toString(), e);
+    }
+  }
+
   private FileReport loadCsv(Connection connection, SeedCsv csv, MessageDigest digest)
       throws SQLException {
     SeedTable table =
@@ -139,7 +190,7 @@ public final class SeedLoader {
         SeedMerge.bind(
             csv, table, (column, reference) -> lookup(connection, csv, table, column, reference));
     FileReport report =
-        !merge.hasReferences() && merge.keyIsUnique() && isEmptyAndLocked(connection, table)
+        merge.canBeCopiedDirectly() && isEmptyAndLocked(connection, table)
             ? copyDirectly(connection, merge, digest)
             : copyAndMerge(connection, merge, digest);
     advanceSequences(connection, merge);
@@ -194,13 +245,14 @@ public final class SeedLoader {
       long updated = 0;
       if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
         updated = execute(connection, merge.updateDiffering().get());
-        if (updated > 0) {
-          refuseRepeatedKeys(connection, merge);
-        }
       }
       long inserted = execute(connection, merge.insertMissing());
+      long unchanged = Math.max(rows - inserted - updated, 0); // a key may name several rows
+      if (unchanged > 0 && merge.keyIsUnique()) {
+        refuseRepeatedKeys(connection, merge); // the second is not inserted, but also no error
+      }
       execute(connection, "DROP TABLE " + SeedMerge.STAGING);
-      return new FileReport(name(merge), inserted, updated, rows - inserted - updated);
+      return new FileReport(name(merge), inserted, updated, unchanged);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e) || !SqlStates.of(e).startsWith("23")) {
         throw e;
@@ -318,7 +370,7 @@ public final class SeedLoader {
 
   /** A sequence must not hand out numbers that the file has used. */
   private static void advanceSequences(Connection connection, SeedMerge merge) throws SQLException {
-    for (String column : merge.identityColumns()) {
+    for (String column : merge.numberedColumns()) {
       String sql =
           """
           SELECT setval(q.name::regclass, q.highest)
@@ -334,24 +386,23 @@ public final class SeedLoader {
     }
   }
 
-  private static FileReport executeSql(Connection connection, Path file, MessageDigest digest)
+  private static FileReport executeSql(Connection connection, Path path, MessageDigest digest)
       throws SQLException {
-    String sql;
-    try (InputStream content = new NormalizedInput(Files.newInputStream(file))) {
-      byte[] bytes = content.readAllBytes();
-      digest.update(bytes);
-      sql = new String(bytes, java.nio.charset.StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + file, e);
-    }
-    try {
-      return new FileReport(String.valueOf(file.getFileName()), execute(connection, sql), 0, 0);
-    } catch (SQLException e) {
-      if (SqlStates.connectionLost(e)) {
-        throw e;
+    SqlFile file = SqlFile.read(path, digest);
+    long rows = 0;
+    for (SqlFile.Statement statement : file.statements()) {
+      try {
+        rows += execute(connection, statement.sql());
+      } catch (SQLException e) {
+        if (SqlStates.connectionLost(e)) {
+          throw e;
+        }
+        int position = SeedFailures.serverMessage(e).map(ServerErrorMessage::getPosition).orElse(0);
+        throw SeedFailures.at(file.place(statement, position), e);
       }
-      throw SeedSqlFailure.of(file, sql, e);
     }
+    execute(connection, "RESET ROLE; RESET ALL"); // what the file has set is for itself
+    return new FileReport(String.valueOf(path.getFileName()), rows, 0, 0);
   }
 
   /** Runs a text of one or more statements; the rows that they touched. */

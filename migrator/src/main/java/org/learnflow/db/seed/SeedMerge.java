@@ -12,6 +12,9 @@ final class SeedMerge {
   /** The temporary table that rows are copied to. */
   static final String STAGING = "pg_temp.seed_rows";
 
+  /** Its name in the server's messages. */
+  static final String STAGING_NAME = "seed_rows";
+
   private final SeedCsv csv;
   private final SeedTable table;
   private final List<Bound> columns;
@@ -81,17 +84,20 @@ final class SeedMerge {
     return table;
   }
 
-  boolean hasReferences() {
-    return columns.stream().anyMatch(column -> column.referenced().isPresent());
+  /** Whether COPY itself stores and checks all that is asked for, if the table is empty. */
+  boolean canBeCopiedDirectly() {
+    return keyIsUnique()
+        && keys().allMatch(column -> column.column().notNull())
+        && columns.stream().noneMatch(column -> column.referenced().isPresent());
   }
 
   boolean keyIsUnique() {
     return table.isUnique(keys().map(column -> column.column().name()).collect(Collectors.toSet()));
   }
 
-  /** Identity columns that the file gives values for, whose sequences must follow. */
-  List<String> identityColumns() {
-    return columns.stream().map(Bound::column).filter(Column::identity).map(Column::name).toList();
+  /** Columns that the file gives numbers for, so that their sequences must follow. */
+  List<String> numberedColumns() {
+    return columns.stream().map(Bound::column).filter(Column::sequence).map(Column::name).toList();
   }
 
   private java.util.stream.Stream<Bound> keys() {
@@ -134,7 +140,12 @@ final class SeedMerge {
           .referenced()
           .ifPresent(row -> {
             changes.add("DROP %s CASCADE".formatted(name(column)));
-            changes.add("ADD %s %s".formatted(name(column), row.key().type()));
+            changes.add(
+                "ADD %s %s%s"
+                    .formatted(
+                        name(column),
+                        row.key().type(),
+                        column.column().notNull() ? " NOT NULL" : ""));
           });
     }
     keys().forEach(column -> changes.add("ALTER %s SET NOT NULL".formatted(name(column))));
@@ -144,9 +155,9 @@ final class SeedMerge {
     return sql.toString();
   }
 
-  /** The staged rows with references resolved, as {@code s}; {@code s.row} tells their order. */
+  /** The staged rows with references resolved, as {@code s}; {@code s.ctid} tells their order. */
   String source() {
-    StringBuilder select = new StringBuilder("(SELECT x.ctid AS row");
+    StringBuilder select = new StringBuilder("(SELECT x.ctid");
     StringBuilder joins = new StringBuilder();
     int number = 0;
     for (Bound column : columns) {
@@ -207,14 +218,15 @@ final class SeedMerge {
   String repeatedKey() {
     String key = keys().map(SeedMerge::name).collect(Collectors.joining(", "));
     return """
-    SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.row)
-    FROM (SELECT ctid AS row, row_number() OVER (PARTITION BY %2$s ORDER BY ctid) AS n FROM %1$s) d
-    WHERE n > 1 ORDER BY d.row LIMIT 1
+    SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.ctid)
+    FROM (SELECT ctid, row_number() OVER (PARTITION BY %2$s ORDER BY ctid) AS n FROM %1$s) d
+    WHERE n > 1 ORDER BY d.ctid LIMIT 1
     """
         .formatted(STAGING, key);
   }
 
-  private String sameKey() {
+  /** Whether row {@code t} of the table and row {@code s} are the same. */
+  String sameKey() {
     return keys()
         .map(column -> "t.%1$s = s.%1$s".formatted(name(column)))
         .collect(Collectors.joining(" AND "));
@@ -225,11 +237,11 @@ final class SeedMerge {
     String values =
         columns.stream().map(column -> "s." + name(column)).collect(Collectors.joining(", "));
     String sql =
-        "INSERT INTO %s (%s)%s SELECT %s FROM %s WHERE NOT EXISTS (SELECT FROM %s t WHERE %s) ORDER BY s.row"
+        "INSERT INTO %s (%s)%s SELECT %s FROM %s WHERE NOT EXISTS (SELECT FROM %s t WHERE %s) ORDER BY s.ctid"
             .formatted(
                 table.name(),
                 names(),
-                identityColumns().isEmpty() ? "" : " OVERRIDING SYSTEM VALUE",
+                numberedColumns().isEmpty() ? "" : " OVERRIDING SYSTEM VALUE",
                 values,
                 source(),
                 table.name(),
@@ -242,9 +254,15 @@ final class SeedMerge {
         : sql;
   }
 
-  /** Changes the rows that differ; nothing where all columns are part of the key. */
+  /**
+   * Changes the rows that differ; nothing where all columns are part of the key. The number that an
+   * identity column once gave to a row stays: others refer to it.
+   */
   Optional<String> updateDiffering() {
-    List<Bound> others = columns.stream().filter(column -> !column.csv().key()).toList();
+    List<Bound> others =
+        columns.stream()
+            .filter(column -> !column.csv().key() && !column.column().identity())
+            .toList();
     if (others.isEmpty()) {
       return Optional.empty();
     }

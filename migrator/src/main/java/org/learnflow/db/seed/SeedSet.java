@@ -32,7 +32,7 @@ public record SeedSet(String name, List<Path> files) {
 
   private static SeedSet set(Path directory, String name) {
     Path folder = directory.resolve(name);
-    if (name.isBlank() || name.contains("/") || name.contains("..") || !Files.isDirectory(folder)) {
+    if (!name.matches("\\w[\\w.-]*") || !Files.isDirectory(folder)) {
       throw Failure.of(ExitCode.USAGE, "there is no seed set \"" + name + "\"")
           .where(directory.toString())
           .state("nothing was loaded")

@@ -8,13 +8,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What the catalog says about a table.
  *
  * @param name qualified and quoted, as it stands in SQL
  * @param columns its columns, in order
- * @param uniqueKeys sets of columns that a unique index without expression or condition covers
+ * @param uniqueKeys sets of columns that a unique index without expression or condition covers, at
+ *     once rather than at commit
  */
 record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys) {
   /**
@@ -22,11 +25,13 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
    *
    * @param name not quoted
    * @param type as SQL writes it, such as {@code numeric(5,2)}
-   * @param identity whether the database numbers it
+   * @param notNull whether it refuses null
+   * @param identity whether the database numbers it, and refuses that others do
+   * @param sequence whether a sequence belongs to it, by identity or {@code serial}
    */
-  record Column(String name, String type, boolean identity) {}
+  record Column(String name, String type, boolean notNull, boolean identity, boolean sequence) {}
 
-  /** The table that {@code name} (with or without schema) means, if there is one. */
+  /** The table of exactly that name (with or without schema), if there is one. */
   static Optional<SeedTable> find(Connection connection, String name) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
@@ -35,7 +40,8 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.oid = to_regclass(?)
             """)) {
-      statement.setString(1, name);
+      statement.setString(
+          1, Stream.of(name.split("\\.")).map(SeedTable::quoted).collect(Collectors.joining(".")));
       try (ResultSet row = statement.executeQuery()) {
         if (!row.next()) {
           return Optional.empty();
@@ -52,14 +58,21 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
-            SELECT attname, format_type(atttypid, atttypmod), attidentity <> ''
+            SELECT attname, format_type(atttypid, atttypmod), attnotnull, attidentity <> '',
+                   pg_get_serial_sequence(attrelid::regclass::text, attname) IS NOT NULL
             FROM pg_attribute WHERE attrelid = ?::oid AND attnum > 0 AND NOT attisdropped
             ORDER BY attnum
             """)) {
       statement.setLong(1, oid);
       try (ResultSet rows = statement.executeQuery()) {
         while (rows.next()) {
-          columns.add(new Column(rows.getString(1), rows.getString(2), rows.getBoolean(3)));
+          columns.add(
+              new Column(
+                  rows.getString(1),
+                  rows.getString(2),
+                  rows.getBoolean(3),
+                  rows.getBoolean(4),
+                  rows.getBoolean(5)));
         }
       }
     }
@@ -73,7 +86,7 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
             """
             SELECT array_agg(a.attname::text)
             FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
-            WHERE i.indrelid = ?::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+            WHERE i.indrelid = ?::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
             GROUP BY i.indexrelid
             """)) {
       statement.setLong(1, oid);
