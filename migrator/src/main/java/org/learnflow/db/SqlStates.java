@@ -24,6 +24,9 @@ public final class SqlStates {
   /** No such database. */
   public static final String INVALID_CATALOG_NAME = "3D000";
 
+  /** No space is left where the server keeps its data. */
+  public static final String DISK_FULL = "53100";
+
   /** All connection slots are in use. */
   public static final String TOO_MANY_CONNECTIONS = "53300";
 

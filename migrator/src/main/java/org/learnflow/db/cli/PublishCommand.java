@@ -1,6 +1,5 @@
 package org.learnflow.db.cli;
 
-import java.util.Map;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
@@ -21,6 +20,14 @@ final class PublishCommand extends BaseCommand {
   @SuppressWarnings("NullAway.Init")
   private PublishOptions publishing;
 
+  /**
+   * What publish did.
+   *
+   * @param published where, and whether it was written
+   * @param schemaVersion newest applied migration
+   */
+  record Published(String published, String schemaVersion) {}
+
   @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
@@ -32,7 +39,7 @@ final class PublishCommand extends BaseCommand {
           session.run(
               "publish", connection -> SchemaState.read(connection, migrations).currentText());
       String published = publishing.publish(target, version);
-      print("published: " + published, Map.of("published", published, "schemaVersion", version));
+      print("published: " + published, new Published(published, version));
       return ExitCode.OK;
     }
   }

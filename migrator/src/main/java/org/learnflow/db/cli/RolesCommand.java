@@ -1,7 +1,6 @@
 package org.learnflow.db.cli;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import picocli.CommandLine.Command;
@@ -16,6 +15,14 @@ final class RolesCommand extends BaseCommand {
   @SuppressWarnings("NullAway.Init")
   private DatabaseOptions database;
 
+  /**
+   * What roles did.
+   *
+   * @param skipped because there are no admin credentials
+   * @param changes a line for each
+   */
+  record Outcome(boolean skipped, List<String> changes) {}
+
   @Override
   ExitCode execute(ConsoleProgress progress) {
     DatabaseOptions.Target target = database.target(true, progress);
@@ -25,7 +32,7 @@ final class RolesCommand extends BaseCommand {
         done.map(list ->
                 list.isEmpty() ? "nothing to do" : "done: %d changes".formatted(list.size()))
             .orElse("skipped: no admin credentials"),
-        Map.of("skipped", done.isEmpty(), "changes", done.orElse(List.of())));
+        new Outcome(done.isEmpty(), done.orElse(List.of())));
     return ExitCode.OK;
   }
 }

@@ -1,6 +1,5 @@
 package org.learnflow.db.cli;
 
-import java.util.Map;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Session;
 import picocli.CommandLine.Command;
@@ -15,6 +14,14 @@ final class WaitCommand extends BaseCommand {
   @SuppressWarnings("NullAway.Init")
   private DatabaseOptions database;
 
+  /**
+   * What wait found.
+   *
+   * @param database address without password
+   * @param serverVersion of PostgreSQL
+   */
+  record Answer(String database, String serverVersion) {}
+
   @Override
   ExitCode execute(ConsoleProgress progress) {
     DatabaseOptions.Target target = database.target(false, progress);
@@ -24,7 +31,7 @@ final class WaitCommand extends BaseCommand {
           session.run("wait", connection -> connection.getMetaData().getDatabaseProductVersion());
       print(
           "%s answers: PostgreSQL %s".formatted(target.owner(), version),
-          Map.of("database", target.owner().toString(), "serverVersion", version));
+          new Answer(target.owner().toString(), version));
       return ExitCode.OK;
     }
   }

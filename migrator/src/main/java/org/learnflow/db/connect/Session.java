@@ -63,6 +63,9 @@ public final class Session implements AutoCloseable {
   }
 
   private static RuntimeException asFailure(String name, Exception e) {
+    if (e instanceof Failure failure && SqlStates.of(e).equals(SqlStates.DISK_FULL)) {
+      return failure.next("make room on the server's disk and run the same command again");
+    }
     if (e instanceof RuntimeException runtime) {
       return runtime;
     }

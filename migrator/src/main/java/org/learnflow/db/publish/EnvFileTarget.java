@@ -2,6 +2,7 @@ package org.learnflow.db.publish;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -26,7 +27,8 @@ public record EnvFileTarget(Path file) implements PublishTarget {
   private static final Set<PosixFilePermission> OWNER_ONLY =
       PosixFilePermissions.fromString("rw-------");
 
-  private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:@%?=+,~-]*");
+  /** Without ~, which a shell expands at the start of a value and after a colon. */
+  private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:@%?=+,-]*");
 
   @Override
   public String publish(PublishedConnection connection, String schemaVersion) {
@@ -59,6 +61,9 @@ public record EnvFileTarget(Path file) implements PublishTarget {
 
   private void write(String text) throws IOException {
     Path directory = file.toAbsolutePath().getParent();
+    if (directory == null) {
+      throw new FileSystemException(file.toString(), null, "is a directory");
+    }
     Path fresh =
         Files.createTempFile(
             directory, ".env-", ".tmp", PosixFilePermissions.asFileAttribute(OWNER_ONLY));

@@ -36,6 +36,15 @@ public final class TestFiles {
     }
   }
 
+  /** Reads a whole file. */
+  public static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Deletes a folder and all in it. */
   public static void deleteRecursively(Path directory) {
     try (Stream<Path> paths = Files.walk(directory)) {

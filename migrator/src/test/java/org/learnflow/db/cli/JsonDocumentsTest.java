@@ -1,0 +1,152 @@
+package org.learnflow.db.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.PostgresServers;
+import org.learnflow.db.testing.TestDatabase;
+import org.learnflow.db.testing.TestFiles;
+
+/** What commands print with {@code --output json} has the keys that docs/json.md shows. */
+class JsonDocumentsTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Pattern EXAMPLE =
+      Pattern.compile("^## (?<name>.+)\n(?s:.*?)^```json\n(?<json>(?s:.*?))^```", Pattern.MULTILINE);
+
+  @TempDir private static Path directory;
+  private static final Map<String, JsonNode> EXAMPLES = new LinkedHashMap<>();
+  private static final Map<String, JsonNode> OUTPUTS = new LinkedHashMap<>();
+
+  /** Runs each command at a moment at which it has something to tell. */
+  @BeforeAll
+  static void runAllCommands() throws Exception {
+    Matcher examples = EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+    while (examples.find()) {
+      EXAMPLES.put(examples.group("name"), JSON.readTree(examples.group("json")));
+    }
+    TestDatabase database = on("first");
+    Cli cli = cli(database);
+    record("errors", cli, "wait");
+    record("roles", cli, "roles");
+    record("wait", cli, "wait");
+    record("migrate --dry-run", cli, "migrate", "--dry-run");
+    record("migrate", cli, "migrate");
+    record("seed", cli, "seed");
+    record("verify", cli, "verify");
+    record("publish", cli, "publish");
+    record("connection", cli, "connection");
+    record("status", cli, "status");
+    record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
+  }
+
+  private static TestDatabase on(String name) {
+    return TestDatabase.on(
+        PostgresServers.shared(PostgresServers.DEFAULT_MAJOR), directory.resolve(name));
+  }
+
+  private static Cli cli(TestDatabase database) {
+    return database
+        .cli()
+        .with("LEARNFLOW_DB_OUTPUT", "json")
+        .with("LEARNFLOW_DB_SEEDS", "reference,sample");
+  }
+
+  private static void record(String name, Cli cli, String... arguments) throws Exception {
+    String out = cli.run(arguments).out();
+    assertThat(out.lines()).as(name + " prints one line").hasSize(1);
+    OUTPUTS.put(name, JSON.readTree(out));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run",
+        "roles",
+        "wait",
+        "migrate",
+        "migrate --dry-run",
+        "seed",
+        "verify",
+        "publish",
+        "connection",
+        "status",
+        "errors"
+      })
+  void theDocumentedKeysAreTheRealOnes(String name) throws JsonProcessingException {
+    JsonNode example = EXAMPLES.getOrDefault(name, JSON.nullNode());
+    JsonNode output = OUTPUTS.getOrDefault(name, JSON.nullNode());
+    assertThat(paths(output)).as(output.toString()).isEqualTo(paths(example));
+    assertThat(List.copyOf(output.properties()).stream().map(Map.Entry::getKey))
+        .as("in the documented order")
+        .containsExactlyElementsOf(
+            example.properties().stream().map(Map.Entry::getKey).toList());
+  }
+
+  @Test
+  void everyCommandIsDocumented() {
+    Set<String> commands =
+        Main.commandLine(
+                Map.of(), new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()))
+            .getSubcommands()
+            .keySet();
+    assertThat(EXAMPLES.keySet()).containsAll(commands);
+  }
+
+  @Test
+  void aRunThatIsNotHealthyPrintsTheSameDocument(@TempDir Path other) throws Exception {
+    TestDatabase database = on("third");
+    Cli cli = cli(database);
+    cli.run("run");
+    database.execute(database.owner(), "DELETE FROM curriculum");
+    JsonNode output = JSON.readTree(cli.run("run", "--publish-to", "file:" + other.resolve("x")).out());
+    assertThat(output.at("/verification/status").asText()).isEqualTo("unhealthy");
+    assertThat(output.at("/published").asText()).isEmpty();
+    assertThat(paths(EXAMPLES.getOrDefault("run", JSON.nullNode()))).containsAll(paths(output));
+  }
+
+  /**
+   * The keys with the kinds of their values, such as {@code /seeds[]/set STRING}; of the elements
+   * of an array only the fullest counts, and an empty array may hold anything.
+   */
+  private static Set<String> paths(JsonNode node) {
+    Set<String> paths = new TreeSet<>();
+    add("", node, paths);
+    return paths;
+  }
+
+  private static void add(String path, JsonNode node, Set<String> paths) {
+    if (node.isObject()) {
+      node.properties().forEach(entry -> add(path + "/" + entry.getKey(), entry.getValue(), paths));
+    } else if (node.isArray()) {
+      paths.add(path + "[]");
+      List<JsonNode> elements = new ArrayList<>();
+      node.forEach(elements::add);
+      elements.stream()
+          .max(Comparator.comparingInt(element -> paths(element).size()))
+          .filter(JsonNode::isObject)
+          .ifPresent(element -> add(path + "[]", element, paths));
+    } else {
+      paths.add(path + " " + node.getNodeType());
+    }
+  }
+}
