@@ -50,7 +50,8 @@ class EnvFileTest {
 
   private static PublishedConnection connection(String password) {
     return new PublishedConnection(
-        new DatabaseAddress("db.example", 5432, "learnflow", "user", SslMode.PREFER, Optional.empty()),
+        new DatabaseAddress(
+            "db.example", 5432, "learnflow", "user", SslMode.PREFER, Optional.empty()),
         new Password(password),
         "db.example");
   }
@@ -84,7 +85,8 @@ class EnvFileTest {
     NAMES.forEach(name -> script.append(" \"$").append(name).append('"'));
     CliResult read =
         Programs.run(
-            Map.of("HOME", "/home/x"), List.of("sh", "-c", script.toString(), "sh", file.toString()));
+            Map.of("HOME", "/home/x"),
+            List.of("sh", "-c", script.toString(), "sh", file.toString()));
     assertThat(read.out().split("\0", -1))
         .containsExactly(
             connection.uri(),
@@ -192,9 +194,7 @@ class EnvFileTest {
     try {
       // Root may write everywhere, but not in a user namespace of its own.
       List<String> wrapper =
-          "root".equals(System.getProperty("user.name"))
-              ? List.of("unshare", "--user")
-              : List.of();
+          "root".equals(System.getProperty("user.name")) ? List.of("unshare", "--user") : List.of();
       assertThat(cli.startUnder(wrapper, "publish", "--publish-to", "file:" + old).await())
           .exited(ExitCode.PUBLISHING_FAILED)
           .says(
