@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -146,11 +145,11 @@ public final class SeedLoader {
   }
 
   private SeedReport loadFiles(Connection connection, SeedSet set) throws SQLException {
-    MessageDigest digest = SeedSet.digest();
+    SeedChecksum checksum = new SeedChecksum();
     List<FileReport> files = new ArrayList<>();
     for (Path file : set.files()) {
-      SeedSet.update(digest, file);
-      FileReport report = loadFile(connection, file, digest);
+      checksum.begin(file);
+      FileReport report = loadFile(connection, file, checksum);
       progress.line(
           STEP,
           "%s/%s: %d inserted, %d updated, %d unchanged"
@@ -162,16 +161,16 @@ public final class SeedLoader {
                   report.unchanged()));
       files.add(report);
     }
-    SeedLedger.write(connection, set.name(), SeedSet.hex(digest), mode);
+    SeedLedger.write(connection, set.name(), checksum.value(), mode);
     return new SeedReport(set.name(), true, List.copyOf(files));
   }
 
-  private FileReport loadFile(Connection connection, Path file, MessageDigest digest)
+  private FileReport loadFile(Connection connection, Path file, SeedChecksum checksum)
       throws SQLException {
     try {
       return file.toString().endsWith(".sql")
-          ? executeSql(connection, file, digest)
-          : loadCsv(connection, SeedCsv.read(file), digest);
+          ? executeSql(connection, file, checksum)
+          : loadCsv(connection, SeedCsv.read(file), checksum);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;
@@ -180,7 +179,7 @@ public final class SeedLoader {
     }
   }
 
-  private FileReport loadCsv(Connection connection, SeedCsv csv, MessageDigest digest)
+  private FileReport loadCsv(Connection connection, SeedCsv csv, SeedChecksum checksum)
       throws SQLException {
     SeedTable table =
         SeedTable.find(connection, csv.table())
@@ -191,8 +190,8 @@ public final class SeedLoader {
             csv, table, (column, reference) -> lookup(connection, csv, table, column, reference));
     FileReport report =
         merge.canBeCopiedDirectly() && isEmptyAndLocked(connection, table)
-            ? copyDirectly(connection, merge, digest)
-            : copyAndMerge(connection, merge, digest);
+            ? copyDirectly(connection, merge, checksum)
+            : copyAndMerge(connection, merge, checksum);
     advanceSequences(connection, merge);
     return report;
   }
@@ -213,11 +212,11 @@ public final class SeedLoader {
         .orElse(false);
   }
 
-  private FileReport copyDirectly(Connection connection, SeedMerge merge, MessageDigest digest)
+  private FileReport copyDirectly(Connection connection, SeedMerge merge, SeedChecksum checksum)
       throws SQLException {
     Savepoint before = connection.setSavepoint();
     try {
-      long rows = copy(connection, merge, merge.table().name(), digest);
+      long rows = copy(connection, merge, merge.table().name(), checksum);
       return new FileReport(name(merge), rows, 0, 0);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
@@ -228,30 +227,34 @@ public final class SeedLoader {
         throw failure.get();
       }
       connection.rollback(before);
-      stage(connection, merge, SeedSet.digest());
+      stage(connection, merge, new SeedChecksum());
       throw new SeedDiagnosis(connection, merge).ofConstraint(e);
     }
   }
 
-  private FileReport copyAndMerge(Connection connection, SeedMerge merge, MessageDigest digest)
+  private FileReport copyAndMerge(Connection connection, SeedMerge merge, SeedChecksum checksum)
       throws SQLException {
-    long rows = stage(connection, merge, digest);
+    long rows = stage(connection, merge, checksum);
     refuseUnknownReferences(connection, merge);
     if (!merge.keyIsUnique()) {
       refuseRepeatedKeys(connection, merge);
     }
+    long changes = execute(connection, merge.findChanges(mode));
     Savepoint before = connection.setSavepoint();
     try {
       long updated = 0;
-      if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
-        updated = execute(connection, merge.updateDiffering().get());
+      long inserted = 0;
+      if (changes > 0) {
+        if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
+          updated = execute(connection, merge.updateDiffering().get());
+        }
+        inserted = execute(connection, merge.insertMissing());
+        if (merge.keyIsUnique() && (updated > 0 || inserted < changes)) {
+          refuseRepeatedKeys(connection, merge); // the second changes nothing, or at random
+        }
       }
-      long inserted = execute(connection, merge.insertMissing());
       long unchanged = Math.max(rows - inserted - updated, 0); // a key may name several rows
-      if (unchanged > 0 && merge.keyIsUnique()) {
-        refuseRepeatedKeys(connection, merge); // the second is not inserted, but also no error
-      }
-      execute(connection, "DROP TABLE " + SeedMerge.STAGING);
+      execute(connection, merge.dropStaging());
       return new FileReport(name(merge), inserted, updated, unchanged);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e) || !SqlStates.of(e).startsWith("23")) {
@@ -262,11 +265,11 @@ public final class SeedLoader {
     }
   }
 
-  private long stage(Connection connection, SeedMerge merge, MessageDigest digest)
+  private long stage(Connection connection, SeedMerge merge, SeedChecksum checksum)
       throws SQLException {
     execute(connection, merge.createStaging());
     try {
-      return copy(connection, merge, SeedMerge.STAGING, digest);
+      return copy(connection, merge, SeedMerge.STAGING, checksum);
     } catch (SQLException e) {
       Optional<Failure> failure = SeedDiagnosis.fromContext(merge.csv(), e);
       if (failure.isPresent() && !SqlStates.connectionLost(e)) {
@@ -276,9 +279,9 @@ public final class SeedLoader {
     }
   }
 
-  private long copy(Connection connection, SeedMerge merge, String target, MessageDigest digest)
+  private long copy(Connection connection, SeedMerge merge, String target, SeedChecksum checksum)
       throws SQLException {
-    try (InputStream content = new Observed(merge.csv().content(), digest, name(merge))) {
+    try (InputStream content = new Observed(merge.csv().content(), checksum, name(merge))) {
       return connection
           .unwrap(PGConnection.class)
           .getCopyAPI()
@@ -386,9 +389,9 @@ public final class SeedLoader {
     }
   }
 
-  private static FileReport executeSql(Connection connection, Path path, MessageDigest digest)
+  private static FileReport executeSql(Connection connection, Path path, SeedChecksum checksum)
       throws SQLException {
-    SqlFile file = SqlFile.read(path, digest);
+    SqlFile file = SqlFile.read(path, checksum);
     long rows = 0;
     for (SqlFile.Statement statement : file.statements()) {
       try {
@@ -426,18 +429,18 @@ public final class SeedLoader {
     }
   }
 
-  /** Digests what is read and tells how far it has come. */
+  /** Sums what is read and tells how far it has come. */
   private final class Observed extends FilterInputStream {
     private static final long TELL_EVERY = 16L << 20;
 
-    private final MessageDigest digest;
+    private final SeedChecksum checksum;
     private final String file;
     private long bytes;
     private long told;
 
-    Observed(InputStream input, MessageDigest digest, String file) {
+    Observed(InputStream input, SeedChecksum checksum, String file) {
       super(input);
-      this.digest = digest;
+      this.checksum = checksum;
       this.file = file;
     }
 
@@ -445,7 +448,7 @@ public final class SeedLoader {
     public int read(byte[] target, int offset, int length) throws IOException {
       int n = in.read(target, offset, length);
       if (n > 0) {
-        digest.update(target, offset, n);
+        checksum.update(target, offset, n);
         bytes += n;
         if (bytes - told >= TELL_EVERY) {
           told = bytes;

@@ -114,8 +114,9 @@ final class SeedMerge {
 
   /** COPY from the client into {@code target}. */
   String copy(String target) {
-    return "COPY %s (%s) FROM STDIN (FORMAT csv, HEADER, ENCODING 'UTF8')"
-        .formatted(target, names());
+    // The staging table is of this transaction, so that its rows can be frozen, which saves work.
+    return "COPY %s (%s) FROM STDIN (FORMAT csv, HEADER, ENCODING 'UTF8'%s)"
+        .formatted(target, names(), target.equals(STAGING) ? ", FREEZE" : "");
   }
 
   /**
@@ -232,20 +233,57 @@ final class SeedMerge {
         .collect(Collectors.joining(" AND "));
   }
 
+  /**
+   * Writes down the addresses of staged rows that are missing in the table and, in update mode, of
+   * those that differ. Only keys and compared columns are joined, along the key's index, which is
+   * several times faster than to let INSERT or MERGE look at every row; mostly there is little or
+   * nothing to change.
+   */
+  String findChanges(SeedMode mode) {
+    String key = "t." + name(keys().findFirst().orElseThrow());
+    String differs =
+        mode == SeedMode.SKIP
+            ? ""
+            : others()
+                .map(column ->
+                    " OR %s IS DISTINCT FROM %s"
+                        .formatted(comparable(column, "t"), comparable(column, "s")))
+                .collect(Collectors.joining());
+    return """
+    SET LOCAL enable_hashjoin = off;
+    SET LOCAL random_page_cost = 1.1;
+    SET LOCAL work_mem = '64MB';
+    SET LOCAL jit = off;
+    CREATE TEMPORARY TABLE seed_changes ON COMMIT DROP AS
+    SELECT s.ctid AS address, %1$s IS NULL AS missing
+    FROM %2$s LEFT JOIN %3$s t ON %4$s
+    WHERE %1$s IS NULL%5$s;
+    SET LOCAL enable_hashjoin = DEFAULT;
+    SET LOCAL random_page_cost = DEFAULT;
+    SET LOCAL work_mem = DEFAULT;
+    SET LOCAL jit = DEFAULT;
+    """
+        .formatted(key, source(), table.name(), sameKey(), differs);
+  }
+
+  private static String isChange(boolean missing) {
+    return "s.ctid = ANY (ARRAY(SELECT address FROM pg_temp.seed_changes WHERE %smissing))"
+        .formatted(missing ? "" : "NOT ");
+  }
+
   /** Inserts the rows that are missing, in the file's order. */
   String insertMissing() {
     String values =
         columns.stream().map(column -> "s." + name(column)).collect(Collectors.joining(", "));
     String sql =
-        "INSERT INTO %s (%s)%s SELECT %s FROM %s WHERE NOT EXISTS (SELECT FROM %s t WHERE %s) ORDER BY s.ctid"
+        "INSERT INTO %s (%s)%s SELECT %s FROM %s WHERE %s ORDER BY s.ctid"
             .formatted(
                 table.name(),
                 names(),
                 numberedColumns().isEmpty() ? "" : " OVERRIDING SYSTEM VALUE",
                 values,
                 source(),
-                table.name(),
-                sameKey());
+                isChange(true));
     // A service may insert the same row at this moment.
     return keyIsUnique()
         ? sql
@@ -254,39 +292,35 @@ final class SeedMerge {
         : sql;
   }
 
-  /**
-   * Changes the rows that differ; nothing where all columns are part of the key. The number that an
-   * identity column once gave to a row stays: others refer to it.
-   */
+  /** Changes the rows that differ; nothing where all columns are part of the key. */
   Optional<String> updateDiffering() {
-    List<Bound> others =
-        columns.stream()
-            .filter(column -> !column.csv().key() && !column.column().identity())
-            .toList();
-    if (others.isEmpty()) {
-      return Optional.empty();
-    }
     String assignments =
-        others.stream()
+        others()
             .map(column -> "%1$s = s.%1$s".formatted(name(column)))
             .collect(Collectors.joining(", "));
-    return Optional.of(
-        "UPDATE %s t SET %s FROM %s WHERE %s AND (%s) IS DISTINCT FROM (%s)"
-            .formatted(
-                table.name(),
-                assignments,
-                source(),
-                sameKey(),
-                comparable(others, "t"),
-                comparable(others, "s")));
+    return assignments.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "UPDATE %s t SET %s FROM %s WHERE %s AND %s"
+                .formatted(table.name(), assignments, source(), sameKey(), isChange(false)));
+  }
+
+  /**
+   * Columns that update mode compares and changes. The number that an identity column once gave to
+   * a row stays: others refer to it.
+   */
+  private java.util.stream.Stream<Bound> others() {
+    return columns.stream().filter(column -> !column.csv().key() && !column.column().identity());
   }
 
   /** Type json has no equality. */
-  private static String comparable(List<Bound> columns, String alias) {
-    return columns.stream()
-        .map(column ->
-            alias + "." + name(column) + (column.column().type().equals("json") ? "::text" : ""))
-        .collect(Collectors.joining(", "));
+  private static String comparable(Bound column, String alias) {
+    return alias + "." + name(column) + (column.column().type().equals("json") ? "::text" : "");
+  }
+
+  /** Makes room for the next file. */
+  String dropStaging() {
+    return "DROP TABLE %s, pg_temp.seed_changes".formatted(STAGING);
   }
 
   SeedCsv csv() {

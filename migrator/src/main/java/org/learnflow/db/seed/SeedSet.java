@@ -3,12 +3,8 @@ package org.learnflow.db.seed;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
@@ -47,40 +43,20 @@ public record SeedSet(String name, List<Path> files) {
     }
   }
 
-  /** A digest that identifies the set's content, to be fed by {@link #update}. */
-  static MessageDigest digest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
-  }
-
-  /** Adds a file's name to the digest; its normalised content follows. */
-  static void update(MessageDigest digest, Path file) {
-    digest.update(String.valueOf(file.getFileName()).getBytes(StandardCharsets.UTF_8));
-    digest.update((byte) 0);
-  }
-
-  /** The digest as it is recorded. */
-  static String hex(MessageDigest digest) {
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  /** SHA-256 over names and contents, the same for Unix and Windows line ends. */
+  /** Identifies names and contents; the same for Unix and Windows line ends. */
   public String checksum() {
-    MessageDigest digest = digest();
+    SeedChecksum checksum = new SeedChecksum();
     byte[] buffer = new byte[1 << 16];
     for (Path file : files) {
-      update(digest, file);
+      checksum.begin(file);
       try (InputStream content = new NormalizedInput(Files.newInputStream(file))) {
         for (int n = content.read(buffer); n >= 0; n = content.read(buffer)) {
-          digest.update(buffer, 0, n);
+          checksum.update(buffer, 0, n);
         }
       } catch (IOException e) {
         throw new UncheckedIOException("reading seed file " + file, e);
       }
     }
-    return hex(digest);
+    return checksum.value();
   }
 }

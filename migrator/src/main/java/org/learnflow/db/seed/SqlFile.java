@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -33,11 +32,11 @@ record SqlFile(Path path, String text, List<Statement> statements) {
    */
   record Statement(int offset, String sql) {}
 
-  /** Reads and digests a file, normalised. */
-  static SqlFile read(Path path, MessageDigest digest) {
+  /** Reads and sums a file, normalised. */
+  static SqlFile read(Path path, SeedChecksum checksum) {
     try (InputStream content = new NormalizedInput(Files.newInputStream(path))) {
       byte[] bytes = content.readAllBytes();
-      digest.update(bytes);
+      checksum.update(bytes, 0, bytes.length);
       return parse(path, new String(bytes, StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException("reading seed file " + path, e);

@@ -30,7 +30,6 @@ public record TestDatabase(
     PostgresServer server, String name, String owner, String service, PasswordDirectory passwords) {
   private static final AtomicInteger NUMBER = new AtomicInteger();
   private static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Duration POLL = Duration.ofMillis(20);
 
   /** Names that no other test of this run uses; password files go to {@code directory}. */
   public static TestDatabase on(PostgresServer server, Path directory) {
@@ -150,23 +149,6 @@ public record TestDatabase(
 
   /** Waits until a query of the superuser, such as one of pg_stat_activity, returns a row. */
   public void awaitRow(String sql) throws SQLException {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
-    try (Connection connection = connect(PostgresServer.ADMIN);
-        Statement statement = connection.createStatement()) {
-      while (true) {
-        try (ResultSet rows = statement.executeQuery(sql)) {
-          if (rows.next()) {
-            return;
-          }
-        }
-        if (System.nanoTime() > deadline) {
-          throw new IllegalStateException("no row within " + PATIENCE + ": " + sql);
-        }
-        Thread.sleep(POLL);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException(e);
-    }
+    Eventually.within(PATIENCE, sql, () -> !query(PostgresServer.ADMIN, sql).isEmpty());
   }
 }
