@@ -34,8 +34,8 @@ public final class PercentEncoding {
    * The text that {@code encoded} stands for; {@code +} stays a plus, as in libpq.
    *
    * @throws IllegalArgumentException if a {@code %} is not followed by two hexadecimal digits, or
-   *     the bytes are not UTF-8 or hold a zero, which no server, file or variable takes; the message
-   *     does not repeat the text, which may be a password
+   *     the bytes are not UTF-8 or hold a zero, which no server, file or variable takes; the
+   *     message does not repeat the text, which may be a password
    */
   public static String decode(String encoded) {
     byte[] bytes = encoded.getBytes(StandardCharsets.UTF_8);

@@ -168,9 +168,10 @@ public final class Readiness {
   private Attempt classify(SQLException e) {
     String state = Objects.requireNonNullElse(e.getSQLState(), "");
     String message = message(e);
-    tlsFailure(e, state, message).ifPresent(failure -> {
-      throw failure;
-    });
+    tlsFailure(e, state, message)
+        .ifPresent(failure -> {
+          throw failure;
+        });
     return switch (state) {
       case SqlStates.INVALID_PASSWORD,
           SqlStates.INVALID_AUTHORIZATION,

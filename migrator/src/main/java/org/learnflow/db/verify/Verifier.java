@@ -49,10 +49,12 @@ public final class Verifier {
         StageResult.good("reachable", connection.getCatalog() + " answers and takes writes"));
     stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
     stages.addAll(
-        look("migrations", () -> {
-          SchemaState state = SchemaState.read(connection, migrations);
-          return List.of(migrations(state), objects(connection, state));
-        }));
+        look(
+            "migrations",
+            () -> {
+              SchemaState state = SchemaState.read(connection, migrations);
+              return List.of(migrations(state), objects(connection, state));
+            }));
     stages.addAll(look("rights", () -> List.of(rights(connection))));
     stages.addAll(look("seeds", () -> List.of(seeds(connection))));
     return new Verification(true, List.copyOf(stages));
@@ -73,8 +75,7 @@ public final class Verifier {
         throw e;
       }
       return List.of(
-          StageResult.broken(
-              name, "%s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState())));
+          StageResult.broken(name, "%s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState())));
     }
   }
 

@@ -31,7 +31,8 @@ import org.learnflow.db.testing.TestFiles;
 class JsonDocumentsTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern EXAMPLE =
-      Pattern.compile("^## (?<name>.+)\n(?s:.*?)^```json\n(?<json>(?s:.*?))^```", Pattern.MULTILINE);
+      Pattern.compile(
+          "^## (?<name>.+)\n(?s:.*?)^```json\n(?<json>(?s:.*?))^```", Pattern.MULTILINE);
 
   @TempDir private static Path directory;
   private static final Map<String, JsonNode> EXAMPLES = new LinkedHashMap<>();
@@ -40,7 +41,8 @@ class JsonDocumentsTest {
   /** Runs each command at a moment at which it has something to tell. */
   @BeforeAll
   static void runAllCommands() throws Exception {
-    Matcher examples = EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+    Matcher examples =
+        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
     while (examples.find()) {
       EXAMPLES.put(examples.group("name"), JSON.readTree(examples.group("json")));
     }
@@ -98,8 +100,7 @@ class JsonDocumentsTest {
     assertThat(paths(output)).as(output.toString()).isEqualTo(paths(example));
     assertThat(List.copyOf(output.properties()).stream().map(Map.Entry::getKey))
         .as("in the documented order")
-        .containsExactlyElementsOf(
-            example.properties().stream().map(Map.Entry::getKey).toList());
+        .containsExactlyElementsOf(example.properties().stream().map(Map.Entry::getKey).toList());
   }
 
   @Test
@@ -118,7 +119,8 @@ class JsonDocumentsTest {
     Cli cli = cli(database);
     cli.run("run");
     database.execute(database.owner(), "DELETE FROM curriculum");
-    JsonNode output = JSON.readTree(cli.run("run", "--publish-to", "file:" + other.resolve("x")).out());
+    JsonNode output =
+        JSON.readTree(cli.run("run", "--publish-to", "file:" + other.resolve("x")).out());
     assertThat(output.at("/verification/status").asText()).isEqualTo("unhealthy");
     assertThat(output.at("/published").asText()).isEmpty();
     assertThat(paths(EXAMPLES.getOrDefault("run", JSON.nullNode()))).containsAll(paths(output));

@@ -71,7 +71,11 @@ class OptionsTest {
         }
         String variable =
             "LEARNFLOW_DB_"
-                + option.longestName().substring(2).replace('-', '_').toUpperCase(java.util.Locale.ROOT);
+                + option
+                    .longestName()
+                    .substring(2)
+                    .replace('-', '_')
+                    .toUpperCase(java.util.Locale.ROOT);
         assertThat(option.longestName()).startsWith("--");
         assertThat(byVariable.getOrDefault(variable, option.longestName()))
             .isEqualTo(option.longestName());
@@ -106,12 +110,11 @@ class OptionsTest {
     CommandLine commandLine =
         Main.commandLine(
             environment, new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()));
-    commandLine.parseArgs(command);
     Object value =
         commandLine
-            .getSubcommands()
-            .get(command)
-            .getCommandSpec()
+            .parseArgs(command)
+            .subcommand()
+            .commandSpec()
             .findOption(option.longestName())
             .getValue();
     return String.valueOf(value);
@@ -125,10 +128,7 @@ class OptionsTest {
     assertThat(withPassword.run("connection", "--database", "postgresql://u@argument/d").out())
         .startsWith("Host: argument\n");
     assertThat(
-            withPassword
-                .with("DATABASE_URL", "postgresql://u@standard/d")
-                .run("connection")
-                .out())
+            withPassword.with("DATABASE_URL", "postgresql://u@standard/d").run("connection").out())
         .startsWith("Host: environment\n");
     assertThat(
             withPassword
@@ -161,16 +161,14 @@ class OptionsTest {
         .exited(ExitCode.OK);
     assertThat(byUrl.with("PGPASSWORD", "wrong").run("wait")).exited(ExitCode.CREDENTIALS_REFUSED);
     assertThat(
-            none.with("PGPASSWORD", "wrong")
-                .run("wait", "--password-file", passwordFile(password)))
+            none.with("PGPASSWORD", "wrong").run("wait", "--password-file", passwordFile(password)))
         .exited(ExitCode.OK);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", "\n", "\r\n"})
   void aPasswordFileMayEndWithANewline(String end) {
-    assertThat(
-            shown(Map.of("LEARNFLOW_DB_APP_PASSWORD_FILE", passwordFile(" pass word " + end))))
+    assertThat(shown(Map.of("LEARNFLOW_DB_APP_PASSWORD_FILE", passwordFile(" pass word " + end))))
         .contains("Password:  pass word \n");
   }
 
@@ -302,8 +300,7 @@ class OptionsTest {
     }
     try (var connection =
             database.connect(org.learnflow.db.testing.PostgresServer.ADMIN, "postgres");
-        var query =
-            connection.prepareStatement("SELECT 1 FROM pg_roles WHERE rolname = ?")) {
+        var query = connection.prepareStatement("SELECT 1 FROM pg_roles WHERE rolname = ?")) {
       query.setString(1, database.owner());
       assertThat(query.executeQuery().next()).isFalse();
     }

@@ -32,8 +32,7 @@ class ConnectionUriTest {
     assertThat(ConnectionUri.parse(uri, "--database"))
         .isEqualTo(
             new ConnectionUri(
-                new DatabaseAddress(
-                    host, port, database, user, SslMode.DEFAULT, Optional.empty()),
+                new DatabaseAddress(host, port, database, user, SslMode.DEFAULT, Optional.empty()),
                 Optional.empty()));
   }
 

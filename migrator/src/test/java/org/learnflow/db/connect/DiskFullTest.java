@@ -65,7 +65,8 @@ class DiskFullTest {
     if (!Programs.onPath("mount")) {
       return new CliResult(1, "there is no mount on the PATH", "");
     }
-    List<String> command = new java.util.ArrayList<>(List.of("mount", "-t", "tmpfs", "-o", options));
+    List<String> command =
+        new java.util.ArrayList<>(List.of("mount", "-t", "tmpfs", "-o", options));
     command.addAll(List.of(rest));
     return Programs.run(Map.of(), command);
   }

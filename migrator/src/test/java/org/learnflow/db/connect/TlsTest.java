@@ -87,10 +87,7 @@ class TlsTest {
   @Test
   void theRightAuthorityIsTrustedInEveryStepAndPublishedWithTheConnection() throws Exception {
     Cli cli =
-        with(
-            database,
-            "127.0.0.1",
-            "sslmode=verify-full&sslrootcert=" + certificates.authority());
+        with(database, "127.0.0.1", "sslmode=verify-full&sslrootcert=" + certificates.authority());
     assertThat(cli.run("run", "--publish-to", "file:" + directory.resolve("env")))
         .exited(ExitCode.OK)
         .answers("healthy");
@@ -138,10 +135,6 @@ class TlsTest {
             "LEARNFLOW_DB_DATABASE",
             "postgresql://%s@%s:%d/%s?%s"
                 .formatted(
-                    database.owner(),
-                    host,
-                    database.server().port(),
-                    database.name(),
-                    parameters));
+                    database.owner(), host, database.server().port(), database.name(), parameters));
   }
 }

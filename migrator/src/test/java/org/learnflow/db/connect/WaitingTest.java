@@ -131,12 +131,22 @@ class WaitingTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"run", "roles", "wait", "migrate", "migrate --dry-run", "seed", "publish", "status"})
+      strings = {
+        "run",
+        "roles",
+        "wait",
+        "migrate",
+        "migrate --dry-run",
+        "seed",
+        "publish",
+        "status"
+      })
   void everyCommandRefusesPostgres14(String command, @TempDir Path directory) {
     TestDatabase database = onPostgres14(directory);
     assertThat(database.cli().run(command.split(" ", -1)))
         .exited(ExitCode.REFUSED)
-        .says("PostgreSQL 14 is not supported: 15 to 18 are", "nothing was changed", "newer server");
+        .says(
+            "PostgreSQL 14 is not supported: 15 to 18 are", "nothing was changed", "newer server");
   }
 
   @Test

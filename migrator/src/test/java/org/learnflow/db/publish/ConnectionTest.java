@@ -164,9 +164,11 @@ class ConnectionTest {
                 database.service(),
                 database.service(),
                 place);
-    assertThat(cli().run("connection").out()).isEqualTo(lines.replace("<plain>", "********").replace("<encoded>", "********"));
+    assertThat(cli().run("connection").out())
+        .isEqualTo(lines.replace("<plain>", "********").replace("<encoded>", "********"));
     assertThat(cli().run("connection", "--show-password").out())
-        .isEqualTo(lines
+        .isEqualTo(
+            lines
                 .replace("<plain>", PASSWORD)
                 .replace("<encoded>", PercentEncoding.encode(PASSWORD)));
   }
@@ -193,7 +195,8 @@ class ConnectionTest {
             "fqdn-uri",
             "fqdn-jdbc-uri");
     assertThat(masked).containsOnlyKeys(shown.keySet());
-    for (String key : List.of("password", "uri", "pgpass", "jdbc-uri", "fqdn-uri", "fqdn-jdbc-uri")) {
+    for (String key :
+        List.of("password", "uri", "pgpass", "jdbc-uri", "fqdn-uri", "fqdn-jdbc-uri")) {
       assertThat(masked.get(key)).contains("********").isNotEqualTo(shown.get(key));
     }
     Stream.of("type", "provider", "host", "port", "database", "username", "user", "dbname")
@@ -229,8 +232,7 @@ class ConnectionTest {
 
   @Test
   void withoutTheServicesPasswordThereIsNothingToShow() {
-    assertThat(
-            new Cli(Map.of("LEARNFLOW_DB_DATABASE", "postgresql://o@h/d")).run("connection"))
+    assertThat(new Cli(Map.of("LEARNFLOW_DB_DATABASE", "postgresql://o@h/d")).run("connection"))
         .exited(ExitCode.USAGE)
         .says("the services' password is not known", "--app-password-file");
   }

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,11 +47,14 @@ class EnvFileTest {
           "PGSSLMODE",
           "SCHEMA_VERSION");
 
+  private static final String READ_AND_PRINT = "set -a; . \"$1\"; printf '%s\\0' ";
+
   @TempDir private Path directory;
 
   private static PublishedConnection connection(String password) {
     return new PublishedConnection(
-        new DatabaseAddress("db.example", 5432, "learnflow", "user", SslMode.PREFER, Optional.empty()),
+        new DatabaseAddress(
+            "db.example", 5432, "learnflow", "user", SslMode.PREFER, Optional.empty()),
         new Password(password),
         "db.example");
   }
@@ -80,11 +84,11 @@ class EnvFileTest {
     Path file = directory.resolve("connection.env");
     PublishedConnection connection = connection(password);
     new EnvFileTarget(file).publish(connection, "009");
-    StringBuilder script = new StringBuilder("set -a; . \"$1\"; printf '%s\\0'");
-    NAMES.forEach(name -> script.append(" \"$").append(name).append('"'));
+    String values =
+        NAMES.stream().map(name -> "\"$" + name + "\"").collect(Collectors.joining(" "));
+    String script = READ_AND_PRINT + values;
     CliResult read =
-        Programs.run(
-            Map.of("HOME", "/home/x"), List.of("sh", "-c", script.toString(), "sh", file.toString()));
+        Programs.run(Map.of("HOME", "/home/x"), List.of("sh", "-c", script, "sh", file.toString()));
     assertThat(read.out().split("\0", -1))
         .containsExactly(
             connection.uri(),
@@ -192,9 +196,7 @@ class EnvFileTest {
     try {
       // Root may write everywhere, but not in a user namespace of its own.
       List<String> wrapper =
-          "root".equals(System.getProperty("user.name"))
-              ? List.of("unshare", "--user")
-              : List.of();
+          "root".equals(System.getProperty("user.name")) ? List.of("unshare", "--user") : List.of();
       assertThat(cli.startUnder(wrapper, "publish", "--publish-to", "file:" + old).await())
           .exited(ExitCode.PUBLISHING_FAILED)
           .says(

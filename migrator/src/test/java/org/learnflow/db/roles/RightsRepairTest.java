@@ -90,8 +90,7 @@ class RightsRepairTest {
 
   @Test
   void anOwnerThatMayNotReadTheHistoryIsFoundByVerifyAndRepairedByRoles() throws Exception {
-    database.execute(
-        PostgresServer.ADMIN, "ALTER TABLE flyway_schema_history OWNER TO postgres");
+    database.execute(PostgresServer.ADMIN, "ALTER TABLE flyway_schema_history OWNER TO postgres");
     CliResult found = database.cli().run("verify");
     assertThat(found).exited(ExitCode.FAILED);
     assertThat(found.lastLine())

@@ -24,18 +24,6 @@ import org.learnflow.db.testing.TestFiles;
 /** The roles step makes what is missing, sets what is wrong, and writes nothing else. */
 @ExtendWith(PostgresExtension.class)
 class RolesTest {
-  /** Every row that roles may write, with the transaction that wrote it last. */
-  private static final String WRITTEN =
-      """
-      SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_authid WHERE rolname IN ('%1$s', '%2$s')
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_database WHERE datname = '%3$s'
-      UNION ALL SELECT format('%%s %%s %%s %%s', tableoid::regclass, roleid, member, xmin) FROM pg_auth_members
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_class WHERE oid >= 16384
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_namespace
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_default_acl
-      ORDER BY 1
-      """;
-
   @Test
   void aSecondRunWritesNothing(TestDatabase database) throws Exception {
     database.migrated();
@@ -62,14 +50,26 @@ class RolesTest {
 
     Cli asService =
         cli.with("LEARNFLOW_DB_PASSWORD_FILE", changed.toString())
-            .with("LEARNFLOW_DB_DATABASE", database.uri().replace(database.owner(), database.service()));
+            .with(
+                "LEARNFLOW_DB_DATABASE",
+                database.uri().replace(database.owner(), database.service()));
     assertThat(asService.run("wait")).exited(ExitCode.OK);
   }
 
+  /** Every row that roles may write, with the transaction that wrote it last. */
   private static List<String> written(TestDatabase database) throws SQLException {
     return database.query(
         PostgresServer.ADMIN,
-        WRITTEN.formatted(database.owner(), database.service(), database.name()));
+        """
+        SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_authid WHERE rolname IN ('%1$s', '%2$s')
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_database WHERE datname = '%3$s'
+        UNION ALL SELECT format('%%s %%s %%s %%s', tableoid::regclass, roleid, member, xmin) FROM pg_auth_members
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_class WHERE oid >= 16384
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_namespace
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_default_acl
+        ORDER BY 1
+        """
+            .formatted(database.owner(), database.service(), database.name()));
   }
 
   /** As on managed servers, where nobody gets a superuser. */
@@ -120,14 +120,16 @@ class RolesTest {
     Cli cli =
         plain
             .cli()
-            .with("LEARNFLOW_DB_DATABASE", new org.learnflow.db.connect.DatabaseAddress(
-                    plain.server().host(),
-                    plain.server().port(),
-                    database.name(),
-                    database.owner(),
-                    org.learnflow.db.connect.SslMode.DEFAULT,
-                    java.util.Optional.empty())
-                .toString())
+            .with(
+                "LEARNFLOW_DB_DATABASE",
+                new org.learnflow.db.connect.DatabaseAddress(
+                        plain.server().host(),
+                        plain.server().port(),
+                        database.name(),
+                        database.owner(),
+                        org.learnflow.db.connect.SslMode.DEFAULT,
+                        java.util.Optional.empty())
+                    .toString())
             .with("LEARNFLOW_DB_APP_USER", database.service())
             .with("LEARNFLOW_DB_SEEDS", "reference,sample");
     assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");

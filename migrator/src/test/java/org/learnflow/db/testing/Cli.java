@@ -70,14 +70,13 @@ public record Cli(Map<String, String> environment) {
   public Running startUnder(List<String> wrapper, String... arguments) {
     List<String> command = new ArrayList<>(wrapper);
     command.addAll(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
-                Main.class.getName()));
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+            Main.class.getName()));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().clear();
@@ -95,21 +94,21 @@ public record Cli(Map<String, String> environment) {
     private final Process process;
     private final CompletableFuture<String> out;
     private final CompletableFuture<String> err;
-    private final StringBuffer errSoFar = new StringBuffer();
+    private final StringWriter errSoFar = new StringWriter();
 
     Running(Process process) {
       this.process = process;
-      this.out = read(process.getInputStream(), new StringBuffer());
+      this.out = read(process.getInputStream(), new StringWriter());
       this.err = read(process.getErrorStream(), errSoFar);
     }
 
-    private static CompletableFuture<String> read(InputStream stream, StringBuffer soFar) {
+    private static CompletableFuture<String> read(InputStream stream, StringWriter soFar) {
       return CompletableFuture.supplyAsync(
           () -> {
             try (Reader reader = new InputStreamReader(stream, StandardCharsets.UTF_8)) {
               char[] part = new char[4096];
               for (int n = reader.read(part); n >= 0; n = reader.read(part)) {
-                soFar.append(part, 0, n);
+                soFar.write(part, 0, n);
               }
               return soFar.toString();
             } catch (IOException e) {
@@ -124,7 +123,7 @@ public record Cli(Map<String, String> environment) {
       Eventually.within(
           Duration.ofSeconds(30),
           "\"" + part + "\" on stderr",
-          () -> errSoFar.indexOf(part) >= 0);
+          () -> errSoFar.toString().contains(part));
     }
 
     /** The process itself. */

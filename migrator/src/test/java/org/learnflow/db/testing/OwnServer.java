@@ -77,8 +77,7 @@ public final class OwnServer implements AutoCloseable {
   /** Adds a line to its settings, in force after the next start. */
   public void set(String line) {
     try {
-      Files.writeString(
-          data().resolve("postgresql.conf"), line + "\n", StandardOpenOption.APPEND);
+      Files.writeString(data().resolve("postgresql.conf"), line + "\n", StandardOpenOption.APPEND);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -30,8 +30,7 @@ public final class Programs {
     builder.redirectInput(new File("/dev/null"));
     try {
       Process process = builder.start();
-      String output =
-          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       return new CliResult(process.waitFor(), output, "");
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -29,7 +29,8 @@ class VerifyTest {
   @BeforeEach
   void copyMigrations() throws IOException {
     migrations = Files.createDirectory(directory.resolve("migrations"));
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(TestFiles.migrations(), "V00*.sql")) {
+    try (DirectoryStream<Path> files =
+        Files.newDirectoryStream(TestFiles.migrations(), "V00*.sql")) {
       for (Path file : files) {
         Files.copy(file, migrations.resolve(file.getFileName()));
       }
@@ -61,7 +62,9 @@ class VerifyTest {
     assertThat(lines.get(3)).isEqualTo("✓ objects: 3 tables and views present");
     assertThat(lines.get(4))
         .matches(
-            "✓ rights: " + database.service() + " may run \\d\\d statements on rows, and nothing else");
+            "✓ rights: "
+                + database.service()
+                + " may run \\d\\d statements on rows, and nothing else");
     assertThat(lines.get(5)).isEqualTo("✓ seeds: reference");
     assertThat(lines.get(6)).isEqualTo("healthy");
     assertThat(result.err()).isEmpty();
@@ -111,9 +114,7 @@ class VerifyTest {
   void noEmbeddedDirectoryIsNotDeployedAndIsNotMade(TestDatabase database) {
     Path none = directory.resolve("none");
     CliResult result =
-        cli(database)
-            .without("LEARNFLOW_DB_DATABASE")
-            .run("verify", "--embedded", none.toString());
+        cli(database).without("LEARNFLOW_DB_DATABASE").run("verify", "--embedded", none.toString());
     assertThat(result).exited(ExitCode.FAILED);
     assertThat(result.out()).isEqualTo("not deployed\n");
     assertThat(none).doesNotExist();
@@ -196,8 +197,7 @@ class VerifyTest {
 
   @Test
   void allStagesAreShownAndTheFirstBrokenOneIsTheReason(TestDatabase database) throws Exception {
-    deployed(database)
-        .execute(database.owner(), "DELETE FROM curriculum; DROP VIEW compat.users");
+    deployed(database).execute(database.owner(), "DELETE FROM curriculum; DROP VIEW compat.users");
     CliResult result = cli(database).run("verify");
     assertThat(result.out())
         .contains("✓ migrations", "✗ objects", "✓ rights", "✗ seeds")
