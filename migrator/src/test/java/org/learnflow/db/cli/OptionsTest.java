@@ -110,12 +110,11 @@ class OptionsTest {
     CommandLine commandLine =
         Main.commandLine(
             environment, new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()));
-    commandLine.parseArgs(command);
     Object value =
         commandLine
-            .getSubcommands()
-            .get(command)
-            .getCommandSpec()
+            .parseArgs(command)
+            .subcommand()
+            .commandSpec()
             .findOption(option.longestName())
             .getValue();
     return String.valueOf(value);

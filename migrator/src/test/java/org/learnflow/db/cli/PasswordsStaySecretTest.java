@@ -63,13 +63,10 @@ class PasswordsStaySecretTest {
             .without("LEARNFLOW_DB_PASSWORD_FILE")
             .with("DATABASE_URL", database.uri().replace("@", ":" + encoded + "@"));
     Path wrong = TestFiles.write(directory.resolve("wrong"), "wrong" + ODD + MARK);
-    Path migrations =
-        TestFiles.write(directory.resolve("migrations/V1__fail.sql"), "SELECT 1 / 0;\n")
-            .getParent();
-    Path seeds =
-        TestFiles.write(directory.resolve("seeds/reference/01_users.csv"), "nonsense\n1\n")
-            .getParent()
-            .getParent();
+    Path migrations = directory.resolve("migrations");
+    TestFiles.write(migrations.resolve("V1__fail.sql"), "SELECT 1 / 0;\n");
+    Path seeds = directory.resolve("seeds");
+    TestFiles.write(seeds.resolve("reference/01_users.csv"), "nonsense\n1\n");
 
     List<CliResult> results = new ArrayList<>();
     for (String output : new String[] {"text", "json"}) {

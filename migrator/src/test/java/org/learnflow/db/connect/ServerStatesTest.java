@@ -91,19 +91,19 @@ class ServerStatesTest {
 
   @Test
   void aServerThatShutsDownIsNamedAndWaitedFor() throws Exception {
-    try (Connection last = database.connect(database.owner())) {
+    Cli.Running waiting;
+    try (Connection _ = database.connect(database.owner())) {
       server.stopOnceIdle();
       Eventually.within(
           LIMIT,
           "the server shuts down",
           () -> database.cli().run("wait", "--timeout", "0").err().contains("shutting down"));
-      Cli.Running waiting = database.cli().start("wait", "--timeout", "60s");
+      waiting = database.cli().start("wait", "--timeout", "60s");
       waiting.awaitOnStderr("the database system is shutting down");
-      last.close();
-      waiting.awaitOnStderr("refused");
-      server.start();
-      assertThat(waiting.await()).exited(ExitCode.OK);
     }
+    waiting.awaitOnStderr("refused");
+    server.start();
+    assertThat(waiting.await()).exited(ExitCode.OK);
   }
 
   @Test
@@ -149,11 +149,10 @@ class ServerStatesTest {
     fresh.execute(
         PostgresServer.ADMIN,
         "REVOKE CONNECT ON DATABASE %s FROM PUBLIC, %s".formatted(fresh.name(), fresh.service()));
-    Path migrations =
-        TestFiles.write(
-                directory.resolve("migrations/V1__wait.sql"),
-                "CREATE TABLE t (id int PRIMARY KEY);\nSELECT pg_advisory_xact_lock(1);\n")
-            .getParent();
+    Path migrations = directory.resolve("migrations");
+    TestFiles.write(
+        migrations.resolve("V1__wait.sql"),
+        "CREATE TABLE t (id int PRIMARY KEY);\nSELECT pg_advisory_xact_lock(1);\n");
     TestFiles.write(
         directory.resolve("seeds/slow/01_wait.sql"),
         "INSERT INTO t VALUES (1);\nSELECT pg_advisory_xact_lock(2);\n");

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,6 +46,8 @@ class EnvFileTest {
           "PGDATABASE",
           "PGSSLMODE",
           "SCHEMA_VERSION");
+
+  private static final String READ_AND_PRINT = "set -a; . \"$1\"; printf '%s\\0' ";
 
   @TempDir private Path directory;
 
@@ -81,12 +84,11 @@ class EnvFileTest {
     Path file = directory.resolve("connection.env");
     PublishedConnection connection = connection(password);
     new EnvFileTarget(file).publish(connection, "009");
-    StringBuilder script = new StringBuilder("set -a; . \"$1\"; printf '%s\\0'");
-    NAMES.forEach(name -> script.append(" \"$").append(name).append('"'));
+    String values =
+        NAMES.stream().map(name -> "\"$" + name + "\"").collect(Collectors.joining(" "));
+    String script = READ_AND_PRINT + values;
     CliResult read =
-        Programs.run(
-            Map.of("HOME", "/home/x"),
-            List.of("sh", "-c", script.toString(), "sh", file.toString()));
+        Programs.run(Map.of("HOME", "/home/x"), List.of("sh", "-c", script, "sh", file.toString()));
     assertThat(read.out().split("\0", -1))
         .containsExactly(
             connection.uri(),

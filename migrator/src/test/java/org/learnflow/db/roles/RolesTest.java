@@ -24,18 +24,6 @@ import org.learnflow.db.testing.TestFiles;
 /** The roles step makes what is missing, sets what is wrong, and writes nothing else. */
 @ExtendWith(PostgresExtension.class)
 class RolesTest {
-  /** Every row that roles may write, with the transaction that wrote it last. */
-  private static final String WRITTEN =
-      """
-      SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_authid WHERE rolname IN ('%1$s', '%2$s')
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_database WHERE datname = '%3$s'
-      UNION ALL SELECT format('%%s %%s %%s %%s', tableoid::regclass, roleid, member, xmin) FROM pg_auth_members
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_class WHERE oid >= 16384
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_namespace
-      UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_default_acl
-      ORDER BY 1
-      """;
-
   @Test
   void aSecondRunWritesNothing(TestDatabase database) throws Exception {
     database.migrated();
@@ -68,10 +56,20 @@ class RolesTest {
     assertThat(asService.run("wait")).exited(ExitCode.OK);
   }
 
+  /** Every row that roles may write, with the transaction that wrote it last. */
   private static List<String> written(TestDatabase database) throws SQLException {
     return database.query(
         PostgresServer.ADMIN,
-        WRITTEN.formatted(database.owner(), database.service(), database.name()));
+        """
+        SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_authid WHERE rolname IN ('%1$s', '%2$s')
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_database WHERE datname = '%3$s'
+        UNION ALL SELECT format('%%s %%s %%s %%s', tableoid::regclass, roleid, member, xmin) FROM pg_auth_members
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_class WHERE oid >= 16384
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_namespace
+        UNION ALL SELECT format('%%s %%s %%s', tableoid::regclass, oid, xmin) FROM pg_default_acl
+        ORDER BY 1
+        """
+            .formatted(database.owner(), database.service(), database.name()));
   }
 
   /** As on managed servers, where nobody gets a superuser. */

@@ -94,21 +94,21 @@ public record Cli(Map<String, String> environment) {
     private final Process process;
     private final CompletableFuture<String> out;
     private final CompletableFuture<String> err;
-    private final StringBuffer errSoFar = new StringBuffer();
+    private final StringWriter errSoFar = new StringWriter();
 
     Running(Process process) {
       this.process = process;
-      this.out = read(process.getInputStream(), new StringBuffer());
+      this.out = read(process.getInputStream(), new StringWriter());
       this.err = read(process.getErrorStream(), errSoFar);
     }
 
-    private static CompletableFuture<String> read(InputStream stream, StringBuffer soFar) {
+    private static CompletableFuture<String> read(InputStream stream, StringWriter soFar) {
       return CompletableFuture.supplyAsync(
           () -> {
             try (Reader reader = new InputStreamReader(stream, StandardCharsets.UTF_8)) {
               char[] part = new char[4096];
               for (int n = reader.read(part); n >= 0; n = reader.read(part)) {
-                soFar.append(part, 0, n);
+                soFar.write(part, 0, n);
               }
               return soFar.toString();
             } catch (IOException e) {
@@ -121,7 +121,9 @@ public record Cli(Map<String, String> environment) {
     /** Waits until {@code part} was said on stderr; fails after half a minute. */
     public void awaitOnStderr(String part) throws SQLException {
       Eventually.within(
-          Duration.ofSeconds(30), "\"" + part + "\" on stderr", () -> errSoFar.indexOf(part) >= 0);
+          Duration.ofSeconds(30),
+          "\"" + part + "\" on stderr",
+          () -> errSoFar.toString().contains(part));
     }
 
     /** The process itself. */
