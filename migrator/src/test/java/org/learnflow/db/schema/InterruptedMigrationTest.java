@@ -3,7 +3,9 @@ package org.learnflow.db.schema;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -11,6 +13,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.EmbeddedServer;
@@ -22,6 +25,7 @@ import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
+import org.postgresql.PGConnection;
 
 /** Killed, cut off or started eightfold: every migration is applied exactly once in the end. */
 @ExtendWith(PostgresExtension.class)
@@ -114,6 +118,31 @@ class InterruptedMigrationTest {
         .isEqualTo(IntStream.rangeClosed(1, 12).mapToObj("%03d"::formatted).toList());
     assertThat(database.query("SELECT indisvalid FROM pg_index WHERE indrelid = 't1'::regclass"))
         .containsExactly("t");
+  }
+
+  @Test
+  void aMigratorThatFindsAnotherAtWorkWaitsAndSaysForWhom(
+      TestDatabase database, @TempDir Path directory) throws Exception {
+    Cli cli =
+        new MigrationDirectory(directory)
+            .with("V001__one.sql", "CREATE TABLE one (id int);")
+            .cli(database.withRoles());
+    try (Connection other = database.connect(database.owner());
+        Statement statement = other.createStatement()) {
+      statement.execute("SET application_name = 'other migrator'");
+      statement.execute("SELECT pg_advisory_lock(" + AdvisoryLock.Purpose.MIGRATE.key() + ")");
+      CompletableFuture<CliResult> migrate = cli.runInBackground("migrate");
+      Eventually.within(
+          LIMIT,
+          "it asks for the lock",
+          () -> migrate.isDone() || database.sessions("query LIKE '%pg_try_advisory_lock%'") == 1);
+      assertThat(database.query("SELECT to_regclass('one') IS NULL")).containsExactly("t");
+      int pid = other.unwrap(PGConnection.class).getBackendPID();
+      statement.execute("SELECT pg_advisory_unlock_all()");
+      assertThat(migrate.join())
+          .exited(ExitCode.OK)
+          .says("waiting for another migrator (pid " + pid + ", other migrator, connected for ");
+    }
   }
 
   /** The second migration sleeps for a minute while the gate is closed. */
