@@ -131,7 +131,7 @@ class InterruptedMigrationTest {
         Statement statement = other.createStatement()) {
       statement.execute("SET application_name = 'other migrator'");
       statement.execute("SELECT pg_advisory_lock(" + AdvisoryLock.Purpose.MIGRATE.key() + ")");
-      CompletableFuture<CliResult> migrate = cli.runInBackground("migrate");
+      CompletableFuture<CliResult> migrate = cli.runMeanwhile("migrate");
       Eventually.within(
           LIMIT,
           "it asks for the lock",
