@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.EmbeddedBinaries;
@@ -22,6 +24,7 @@ public final class PostgresServers {
 
   private static final Path BINARIES =
       Path.of(System.getProperty("postgresql.directory", "target/postgresql"));
+  private static final Logger TESTCONTAINERS = Logger.getLogger("org.testcontainers");
   private static final Map<Integer, PostgresServer> RUNNING = new ConcurrentHashMap<>();
 
   private PostgresServers() {}
@@ -32,6 +35,8 @@ public final class PostgresServers {
   }
 
   private static PostgresServer start(int major) {
+    // That there is no Docker is said in one line, below.
+    TESTCONTAINERS.setLevel(Level.OFF);
     PostgresServer server =
         DockerClientFactory.instance().isDockerAvailable() ? container(major) : embedded(major);
     System.out.println("PostgreSQL for tests: " + server.description());

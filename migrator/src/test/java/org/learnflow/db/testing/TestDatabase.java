@@ -149,6 +149,16 @@ public record TestDatabase(
 
   /** Waits until a query of the superuser, such as one of pg_stat_activity, returns a row. */
   public void awaitRow(String sql) throws SQLException {
-    Eventually.within(PATIENCE, sql, () -> !query(PostgresServer.ADMIN, sql).isEmpty());
+    try (Connection connection = connect(PostgresServer.ADMIN);
+        Statement statement = connection.createStatement()) {
+      Eventually.within(
+          PATIENCE,
+          sql,
+          () -> {
+            try (ResultSet rows = statement.executeQuery(sql)) {
+              return rows.next();
+            }
+          });
+    }
   }
 }
