@@ -68,7 +68,7 @@ final class NormalizedInput extends InputStream {
   /** Looks behind the carriage return at {@link #position}, which may need more input. */
   private boolean followedByLineFeed() throws IOException {
     if (position + 1 == limit) {
-      raw[0] = '\r';
+      // The carriage return itself is not needed any more; raw[0] stands for it.
       int n = input.read(raw, 1, raw.length - 1);
       position = 0;
       limit = 1 + Math.max(n, 0);
