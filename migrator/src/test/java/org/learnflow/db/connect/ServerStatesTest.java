@@ -170,7 +170,7 @@ class ServerStatesTest {
             .with("LEARNFLOW_DB_SEEDS_DIR", directory.resolve("seeds").toString())
             .with("LEARNFLOW_DB_SEEDS", "slow")
             .with("LEARNFLOW_DB_LOCK_TIMEOUT", "60s")
-            .runMeanwhile("run");
+            .runInBackground("run");
     crashAndRestartWhenBusyWith(fresh, "SELECT pg_try_advisory_lock%");
     fresh.execute(PostgresServer.ADMIN, "ROLLBACK PREPARED '%d'".formatted(rolesLock));
     crashAndRestartWhenBusyWith(fresh, "%pg_advisory_xact_lock(1)%");

@@ -164,7 +164,7 @@ class RolesTest {
 
   private static void assertEightSucceed(Cli cli) {
     List<CompletableFuture<CliResult>> running =
-        Stream.generate(() -> cli.runMeanwhile("roles")).limit(8).toList();
+        Stream.generate(() -> cli.runInBackground("roles")).limit(8).toList();
     for (CompletableFuture<CliResult> result : running) {
       assertThat(result.join()).exited(ExitCode.OK);
     }

@@ -52,9 +52,9 @@ public record Cli(Map<String, String> environment) {
   }
 
   /** Runs a command line in this process, while the test goes on. */
-  public CompletableFuture<CliResult> runMeanwhile(String... arguments) {
+  public CompletableFuture<CliResult> runInBackground(String... arguments) {
     return CompletableFuture.supplyAsync(
-        () -> run(arguments), task -> Thread.ofPlatform().daemon().start(task));
+        () -> run(arguments), task -> Thread.ofVirtual().start(task));
   }
 
   /** Starts a command line in a process of its own. */
