@@ -58,10 +58,10 @@ migration: ## the next migration with its way back: make migration NAME=add_badg
 bench: bench-migrations bench-seeds ## all measurements, against psql and other tools
 
 bench-migrations: build ## migrations against psql, goose, golang-migrate, Flyway and Liquibase
-	@cd bench && "$(JDK)/bin/java" Migrations.java
+	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Migrations.java
 
 bench-seeds: build ## bulk seeds against psql
-	@cd bench && "$(JDK)/bin/java" Seeds.java
+	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Seeds.java
 
 clean: ## removes what was built
 	@rm -rf migrator/target

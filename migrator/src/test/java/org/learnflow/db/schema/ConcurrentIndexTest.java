@@ -103,7 +103,7 @@ class ConcurrentIndexTest {
   void eightMigratorsAtOnceBuildItOnce() throws Exception {
     tableWithRows("(1), (2)");
     List<CompletableFuture<CliResult>> runs =
-        IntStream.range(0, 8).mapToObj(i -> cli.runMeanwhile("migrate")).toList();
+        IntStream.range(0, 8).mapToObj(i -> cli.runInBackground("migrate")).toList();
     for (CompletableFuture<CliResult> run : runs) {
       assertThat(run.join()).exited(ExitCode.OK);
     }
@@ -150,7 +150,7 @@ class ConcurrentIndexTest {
     try (Connection writer = transactionOnTheTable()) {
       killInTheMiddle("f");
       CompletableFuture<CliResult> again =
-          cli.runMeanwhile("migrate", "--lock-timeout", "500ms", "--lock-retries", "0");
+          cli.runInBackground("migrate", "--lock-timeout", "500ms", "--lock-retries", "0");
       Eventually.within(
           LIMIT,
           "it waits for longer than lock_timeout",

@@ -81,7 +81,7 @@ class InterruptedMigrationTest {
               passwords);
       Cli cli = withASlowMigration(new MigrationDirectory(directory)).cli(database.withRoles());
       assertThat(cli.run("migrate", "--target", "1")).exited(ExitCode.OK);
-      CompletableFuture<CliResult> migrate = cli.runMeanwhile("migrate");
+      CompletableFuture<CliResult> migrate = cli.runInBackground("migrate");
       Eventually.within(LIMIT, "it is in the middle", () -> sleeping(database) == 1);
       openTheGate(database);
 
@@ -131,7 +131,7 @@ class InterruptedMigrationTest {
         Statement statement = other.createStatement()) {
       statement.execute("SET application_name = 'other migrator'");
       statement.execute("SELECT pg_advisory_lock(" + AdvisoryLock.Purpose.MIGRATE.key() + ")");
-      CompletableFuture<CliResult> migrate = cli.runMeanwhile("migrate");
+      CompletableFuture<CliResult> migrate = cli.runInBackground("migrate");
       Eventually.within(
           LIMIT,
           "it asks for the lock",

@@ -80,7 +80,7 @@ class LockTimeoutTest {
   @Test
   void aBlockerThatEndsBetweenTwoAttemptsDoesNoHarm() throws Exception {
     CompletableFuture<CliResult> migrate =
-        cli.runMeanwhile("migrate", "--lock-timeout", "300ms", "--lock-retries", "20");
+        cli.runInBackground("migrate", "--lock-timeout", "300ms", "--lock-retries", "20");
     Eventually.within(LIMIT, "it waits", () -> waiting() > 0);
     Eventually.within(LIMIT, "it gives way", () -> waiting() == 0);
     blocker.rollback();
@@ -93,7 +93,7 @@ class LockTimeoutTest {
   @Test
   void othersCanUseTheTableBetweenTwoAttempts() throws Exception {
     CompletableFuture<CliResult> migrate =
-        cli.runMeanwhile("migrate", "--lock-timeout", "300ms", "--lock-retries", "1");
+        cli.runInBackground("migrate", "--lock-timeout", "300ms", "--lock-retries", "1");
     Eventually.within(LIMIT, "it waits", () -> waiting() > 0);
     Eventually.within(LIMIT, "it gives way", () -> waiting() == 0);
     assertThat(database.query(database.service(), "SELECT count(*) FROM one")).containsExactly("0");
