@@ -13,14 +13,25 @@ MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-acc
 DIST := migrator/target/dist
 LEARNFLOW_DB = JAVA_HOME="$(JDK)" $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
+TRAINING := $(CURDIR)/migrator/target/training
 
 .PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
 
-build: ## the program, at migrator/target/dist/bin/learnflow-db
+build: $(DIST)/learnflow-db.aot ## the program, at migrator/target/dist/bin/learnflow-db
+
+$(DIST)/lib/learnflow-db.jar: migrator/pom.xml $(shell find migrator/src/main migrations seeds -type f)
 	@$(MVN) -q package -DskipTests
+
+# What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
+$(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
+	@rm -rf "$(TRAINING)" "$@"; \
+	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(DIST)/lib/*:$(DIST)/lib/embedded/*" \
+	  org.learnflow.db.cli.Main run --embedded "$(TRAINING)" --seeds reference,sample \
+	  --publish-to "file:$(TRAINING)/connection.env" >"$(TRAINING).log" 2>&1 || { cat "$(TRAINING).log" >&2; exit 1; }; \
+	kill -INT "$$(head -n 1 "$(TRAINING)/data/postmaster.pid")"
 
 test: ## all tests, on a real PostgreSQL
 	@$(MVN) package

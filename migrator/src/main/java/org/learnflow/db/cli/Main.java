@@ -2,6 +2,7 @@ package org.learnflow.db.cli;
 
 import java.io.PrintWriter;
 import java.security.Security;
+import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -12,17 +13,6 @@ import picocli.CommandLine.Command;
     description = "PostgreSQL for LearnFlow: roles, migrations, seeds, verification, publication.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {
-      RunCommand.class,
-      RolesCommand.class,
-      WaitCommand.class,
-      MigrateCommand.class,
-      SeedCommand.class,
-      VerifyCommand.class,
-      PublishCommand.class,
-      ConnectionCommand.class,
-      StatusCommand.class
-    },
     footer = {
       "",
       "Every option can be given as LEARNFLOW_DB_<OPTION> too, such as LEARNFLOW_DB_SEED_MODE.",
@@ -31,6 +21,18 @@ import picocli.CommandLine.Command;
           + " differ from the files, 8 seeding failed, 9 publishing failed, 10 refused for safety."
     })
 public final class Main {
+  private static final List<Class<? extends BaseCommand>> COMMANDS =
+      List.of(
+          RunCommand.class,
+          RolesCommand.class,
+          WaitCommand.class,
+          MigrateCommand.class,
+          SeedCommand.class,
+          VerifyCommand.class,
+          PublishCommand.class,
+          ConnectionCommand.class,
+          StatusCommand.class);
+
   private Main() {}
 
   /** Runs a command and ends the process with its exit code. */
@@ -39,17 +41,43 @@ public final class Main {
     Security.setProperty("networkaddress.cache.negative.ttl", "1");
     PrintWriter out = new PrintWriter(System.out, true, java.nio.charset.StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, java.nio.charset.StandardCharsets.UTF_8);
-    System.exit(commandLine(System.getenv(), out, err).execute(arguments));
+    System.exit(execute(arguments, System.getenv(), out, err));
   }
 
   /**
-   * The program as a library: what {@link #main} runs.
+   * Runs a command; what {@link #main} does without ending the process. Only the command that is
+   * named is set up: to set up all of them takes longer than most of them run.
    *
    * @param environment stands for the process's environment variables
+   * @return the exit code
    */
-  public static CommandLine commandLine(
+  public static int execute(
+      String[] arguments, Map<String, String> environment, PrintWriter out, PrintWriter err) {
+    List<Class<? extends BaseCommand>> named =
+        COMMANDS.stream()
+            .filter(command -> arguments.length > 0 && name(command).equals(arguments[0]))
+            .toList();
+    return commandLine(named.isEmpty() ? COMMANDS : named, environment, out, err)
+        .execute(arguments);
+  }
+
+  private static String name(Class<? extends BaseCommand> command) {
+    return command.getAnnotation(Command.class).name();
+  }
+
+  /** The program with all its commands, for looking at. */
+  static CommandLine commandLine(
       Map<String, String> environment, PrintWriter out, PrintWriter err) {
+    return commandLine(COMMANDS, environment, out, err);
+  }
+
+  private static CommandLine commandLine(
+      List<Class<? extends BaseCommand>> commands,
+      Map<String, String> environment,
+      PrintWriter out,
+      PrintWriter err) {
     CommandLine commandLine = new CommandLine(new Main(), new EnvironmentFactory(environment));
+    commands.forEach(command -> commandLine.addSubcommand(name(command), command));
     commandLine.setOut(out);
     commandLine.setErr(err);
     commandLine.setDefaultValueProvider(new EnvironmentDefaults(environment));

@@ -249,21 +249,28 @@ final class SeedMerge {
                     " OR %s IS DISTINCT FROM %s"
                         .formatted(comparable(column, "t"), comparable(column, "s")))
                 .collect(Collectors.joining());
+    // Measured: more memory speeds up the sort of keys, but not that of whole rows.
     return """
     SET LOCAL enable_hashjoin = off;
     SET LOCAL random_page_cost = 1.1;
-    SET LOCAL work_mem = '64MB';
     SET LOCAL jit = off;
+    %6$s
     CREATE TEMPORARY TABLE seed_changes ON COMMIT DROP AS
     SELECT s.ctid AS address, %1$s IS NULL AS missing
     FROM %2$s LEFT JOIN %3$s t ON %4$s
     WHERE %1$s IS NULL%5$s;
     SET LOCAL enable_hashjoin = DEFAULT;
     SET LOCAL random_page_cost = DEFAULT;
-    SET LOCAL work_mem = DEFAULT;
     SET LOCAL jit = DEFAULT;
+    SET LOCAL work_mem = DEFAULT;
     """
-        .formatted(key, source(), table.name(), sameKey(), differs);
+        .formatted(
+            key,
+            source(),
+            table.name(),
+            sameKey(),
+            differs,
+            mode == SeedMode.SKIP ? "SET LOCAL work_mem = '64MB';" : "");
   }
 
   private static String isChange(boolean missing) {

@@ -45,9 +45,7 @@ public record Cli(Map<String, String> environment) {
   public CliResult run(String... arguments) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
-    int exitCode =
-        Main.commandLine(environment, new PrintWriter(out), new PrintWriter(err))
-            .execute(arguments);
+    int exitCode = Main.execute(arguments, environment, new PrintWriter(out), new PrintWriter(err));
     return new CliResult(exitCode, out.toString(), err.toString());
   }
 
