@@ -28,7 +28,7 @@ $(DIST)/lib/learnflow-db.jar: migrator/pom.xml $(shell find migrator/src/main mi
 # What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
 $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
 	@rm -rf "$(TRAINING)" "$@"; \
-	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(DIST)/lib/*:$(DIST)/lib/embedded/*" \
+	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(CURDIR)/$(DIST)/lib/*:$(CURDIR)/$(DIST)/lib/embedded/*" \
 	  org.learnflow.db.cli.Main run --embedded "$(TRAINING)" --seeds reference,sample \
 	  --publish-to "file:$(TRAINING)/connection.env" >"$(TRAINING).log" 2>&1 || { cat "$(TRAINING).log" >&2; exit 1; }; \
 	kill -INT "$$(head -n 1 "$(TRAINING)/data/postmaster.pid")"
