@@ -217,7 +217,7 @@ final class SeedMerge {
 
   /** Returns the number of the first row that repeats an earlier row's key. */
   String repeatedKey() {
-    String key = keys().map(SeedMerge::name).collect(Collectors.joining(", "));
+    String key = keyNames("");
     return """
     SELECT (SELECT count(*) FROM %1$s y WHERE y.ctid <= d.ctid)
     FROM (SELECT ctid, row_number() OVER (PARTITION BY %2$s ORDER BY ctid) AS n FROM %1$s) d
@@ -234,10 +234,10 @@ final class SeedMerge {
   }
 
   /**
-   * Writes down the addresses of staged rows that are missing in the table and, in update mode, of
-   * those that differ. Only keys and compared columns are joined, along the key's index, which is
-   * several times faster than to let INSERT or MERGE look at every row; mostly there is little or
-   * nothing to change.
+   * Writes down the keys of staged rows that are missing in the table and, in update mode, of those
+   * that differ. Only keys and compared columns are joined, along the key's index, which is several
+   * times faster than to let INSERT or MERGE look at every row; mostly there is little or nothing
+   * to change.
    */
   String findChanges(SeedMode mode) {
     String key = "t." + name(keys().findFirst().orElseThrow());
@@ -256,7 +256,7 @@ final class SeedMerge {
     SET LOCAL jit = off;
     %6$s
     CREATE TEMPORARY TABLE seed_changes ON COMMIT DROP AS
-    SELECT s.ctid AS address, %1$s IS NULL AS missing
+    SELECT %7$s, %1$s IS NULL AS "is missing"
     FROM %2$s LEFT JOIN %3$s t ON %4$s
     WHERE %1$s IS NULL%5$s;
     SET LOCAL enable_hashjoin = DEFAULT;
@@ -270,12 +270,17 @@ final class SeedMerge {
             table.name(),
             sameKey(),
             differs,
-            mode == SeedMode.SKIP ? "SET LOCAL work_mem = '64MB';" : "");
+            mode == SeedMode.SKIP ? "SET LOCAL work_mem = '64MB';" : "",
+            keyNames("s."));
   }
 
-  private static String isChange(boolean missing) {
-    return "s.ctid = ANY (ARRAY(SELECT address FROM pg_temp.seed_changes WHERE %smissing))"
-        .formatted(missing ? "" : "NOT ");
+  private String isChange(boolean missing) {
+    return "(%s) IN (SELECT %s FROM pg_temp.seed_changes WHERE %s\"is missing\")"
+        .formatted(keyNames("s."), keyNames(""), missing ? "" : "NOT ");
+  }
+
+  private String keyNames(String prefix) {
+    return keys().map(column -> prefix + name(column)).collect(Collectors.joining(", "));
   }
 
   /** Inserts the rows that are missing, in the file's order. */
@@ -292,11 +297,7 @@ final class SeedMerge {
                 source(),
                 isChange(true));
     // A service may insert the same row at this moment.
-    return keyIsUnique()
-        ? sql
-            + " ON CONFLICT (%s) DO NOTHING"
-                .formatted(keys().map(SeedMerge::name).collect(Collectors.joining(", ")))
-        : sql;
+    return keyIsUnique() ? sql + " ON CONFLICT (%s) DO NOTHING".formatted(keyNames("")) : sql;
   }
 
   /** Changes the rows that differ; nothing where all columns are part of the key. */
