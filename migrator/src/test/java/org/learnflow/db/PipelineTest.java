@@ -71,4 +71,16 @@ class PipelineTest {
     assertThat(database.query("SELECT count(*) FROM users WHERE role = 'admin'"))
         .containsExactly("1");
   }
+
+  /** As a kill between two steps leaves it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"roles", "roles migrate", "roles migrate seed"})
+  void aRunThatEndedAfterSomeStepsIsFinishedByTheNext(String steps, TestDatabase database) {
+    for (String step : steps.split(" ", -1)) {
+      assertThat(database.cli().run(step).exitCode()).isZero();
+    }
+    CliResult result = database.cli().run("run");
+    assertThat(result.exitCode()).as(result.all()).isZero();
+    assertThat(result.lastLine()).isEqualTo("healthy");
+  }
 }

@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
@@ -47,19 +48,26 @@ class KubernetesTargetTest {
           new Password("p@ss:w/rd"),
           "postgres.postgres.svc.cluster.local");
 
-  private final Optional<String> kubeconfig =
+  private static final Optional<String> KUBECONFIG =
       Optional.ofNullable(System.getenv(VARIABLE)).filter(value -> !value.isEmpty());
+
   private final String namespace = "publish-" + System.nanoTime();
   private Optional<KubernetesClient> client = Optional.empty();
 
+  @BeforeAll
+  static void requireCluster() {
+    if (KUBECONFIG.isEmpty()) {
+      System.out.println(
+          "publishing to Kubernetes is not tested here, but in the GitHub workflow: "
+              + VARIABLE
+              + " names no cluster");
+    }
+    Assumptions.assumeTrue(KUBECONFIG.isPresent());
+  }
+
   @BeforeEach
   void makeNamespace() {
-    if (kubeconfig.isEmpty()) {
-      System.out.println(
-          "publishing to Kubernetes is not tested here: " + VARIABLE + " names no cluster");
-    }
-    Assumptions.assumeTrue(kubeconfig.isPresent());
-    Config config = Config.fromKubeconfig(Path.of(kubeconfig.orElseThrow()).toFile());
+    Config config = Config.fromKubeconfig(Path.of(KUBECONFIG.orElseThrow()).toFile());
     client = Optional.of(new KubernetesClientBuilder().withConfig(config).build());
     client()
         .resource(
