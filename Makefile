@@ -30,8 +30,9 @@ $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
 	@rm -rf "$(TRAINING)" "$@"; \
 	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(CURDIR)/$(DIST)/lib/*:$(CURDIR)/$(DIST)/lib/embedded/*" \
 	  org.learnflow.db.cli.Main run --embedded "$(TRAINING)" --seeds reference,sample \
-	  --publish-to "file:$(TRAINING)/connection.env" >"$(TRAINING).log" 2>&1 || { cat "$(TRAINING).log" >&2; exit 1; }; \
-	kill -INT "$$(head -n 1 "$(TRAINING)/data/postmaster.pid")"
+	  --publish-to "file:$(TRAINING)/connection.env" >"$(TRAINING).log" 2>&1 \
+	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2; \
+	if [ -f "$(TRAINING)/data/postmaster.pid" ]; then kill -INT "$$(head -n 1 "$(TRAINING)/data/postmaster.pid")"; fi
 
 test: ## all tests, on a real PostgreSQL
 	@$(MVN) package
