@@ -11,7 +11,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
 MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow $$MAVEN_OPTS" \
 	mvn -B -ntp -Drevision=$(VERSION)
 DIST := migrator/target/dist
-LEARNFLOW_DB = JAVA_HOME="$(JDK)" $(DIST)/bin/learnflow-db
+LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
 TRAINING := $(CURDIR)/migrator/target/training
 
@@ -24,6 +24,7 @@ build: $(DIST)/learnflow-db.aot ## the program, at migrator/target/dist/bin/lear
 
 $(DIST)/lib/learnflow-db.jar: migrator/pom.xml $(shell find migrator/src/main migrations seeds -type f)
 	@$(MVN) -q package -DskipTests
+	@echo "$(JDK)" > $(DIST)/bin/jdk
 
 # What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
 $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
