@@ -20,11 +20,14 @@ TRAINING := $(CURDIR)/migrator/target/training
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
 
-build: $(DIST)/learnflow-db.aot ## the program, at migrator/target/dist/bin/learnflow-db
+build: $(DIST)/bin/jdk $(DIST)/learnflow-db.aot ## the program, at migrator/target/dist/bin/learnflow-db
 
 $(DIST)/lib/learnflow-db.jar: migrator/pom.xml $(shell find migrator/src/main migrations seeds -type f)
 	@$(MVN) -q package -DskipTests
-	@echo "$(JDK)" > $(DIST)/bin/jdk
+
+# Which JDK the launcher takes where JAVA_HOME is none of version 25.
+$(DIST)/bin/jdk: $(DIST)/lib/learnflow-db.jar
+	@echo "$(JDK)" > $@
 
 # What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
 $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
