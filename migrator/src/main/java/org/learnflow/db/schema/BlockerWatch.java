@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SessionText;
 
 /**
  * Watches a running migration from a second session, which is opened only if the migration takes
@@ -20,14 +21,13 @@ final class BlockerWatch implements AutoCloseable {
   private static final Duration MOMENT = Duration.ofMillis(300);
 
   private static final String BLOCKERS =
-      """
-      SELECT format('pid %s (user %s, application "%s", %s, transaction began %s ago)', a.pid, a.usename,
-                    a.application_name, coalesce(a.state, 'state unknown'),
-                    coalesce(date_trunc('second', now() - a.xact_start)::text, 'some time'))
-      FROM pg_stat_activity a
-      WHERE a.pid = ANY (pg_blocking_pids(?))
-      ORDER BY a.xact_start
-      """;
+      "SELECT "
+          + SessionText.SQL
+          + """
+          FROM pg_stat_activity a
+          WHERE a.pid = ANY (pg_blocking_pids(?))
+          ORDER BY a.xact_start
+          """;
 
   private final DataSource source;
   private final Progress progress;

@@ -18,6 +18,7 @@ import java.util.Optional;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SessionText;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.StateSchema;
 import org.learnflow.db.seed.SeedReport.FileReport;
@@ -130,15 +131,14 @@ public final class SeedLoader {
     String holders =
         query(
                 connection,
-                """
-                SELECT string_agg(
-                    format('pid %s (user %s, application "%s", %s, transaction began %s ago)', pid, usename,
-                           application_name, state, date_trunc('second', now() - xact_start)),
-                    '; ' ORDER BY xact_start)
-                FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid()
-                  AND xact_start < now() - current_setting('lock_timeout')::interval
-                """)
+                "SELECT string_agg("
+                    + SessionText.SQL
+                    + """
+                    , '; ' ORDER BY a.xact_start)
+                    FROM pg_stat_activity a
+                    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                      AND a.xact_start < now() - current_setting('lock_timeout')::interval
+                    """)
             .orElse("");
     String timeout = query(connection, "SELECT current_setting('lock_timeout')").orElse("");
     return SeedFailures.locked(failure, timeout, holders);
