@@ -14,15 +14,31 @@ DIST := migrator/target/dist
 LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
 TRAINING := $(CURDIR)/migrator/target/training
+IMAGE_NAME := ghcr.io/learnflow/learnflow-db
+IMAGE_TAR := migrator/target/image.tar
+IMAGE_SOURCES := $(wildcard migrator/src/main/image/*)
+# The image's base: distroless, or debian where its registry does not answer.
+IMAGE_BASE ?= $(shell curl -s -o /dev/null -m 5 https://gcr.io/v2/ && echo distroless || echo debian)
+# Flags for Jib and Maven, such as JIB_FLAGS=-Djib.allowInsecureRegistries=true.
+JIB_FLAGS =
+JIB = $(MVN) -q -Dimage.revision=$(shell git rev-parse HEAD) -Dimage.time=$(shell git log -1 --format=%cI) $(JIB_FLAGS)
+BUILD_JAVA = "$(JDK)/bin/java" -cp "$(DIST)/lib/learnflow-db.jar:$(DIST)/lib/embedded/*"
 
-.PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds clean
+.PHONY: FORCE help build test lint format generate demo demo-down migration image image-push image-reproducible \
+	bench bench-migrations bench-seeds clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
 
 build: $(DIST)/bin/jdk $(DIST)/learnflow-db.aot ## the program, at migrator/target/dist/bin/learnflow-db
 
-$(DIST)/lib/learnflow-db.jar: migrator/pom.xml $(shell find migrator/src/main migrations seeds -type f)
+# Changes only when the version does.
+migrator/target/version: FORCE
+	@mkdir -p $(@D); echo "$(VERSION)" | cmp -s - $@ || echo "$(VERSION)" > $@
+
+$(DIST)/lib/learnflow-db.jar: migrator/target/version migrator/pom.xml \
+		$(shell find migrator/src/main/java migrator/src/main/dist migrations seeds -type f)
+	@rm -rf $(DIST)
 	@$(MVN) -q package -DskipTests
 
 # Which JDK the launcher takes where JAVA_HOME is none of version 25.
@@ -32,7 +48,7 @@ $(DIST)/bin/jdk: $(DIST)/lib/learnflow-db.jar
 # What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
 $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
 	@rm -rf "$(TRAINING)" "$@"; \
-	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(CURDIR)/$(DIST)/lib/*:$(CURDIR)/$(DIST)/lib/embedded/*" \
+	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(CURDIR)/$(DIST)/lib/learnflow-db.jar:$(CURDIR)/$(DIST)/lib/embedded/*" \
 	  org.learnflow.db.cli.Main run --embedded "$(TRAINING)" --seeds reference,sample \
 	  --publish-to "file:$(TRAINING)/connection.env" >"$(TRAINING).log" 2>&1 \
 	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2; \
@@ -70,6 +86,36 @@ migration: ## the next migration with its way back: make migration NAME=add_badg
 	echo "-- What changes, and why it needs no long lock: docs/migrations.md" > "migrations/V$${next}__$(NAME).sql"; \
 	echo "-- Undoes V$${next}__$(NAME).sql." > "migrations/U$${next}__$(NAME).sql"; \
 	ls migrations/?$${next}__$(NAME).sql
+
+image: $(IMAGE_TAR) ## the migrator's image as a tar, built without Docker: IMAGE_BASE=distroless|debian
+	@cat migrator/target/image-layers.txt
+	@echo
+	@echo "docker:  docker load -i $(IMAGE_TAR)"
+	@echo "kind:    kind load image-archive $(IMAGE_TAR)"
+	@echo "push:    make image-push REGISTRY=ghcr.io/you"
+	@echo "name:    $(IMAGE_NAME):$(VERSION)"
+
+$(IMAGE_TAR): $(DIST)/lib/learnflow-db.jar $(DIST)/bin/jdk $(IMAGE_SOURCES) tools/images/base
+	@$(BUILD_JAVA) migrator/src/main/image/Staging.java $(DIST) migrator/target/image migrator/target/image-training
+	@echo "image    building on $(IMAGE_BASE)" >&2; set -e; base=$$($(BASE_FLAGS)); $(JIB) jib:buildTar $$base
+	@$(BUILD_JAVA) migrator/src/main/image/CheckImage.java $(IMAGE_TAR) migrator/target/image-root \
+	  migrator/src/main/image/contents.txt $(if $(ACCEPT),accept) > migrator/target/image-layers.txt
+
+# What the default of the pom is replaced by where the base is made of Debian packages.
+BASE_FLAGS = if [ "$(IMAGE_BASE)" = debian ]; then \
+	tar=$$("$(JDK)/bin/java" tools/images/Images.java base); echo "-Dimage.base=tar://$$tar -Dimage.base.name=learnflow.test/base"; fi
+
+image-push: $(IMAGE_TAR) ## pushes the image: make image-push REGISTRY=ghcr.io/you
+	@test -n "$(REGISTRY)" || { echo "name the registry: make image-push REGISTRY=ghcr.io/you" >&2; exit 2; }
+	@set -e; base=$$($(BASE_FLAGS)); $(JIB) jib:build -Dimage.name=$(REGISTRY)/learnflow-db $$base
+	@echo "pushed $(REGISTRY)/learnflow-db:$(VERSION)"
+
+image-reproducible: image ## builds the image once more from nothing: only the AOT cache's layer may differ
+	@cp migrator/target/image-layers.txt .image-layers.txt
+	@$(MAKE) --no-print-directory clean image >/dev/null
+	@grep -v -e '^aot-cache' -e '^all' .image-layers.txt > migrator/target/before.txt; rm .image-layers.txt
+	@grep -v -e '^aot-cache' -e '^all' migrator/target/image-layers.txt | diff migrator/target/before.txt - \
+	  && echo "the same layers twice"
 
 bench: bench-migrations bench-seeds ## all measurements, against psql and other tools
 

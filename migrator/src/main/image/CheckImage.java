@@ -1,0 +1,111 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+
+/**
+ * Looks at the finished image: prints its layers, compares what it holds with {@code contents.txt},
+ * and runs it from its own root directory, with the AOT cache (which the JVM must not refuse) and
+ * without it.
+ *
+ * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: IMAGE (a tar), ROOT
+ * (a directory to unpack it into, made anew), CONTENTS (the file to compare with) and, to write that
+ * file instead, {@code accept}.
+ */
+final class CheckImage {
+  private static final long MOST_BYTES = 75_000_000;
+  private static final String HOME = "/opt/learnflow-db";
+
+  private CheckImage() {}
+
+  public static void main(String[] arguments) throws IOException, InterruptedException {
+    Path root = Path.of(arguments[1]).toAbsolutePath();
+    Path contents = Path.of(arguments[2]);
+    Staging.delete(root);
+    ImageArchive image = ImageArchive.unpack(Path.of(arguments[0]), Files.createDirectories(root));
+    List<String> found = contents(image, root);
+    if (arguments.length > 3) {
+      Files.write(contents, found);
+    }
+    compare(Files.readAllLines(contents), found);
+    if (image.bytes() > MOST_BYTES) {
+      throw new IllegalStateException("the image is larger than " + MOST_BYTES + " bytes");
+    }
+    String log =
+        start(
+            root,
+            "-XX:AOTMode=on",
+            "-XX:AOTCache=" + HOME + "/learnflow-db.aot",
+            "-Xlog:class+load,aot");
+    if (!log.contains("org.learnflow.db.cli.Main source: shared objects file")) {
+      throw new IllegalStateException("the JVM does not take the program from the cache:\n" + log);
+    }
+    start(root, "-XX:AOTCache=/nonexistent");
+    System.err.println("image    starts with its AOT cache, and without one");
+  }
+
+  private static List<String> contents(ImageArchive image, Path root) throws IOException {
+    List<String> lines = new ArrayList<>();
+    lines.add("# What the image holds; generated: make image ACCEPT=1. Sizes: compressed kB.");
+    for (ImageArchive.Layer layer : image.layers()) {
+      System.out.printf(
+          "%-10s %8.1f MB  sha256:%s%n",
+          layer.name(), layer.bytes() / 1e6, layer.digest());
+      lines.add("layer %s %d".formatted(layer.name(), layer.bytes() / 1000));
+    }
+    System.out.printf("%-10s %8.1f MB%n", "all", image.bytes() / 1e6);
+    String release = Files.readString(root.resolve("opt/learnflow-db/jre/release"));
+    for (String module : release.replaceFirst("(?s).*MODULES=\"([^\"]*)\".*", "$1").split(" ")) {
+      lines.add("module " + module);
+    }
+    image.layers().stream()
+        .flatMap(layer -> layer.files().stream())
+        .filter(file -> file.endsWith(".jar"))
+        .sorted()
+        .forEach(file -> lines.add("jar " + file));
+    return lines;
+  }
+
+  /** Other names are an error; other sizes are only told. */
+  private static void compare(List<String> before, List<String> now) {
+    TreeSet<String> unexpected = names(now);
+    unexpected.removeAll(names(before));
+    TreeSet<String> missing = names(before);
+    missing.removeAll(names(now));
+    for (String line : now) {
+      if (line.startsWith("layer ")) {
+        before.stream()
+            .filter(other -> name(other).equals(name(line)) && !other.equals(line))
+            .forEach(other -> System.err.println("image    was: " + other + " kB, is: " + line));
+      }
+    }
+    if (!unexpected.isEmpty() || !missing.isEmpty()) {
+      throw new IllegalStateException(
+          "the image holds other things than contents.txt says: new %s, gone %s; if that is meant: make image ACCEPT=1"
+              .formatted(unexpected, missing));
+    }
+  }
+
+  private static TreeSet<String> names(List<String> lines) {
+    return new TreeSet<>(lines.stream().map(CheckImage::name).toList());
+  }
+
+  private static String name(String line) {
+    return line.startsWith("layer ") ? line.replaceFirst(" \\d+$", "") : line;
+  }
+
+  private static String start(Path root, String... flags) throws IOException, InterruptedException {
+    Path proc = Files.createDirectories(root.resolve("proc"));
+    List<String> command =
+        new ArrayList<>(List.of("--map-root-user", "--pid", "--fork", "--mount-proc=" + proc));
+    command.addAll(List.of("chroot", root.toString(), HOME + "/jre/bin/java"));
+    command.add("@" + HOME + "/jvm.options");
+    command.addAll(List.of(flags));
+    command.addAll(
+        List.of("-cp", HOME + "/lib/learnflow-db.jar", "org.learnflow.db.cli.Main", "--version"));
+    return Programs.run(Map.of(), "unshare", command.toArray(String[]::new));
+  }
+}

@@ -1,0 +1,65 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.EmbeddedServer;
+
+/**
+ * Trains an AOT cache: runs the whole pipeline once, as the Job in the cluster does, against an
+ * embedded PostgreSQL and an answering Kubernetes API. The cache fits only the runtime and the jar
+ * files that it was trained with.
+ */
+final class Training {
+  private Training() {}
+
+  /**
+   * Leaves {@code learnflow-db.aot} in {@code home}.
+   *
+   * @param home directory of jre, lib, jvm.options, migrations and seeds
+   * @param work directory for the database
+   */
+  static void train(Path home, Path work)
+      throws IOException, InterruptedException, GeneralSecurityException {
+    Path cache = home.resolve("learnflow-db.aot");
+    EmbeddedServer server = EmbeddedServer.in(work.resolve("postgresql"));
+    try (TrainingKubernetesApi kubernetes = new TrainingKubernetesApi(work)) {
+      int port = server.start(List.of("learnflow_owner", "learnflow_user"), Progress.SILENT);
+      Programs.run(
+          environment(port, server, kubernetes),
+          home.resolve("jre/bin/java").toString(),
+          "-XX:AOTCacheOutput=" + cache,
+          "@" + home.resolve("jvm.options"),
+          "-cp",
+          home.resolve("lib/learnflow-db.jar").toString(),
+          "org.learnflow.db.cli.Main",
+          "run",
+          "-v");
+      kubernetes.checkPublished();
+    } finally {
+      server.stop("immediate");
+    }
+  }
+
+  private static Map<String, String> environment(
+      int port, EmbeddedServer server, TrainingKubernetesApi kubernetes) {
+    Map<String, String> environment = new HashMap<>(kubernetes.environment());
+    environment.put(
+        "LEARNFLOW_DB_DATABASE", "postgresql://learnflow_owner@127.0.0.1:" + port + "/learnflow");
+    environment.put("LEARNFLOW_DB_PASSWORD_FILE", passwordFile(server, "learnflow_owner"));
+    environment.put("LEARNFLOW_DB_ADMIN_USER", EmbeddedServer.ADMIN);
+    environment.put("LEARNFLOW_DB_ADMIN_PASSWORD_FILE", passwordFile(server, EmbeddedServer.ADMIN));
+    environment.put("LEARNFLOW_DB_APP_PASSWORD_FILE", passwordFile(server, "learnflow_user"));
+    environment.put("LEARNFLOW_DB_SEEDS", "reference,sample");
+    environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
+    environment.put("LEARNFLOW_DB_RELEASE", "learnflow-db");
+    return environment;
+  }
+
+  private static String passwordFile(EmbeddedServer server, String role) {
+    return server.passwords().file(role).toString();
+  }
+}
