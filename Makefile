@@ -15,7 +15,7 @@ LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
 TRAINING := $(CURDIR)/migrator/target/training
 
-.PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds clean
+.PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds images images-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -78,6 +78,12 @@ bench-migrations: build ## migrations against psql, goose, golang-migrate, Flywa
 
 bench-seeds: build ## bulk seeds against psql
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Seeds.java
+
+images: ## container images from Debian packages, for where no registry answers: prints their archives
+	@"$(JDK)/bin/java" tools/images/Images.java base pause postgresql python
+
+images-check: ## runs these images with runc and checks what they promise; needs root and runc
+	@"$(JDK)/bin/java" tools/images/Check.java
 
 clean: ## removes what was built
 	@rm -rf migrator/target

@@ -32,7 +32,10 @@ class Images {
   private static List<Definition> definitions(String... names) throws IOException {
     if (names.length == 0) {
       throw new BuildException(
-          "give the names of images, folders of " + DEFINITIONS + ": " + Definition.names(DEFINITIONS));
+          "give the names of images, folders of "
+              + DEFINITIONS
+              + ": "
+              + Definition.names(DEFINITIONS));
     }
     var definitions = new ArrayList<Definition>();
     for (var name : names) {

@@ -13,15 +13,20 @@ import java.util.stream.Stream;
 
 /**
  * Built images, kept in {@code ~/.cache/learnflow-db/images/HASH/NAME.tar}; the hash covers
- * everything that defines the image, except which versions the packages had on the day it was built.
+ * everything that defines the image, except which versions the packages had on the day it was
+ * built.
  */
 public final class Cache {
   private Cache() {}
 
-  /** The image's archive, built if it is not there yet. Two at once build it twice, and no harm is done. */
+  /**
+   * The image's archive, built if it is not there yet. Two at once build it twice, and no harm is
+   * done.
+   */
   public static Path archive(Definition definition) throws IOException, InterruptedException {
     var architecture = Debian.architecture();
-    var archive = folder().resolve(hash(definition, architecture)).resolve(definition.name() + ".tar");
+    var archive =
+        folder().resolve(hash(definition, architecture)).resolve(definition.name() + ".tar");
     if (Files.exists(archive)) {
       return archive;
     }
@@ -47,7 +52,9 @@ public final class Cache {
   private static Path folder() {
     var environment = System.getenv();
     var base = environment.get("XDG_CACHE_HOME");
-    return (base == null || base.isEmpty() ? Path.of(environment.get("HOME"), ".cache") : Path.of(base))
+    return (base == null || base.isEmpty()
+            ? Path.of(environment.get("HOME"), ".cache")
+            : Path.of(base))
         .resolve("learnflow-db/images")
         .toAbsolutePath();
   }

@@ -70,7 +70,9 @@ final class Debian {
         .findFirst();
   }
 
-  /** Lines for sources.list: this machine's mirrors, with {@link #SUITE} instead of its own release. */
+  /**
+   * Lines for sources.list: this machine's mirrors, with {@link #SUITE} instead of its own release.
+   */
   private static List<String> sources() throws IOException, InterruptedException {
     var mirrors = mirrors();
     if (mirrors.isEmpty() && Programs.isRoot()) {
@@ -80,8 +82,8 @@ final class Debian {
     var archive = mirrors.get("Debian");
     if (archive == null) {
       throw new BuildException(
-          "apt knows no mirror of Debian on this machine; nothing was built. Run apt-get update as root,"
-              + " or build on a machine with Debian");
+          "apt knows no mirror of Debian on this machine; nothing was built. Run apt-get update as"
+              + " root, or build on a machine with Debian");
     }
     var lines = new ArrayList<String>();
     lines.add("deb %s %s main".formatted(archive, SUITE));

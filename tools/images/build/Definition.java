@@ -26,7 +26,8 @@ public record Definition(String name, Path folder, Map<String, String> propertie
     var file = folder.resolve(FILE);
     if (!Files.isRegularFile(file)) {
       throw new BuildException(
-          "there is no image '%s' in %s; there are %s".formatted(name, definitions, names(definitions)));
+          "there is no image '%s' in %s; there are %s"
+              .formatted(name, definitions, names(definitions)));
     }
     var read = new Properties();
     try (var content = Files.newBufferedReader(file)) {
@@ -39,7 +40,8 @@ public record Definition(String name, Path folder, Map<String, String> propertie
 
   public static List<String> names(Path definitions) throws IOException {
     if (!Files.isDirectory(definitions)) {
-      throw new BuildException(definitions + " was not found: run this from the root of the repository");
+      throw new BuildException(
+          definitions + " was not found: run this from the root of the repository");
     }
     try (var folders = Files.list(definitions)) {
       return folders
@@ -59,7 +61,9 @@ public record Definition(String name, Path folder, Map<String, String> propertie
     return words("packages");
   }
 
-  /** Programs of this machine that {@code customize} runs, with the Debian packages that bring them. */
+  /**
+   * Programs of this machine that {@code customize} runs, with the Debian packages that bring them.
+   */
   Map<String, String> needs() {
     return withPrefix("needs.");
   }
@@ -101,12 +105,11 @@ public record Definition(String name, Path folder, Map<String, String> propertie
 
   private Map<String, String> withPrefix(String prefix) {
     var found = new TreeMap<String, String>();
-    properties.forEach(
-        (key, value) -> {
-          if (key.startsWith(prefix)) {
-            found.put(key.substring(prefix.length()), value);
-          }
-        });
+    properties.forEach((key, value) -> {
+      if (key.startsWith(prefix)) {
+        found.put(key.substring(prefix.length()), value);
+      }
+    });
     return found;
   }
 

@@ -11,7 +11,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** An image with one layer in the format of {@code docker save}; the same files give the same bytes. */
+/**
+ * An image with one layer in the format of {@code docker save}; the same files give the same bytes.
+ */
 final class DockerArchive {
   /** The modification time of every file; 1 January 1970 00:00:01, as Jib has it. */
   private static final String CREATED = "1970-01-01T00:00:01Z";
@@ -57,10 +59,11 @@ final class DockerArchive {
 
   private static String config(Definition definition, String architecture, String layer) {
     return """
-        {"architecture":%s,"os":"linux","created":%s,\
-        "config":{"User":%s,"Env":%s,"Entrypoint":%s,"WorkingDir":"/"},\
-        "rootfs":{"type":"layers","diff_ids":%s},\
-        "history":[{"created":%s,"created_by":%s}]}"""
+    {"architecture":%s,"os":"linux","created":%s,\
+    "config":{"User":%s,"Env":%s,"Entrypoint":%s,"WorkingDir":"/"},\
+    "rootfs":{"type":"layers","diff_ids":%s},\
+    "history":[{"created":%s,"created_by":%s}]}\
+    """
         .formatted(
             quote(architecture),
             quote(CREATED),

@@ -22,7 +22,8 @@ final class Programs {
         .findFirst();
   }
 
-  static void require(String program, String debianPackages) throws IOException, InterruptedException {
+  static void require(String program, String debianPackages)
+      throws IOException, InterruptedException {
     if (onPath(program).isEmpty()) {
       install(program, debianPackages);
     }
@@ -31,11 +32,13 @@ final class Programs {
   static void install(String what, String debianPackages) throws IOException, InterruptedException {
     if (!isRoot()) {
       throw new BuildException(
-          "%s is missing; nothing was built. Run: sudo apt-get install %s".formatted(what, debianPackages));
+          "%s is missing; nothing was built. Run: sudo apt-get install %s"
+              .formatted(what, debianPackages));
     }
     System.err.println("installing with apt-get: " + debianPackages);
     run("apt-get", "update");
-    var install = new ArrayList<>(List.of("apt-get", "install", "--yes", "--no-install-recommends"));
+    var install =
+        new ArrayList<>(List.of("apt-get", "install", "--yes", "--no-install-recommends"));
     install.addAll(List.of(debianPackages.split(" ")));
     run(install.toArray(String[]::new));
   }
@@ -60,7 +63,10 @@ final class Programs {
         throw new BuildException(
             "%s ended with %d; no image was built by it:%n%s%n%s"
                 .formatted(
-                    String.join(" ", List.of(command)), exit, text, Files.readString(errors).strip()));
+                    String.join(" ", List.of(command)),
+                    exit,
+                    text,
+                    Files.readString(errors).strip()));
       }
       return text;
     } finally {

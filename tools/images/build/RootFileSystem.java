@@ -8,7 +8,10 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 
-/** The files of an image, in a folder: packages, then our own files, then {@code customize}, then less. */
+/**
+ * The files of an image, in a folder: packages, then our own files, then {@code customize}, then
+ * less.
+ */
 final class RootFileSystem {
   private RootFileSystem() {}
 
@@ -34,7 +37,10 @@ final class RootFileSystem {
     return root;
   }
 
-  /** Copies with the two kinds of permissions that git knows, whatever the umask of the checkout was. */
+  /**
+   * Copies with the two kinds of permissions that git knows, whatever the umask of the checkout
+   * was.
+   */
   private static void copy(Path overlay, Path root) throws IOException {
     try (var files = Files.walk(overlay)) {
       for (var file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
@@ -55,7 +61,9 @@ final class RootFileSystem {
     }
   }
 
-  /** Deletes what the definition does not keep; a folder stays if it is kept or anything in it is. */
+  /**
+   * Deletes what the definition does not keep; a folder stays if it is kept or anything in it is.
+   */
   private static void prune(Definition definition, Path root) throws IOException {
     Files.walkFileTree(
         root,

@@ -170,7 +170,7 @@ first_boot() {
   export PGHOST="$socket" PGPORT="$port"
   pg_ctl start --pgdata="$unfinished" --wait --silent --options="\
     -c config_file=$conf/postgresql.conf -c hba_file=$socket/pg_hba.conf -c ssl=off -c listen_addresses= \
-    -c unix_socket_directories=$socket -c external_pid_file= -c log_min_error_statement=panic"
+    -c unix_socket_directories=$socket -c external_pid_file=$socket/pid -c log_min_error_statement=panic"
   create_roles_and_database
   run_scripts
   pg_ctl stop --pgdata="$unfinished" --mode=fast --wait --silent
