@@ -25,7 +25,7 @@ JIB = $(MVN) -q -Dimage.revision=$(shell git rev-parse HEAD) -Dimage.time=$(shel
 BUILD_JAVA = "$(JDK)/bin/java" -cp "$(DIST)/lib/learnflow-db.jar:$(DIST)/lib/embedded/*"
 
 .PHONY: FORCE help build test lint format generate demo demo-down migration image image-push image-reproducible \
-	bench bench-migrations bench-seeds clean
+	images images-check bench bench-migrations bench-seeds clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -124,6 +124,12 @@ bench-migrations: build ## migrations against psql, goose, golang-migrate, Flywa
 
 bench-seeds: build ## bulk seeds against psql
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Seeds.java
+
+images: ## container images from Debian packages, for where no registry answers: prints their archives
+	@"$(JDK)/bin/java" tools/images/Images.java base pause postgresql python
+
+images-check: ## runs these images with runc and checks what they promise; needs root and runc
+	@"$(JDK)/bin/java" tools/images/Check.java
 
 clean: ## removes what was built
 	@rm -rf migrator/target

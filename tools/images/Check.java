@@ -1,0 +1,65 @@
+import build.Cache;
+import build.Definition;
+import check.BaseCheck;
+import check.PostgresqlCheck;
+import check.Promise;
+import check.PythonAndPauseCheck;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Runs the images with runc, without Kubernetes, and checks what they promise: {@code java
+ * tools/images/Check.java}.
+ */
+class Check {
+  private static final Path DEFINITIONS = Path.of("tools/images");
+
+  private Check() {}
+
+  static void main(String[] arguments) throws Exception {
+    Locale.setDefault(Locale.ROOT);
+    if (!"root".equals(System.getProperty("user.name"))
+        || new ProcessBuilder("sh", "-c", "command -v runc >&2").start().waitFor() != 0) {
+      System.err.println(
+          "the images were not checked: that needs root and runc; run: apt-get install runc");
+      System.exit(1);
+    }
+    var folder = Files.createTempDirectory("learnflow-db-images-check");
+    var failed = new ArrayList<String>();
+    int passed = 0;
+    try {
+      for (var promise : promises(folder)) {
+        if (promise.isKept(System.err)) {
+          passed++;
+        } else {
+          failed.add(promise.sentence());
+        }
+      }
+    } finally {
+      new ProcessBuilder("rm", "-rf", folder.toString()).inheritIO().start().waitFor();
+    }
+    System.out.printf("%d passed, %d failed%n", passed, failed.size());
+    System.exit(failed.isEmpty() ? 0 : 1);
+  }
+
+  private static List<Promise> promises(Path folder) throws IOException, InterruptedException {
+    var promises = new ArrayList<Promise>();
+    promises.addAll(new BaseCheck(unpack("base", folder)).promises());
+    promises.addAll(
+        new PythonAndPauseCheck(unpack("python", folder), unpack("pause", folder)).promises());
+    promises.addAll(new PostgresqlCheck(unpack("postgresql", folder)).promises());
+    return promises;
+  }
+
+  private static check.Image unpack(String name, Path folder)
+      throws IOException, InterruptedException {
+    return check.Image.unpack(
+        Cache.archive(Definition.load(DEFINITIONS, name)),
+        DEFINITIONS.resolve(name),
+        folder.resolve(name));
+  }
+}
