@@ -9,7 +9,7 @@ JDK = $(or $(patsubst %/release,%,$(firstword $(shell grep -ls '^JAVA_VERSION="2
 	JDK 25 was not found: install one (https://adoptium.net, or apt, brew, sdkman) and set JAVA_HOME to it))
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
 MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow $$MAVEN_OPTS" \
-	mvn -B -ntp -Drevision=$(VERSION)
+	mvn -B -ntp -Dstyle.color=never -Drevision=$(VERSION)
 DIST := migrator/target/dist
 LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
