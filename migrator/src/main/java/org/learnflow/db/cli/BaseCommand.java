@@ -16,6 +16,10 @@ abstract class BaseCommand implements Callable<Integer> {
 
   @Mixin private OutputOptions output = new OutputOptions();
 
+  @Mixin
+  @SuppressWarnings("NullAway.Init") // made by picocli's factory
+  private ClusterOptions cluster;
+
   /** Does the command's work. */
   abstract ExitCode execute(ConsoleProgress progress);
 
@@ -28,12 +32,17 @@ abstract class BaseCommand implements Callable<Integer> {
     try {
       return execute(progress).value();
     } finally {
+      cluster.close();
       progress.clear();
     }
   }
 
   OutputOptions output() {
     return output;
+  }
+
+  ClusterOptions cluster() {
+    return cluster;
   }
 
   /** Prints data: {@code text} or {@code document}, as --output asks. */

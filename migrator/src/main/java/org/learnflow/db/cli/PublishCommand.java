@@ -38,7 +38,7 @@ final class PublishCommand extends BaseCommand {
       String version =
           session.run(
               "publish", connection -> SchemaState.read(connection, migrations).currentText());
-      String published = publishing.publish(target, version);
+      String published = publishing.publish(target, cluster(), version);
       print("published: " + published, new Published(published, version));
       return ExitCode.OK;
     }

@@ -1,7 +1,5 @@
 package org.learnflow.db.cli;
 
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -31,16 +29,10 @@ final class PublishOptions {
   private @Nullable String publishTo;
 
   @Option(
-      names = "--release",
-      paramLabel = "NAME",
-      description = "Name of the published objects (default: learnflow-db).")
-  private String release = "learnflow-db";
-
-  @Option(
       names = "--publish-namespaces",
       paramLabel = "NS",
       split = ",",
-      description = "Namespaces to publish in, separated by commas (default: the client's own).")
+      description = "Namespaces to publish in, separated by commas (default: the release's).")
   private List<String> namespaces = List.of();
 
   PublishOptions(Environment environment) {
@@ -53,7 +45,7 @@ final class PublishOptions {
    * @param schemaVersion newest applied migration
    * @return what was done, one line
    */
-  String publish(DatabaseOptions.Target target, String schemaVersion) {
+  String publish(DatabaseOptions.Target target, ClusterOptions cluster, String schemaVersion) {
     String to = destination();
     if (to.equals(NONE)) {
       return "nowhere (--publish-to none)";
@@ -63,10 +55,9 @@ final class PublishOptions {
       return new EnvFileTarget(Path.of(to.substring(FILE.length())))
           .publish(connection, schemaVersion);
     }
-    try (KubernetesClient client = new KubernetesClientBuilder().build()) {
-      List<String> all = namespaces.isEmpty() ? List.of(client.getNamespace()) : namespaces;
-      return new KubernetesTarget(client, release, all).publish(connection, schemaVersion);
-    }
+    List<String> all = namespaces.isEmpty() ? List.of(cluster.namespace()) : namespaces;
+    return new KubernetesTarget(cluster.api(), cluster.release(), all)
+        .publish(connection, schemaVersion);
   }
 
   /** Refuses a target that does not exist before any work is done. */

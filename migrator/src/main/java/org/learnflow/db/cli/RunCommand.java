@@ -54,7 +54,7 @@ final class RunCommand extends BaseCommand {
         return ExitCode.FAILED;
       }
       progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
-      String published = publishing.publish(target, migrated.to());
+      String published = publishing.publish(target, cluster(), migrated.to());
       progress.line("publish", published);
       print(
           text(roles, migrated, seeded, published),

@@ -30,7 +30,7 @@ public final class KubernetesTarget implements PublishTarget {
   private static final String FIELD_MANAGER = "learnflow-db";
 
   /** No app.kubernetes.io/instance: with label tracking Argo CD would prune the objects. */
-  private static final Map<String, String> LABELS =
+  static final Map<String, String> LABELS =
       Map.of(
           "app.kubernetes.io/name", "learnflow-db", "app.kubernetes.io/managed-by", FIELD_MANAGER);
 
@@ -44,8 +44,8 @@ public final class KubernetesTarget implements PublishTarget {
    * @param release name R of the release
    * @param namespaces where to publish
    */
-  public KubernetesTarget(KubernetesClient client, String release, List<String> namespaces) {
-    this.client = client;
+  public KubernetesTarget(KubernetesApi api, String release, List<String> namespaces) {
+    this.client = api.client();
     this.release = release;
     this.namespaces = List.copyOf(namespaces);
   }
@@ -136,7 +136,8 @@ public final class KubernetesTarget implements PublishTarget {
     boolean forbidden = e.getCode() == 403;
     return Failure.of(
             ExitCode.PUBLISHING_FAILED,
-            "%s in namespace %s could not be written: %s".formatted(object, namespace, reason(e)))
+            "%s in namespace %s could not be written: %s"
+                .formatted(object, namespace, KubernetesApi.reason(e)))
         .where("the Kubernetes API" + (e.getCode() > 0 ? ", HTTP " + e.getCode() : ""))
         .state("the database is ready; objects published before are still there")
         .next(
@@ -147,13 +148,5 @@ public final class KubernetesTarget implements PublishTarget {
                     + namespace
                 : "run again once the cause is gone: learnflow-db publish")
         .causedBy(e);
-  }
-
-  /** The API's own words; the exception's message repeats the request. */
-  private static String reason(KubernetesClientException e) {
-    return Optional.ofNullable(e.getStatus())
-        .map(status -> status.getMessage())
-        .or(() -> Optional.ofNullable(e.getCause()).map(Throwable::toString))
-        .orElse(String.valueOf(e.getMessage()));
   }
 }

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -17,6 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,11 +104,7 @@ class JsonDocumentsTest {
 
   @Test
   void everyCommandIsDocumented() {
-    Set<String> commands =
-        Main.commandLine(
-                Map.of(), new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()))
-            .getSubcommands()
-            .keySet();
+    Set<String> commands = OptionsTest.commands().collect(Collectors.toSet());
     assertThat(EXAMPLES.keySet()).containsAll(commands);
   }
 
