@@ -73,6 +73,11 @@ final class ClusterOptions implements AutoCloseable {
     return open;
   }
 
+  /** What this process leaves behind where it runs in a pod. */
+  PodReport podReport() {
+    return new PodReport(environment, this);
+  }
+
   @Override
   public void close() {
     Optional.ofNullable(api).ifPresent(KubernetesApi::close);

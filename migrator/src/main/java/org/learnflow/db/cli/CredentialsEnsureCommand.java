@@ -47,6 +47,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
                 name,
                 namespace,
                 made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
+    conclude(text);
     print(text, new Ensured(name, namespace, made));
     return ExitCode.OK;
   }

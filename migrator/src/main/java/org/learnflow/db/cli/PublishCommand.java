@@ -32,7 +32,7 @@ final class PublishCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(false, progress);
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       String version =

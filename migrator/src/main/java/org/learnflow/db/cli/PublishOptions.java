@@ -9,6 +9,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.kubernetes.KubernetesTarget;
+import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.publish.EnvFileTarget;
 import org.learnflow.db.publish.PublishedConnection;
 import picocli.CommandLine.Option;
@@ -25,7 +26,8 @@ final class PublishOptions {
       names = "--publish-to",
       paramLabel = "TARGET",
       description =
-          "kubernetes (default in a pod), file:PATH (an env file) or none (default elsewhere).")
+          "kubernetes (default in a pod and for a --release), file:PATH (an env file) or none (default"
+              + " elsewhere).")
   private @Nullable String publishTo;
 
   @Option(
@@ -46,7 +48,7 @@ final class PublishOptions {
    * @return what was done, one line
    */
   String publish(DatabaseOptions.Target target, ClusterOptions cluster, String schemaVersion) {
-    String to = destination();
+    String to = destination(inCluster(target));
     if (to.equals(NONE)) {
       return "nowhere (--publish-to none)";
     }
@@ -55,14 +57,33 @@ final class PublishOptions {
       return new EnvFileTarget(Path.of(to.substring(FILE.length())))
           .publish(connection, schemaVersion);
     }
-    List<String> all = namespaces.isEmpty() ? List.of(cluster.namespace()) : namespaces;
-    return new KubernetesTarget(cluster.api(), cluster.release(), all)
-        .publish(connection, schemaVersion);
+    return kubernetes(target, cluster).publish(connection, schemaVersion);
+  }
+
+  private KubernetesTarget kubernetes(DatabaseOptions.Target target, ClusterOptions cluster) {
+    List<String> all =
+        namespaces.isEmpty()
+            ? target
+                .release()
+                .map(Release::publishNamespaces)
+                .orElseGet(() -> List.of(cluster.namespace()))
+            : namespaces;
+    return new KubernetesTarget(cluster.api(), cluster.release(), all);
+  }
+
+  /** Where the connection is published: namespaces separated by commas, a file, or nowhere. */
+  String place(DatabaseOptions.Target target, ClusterOptions cluster) {
+    String to = destination(inCluster(target));
+    return to.equals(NONE)
+        ? "nowhere"
+        : to.equals(KUBERNETES)
+            ? String.join(",", kubernetes(target, cluster).namespaces())
+            : to.substring(FILE.length());
   }
 
   /** Refuses a target that does not exist before any work is done. */
   void check() {
-    String to = destination();
+    String to = destination(inPod());
     if (!to.equals(NONE) && !to.equals(KUBERNETES) && !to.matches("file:.+")) {
       throw Failure.of(ExitCode.USAGE, "--publish-to is none of kubernetes, file:PATH and none")
           .state("nothing was changed")
@@ -70,9 +91,20 @@ final class PublishOptions {
     }
   }
 
-  private String destination() {
-    return Optional.ofNullable(publishTo)
-        .orElse(environment.get("KUBERNETES_SERVICE_HOST").isPresent() ? KUBERNETES : NONE);
+  private String destination(boolean inCluster) {
+    return Optional.ofNullable(publishTo).orElse(inCluster ? KUBERNETES : NONE);
+  }
+
+  /** A release says itself whether it wants to be published. */
+  private boolean inCluster(DatabaseOptions.Target target) {
+    return target
+        .release()
+        .map(release -> !release.publishNamespaces().isEmpty())
+        .orElseGet(this::inPod);
+  }
+
+  private boolean inPod() {
+    return environment.get("KUBERNETES_SERVICE_HOST").isPresent();
   }
 
   /** The connection of the services. */

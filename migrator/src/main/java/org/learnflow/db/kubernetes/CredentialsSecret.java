@@ -7,6 +7,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.PasswordDirectory;
@@ -106,7 +107,8 @@ public final class CredentialsSecret {
               """
               restore the Secret from a backup; or set new passwords in the database: \
               learnflow-db credentials repair --release %1$s --namespace %2$s; \
-              or, to start without the data: kubectl -n %2$s delete pvc %3$s"""
+              or, to start without the data: kubectl -n %2$s delete pvc %3$s\
+              """
                   .formatted(release, namespace, String.join(" ", found)));
     }
   }
@@ -128,7 +130,8 @@ public final class CredentialsSecret {
           .next(
               """
               put the key back with the password that the database knows; or set new passwords in \
-              the database: learnflow-db credentials repair --release %s --namespace %s"""
+              the database: learnflow-db credentials repair --release %s --namespace %s\
+              """
                   .formatted(release, namespace));
     }
   }
@@ -157,7 +160,7 @@ public final class CredentialsSecret {
 
   /** All of its values, decoded. */
   static Map<String, String> values(JsonNode secret) {
-    Map<String, String> values = new java.util.TreeMap<>();
+    Map<String, String> values = new TreeMap<>();
     secret
         .path("data")
         .properties()

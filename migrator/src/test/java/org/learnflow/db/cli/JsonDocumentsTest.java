@@ -40,11 +40,7 @@ class JsonDocumentsTest {
   /** Runs each command at a moment at which it has something to tell. */
   @BeforeAll
   static void runAllCommands() throws Exception {
-    Matcher examples =
-        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
-    while (examples.find()) {
-      EXAMPLES.put(examples.group("name"), JSON.readTree(examples.group("json")));
-    }
+    EXAMPLES.putAll(examples());
     TestDatabase database = on("first");
     Cli cli = cli(database);
     record("errors", cli, "wait");
@@ -58,6 +54,17 @@ class JsonDocumentsTest {
     record("connection", cli, "connection");
     record("status", cli, "status");
     record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
+  }
+
+  /** The documents in docs/json.md by their headings. */
+  static Map<String, JsonNode> examples() throws JsonProcessingException {
+    Map<String, JsonNode> found = new LinkedHashMap<>();
+    Matcher examples =
+        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+    while (examples.find()) {
+      found.put(examples.group("name"), JSON.readTree(examples.group("json")));
+    }
+    return found;
   }
 
   private static TestDatabase on(String name) {
@@ -125,7 +132,7 @@ class JsonDocumentsTest {
    * The keys with the kinds of their values, such as {@code /seeds[]/set STRING}; of the elements
    * of an array only the fullest counts, and an empty array may hold anything.
    */
-  private static Set<String> paths(JsonNode node) {
+  static Set<String> paths(JsonNode node) {
     Set<String> paths = new TreeSet<>();
     add("", node, paths);
     return paths;

@@ -1,8 +1,14 @@
 package org.learnflow.db.testing;
 
+import io.fabric8.kubernetes.api.model.EventBuilder;
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assumptions;
@@ -41,6 +47,18 @@ public final class ApiServer implements AutoCloseable {
     System.setProperty(PROPERTY, kubeconfig.orElseThrow());
   }
 
+  /** Ends the test where real controllers would write over the states that it makes up. */
+  public static void requireWithoutNodes(String what) {
+    require(what);
+    try (KubernetesClient client = new KubernetesClientBuilder().build()) {
+      boolean alone = client.nodes().list().getItems().isEmpty();
+      if (!alone) {
+        System.out.println(what + " not tested here: the cluster has nodes of its own");
+      }
+      Assumptions.assumeTrue(alone);
+    }
+  }
+
   /** A namespace of a test's own. */
   public static ApiServer withNamespace() {
     String namespace = "test-%d-%d".formatted(System.nanoTime(), NUMBER.incrementAndGet());
@@ -67,25 +85,40 @@ public final class ApiServer implements AutoCloseable {
     return namespace;
   }
 
-  /** Makes an object of the manifest in this namespace, its status too. */
+  /** Makes the objects of a manifest in this namespace, their status too. */
   public void apply(String manifest) {
+    byte[] bytes = manifest.getBytes(StandardCharsets.UTF_8);
+    for (HasMetadata object : client.load(new ByteArrayInputStream(bytes)).items()) {
+      object.getMetadata().setNamespace(namespace);
+      HasMetadata made = client.resource(object).create();
+      object.getMetadata().setResourceVersion(made.getMetadata().getResourceVersion());
+      if (manifest.contains("status:")) {
+        client.resource(object).updateStatus();
+      }
+    }
+  }
+
+  /** Writes an Event about an object of this namespace. */
+  public void event(HasMetadata about, String type, String reason, String message) {
     client
-        .load(
-            new java.io.ByteArrayInputStream(
-                manifest.getBytes(java.nio.charset.StandardCharsets.UTF_8)))
-        .items()
-        .forEach(object -> {
-          object.getMetadata().setNamespace(namespace);
-          var resource = client.resource(object);
-          var made =
-              resource.get() == null
-                  ? resource.create()
-                  : resource.forceConflicts().serverSideApply();
-          object.getMetadata().setResourceVersion(made.getMetadata().getResourceVersion());
-          if (manifest.contains("\nstatus:")) {
-            client.resource(object).updateStatus();
-          }
-        });
+        .resource(
+            new EventBuilder()
+                .withNewMetadata()
+                .withName("event-" + NUMBER.incrementAndGet())
+                .withNamespace(namespace)
+                .endMetadata()
+                .withType(type)
+                .withReason(reason)
+                .withMessage(message)
+                .withLastTimestamp(Instant.now().truncatedTo(ChronoUnit.SECONDS).toString())
+                .withNewInvolvedObject()
+                .withKind(about.getKind())
+                .withName(about.getMetadata().getName())
+                .withNamespace(namespace)
+                .withUid(about.getMetadata().getUid())
+                .endInvolvedObject()
+                .build())
+        .create();
   }
 
   @Override
