@@ -152,7 +152,9 @@ class OptionsTest {
   void withoutADatabaseTheWaysToNameOneAreTold() {
     assertThat(NOTHING.run("wait"))
         .exited(ExitCode.USAGE)
-        .says("no database is named", "--database URI, DATABASE_URL, --release NAME or --embedded DIR");
+        .says(
+            "no database is named",
+            "--database URI, DATABASE_URL, --release NAME or --embedded DIR");
   }
 
   @Test

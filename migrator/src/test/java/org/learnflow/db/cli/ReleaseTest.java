@@ -220,7 +220,9 @@ class ReleaseTest {
     assertThat(document.at("/release/chart").asText()).isEqualTo("learnflow-db-1.2.3");
     assertThat(document.at("/status/schemaVersion").asText()).isEqualTo("009");
     assertThat(document.at("/published/1/state").asText()).isEqualTo("missing");
-    JsonNode example = JsonDocumentsTest.examples().get("status of a release");
+    JsonNode example =
+        JsonDocumentsTest.examples()
+            .getOrDefault("status of a release", new ObjectMapper().nullNode());
     assertThat(JsonDocumentsTest.paths(example)).containsAll(JsonDocumentsTest.paths(document));
   }
 
