@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
@@ -15,14 +16,20 @@ import org.junit.jupiter.api.Assumptions;
 import org.learnflow.db.kubernetes.KubernetesApi;
 
 /**
- * The API server that E2E_KUBECONFIG names; without it, one line says which tests did not run. A
- * controller manager or kubelet need not be there: tests write what those would.
+ * An API server for tests: one of this run's own where it can be had, else that of E2E_KUBECONFIG;
+ * without either, one line says which tests did not run.
  */
 public final class ApiServer implements AutoCloseable {
   private static final String VARIABLE = "E2E_KUBECONFIG";
 
   /** What the client reads where there is no KUBECONFIG in the environment. */
   private static final String PROPERTY = "kubeconfig";
+
+  /** The one without controllers, shared by all tests of this run. */
+  private static final Optional<String> OWN = OwnApiServer.start().map(Path::toString);
+
+  private static final Optional<String> KUBECONFIG =
+      OWN.or(() -> Optional.ofNullable(System.getenv(VARIABLE)).filter(value -> !value.isEmpty()));
 
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
@@ -38,25 +45,21 @@ public final class ApiServer implements AutoCloseable {
 
   /** Ends the test where there is no API server. */
   public static void require(String what) {
-    Optional<String> kubeconfig =
-        Optional.ofNullable(System.getenv(VARIABLE)).filter(value -> !value.isEmpty());
-    if (kubeconfig.isEmpty()) {
-      System.out.println(what + " not tested here: " + VARIABLE + " names no cluster");
-    }
-    Assumptions.assumeTrue(kubeconfig.isPresent());
-    System.setProperty(PROPERTY, kubeconfig.orElseThrow());
+    require(
+        KUBECONFIG, what, VARIABLE + " names no cluster, and kube-apiserver is not in the cache");
   }
 
   /** Ends the test where real controllers would write over the states that it makes up. */
   public static void requireWithoutNodes(String what) {
-    require(what);
-    try (KubernetesClient client = new KubernetesClientBuilder().build()) {
-      boolean alone = client.nodes().list().getItems().isEmpty();
-      if (!alone) {
-        System.out.println(what + " not tested here: the cluster has nodes of its own");
-      }
-      Assumptions.assumeTrue(alone);
+    require(OWN, what, "kube-apiserver is not in the cache");
+  }
+
+  private static void require(Optional<String> kubeconfig, String what, String why) {
+    if (kubeconfig.isEmpty()) {
+      System.out.println(what + " not tested here: " + why + " (make cluster puts it there)");
     }
+    Assumptions.assumeTrue(kubeconfig.isPresent());
+    System.setProperty(PROPERTY, kubeconfig.orElseThrow());
   }
 
   /** A namespace of a test's own. */
