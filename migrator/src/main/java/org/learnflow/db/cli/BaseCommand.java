@@ -2,6 +2,7 @@ package org.learnflow.db.cli;
 
 import java.util.concurrent.Callable;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -14,7 +15,13 @@ abstract class BaseCommand implements Callable<Integer> {
   @SuppressWarnings("NullAway.Init") // injected by picocli
   private CommandSpec spec;
 
+  private String conclusion = "";
+
   @Mixin private OutputOptions output = new OutputOptions();
+
+  @Mixin
+  @SuppressWarnings("NullAway.Init") // made by picocli's factory
+  private ClusterOptions cluster;
 
   /** Does the command's work. */
   abstract ExitCode execute(ConsoleProgress progress);
@@ -26,14 +33,48 @@ abstract class BaseCommand implements Callable<Integer> {
         new ConsoleProgress(
             spec.commandLine().getErr(), Boolean.getBoolean("learnflow.db.terminal"));
     try {
-      return execute(progress).value();
+      ExitCode code = execute(progress);
+      report(code, conclusion, progress);
+      return code.value();
+    } catch (Failure failure) {
+      report(failure.code(), PodReport.line(failure), progress);
+      throw failure;
+    } catch (RuntimeException e) {
+      report(ExitCode.FAILED, PodReport.oneLine("unexpected: " + e), progress);
+      throw e;
     } finally {
+      cluster.close();
       progress.clear();
     }
   }
 
+  private void report(ExitCode code, String line, ConsoleProgress progress) {
+    if (line.isEmpty()) {
+      return;
+    }
+    PodReport report = cluster.podReport();
+    report.terminationMessage(line);
+    if (code != ExitCode.OK && raisesEvents()) {
+      report.event(code, line, progress);
+    }
+  }
+
+  /** Whether a failure of this command in a pod is worth an Event. */
+  boolean raisesEvents() {
+    return false;
+  }
+
+  /** Keeps one line without passwords about how the command ended, for the pod it runs in. */
+  void conclude(String line) {
+    conclusion = PodReport.oneLine(line);
+  }
+
   OutputOptions output() {
     return output;
+  }
+
+  ClusterOptions cluster() {
+    return cluster;
   }
 
   /** Prints data: {@code text} or {@code document}, as --output asks. */

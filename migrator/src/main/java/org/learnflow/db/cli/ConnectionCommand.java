@@ -21,7 +21,8 @@ final class ConnectionCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    PublishedConnection connection = PublishOptions.connection(database.target(false, progress));
+    PublishedConnection connection =
+        PublishOptions.connection(database.target(cluster(), false, progress));
     String text =
         """
         Host: %s

@@ -1,6 +1,7 @@
 package org.learnflow.db.cli;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,8 +18,11 @@ import org.learnflow.db.connect.ConnectionUri;
 import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.EmbeddedServer;
+import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.PasswordDirectory;
 import org.learnflow.db.connect.SslMode;
+import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.kubernetes.StatefulSetHosting;
 import org.learnflow.db.roles.RoleNames;
 import picocli.CommandLine.Option;
 
@@ -34,6 +38,7 @@ final class DatabaseOptions {
   private static final Pattern DURATION = Pattern.compile("(?<number>\\d+)(?<unit>ms|s|m|h)?");
 
   private final Environment environment;
+  private @Nullable Release release;
 
   @Option(
       names = "--database",
@@ -104,18 +109,22 @@ final class DatabaseOptions {
   /**
    * All that is known about the database.
    *
-   * @param owner the database as the migrator's role
+   * @param owner the database as the migrator's role, at the address that services use
    * @param password of the owner
    * @param admin credentials for the roles step
    * @param names the roles
    * @param servicePassword of the service role
+   * @param hosting who runs the server, and how this process reaches it
+   * @param release that named the database, if one did
    */
   record Target(
       DatabaseAddress owner,
       Optional<Password> password,
       Optional<Admin> admin,
       RoleNames names,
-      Optional<Password> servicePassword) {}
+      Optional<Password> servicePassword,
+      Hosting hosting,
+      Optional<Release> release) {}
 
   /** How long to wait for the database. */
   Duration timeout() {
@@ -130,12 +139,32 @@ final class DatabaseOptions {
   }
 
   /**
+   * The release that the options name, if it is what names the database: --embedded and --database
+   * come first, DATABASE_URL and PGPASSWORD do not count then.
+   *
+   * @throws Failure 3 where it is not deployed
+   */
+  Optional<Release> release(ClusterOptions cluster) {
+    if (embedded != null || database != null) {
+      return Optional.empty();
+    }
+    Optional<Release> found =
+        Optional.ofNullable(release)
+            .or(() ->
+                cluster
+                    .namedRelease()
+                    .map(name -> Release.read(cluster.api(), cluster.namespace(), name)));
+    release = found.orElse(null);
+    return found;
+  }
+
+  /**
    * The database that the options mean.
    *
    * @param create whether an embedded server may be made where there is none
    * @throws Failure 2 for options that cannot be used, 3 where there is no embedded server
    */
-  Target target(boolean create, Progress progress) {
+  Target target(ClusterOptions cluster, boolean create, Progress progress) {
     if (passwordArgument != null) {
       throw usage("--password is refused: arguments can be read by everyone on the machine")
           .next("write it to a file and use --password-file, or set PGPASSWORD");
@@ -146,7 +175,59 @@ final class DatabaseOptions {
       }
       return embeddedTarget(embedded, create, progress);
     }
-    return uriTarget();
+    return release(cluster)
+        .map(found -> releaseTarget(found, cluster))
+        .orElseGet(() -> uriTarget(cluster));
+  }
+
+  private Target releaseTarget(Release found, ClusterOptions cluster) {
+    Release.Passwords passwords = found.passwords(cluster.api());
+    DatabaseAddress owner = withCertificate(found, cluster);
+    Hosting hosting =
+        found
+            .statefulSet()
+            .<Hosting>map(set ->
+                new StatefulSetHosting(
+                    cluster.api(),
+                    found.namespace(),
+                    found.name(),
+                    set,
+                    cluster.inPod() ? Optional.empty() : found.service()))
+            .orElse(Hosting.UNKNOWN);
+    return new Target(
+        owner,
+        fromFile("--password-file", passwordFile).or(() -> Optional.of(passwords.owner())),
+        found.adminUser().map(user -> new Admin(user, passwords.admin())),
+        new RoleNames(owner.user(), found.appUser()),
+        Optional.of(passwords.app()),
+        hosting,
+        Optional.of(found));
+  }
+
+  private static DatabaseAddress withCertificate(Release found, ClusterOptions cluster) {
+    DatabaseAddress owner = found.owner();
+    boolean checked =
+        owner.sslMode() == SslMode.VERIFY_CA || owner.sslMode() == SslMode.VERIFY_FULL;
+    return (checked ? found.certificate(cluster.api()) : Optional.<String>empty())
+        .map(pem ->
+            new DatabaseAddress(
+                owner.host(),
+                owner.port(),
+                owner.database(),
+                owner.user(),
+                owner.sslMode(),
+                Optional.of(file(pem))))
+        .orElse(owner);
+  }
+
+  private static Path file(String certificate) {
+    try {
+      Path file = Files.createTempFile("learnflow-db-", ".crt");
+      file.toFile().deleteOnExit();
+      return Files.writeString(file, certificate);
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing the server's certificate", e);
+    }
   }
 
   private Target embeddedTarget(Path directory, boolean create, Progress progress) {
@@ -168,10 +249,12 @@ final class DatabaseOptions {
             new Admin(
                 EmbeddedServer.ADMIN, Optional.of(passwords.getOrCreate(EmbeddedServer.ADMIN)))),
         names,
-        Optional.of(passwords.getOrCreate(names.service())));
+        Optional.of(passwords.getOrCreate(names.service())),
+        Hosting.UNKNOWN,
+        Optional.empty());
   }
 
-  private Target uriTarget() {
+  private Target uriTarget(ClusterOptions cluster) {
     ConnectionUri uri;
     if (database != null) {
       uri = ConnectionUri.parse(database, "--database");
@@ -186,7 +269,7 @@ final class DatabaseOptions {
               .map(text -> ConnectionUri.parse(text, "DATABASE_URL"))
               .orElseThrow(() ->
                   usage("no database is named")
-                      .next("use --database URI, DATABASE_URL or --embedded DIR"));
+                      .next("use --database URI, DATABASE_URL, --release NAME or --embedded DIR"));
     }
     uri.address()
         .rootCertificate()
@@ -204,7 +287,14 @@ final class DatabaseOptions {
         Optional.ofNullable(adminUser)
             .map(user -> new Admin(user, fromFile("--admin-password-file", adminPasswordFile))),
         new RoleNames(uri.address().user(), appUser),
-        fromFile("--app-password-file", appPasswordFile));
+        fromFile("--app-password-file", appPasswordFile),
+        cluster
+            .statefulSet()
+            .<Hosting>map(set ->
+                new StatefulSetHosting(
+                    cluster.api(), cluster.namespace(), cluster.release(), set, Optional.empty()))
+            .orElse(Hosting.UNKNOWN),
+        Optional.empty());
   }
 
   private static Optional<Password> fromFile(String option, @Nullable Path file) {

@@ -15,6 +15,9 @@ final class EnvironmentFactory implements IFactory {
 
   @Override
   public <K> K create(Class<K> type) throws Exception {
+    if (type == ClusterOptions.class) {
+      return type.cast(new ClusterOptions(environment));
+    }
     if (type == DatabaseOptions.class) {
       return type.cast(new DatabaseOptions(environment));
     }

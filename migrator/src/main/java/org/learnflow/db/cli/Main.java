@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.security.Security;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -21,7 +22,7 @@ import picocli.CommandLine.Command;
           + " differ from the files, 8 seeding failed, 9 publishing failed, 10 refused for safety."
     })
 public final class Main {
-  private static final List<Class<? extends BaseCommand>> COMMANDS =
+  private static final List<Class<?>> COMMANDS =
       List.of(
           RunCommand.class,
           RolesCommand.class,
@@ -31,7 +32,8 @@ public final class Main {
           VerifyCommand.class,
           PublishCommand.class,
           ConnectionCommand.class,
-          StatusCommand.class);
+          StatusCommand.class,
+          CredentialsCommand.class);
 
   private Main() {}
 
@@ -53,7 +55,7 @@ public final class Main {
    */
   public static int execute(
       String[] arguments, Map<String, String> environment, PrintWriter out, PrintWriter err) {
-    List<Class<? extends BaseCommand>> named =
+    List<Class<?>> named =
         COMMANDS.stream()
             .filter(command -> arguments.length > 0 && name(command).equals(arguments[0]))
             .toList();
@@ -61,8 +63,8 @@ public final class Main {
         .execute(arguments);
   }
 
-  private static String name(Class<? extends BaseCommand> command) {
-    return command.getAnnotation(Command.class).name();
+  private static String name(Class<?> command) {
+    return Objects.requireNonNull(command.getAnnotation(Command.class)).name();
   }
 
   /** The program with all its commands, for looking at. */
@@ -72,10 +74,7 @@ public final class Main {
   }
 
   private static CommandLine commandLine(
-      List<Class<? extends BaseCommand>> commands,
-      Map<String, String> environment,
-      PrintWriter out,
-      PrintWriter err) {
+      List<Class<?>> commands, Map<String, String> environment, PrintWriter out, PrintWriter err) {
     CommandLine commandLine = new CommandLine(new Main(), new EnvironmentFactory(environment));
     commands.forEach(command -> commandLine.addSubcommand(name(command), command));
     commandLine.setOut(out);

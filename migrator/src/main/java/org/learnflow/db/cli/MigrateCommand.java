@@ -28,7 +28,7 @@ final class MigrateCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(false, progress);
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       if (dryRun) {

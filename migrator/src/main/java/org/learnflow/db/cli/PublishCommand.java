@@ -32,13 +32,13 @@ final class PublishCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(false, progress);
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       String version =
           session.run(
               "publish", connection -> SchemaState.read(connection, migrations).currentText());
-      String published = publishing.publish(target, version);
+      String published = publishing.publish(target, cluster(), version);
       print("published: " + published, new Published(published, version));
       return ExitCode.OK;
     }

@@ -1,7 +1,5 @@
 package org.learnflow.db.cli;
 
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +9,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.kubernetes.KubernetesTarget;
+import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.publish.EnvFileTarget;
 import org.learnflow.db.publish.PublishedConnection;
 import picocli.CommandLine.Option;
@@ -27,20 +26,15 @@ final class PublishOptions {
       names = "--publish-to",
       paramLabel = "TARGET",
       description =
-          "kubernetes (default in a pod), file:PATH (an env file) or none (default elsewhere).")
+          "kubernetes (default in a pod and for a --release), file:PATH (an env file) or none (default"
+              + " elsewhere).")
   private @Nullable String publishTo;
-
-  @Option(
-      names = "--release",
-      paramLabel = "NAME",
-      description = "Name of the published objects (default: learnflow-db).")
-  private String release = "learnflow-db";
 
   @Option(
       names = "--publish-namespaces",
       paramLabel = "NS",
       split = ",",
-      description = "Namespaces to publish in, separated by commas (default: the client's own).")
+      description = "Namespaces to publish in, separated by commas (default: the release's).")
   private List<String> namespaces = List.of();
 
   PublishOptions(Environment environment) {
@@ -53,8 +47,8 @@ final class PublishOptions {
    * @param schemaVersion newest applied migration
    * @return what was done, one line
    */
-  String publish(DatabaseOptions.Target target, String schemaVersion) {
-    String to = destination();
+  String publish(DatabaseOptions.Target target, ClusterOptions cluster, String schemaVersion) {
+    String to = destination(inCluster(target));
     if (to.equals(NONE)) {
       return "nowhere (--publish-to none)";
     }
@@ -63,15 +57,33 @@ final class PublishOptions {
       return new EnvFileTarget(Path.of(to.substring(FILE.length())))
           .publish(connection, schemaVersion);
     }
-    try (KubernetesClient client = new KubernetesClientBuilder().build()) {
-      List<String> all = namespaces.isEmpty() ? List.of(client.getNamespace()) : namespaces;
-      return new KubernetesTarget(client, release, all).publish(connection, schemaVersion);
-    }
+    return kubernetes(target, cluster).publish(connection, schemaVersion);
+  }
+
+  private KubernetesTarget kubernetes(DatabaseOptions.Target target, ClusterOptions cluster) {
+    List<String> all =
+        namespaces.isEmpty()
+            ? target
+                .release()
+                .map(Release::publishNamespaces)
+                .orElseGet(() -> List.of(cluster.namespace()))
+            : namespaces;
+    return new KubernetesTarget(cluster.api(), cluster.release(), all);
+  }
+
+  /** Where the connection is published: namespaces separated by commas, a file, or nowhere. */
+  String place(DatabaseOptions.Target target, ClusterOptions cluster) {
+    String to = destination(inCluster(target));
+    return to.equals(NONE)
+        ? "nowhere"
+        : to.equals(KUBERNETES)
+            ? String.join(",", kubernetes(target, cluster).namespaces())
+            : to.substring(FILE.length());
   }
 
   /** Refuses a target that does not exist before any work is done. */
   void check() {
-    String to = destination();
+    String to = destination(inPod());
     if (!to.equals(NONE) && !to.equals(KUBERNETES) && !to.matches("file:.+")) {
       throw Failure.of(ExitCode.USAGE, "--publish-to is none of kubernetes, file:PATH and none")
           .state("nothing was changed")
@@ -79,9 +91,20 @@ final class PublishOptions {
     }
   }
 
-  private String destination() {
-    return Optional.ofNullable(publishTo)
-        .orElse(environment.get("KUBERNETES_SERVICE_HOST").isPresent() ? KUBERNETES : NONE);
+  private String destination(boolean inCluster) {
+    return Optional.ofNullable(publishTo).orElse(inCluster ? KUBERNETES : NONE);
+  }
+
+  /** A release says itself whether it wants to be published. */
+  private boolean inCluster(DatabaseOptions.Target target) {
+    return target
+        .release()
+        .map(release -> !release.publishNamespaces().isEmpty())
+        .orElseGet(this::inPod);
+  }
+
+  private boolean inPod() {
+    return environment.get("KUBERNETES_SERVICE_HOST").isPresent();
   }
 
   /** The connection of the services. */

@@ -25,7 +25,7 @@ final class RolesCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    DatabaseOptions.Target target = database.target(true, progress);
+    DatabaseOptions.Target target = database.target(cluster(), true, progress);
     Optional<List<String>> done =
         new Steps(target, database.connector(), database.timeout(), progress).roles();
     print(

@@ -35,12 +35,17 @@ final class RunCommand extends BaseCommand {
   private PublishOptions publishing;
 
   @Override
+  boolean raisesEvents() {
+    return true;
+  }
+
+  @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
     migrating.check();
     MigrationFiles migrations = files.migrations();
-    List<SeedSet> sets = seeds.sets(files);
-    DatabaseOptions.Target target = database.target(true, progress);
+    List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
+    DatabaseOptions.Target target = database.target(cluster(), true, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     Optional<List<String>> roles = steps.roles();
     try (Session session = steps.ownerSession()) {
@@ -51,14 +56,18 @@ final class RunCommand extends BaseCommand {
         verification.stages().forEach(stage -> progress.line("verify", VerifyCommand.line(stage)));
         progress.line("publish", "not done, since the database is not healthy");
         print(verification.summary(), document(roles, migrated, seeded, verification, ""));
+        conclude(verification.summary());
         return ExitCode.FAILED;
       }
       progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
-      String published = publishing.publish(target, migrated.to());
+      String published = publishing.publish(target, cluster(), migrated.to());
       progress.line("publish", published);
       print(
           text(roles, migrated, seeded, published),
           document(roles, migrated, seeded, verification, published));
+      conclude(
+          "healthy, schema %s, published to %s"
+              .formatted(migrated.to(), publishing.place(target, cluster())));
       return ExitCode.OK;
     }
   }

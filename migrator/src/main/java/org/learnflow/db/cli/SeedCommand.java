@@ -23,8 +23,8 @@ final class SeedCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    List<SeedSet> sets = seeds.sets(files);
-    DatabaseOptions.Target target = database.target(false, progress);
+    List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       List<SeedReport> reports = loading.load(session, sets, progress);

@@ -1,7 +1,10 @@
 package org.learnflow.db.cli;
 
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.seed.SeedLoader;
 import org.learnflow.db.seed.SeedMode;
 import org.learnflow.db.seed.SeedReport;
@@ -10,18 +13,25 @@ import picocli.CommandLine.Option;
 
 /** Which seed sets are loaded. */
 final class SeedOptions {
+  private static final List<String> DEFAULT = List.of("reference");
+
   @Option(
       names = "--seeds",
       paramLabel = "SET",
       split = ",",
-      description = "Seed sets, separated by commas (default: reference); none for no set.")
-  private List<String> sets = List.of("reference");
+      description =
+          "Seed sets, separated by commas (default: the release's, else reference); none for no"
+              + " set.")
+  private @Nullable List<String> sets;
 
-  List<SeedSet> sets(FileOptions files) {
-    if (sets.equals(List.of("none"))) {
+  /** The sets that were asked for, else those of the release. */
+  List<SeedSet> sets(FileOptions files, Optional<Release> release) {
+    List<String> wanted =
+        Optional.ofNullable(sets).or(() -> release.map(Release::seedSets)).orElse(DEFAULT);
+    if (wanted.equals(List.of("none")) || wanted.isEmpty()) {
       return List.of();
     }
-    return SeedSet.in(files.seedsDirectory(), sets);
+    return SeedSet.in(files.seedsDirectory(), wanted);
   }
 
   /** How seeds are loaded. */

@@ -2,12 +2,19 @@ package org.learnflow.db.cli;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.kubernetes.KubernetesTarget;
+import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.kubernetes.ReleaseState;
 import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -16,7 +23,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** One screen about the database. */
-@Command(name = "status", description = "Shows server, schema version, pending migrations, seeds.")
+@Command(
+    name = "status",
+    description =
+        "Shows server, schema version, pending migrations, seeds; for a release also its pod,"
+            + " volume and published objects.")
 final class StatusCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -48,10 +59,31 @@ final class StatusCommand extends BaseCommand {
       List<String> differences,
       Map<String, String> seeds) {}
 
+  /**
+   * What status shows of a release.
+   *
+   * @param pods the database's; none for an external one
+   * @param storage data volumes
+   * @param published objects as they are found, of those that should be there
+   * @param problem why {@code status} is missing, else empty
+   * @param status of the database
+   */
+  record ReleaseStatus(
+      Map<String, String> release,
+      List<ReleaseState.Pod> pods,
+      List<ReleaseState.Storage> storage,
+      List<KubernetesTarget.Found> published,
+      String problem,
+      @Nullable Status status) {}
+
   @Override
   ExitCode execute(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(false, progress);
+    Optional<Release> release = database.release(cluster());
+    if (release.isPresent()) {
+      return execute(release.get(), migrations, progress);
+    }
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       Status status =
@@ -60,6 +92,110 @@ final class StatusCommand extends BaseCommand {
       print(text(status), status);
       return ExitCode.OK;
     }
+  }
+
+  /** Shows what can be seen, also where the database cannot be reached; does not wait for it. */
+  private ExitCode execute(Release release, MigrationFiles migrations, ConsoleProgress progress) {
+    ReleaseState state = new ReleaseState(cluster().api(), release);
+    Map<String, String> about = new LinkedHashMap<>();
+    about.put("name", release.name());
+    about.put("namespace", release.namespace());
+    about.put("chart", release.chart());
+    about.put("migratorImage", release.migratorImage());
+    List<ReleaseState.Pod> pods = state.pod().stream().toList();
+    List<ReleaseState.Storage> storage = state.storage();
+    ReleaseStatus status;
+    ExitCode code = ExitCode.OK;
+    try {
+      DatabaseOptions.Target target = database.target(cluster(), false, progress);
+      target
+          .hosting()
+          .obstacle()
+          .ifPresent(obstacle -> {
+            throw Failure.of(ExitCode.NOT_REACHED, obstacle.what()).next(obstacle.next());
+          });
+      Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+      try (Session session = steps.ownerSession()) {
+        Status read =
+            session.run(
+                "status", connection -> read(connection, migrations, target.owner().toString()));
+        List<KubernetesTarget.Found> published =
+            new KubernetesTarget(cluster().api(), release.name(), release.publishNamespaces())
+                .compare(PublishOptions.connection(target), read.schemaVersion());
+        status = new ReleaseStatus(about, pods, storage, published, "", read);
+      }
+    } catch (Failure failure) {
+      if (failure.code() == ExitCode.USAGE) {
+        throw failure;
+      }
+      code = failure.code();
+      failure.next().ifPresent(next -> progress.line("next", next));
+      status = new ReleaseStatus(about, pods, storage, List.of(), failure.what(), null);
+    }
+    print(text(status, release), status);
+    return code;
+  }
+
+  private static String text(ReleaseStatus status, Release release) {
+    String pods =
+        status.pods().stream()
+            .map(pod ->
+                "%s %s, %s, %d restarts, %s"
+                    .formatted(
+                        pod.name(),
+                        pod.phase(),
+                        pod.ready() ? "ready" : "not ready",
+                        pod.restarts(),
+                        pod.image()))
+            .collect(Collectors.joining("\n             "));
+    String storage =
+        status.storage().stream()
+            .map(claim ->
+                "%s %s, %s, %s"
+                    .formatted(
+                        claim.claim(),
+                        claim.phase(),
+                        claim.size(),
+                        claim.storageClass().isEmpty()
+                            ? "no StorageClass"
+                            : "StorageClass " + claim.storageClass()))
+            .collect(Collectors.joining("\n             "));
+    Optional<Status> database = Optional.ofNullable(status.status());
+    return """
+    Release:     %s in namespace %s, %s
+    Pod:         %s
+    Storage:     %s
+    %s
+    """
+            .formatted(
+                release.name(),
+                release.namespace(),
+                release.chart(),
+                pods.isEmpty()
+                    ? release.statefulSet().map(_ -> "none").orElse("none, external database")
+                    : pods,
+                storage.isEmpty() ? "no volume" : storage,
+                database.map(StatusCommand::text).orElse("Problem:     " + status.problem()))
+            .stripTrailing()
+        + (database.isPresent() ? "\nPublished:   " + published(status.published()) : "");
+  }
+
+  /** A line for each namespace: there, or what is not as it should be. */
+  private static String published(List<KubernetesTarget.Found> published) {
+    Map<String, List<String>> wrong = new LinkedHashMap<>();
+    published.forEach(found -> {
+      List<String> inNamespace = wrong.computeIfAbsent(found.namespace(), _ -> new ArrayList<>());
+      if (!found.matches()) {
+        inNamespace.add("%s %s".formatted(found.object(), found.state()));
+      }
+    });
+    return listed(
+        wrong.entrySet().stream()
+            .map(entry ->
+                entry.getKey()
+                    + ": "
+                    + (entry.getValue().isEmpty() ? "there" : String.join(", ", entry.getValue())))
+            .toList());
   }
 
   private static Status read(Connection connection, MigrationFiles migrations, String address)

@@ -41,8 +41,9 @@ final class Steps {
   }
 
   private Session session(DatabaseAddress address, Optional<Password> password) {
-    DataSource source = connector.dataSource(address, password);
-    return new Session(source, new Readiness(source, address, timeout, progress), progress);
+    DataSource source = connector.dataSource(target.hosting().route(address), password);
+    return new Session(
+        source, new Readiness(source, address, timeout, progress, target.hosting()), progress);
   }
 
   /**
@@ -97,7 +98,8 @@ final class Steps {
   }
 
   private boolean accepts(String role, Password password) {
-    try (Connection _ = connector.connect(target.owner().as(role), Optional.of(password))) {
+    try (Connection _ =
+        connector.connect(target.hosting().route(target.owner().as(role)), Optional.of(password))) {
       return true;
     } catch (SQLException e) {
       // Credentials are checked before the database is looked for.

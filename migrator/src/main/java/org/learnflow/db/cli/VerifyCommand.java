@@ -1,15 +1,20 @@
 package org.learnflow.db.cli;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.kubernetes.KubernetesTarget;
+import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.roles.RoleNames;
 import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
@@ -34,33 +39,114 @@ final class VerifyCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
-    List<SeedSet> sets = seeds.sets(files);
-    Verification verification = verification(migrations, sets, progress);
+    Verification verification = verification(migrations, progress);
     print(
         Stream.concat(
                 verification.stages().stream().map(VerifyCommand::line),
                 Stream.of(verification.summary()))
             .collect(Collectors.joining("\n")),
         document(verification));
+    conclude(verification.summary());
     return verification.healthy() ? ExitCode.OK : ExitCode.FAILED;
   }
 
-  private Verification verification(
-      MigrationFiles migrations, List<SeedSet> sets, ConsoleProgress progress) {
+  private Verification verification(MigrationFiles migrations, ConsoleProgress progress) {
+    List<StageResult> stages = new ArrayList<>();
     try {
-      DatabaseOptions.Target target = database.target(false, progress);
-      Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-      try (Session session = steps.ownerSession()) {
-        return verify(session, migrations, sets, target.names());
-      }
+      verify(migrations, progress, stages);
     } catch (Failure failure) {
-      return switch (failure.code()) {
-        case NOT_DEPLOYED -> Verification.notDeployed();
+      failure.next().ifPresent(next -> progress.line("next", next));
+      switch (failure.code()) {
+        case NOT_DEPLOYED -> {
+          progress.line("verify", failure.what());
+          return Verification.notDeployed();
+        }
         case USAGE -> throw failure;
-        default ->
-            new Verification(true, List.of(new StageResult("reachable", false, failure.what())));
-      };
+        default -> stages.add(new StageResult(stageAfter(stages), false, failure.what()));
+      }
     }
+    return new Verification(true, List.copyOf(stages));
+  }
+
+  /** The stage that failed: the one behind the last good one. */
+  private String stageAfter(List<StageResult> stages) {
+    if (database.release(cluster()).isEmpty()) {
+      return "reachable";
+    }
+    List<String> done = stages.stream().map(StageResult::name).toList();
+    return done.contains("reachable")
+        ? "published"
+        : done.contains("credentials") ? "reachable" : "credentials";
+  }
+
+  private void verify(
+      MigrationFiles migrations, ConsoleProgress progress, List<StageResult> stages) {
+    Optional<Release> release = database.release(cluster());
+    List<SeedSet> sets = seeds.sets(files, release);
+    release.ifPresent(found ->
+        stages.add(
+            new StageResult(
+                "release",
+                true,
+                "%s in namespace %s, %s"
+                    .formatted(found.name(), found.namespace(), found.chart()))));
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    if (release.isPresent()) {
+      stages.add(
+          new StageResult(
+              "credentials", true, release.get().credentialsSecret().name() + " is complete"));
+      Optional<StageResult> pod = pod(release.get(), target);
+      pod.ifPresent(stages::add);
+      if (pod.filter(stage -> !stage.ok()).isPresent()) {
+        return;
+      }
+    }
+    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    try (Session session = steps.ownerSession()) {
+      stages.addAll(verify(session, migrations, sets, target.names()).stages());
+      if (release.isPresent()) {
+        String version =
+            session.run(
+                "verify", connection -> SchemaState.read(connection, migrations).currentText());
+        stages.add(published(release.get(), target, version));
+      }
+    }
+  }
+
+  private static Optional<StageResult> pod(Release release, DatabaseOptions.Target target) {
+    return release
+        .statefulSet()
+        .map(set ->
+            target
+                .hosting()
+                .obstacle()
+                .map(obstacle ->
+                    new StageResult(
+                        "pod", false, "%s; next: %s".formatted(obstacle.what(), obstacle.next())))
+                .orElseGet(() -> new StageResult("pod", true, set + "-0 is ready")));
+  }
+
+  private StageResult published(Release release, DatabaseOptions.Target target, String version) {
+    List<String> namespaces = release.publishNamespaces();
+    List<String> wrong =
+        new KubernetesTarget(cluster().api(), release.name(), namespaces)
+            .compare(PublishOptions.connection(target), version).stream()
+                .filter(found -> !found.matches())
+                .map(found ->
+                    "%s in namespace %s is %s"
+                        .formatted(found.object(), found.namespace(), found.state()))
+                .toList();
+    if (!wrong.isEmpty()) {
+      return new StageResult(
+          "published",
+          false,
+          "%s; next: learnflow-db publish --release %s --namespace %s"
+              .formatted(String.join("; ", wrong), release.name(), release.namespace()));
+    }
+    return new StageResult(
+        "published",
+        true,
+        namespaces.isEmpty() ? "nowhere, as asked for" : "in " + String.join(", ", namespaces));
   }
 
   static Verification verify(

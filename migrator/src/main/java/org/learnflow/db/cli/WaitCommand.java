@@ -24,7 +24,7 @@ final class WaitCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    DatabaseOptions.Target target = database.target(false, progress);
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       String version =

@@ -38,25 +38,37 @@ public final class Readiness {
   private final DatabaseAddress address;
   private final Duration timeout;
   private final Progress progress;
+  private final Hosting hosting;
 
   /**
    * A wait for one database.
    *
+   * @param address as people know it, for messages
    * @param timeout how long to wait at most; zero tries once
+   * @param hosting is asked first, before every attempt
    */
   public Readiness(
-      DataSource source, DatabaseAddress address, Duration timeout, Progress progress) {
+      DataSource source,
+      DatabaseAddress address,
+      Duration timeout,
+      Progress progress,
+      Hosting hosting) {
     this.source = source;
     this.address = address;
     this.timeout = timeout;
     this.progress = progress;
+    this.hosting = hosting;
   }
 
   /** What became of one attempt: an open session, or a reason to try again. */
   private sealed interface Attempt {
     record Ready(Connection connection) implements Attempt {}
 
-    record NotYet(String reason, boolean hostUnknown) implements Attempt {}
+    record NotYet(String reason, boolean hostUnknown, Optional<String> next) implements Attempt {
+      NotYet(String reason, boolean hostUnknown) {
+        this(reason, hostUnknown, Optional.empty());
+      }
+    }
   }
 
   /**
@@ -94,7 +106,7 @@ public final class Readiness {
   }
 
   private Failure notReached(Attempt.NotYet notYet, Duration waited) {
-    String hint =
+    String usual =
         notYet.hostUnknown()
             ? "check the host name; in a cluster: kubectl get service,endpoints"
             : "see why it does not answer (in a cluster: kubectl get pods), or wait longer with"
@@ -105,10 +117,18 @@ public final class Readiness {
                 .formatted(waited.toMillis() / 1000.0, notYet.reason()))
         .where(address.toString())
         .state("nothing was changed by waiting")
-        .next(hint);
+        .next(notYet.next().orElse(usual));
   }
 
   private Attempt attempt() {
+    return hosting
+        .obstacle()
+        .<Attempt>map(
+            obstacle -> new Attempt.NotYet(obstacle.what(), false, Optional.of(obstacle.next())))
+        .orElseGet(this::connect);
+  }
+
+  private Attempt connect() {
     Connection connection;
     try {
       connection = source.getConnection();
@@ -176,15 +196,17 @@ public final class Readiness {
       case SqlStates.INVALID_PASSWORD,
           SqlStates.INVALID_AUTHORIZATION,
           SqlStates.CONNECTION_REJECTED ->
-          throw Failure.of(
-                  ExitCode.CREDENTIALS_REFUSED, "the server refused the credentials: " + message)
-              .where(address + ", SQLSTATE " + state)
-              .state("nothing was changed")
-              .next(
-                  "give the password of "
-                      + address.user()
-                      + " by --password-file, PGPASSWORD or DATABASE_URL")
-              .causedBy(e);
+          throw hosting.explained(
+              Failure.of(
+                      ExitCode.CREDENTIALS_REFUSED,
+                      "the server refused the credentials: " + message)
+                  .where(address + ", SQLSTATE " + state)
+                  .state("nothing was changed")
+                  .next(
+                      "give the password of "
+                          + address.user()
+                          + " by --password-file, PGPASSWORD or DATABASE_URL")
+                  .causedBy(e));
       case SqlStates.INVALID_CATALOG_NAME ->
           throw Failure.of(
                   ExitCode.NOT_DEPLOYED,

@@ -1,6 +1,6 @@
 package org.learnflow.db.kubernetes;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
+import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
@@ -9,11 +9,13 @@ import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -30,10 +32,11 @@ public final class KubernetesTarget implements PublishTarget {
   private static final String FIELD_MANAGER = "learnflow-db";
 
   /** No app.kubernetes.io/instance: with label tracking Argo CD would prune the objects. */
-  private static final Map<String, String> LABELS =
+  static final Map<String, String> LABELS =
       Map.of(
           "app.kubernetes.io/name", "learnflow-db", "app.kubernetes.io/managed-by", FIELD_MANAGER);
 
+  private final KubernetesApi api;
   private final KubernetesClient client;
   private final String release;
   private final List<String> namespaces;
@@ -44,8 +47,9 @@ public final class KubernetesTarget implements PublishTarget {
    * @param release name R of the release
    * @param namespaces where to publish
    */
-  public KubernetesTarget(KubernetesClient client, String release, List<String> namespaces) {
-    this.client = client;
+  public KubernetesTarget(KubernetesApi api, String release, List<String> namespaces) {
+    this.api = api;
+    this.client = api.client();
     this.release = release;
     this.namespaces = List.copyOf(namespaces);
   }
@@ -54,27 +58,9 @@ public final class KubernetesTarget implements PublishTarget {
   public String publish(PublishedConnection connection, String schemaVersion) {
     int written = 0;
     for (String namespace : namespaces) {
-      Optional<ConfigMap> owner = owner(namespace);
-      written +=
-          apply(
-              new SecretBuilder()
-                  .withMetadata(metadata(release, namespace, owner))
-                  .withType("servicebinding.io/postgresql")
-                  .addToData(encoded(connection.binding()))
-                  .build());
-      written +=
-          apply(
-              new SecretBuilder()
-                  .withMetadata(metadata(release + "-env", namespace, owner))
-                  .withType("Opaque")
-                  .addToData(encoded(connection.secretEnvironment()))
-                  .build());
-      written +=
-          apply(
-              new ConfigMapBuilder()
-                  .withMetadata(metadata(release, namespace, owner))
-                  .addToData(connection.openEnvironment(schemaVersion))
-                  .build());
+      for (HasMetadata object : objects(connection, schemaVersion, metadata(namespace))) {
+        written += apply(object);
+      }
     }
     return "Secrets %1$s and %1$s-env and ConfigMap %1$s in %2$s: %3$s"
         .formatted(
@@ -83,27 +69,95 @@ public final class KubernetesTarget implements PublishTarget {
             written == 0 ? "unchanged" : written + " written");
   }
 
-  private Optional<ConfigMap> owner(String namespace) {
-    String name = release + "-owner";
+  private List<HasMetadata> objects(
+      PublishedConnection connection, String schemaVersion, ObjectMeta metadata) {
+    return List.of(
+        new SecretBuilder()
+            .withMetadata(metadata)
+            .withType("servicebinding.io/postgresql")
+            .addToData(encoded(connection.binding()))
+            .build(),
+        new SecretBuilder()
+            .withMetadata(metadata.edit().withName(release + "-env").build())
+            .withType("Opaque")
+            .addToData(encoded(connection.secretEnvironment()))
+            .build(),
+        new ConfigMapBuilder()
+            .withMetadata(metadata)
+            .addToData(connection.openEnvironment(schemaVersion))
+            .build());
+  }
+
+  /** Of an object named as the release, owned by ConfigMap R-owner where there is one. */
+  private ObjectMeta metadata(String namespace) {
+    String owner = release + "-owner";
+    ObjectMetaBuilder metadata =
+        new ObjectMetaBuilder().withName(release).withNamespace(namespace).withLabels(LABELS);
     try {
-      return Optional.ofNullable(client.configMaps().inNamespace(namespace).withName(name).get());
+      Optional.ofNullable(client.configMaps().inNamespace(namespace).withName(owner).get())
+          .ifPresent(map ->
+              metadata
+                  .addNewOwnerReference()
+                  .withApiVersion("v1")
+                  .withKind("ConfigMap")
+                  .withName(owner)
+                  .withUid(map.getMetadata().getUid())
+                  .endOwnerReference());
     } catch (KubernetesClientException e) {
-      throw failure("ConfigMap " + name, namespace, e);
+      throw failure("ConfigMap " + owner, namespace, e);
+    }
+    return metadata.build();
+  }
+
+  /** The namespaces that are published in. */
+  public List<String> namespaces() {
+    return namespaces;
+  }
+
+  /**
+   * A published object as it is found.
+   *
+   * @param object kind and name
+   * @param state {@code there}, {@code missing} or {@code differing}
+   */
+  public record Found(String namespace, String object, String state) {
+    /** Whether a service finds there what it needs. */
+    public boolean matches() {
+      return state.equals("there");
     }
   }
 
-  private static ObjectMeta metadata(String name, String namespace, Optional<ConfigMap> owner) {
-    ObjectMetaBuilder metadata =
-        new ObjectMetaBuilder().withName(name).withNamespace(namespace).withLabels(LABELS);
-    owner.ifPresent(map ->
-        metadata
-            .addNewOwnerReference()
-            .withApiVersion("v1")
-            .withKind("ConfigMap")
-            .withName(map.getMetadata().getName())
-            .withUid(map.getMetadata().getUid())
-            .endOwnerReference());
-    return metadata.build();
+  /**
+   * Compares what is published with what would be; changes nothing.
+   *
+   * @throws Failure where it cannot be read
+   */
+  public List<Found> compare(PublishedConnection connection, String schemaVersion) {
+    List<Found> found = new ArrayList<>();
+    for (String namespace : namespaces) {
+      found.add(compare(namespace, Kind.SECRET, release, connection.binding()));
+      found.add(compare(namespace, Kind.SECRET, release + "-env", connection.secretEnvironment()));
+      found.add(
+          compare(namespace, Kind.CONFIG_MAP, release, connection.openEnvironment(schemaVersion)));
+    }
+    return List.copyOf(found);
+  }
+
+  private Found compare(String namespace, Kind kind, String name, Map<String, String> wanted) {
+    String state =
+        api.get(kind, namespace, name)
+            .map(object -> kind == Kind.SECRET ? CredentialsSecret.values(object) : text(object))
+            .map(data -> data.equals(wanted) ? "there" : "differing")
+            .orElse("missing");
+    return new Found(namespace, kind.text() + " " + name, state);
+  }
+
+  private static Map<String, String> text(JsonNode map) {
+    Map<String, String> values = new TreeMap<>();
+    map.path("data")
+        .properties()
+        .forEach(entry -> values.put(entry.getKey(), entry.getValue().asText()));
+    return values;
   }
 
   /** Not stringData, which server-side apply does not compare. */
@@ -136,7 +190,8 @@ public final class KubernetesTarget implements PublishTarget {
     boolean forbidden = e.getCode() == 403;
     return Failure.of(
             ExitCode.PUBLISHING_FAILED,
-            "%s in namespace %s could not be written: %s".formatted(object, namespace, reason(e)))
+            "%s in namespace %s could not be written: %s"
+                .formatted(object, namespace, KubernetesApi.reason(e)))
         .where("the Kubernetes API" + (e.getCode() > 0 ? ", HTTP " + e.getCode() : ""))
         .state("the database is ready; objects published before are still there")
         .next(
@@ -147,13 +202,5 @@ public final class KubernetesTarget implements PublishTarget {
                     + namespace
                 : "run again once the cause is gone: learnflow-db publish")
         .causedBy(e);
-  }
-
-  /** The API's own words; the exception's message repeats the request. */
-  private static String reason(KubernetesClientException e) {
-    return Optional.ofNullable(e.getStatus())
-        .map(status -> status.getMessage())
-        .or(() -> Optional.ofNullable(e.getCause()).map(Throwable::toString))
-        .orElse(String.valueOf(e.getMessage()));
   }
 }

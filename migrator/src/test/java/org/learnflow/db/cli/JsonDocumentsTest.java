@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -17,6 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,11 +40,7 @@ class JsonDocumentsTest {
   /** Runs each command at a moment at which it has something to tell. */
   @BeforeAll
   static void runAllCommands() throws Exception {
-    Matcher examples =
-        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
-    while (examples.find()) {
-      EXAMPLES.put(examples.group("name"), JSON.readTree(examples.group("json")));
-    }
+    EXAMPLES.putAll(examples());
     TestDatabase database = on("first");
     Cli cli = cli(database);
     record("errors", cli, "wait");
@@ -59,6 +54,17 @@ class JsonDocumentsTest {
     record("connection", cli, "connection");
     record("status", cli, "status");
     record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
+  }
+
+  /** The documents in docs/json.md by their headings. */
+  static Map<String, JsonNode> examples() throws JsonProcessingException {
+    Map<String, JsonNode> found = new LinkedHashMap<>();
+    Matcher examples =
+        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+    while (examples.find()) {
+      found.put(examples.group("name"), JSON.readTree(examples.group("json")));
+    }
+    return found;
   }
 
   private static TestDatabase on(String name) {
@@ -105,11 +111,7 @@ class JsonDocumentsTest {
 
   @Test
   void everyCommandIsDocumented() {
-    Set<String> commands =
-        Main.commandLine(
-                Map.of(), new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()))
-            .getSubcommands()
-            .keySet();
+    Set<String> commands = OptionsTest.commands().collect(Collectors.toSet());
     assertThat(EXAMPLES.keySet()).containsAll(commands);
   }
 
@@ -130,7 +132,7 @@ class JsonDocumentsTest {
    * The keys with the kinds of their values, such as {@code /seeds[]/set STRING}; of the elements
    * of an array only the fullest counts, and an empty array may hold anything.
    */
-  private static Set<String> paths(JsonNode node) {
+  static Set<String> paths(JsonNode node) {
     Set<String> paths = new TreeSet<>();
     add("", node, paths);
     return paths;

@@ -5,20 +5,15 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
-import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
-import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,14 +23,10 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.publish.PublishedConnection;
+import org.learnflow.db.testing.ApiServer;
 
-/**
- * What is published in a cluster. Needs an API server: the one that E2E_KUBECONFIG names; without
- * it, one line says that these tests did not run.
- */
+/** What is published in a cluster. */
 class KubernetesTargetTest {
-  private static final String VARIABLE = "E2E_KUBECONFIG";
-
   private static final PublishedConnection CONNECTION =
       new PublishedConnection(
           new DatabaseAddress(
@@ -48,47 +39,31 @@ class KubernetesTargetTest {
           new Password("p@ss:w/rd"),
           "postgres.postgres.svc.cluster.local");
 
-  private static final Optional<String> KUBECONFIG =
-      Optional.ofNullable(System.getenv(VARIABLE)).filter(value -> !value.isEmpty());
-
-  private final String namespace = "publish-" + System.nanoTime();
-  private Optional<KubernetesClient> client = Optional.empty();
+  private Optional<ApiServer> server = Optional.empty();
+  private String namespace = "";
 
   @BeforeAll
   static void requireCluster() {
-    if (KUBECONFIG.isEmpty()) {
-      System.out.println(
-          "publishing to Kubernetes is not tested here, but in the GitHub workflow: "
-              + VARIABLE
-              + " names no cluster");
-    }
-    Assumptions.assumeTrue(KUBECONFIG.isPresent());
+    ApiServer.require("publishing to Kubernetes is");
   }
 
   @BeforeEach
   void makeNamespace() {
-    Config config = Config.fromKubeconfig(Path.of(KUBECONFIG.orElseThrow()).toFile());
-    client = Optional.of(new KubernetesClientBuilder().withConfig(config).build());
-    client()
-        .resource(
-            new NamespaceBuilder().withNewMetadata().withName(namespace).endMetadata().build())
-        .create();
+    server = Optional.of(ApiServer.withNamespace());
+    namespace = server.get().namespace();
   }
 
   @AfterEach
   void deleteNamespace() {
-    client.ifPresent(open -> {
-      open.namespaces().withName(namespace).delete();
-      open.close();
-    });
+    server.ifPresent(ApiServer::close);
   }
 
   private KubernetesClient client() {
-    return client.orElseThrow();
+    return server.orElseThrow().client();
   }
 
   private KubernetesTarget target(String... namespaces) {
-    return new KubernetesTarget(client(), "learnflow-db", List.of(namespaces));
+    return new KubernetesTarget(server.orElseThrow().api(), "learnflow-db", List.of(namespaces));
   }
 
   @Test
@@ -174,7 +149,7 @@ class KubernetesTargetTest {
     return client().secrets().inNamespace(namespace).withName(name).get();
   }
 
-  private static Map<String, String> decoded(Secret secret) {
+  static Map<String, String> decoded(Secret secret) {
     Map<String, String> values = new TreeMap<>();
     secret
         .getData()

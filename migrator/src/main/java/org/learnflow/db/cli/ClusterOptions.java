@@ -1,0 +1,86 @@
+package org.learnflow.db.cli;
+
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.kubernetes.KubernetesApi;
+import picocli.CommandLine.Option;
+
+/** Which release in which cluster; connects when it is first asked to. */
+final class ClusterOptions implements AutoCloseable {
+  private static final String DEFAULT_RELEASE = "learnflow-db";
+
+  private final Environment environment;
+
+  @Option(
+      names = "--release",
+      paramLabel = "NAME",
+      description =
+          "The release whose database is meant, unless --database is given; also the name of the"
+              + " published objects (default: learnflow-db).")
+  private @Nullable String release;
+
+  @Option(
+      names = {"-n", "--namespace"},
+      paramLabel = "NS",
+      description = "The release's namespace (default: the kubeconfig's or the pod's own).")
+  private @Nullable String namespace;
+
+  @Option(
+      names = "--context",
+      paramLabel = "NAME",
+      description = "Context of the kubeconfig (default: the current one).")
+  private @Nullable String context;
+
+  @Option(
+      names = "--stateful-set",
+      paramLabel = "NAME",
+      description = "The database's StatefulSet, to wait for (default: the release's).")
+  private @Nullable String statefulSet;
+
+  private @Nullable KubernetesApi api;
+
+  ClusterOptions(Environment environment) {
+    this.environment = environment;
+  }
+
+  /** Whether this process runs in a pod. */
+  boolean inPod() {
+    return environment.get("KUBERNETES_SERVICE_HOST").isPresent();
+  }
+
+  /** The release, if one was named. */
+  Optional<String> namedRelease() {
+    return Optional.ofNullable(release);
+  }
+
+  String release() {
+    return namedRelease().orElse(DEFAULT_RELEASE);
+  }
+
+  String namespace() {
+    return Optional.ofNullable(namespace).orElseGet(() -> api().namespace());
+  }
+
+  Optional<String> statefulSet() {
+    return Optional.ofNullable(statefulSet);
+  }
+
+  KubernetesApi api() {
+    KubernetesApi open =
+        Optional.ofNullable(api)
+            .orElseGet(() -> KubernetesApi.open(Optional.ofNullable(context), inPod()));
+    api = open;
+    return open;
+  }
+
+  /** What this process leaves behind where it runs in a pod. */
+  PodReport podReport() {
+    return new PodReport(environment, this);
+  }
+
+  @Override
+  public void close() {
+    Optional.ofNullable(api).ifPresent(KubernetesApi::close);
+    api = null;
+  }
+}

@@ -1,0 +1,54 @@
+package org.learnflow.db.cli;
+
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.kubernetes.CredentialsSecret;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Makes the Secret with the passwords where it is not there. */
+@Command(
+    name = "ensure",
+    description =
+        "Makes the Secret with the release's passwords if it is absent; never changes a password.")
+final class CredentialsEnsureCommand extends BaseCommand {
+  @Option(
+      names = "--credentials-secret",
+      paramLabel = "NAME",
+      description = "The Secret (default: RELEASE-credentials).")
+  private @Nullable String secret;
+
+  /**
+   * What ensure did.
+   *
+   * @param secret its name
+   * @param namespace where it is
+   * @param made the keys that were made, never their values
+   */
+  record Ensured(String secret, String namespace, List<String> made) {}
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    String name = Optional.ofNullable(secret).orElse(cluster().release() + "-credentials");
+    String namespace = cluster().namespace();
+    List<String> made =
+        new CredentialsSecret(
+                cluster().api(),
+                namespace,
+                cluster().release(),
+                name,
+                cluster().statefulSet().orElse(""))
+            .ensure();
+    String text =
+        "Secret %s in namespace %s: %s"
+            .formatted(
+                name,
+                namespace,
+                made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
+    conclude(text);
+    print(text, new Ensured(name, namespace, made));
+    return ExitCode.OK;
+  }
+}

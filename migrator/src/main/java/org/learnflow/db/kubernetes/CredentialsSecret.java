@@ -1,0 +1,175 @@
+package org.learnflow.db.kubernetes;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.connect.PasswordDirectory;
+
+/**
+ * The Secret with the release's passwords. Made once, by POST, so that two makers cannot overwrite
+ * each other; it has no owner and stays with the data volume, whose passwords it holds.
+ */
+public final class CredentialsSecret {
+  /** Password of the superuser. */
+  public static final String ADMIN_KEY = "postgres-password";
+
+  /** Password of the owner role. */
+  public static final String OWNER_KEY = "password";
+
+  /** Password of the services' role. */
+  public static final String SERVICE_KEY = "app-password";
+
+  private static final List<String> KEYS = List.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY);
+
+  /** Who changed it in the meantime is done soon. */
+  private static final int ATTEMPTS = 5;
+
+  private final KubernetesApi api;
+  private final String namespace;
+  private final String release;
+  private final String name;
+  private final DataClaims claims;
+
+  /**
+   * A Secret.
+   *
+   * @param release name R of the release
+   * @param name of the Secret
+   * @param statefulSet whose volumes hold the data, besides those with the release's labels; empty
+   *     if it is not known
+   */
+  public CredentialsSecret(
+      KubernetesApi api, String namespace, String release, String name, String statefulSet) {
+    this.api = api;
+    this.namespace = namespace;
+    this.release = release;
+    this.name = name;
+    this.claims = new DataClaims(api, namespace, release, statefulSet);
+  }
+
+  /**
+   * Makes what is missing and can be made without locking the data in.
+   *
+   * @return the keys that were made; none where all were there
+   * @throws Failure 10 where the data volume belongs to passwords that are lost, 3 where the
+   *     namespace is not there
+   */
+  public List<String> ensure() {
+    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      Optional<JsonNode> found = api.get(Kind.SECRET, namespace, name);
+      List<String> missing = found.map(CredentialsSecret::missingKeys).orElse(KEYS);
+      if (missing.isEmpty()) {
+        return List.of();
+      }
+      found.ifPresentOrElse(
+          secret -> refuseIfPasswordsAreInUse(missing), this::refuseIfThereIsData);
+      ObjectNode wanted = found.<ObjectNode>map(JsonNode::deepCopy).orElseGet(this::empty);
+      ObjectNode data = wanted.withObjectProperty("data");
+      missing.forEach(key -> data.put(key, encoded(PasswordDirectory.generate().value())));
+      boolean done =
+          (found.isEmpty()
+                  ? api.create(Kind.SECRET, namespace, wanted)
+                  : api.replace(Kind.SECRET, namespace, wanted))
+              .isPresent();
+      if (done) {
+        return missing;
+      }
+    }
+    throw Failure.of(ExitCode.FAILED, "%s changes all the time".formatted(this))
+        .state("nothing was changed by this command")
+        .next(
+            "see who writes it: kubectl -n %s get secret %s --show-managed-fields -o yaml"
+                .formatted(namespace, name));
+  }
+
+  /** Keys that are not there or empty. */
+  static List<String> missingKeys(JsonNode secret) {
+    return KEYS.stream().filter(key -> secret.path("data").path(key).asText().isEmpty()).toList();
+  }
+
+  private void refuseIfThereIsData() {
+    List<String> found = claims.names();
+    if (!found.isEmpty()) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "%s is gone, but its data volume is there: PersistentVolumeClaim %s"
+                  .formatted(this, String.join(", ", found)))
+          .where("namespace " + namespace)
+          .state("nothing was changed; new passwords would not open the old data")
+          .next(
+              """
+              restore the Secret from a backup; or set new passwords in the database: \
+              learnflow-db credentials repair --release %1$s --namespace %2$s; \
+              or, to start without the data: kubectl -n %2$s delete pvc %3$s\
+              """
+                  .formatted(release, namespace, String.join(" ", found)));
+    }
+  }
+
+  /** The services' password is set anew by the roles step; the others open the existing data. */
+  private void refuseIfPasswordsAreInUse(List<String> missing) {
+    List<String> inUse = missing.stream().filter(key -> !key.equals(SERVICE_KEY)).toList();
+    if (inUse.isEmpty()) {
+      return;
+    }
+    List<String> found = claims.names();
+    if (!found.isEmpty()) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "%s lacks %s, and its data volume is there: PersistentVolumeClaim %s"
+                  .formatted(this, String.join(" and ", inUse), String.join(", ", found)))
+          .where("namespace " + namespace)
+          .state("nothing was changed; a new password would not open the old data")
+          .next(
+              """
+              put the key back with the password that the database knows; or set new passwords in \
+              the database: learnflow-db credentials repair --release %s --namespace %s\
+              """
+                  .formatted(release, namespace));
+    }
+  }
+
+  private ObjectNode empty() {
+    ObjectNode secret = KubernetesApi.object().put("apiVersion", "v1").put("kind", "Secret");
+    ObjectNode labels =
+        secret
+            .put("type", "Opaque")
+            .putObject("metadata")
+            .put("name", name)
+            .put("namespace", namespace)
+            .putObject("labels");
+    KubernetesTarget.LABELS.forEach(labels::put);
+    return secret;
+  }
+
+  private static String encoded(String text) {
+    return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Override
+  public String toString() {
+    return "Secret " + name;
+  }
+
+  /** All of its values, decoded. */
+  static Map<String, String> values(JsonNode secret) {
+    Map<String, String> values = new TreeMap<>();
+    secret
+        .path("data")
+        .properties()
+        .forEach(entry ->
+            values.put(
+                entry.getKey(),
+                new String(
+                    Base64.getDecoder().decode(entry.getValue().asText()),
+                    StandardCharsets.UTF_8)));
+    return values;
+  }
+}

@@ -1,0 +1,181 @@
+package org.learnflow.db.kubernetes;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.SslMode;
+
+/**
+ * What the chart wrote about itself into ConfigMap {@code R-release}.
+ *
+ * @param name R
+ * @param chart name and version
+ * @param migratorImage of its Jobs
+ * @param seedSets that its Jobs load
+ * @param owner the database as the owner role, as pods reach it; without a root certificate
+ * @param service in front of the database; none for an external one
+ * @param statefulSet that runs the database; none for an external one
+ * @param appUser role of the services
+ * @param adminUser role that may make roles, if there is one
+ * @param credentialsSecret with the passwords
+ * @param publishNamespaces its own first
+ */
+public record Release(
+    String name,
+    String namespace,
+    String chart,
+    String migratorImage,
+    List<String> seedSets,
+    DatabaseAddress owner,
+    Optional<String> service,
+    Optional<String> statefulSet,
+    String appUser,
+    Optional<String> adminUser,
+    SecretKeys credentialsSecret,
+    List<String> publishNamespaces) {
+
+  /**
+   * A Secret and its keys for the roles' passwords.
+   *
+   * @param name of the Secret
+   */
+  public record SecretKeys(String name, String owner, String app, String admin) {}
+
+  /**
+   * The passwords of the roles.
+   *
+   * @param admin empty where there is no admin
+   */
+  public record Passwords(Password owner, Password app, Optional<Password> admin) {}
+
+  /**
+   * Reads a release.
+   *
+   * @throws Failure 3 where it is not there
+   */
+  public static Release read(KubernetesApi api, String namespace, String name) {
+    String map = name + "-release";
+    JsonNode data =
+        api.get(Kind.CONFIG_MAP, namespace, map)
+            .orElseThrow(() ->
+                Failure.of(
+                        ExitCode.NOT_DEPLOYED,
+                        "release %s is not deployed in namespace %s".formatted(name, namespace))
+                    .where("there is no ConfigMap " + map)
+                    .state("nothing was changed")
+                    .next(
+                        "deploy it: helm upgrade --install %s charts/learnflow-db -n %s"
+                            .formatted(name, namespace)))
+            .path("data");
+    Fields fields = new Fields(map, namespace, data);
+    return new Release(
+        name,
+        namespace,
+        fields.text("chart"),
+        fields.text("migrator-image"),
+        fields.list("seed-sets"),
+        new DatabaseAddress(
+            fields.required("host"),
+            fields.port(),
+            fields.required("database"),
+            fields.required("owner-user"),
+            SslMode.parse(fields.text("sslmode")).orElse(SslMode.DEFAULT),
+            Optional.empty()),
+        fields.optional("service"),
+        fields.optional("stateful-set"),
+        fields.required("app-user"),
+        fields.optional("admin-user"),
+        new SecretKeys(
+            fields.required("credentials-secret"),
+            fields.required("owner-password-key"),
+            fields.required("app-password-key"),
+            fields.text("admin-password-key")),
+        fields.list("publish-namespaces"));
+  }
+
+  /** The data of the ConfigMap. */
+  private record Fields(String map, String namespace, JsonNode data) {
+    String text(String key) {
+      return data.path(key).asText().strip();
+    }
+
+    Optional<String> optional(String key) {
+      return Optional.of(text(key)).filter(text -> !text.isEmpty());
+    }
+
+    String required(String key) {
+      return optional(key).orElseThrow(() -> unusable("has no " + key));
+    }
+
+    List<String> list(String key) {
+      return Arrays.stream(text(key).split(",", -1))
+          .map(String::strip)
+          .filter(text -> !text.isEmpty())
+          .toList();
+    }
+
+    int port() {
+      try {
+        return Integer.parseInt(required("port"));
+      } catch (NumberFormatException e) {
+        throw unusable("has a port that is no number");
+      }
+    }
+
+    private Failure unusable(String why) {
+      return Failure.of(ExitCode.FAILED, "ConfigMap %s %s".formatted(map, why))
+          .where("namespace " + namespace)
+          .state("nothing was changed")
+          .next("upgrade the release: helm upgrade");
+    }
+  }
+
+  /**
+   * Reads the passwords from the Secret.
+   *
+   * @throws Failure 1 where it is not there or lacks a key
+   */
+  public Passwords passwords(KubernetesApi api) {
+    String secret = "Secret " + credentialsSecret.name();
+    Map<String, String> values =
+        api.get(Kind.SECRET, namespace, credentialsSecret.name())
+            .map(CredentialsSecret::values)
+            .orElseThrow(() -> unusable(secret + " with the passwords is not there"));
+    Function<String, Password> password =
+        key ->
+            Optional.ofNullable(values.get(key))
+                .map(text -> text.replaceFirst("\\r?\\n\\z", ""))
+                .filter(text -> !text.isEmpty())
+                .map(Password::new)
+                .orElseThrow(() -> unusable("%s lacks %s".formatted(secret, key)));
+    return new Passwords(
+        password.apply(credentialsSecret.owner()),
+        password.apply(credentialsSecret.app()),
+        adminUser.map(_ -> password.apply(credentialsSecret.admin())));
+  }
+
+  private Failure unusable(String why) {
+    return Failure.of(ExitCode.FAILED, why)
+        .where("namespace " + namespace)
+        .state("nothing was changed")
+        .next(
+            "restore it, or see what can be made: learnflow-db credentials ensure --release %s"
+                    .formatted(name)
+                + " --namespace "
+                + namespace);
+  }
+
+  /** The certificate that the services trust, PEM, where it was published. */
+  public Optional<String> certificate(KubernetesApi api) {
+    return api.get(Kind.SECRET, namespace, name)
+        .map(CredentialsSecret::values)
+        .flatMap(values -> Optional.ofNullable(values.get("ca.crt")));
+  }
+}

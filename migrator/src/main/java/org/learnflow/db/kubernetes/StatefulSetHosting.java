@@ -1,0 +1,236 @@
+package org.learnflow.db.kubernetes;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.Hosting;
+import org.learnflow.db.connect.SslMode;
+
+/**
+ * A database that a StatefulSet runs. SQL may be tried once the pod of the set's current revision
+ * is ready: an upgrade must not migrate on a pod that is about to be replaced.
+ */
+public final class StatefulSetHosting implements Hosting {
+  private final KubernetesApi api;
+  private final String namespace;
+  private final String release;
+  private final String name;
+  private final Optional<String> forwardedService;
+  private @Nullable Integer forwardedPort;
+
+  /**
+   * A database.
+   *
+   * @param name of the StatefulSet
+   * @param forwardedService the Service whose port is forwarded to this machine, for a process
+   *     outside the cluster
+   */
+  public StatefulSetHosting(
+      KubernetesApi api,
+      String namespace,
+      String release,
+      String name,
+      Optional<String> forwardedService) {
+    this.api = api;
+    this.namespace = namespace;
+    this.release = release;
+    this.name = name;
+    this.forwardedService = forwardedService;
+  }
+
+  @Override
+  public Optional<Obstacle> obstacle() {
+    try {
+      return api.get(Kind.STATEFUL_SET, namespace, name)
+          .map(this::obstacle)
+          .orElseGet(
+              () -> obstacle("is not there", "kubectl -n " + namespace + " get statefulsets"));
+    } catch (Failure e) {
+      return Optional.of(new Obstacle(e.what(), e.next().orElse("kubectl version")));
+    }
+  }
+
+  private Optional<Obstacle> obstacle(JsonNode set) {
+    String describe = "kubectl -n %s describe statefulset %s".formatted(namespace, name);
+    if (set.at("/status/observedGeneration").asLong() < set.at("/metadata/generation").asLong()) {
+      return obstacle("was changed, and its controller has not seen it yet", describe);
+    }
+    if (set.at("/spec/replicas").asInt(1) == 0) {
+      return obstacle(
+          "is scaled to 0",
+          "kubectl -n %s scale statefulset %s --replicas=1".formatted(namespace, name));
+    }
+    Optional<JsonNode> pod = pod(set);
+    if (pod.isEmpty()) {
+      String event =
+          new Events(api, namespace).newestOf(set, true).map(text -> ": " + text).orElse(" yet");
+      return obstacle("has no pod" + event, describe);
+    }
+    return obstacle(set, pod.get());
+  }
+
+  private Optional<Obstacle> obstacle(JsonNode set, JsonNode pod) {
+    String podName = pod.at("/metadata/name").asText();
+    String describe = "kubectl -n %s describe pod %s".formatted(namespace, podName);
+    boolean ready = isReady(pod);
+    if (!pod.at("/metadata/deletionTimestamp").isMissingNode()) {
+      String event =
+          new Events(api, namespace).newestOf(pod, true).map(text -> ", " + text).orElse("");
+      return Optional.of(
+          new Obstacle(
+              "pod %s is being replaced: Terminating%s".formatted(podName, event), describe));
+    }
+    if (isReplacedByController(set) && !isCurrent(set, pod)) {
+      return Optional.of(
+          ready
+              ? new Obstacle(
+                  "pod %s is of the previous revision and about to be replaced".formatted(podName),
+                  describe)
+              : new Obstacle(
+                  "pod %s is of the previous revision and not ready, so that its StatefulSet does"
+                          .formatted(podName)
+                      + " not replace it: "
+                      + new PodDiagnosis(api, namespace).of(pod).what(),
+                  "kubectl -n %s delete pod %s".formatted(namespace, podName)));
+    }
+    return ready ? Optional.empty() : Optional.of(new PodDiagnosis(api, namespace).of(pod));
+  }
+
+  private Optional<Obstacle> obstacle(String what, String next) {
+    return Optional.of(new Obstacle("StatefulSet %s %s".formatted(name, what), next));
+  }
+
+  /** Whether the controller gives the pod a new revision by itself. */
+  private static boolean isReplacedByController(JsonNode set) {
+    JsonNode strategy = set.at("/spec/updateStrategy");
+    return !strategy.path("type").asText().equals("OnDelete")
+        && strategy.at("/rollingUpdate/partition").asInt() == 0;
+  }
+
+  private static boolean isCurrent(JsonNode set, JsonNode pod) {
+    return pod.at("/metadata/labels/controller-revision-hash")
+        .asText()
+        .equals(set.at("/status/updateRevision").asText());
+  }
+
+  static boolean isReady(JsonNode pod) {
+    return PodDiagnosis.condition(pod, "Ready")
+        .filter(condition -> condition.path("status").asText().equals("True"))
+        .isPresent();
+  }
+
+  /** The set's first pod: the one that takes writes. */
+  private Optional<JsonNode> pod(JsonNode set) {
+    String selector =
+        set.at("/spec/selector/matchLabels").properties().stream()
+            .map(label -> label.getKey() + "=" + label.getValue().asText())
+            .collect(Collectors.joining(","));
+    List<JsonNode> pods = api.list(Kind.POD, namespace, Map.of("labelSelector", selector));
+    return pods.stream()
+        .filter(pod -> pod.at("/metadata/name").asText().equals(podName()))
+        .findFirst();
+  }
+
+  private String podName() {
+    return name + "-0";
+  }
+
+  /** The set's first pod, if there is one. */
+  Optional<JsonNode> pod() {
+    return api.get(Kind.STATEFUL_SET, namespace, name).flatMap(this::pod);
+  }
+
+  @Override
+  public DatabaseAddress route(DatabaseAddress address) {
+    if (forwardedService.isEmpty()) {
+      return address;
+    }
+    int port =
+        Optional.ofNullable(forwardedPort)
+            .orElseGet(() ->
+                api.forward(
+                    namespace, podName(), containerPort(forwardedService.get(), address.port())));
+    forwardedPort = port;
+    // The certificate is made out to the Service's name; the API server has checked the way there.
+    boolean strict = address.sslMode() == SslMode.VERIFY_FULL;
+    return new DatabaseAddress(
+        "127.0.0.1",
+        port,
+        address.database(),
+        address.user(),
+        strict ? SslMode.VERIFY_CA : address.sslMode(),
+        address.rootCertificate());
+  }
+
+  private int containerPort(String service, int servicePort) {
+    JsonNode ports =
+        api.get(Kind.SERVICE, namespace, service)
+            .orElseThrow(() ->
+                Failure.of(ExitCode.NOT_DEPLOYED, "Service " + service + " is not there")
+                    .where("namespace " + namespace)
+                    .state("nothing was changed")
+                    .next("kubectl -n %s get services".formatted(namespace)))
+            .at("/spec/ports");
+    JsonNode target =
+        ports
+            .valueStream()
+            .filter(port -> port.path("port").asInt() == servicePort)
+            .findFirst()
+            .map(port -> port.path("targetPort"))
+            .orElseThrow(() ->
+                Failure.of(
+                        ExitCode.FAILED,
+                        "Service %s has no port %d".formatted(service, servicePort))
+                    .state("nothing was changed")
+                    .next("kubectl -n %s describe service %s".formatted(namespace, service)));
+    return target.isInt() ? target.asInt() : namedPort(target.asText()).orElse(servicePort);
+  }
+
+  private Optional<Integer> namedPort(String portName) {
+    return api.get(Kind.STATEFUL_SET, namespace, name).stream()
+        .flatMap(set -> set.at("/spec/template/spec/containers").valueStream())
+        .flatMap(container -> container.path("ports").valueStream())
+        .filter(port -> port.path("name").asText().equals(portName))
+        .map(port -> port.path("containerPort").asInt())
+        .findFirst();
+  }
+
+  @Override
+  public Failure explained(Failure refused) {
+    if (!SqlStates.of(refused).equals(SqlStates.INVALID_PASSWORD)) {
+      return refused;
+    }
+    return refused
+        .what("the Secret and the volume do not belong together: " + refused.what())
+        .state(
+            "nothing was changed; usually the volume is older than the Secret, which was lost and"
+                + " made anew")
+        .next(
+            hasVolume()
+                ? """
+                put the old Secret back; or set the database's passwords to those of the Secret: \
+                learnflow-db credentials repair --release %s --namespace %s\
+                """
+                    .formatted(release, namespace)
+                : """
+                the data is in the pod: start it anew, empty: kubectl -n %s delete pod %s\
+                """
+                    .formatted(namespace, podName()));
+  }
+
+  /** Also where that may not be looked up: the more careful advice. */
+  private boolean hasVolume() {
+    try {
+      return !new DataClaims(api, namespace, release, name).names().isEmpty();
+    } catch (Failure e) {
+      return true;
+    }
+  }
+}

@@ -1,0 +1,228 @@
+package org.learnflow.db.kubernetes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.Secret;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.ApiServer;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
+
+/** {@code credentials ensure}: makes what is missing, and never shuts anybody out of the data. */
+class CredentialsSecretTest {
+  private static final String CLAIM =
+      """
+      apiVersion: v1
+      kind: PersistentVolumeClaim
+      metadata:
+        name: %s
+        labels: {app.kubernetes.io/instance: %s, app.kubernetes.io/name: %s}
+      spec:
+        accessModes: [ReadWriteOnce]
+        resources: {requests: {storage: 1Gi}}
+      """;
+
+  private Optional<ApiServer> server = Optional.empty();
+
+  @BeforeAll
+  static void requireCluster() {
+    ApiServer.require("credentials ensure is");
+  }
+
+  @BeforeEach
+  void makeNamespace() {
+    server = Optional.of(ApiServer.withNamespace());
+  }
+
+  @AfterEach
+  void deleteNamespace() {
+    server.ifPresent(ApiServer::close);
+  }
+
+  private ApiServer server() {
+    return server.orElseThrow();
+  }
+
+  private CliResult ensure(String... more) {
+    List<String> arguments =
+        new ArrayList<>(List.of("credentials", "ensure", "--namespace", server().namespace()));
+    arguments.addAll(List.of(more));
+    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+  }
+
+  private Secret secret() {
+    return server()
+        .client()
+        .secrets()
+        .inNamespace(server().namespace())
+        .withName("learnflow-db-credentials")
+        .get();
+  }
+
+  private Map<String, String> passwords() {
+    return KubernetesTargetTest.decoded(secret());
+  }
+
+  private void remove(String... keys) {
+    server()
+        .client()
+        .resource(secret())
+        .edit(secret -> {
+          secret.getData().keySet().removeAll(List.of(keys));
+          return secret;
+        });
+  }
+
+  @Test
+  void threePasswordsAreMadeThatNeedNoEscapingAnywhere() {
+    CliResult result = ensure();
+
+    assertThat(result).exited(ExitCode.OK);
+    assertThat(passwords().keySet())
+        .containsExactlyInAnyOrder("postgres-password", "password", "app-password");
+    assertThat(passwords().values())
+        .doesNotHaveDuplicates()
+        .allMatch(password -> password.matches("[A-Za-z0-9]{32}"))
+        .noneMatch(result.all()::contains);
+    assertThat(secret().getMetadata().getOwnerReferences()).isEmpty();
+    assertThat(secret().getMetadata().getLabels())
+        .containsEntry("app.kubernetes.io/managed-by", "learnflow-db")
+        .doesNotContainKey("app.kubernetes.io/instance");
+  }
+
+  @Test
+  void aSecondRunChangesNothing() {
+    ensure();
+    Secret before = secret();
+
+    assertThat(ensure())
+        .exited(ExitCode.OK)
+        .answers(
+            "Secret learnflow-db-credentials in namespace %s: there, unchanged"
+                .formatted(server().namespace()));
+    assertThat(secret()).isEqualTo(before);
+  }
+
+  @Test
+  void eightAtOnceEndWithOneSecret() {
+    List<CompletableFuture<CliResult>> runs = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      runs.add(CompletableFuture.supplyAsync(this::ensure, task -> Thread.ofVirtual().start(task)));
+    }
+
+    List<CliResult> results = runs.stream().map(CompletableFuture::join).toList();
+
+    assertThat(results).allSatisfy(result -> assertThat(result).exited(ExitCode.OK));
+    assertThat(results).filteredOn(result -> result.out().contains("made ")).hasSize(1);
+  }
+
+  @Test
+  void aLostSecretWithALivingVolumeIsRefused() {
+    for (String claim :
+        List.of(
+            CLAIM.formatted("data-postgres-0", "other", "thing"),
+            CLAIM.formatted("volume", "learnflow-db", "postgresql"))) {
+      server().apply(claim);
+      CliResult result = ensure("--stateful-set", "postgres");
+      assertThat(result)
+          .exited(ExitCode.REFUSED)
+          .says(
+              "Secret learnflow-db-credentials is gone, but its data volume is there",
+              "credentials repair --release learnflow-db --namespace " + server().namespace(),
+              "delete pvc");
+      assertThat(secret()).isNull();
+      server()
+          .client()
+          .persistentVolumeClaims()
+          .inNamespace(server().namespace())
+          .withGracePeriod(0)
+          .delete();
+      removeFinalizers();
+    }
+    assertThat(ensure("--stateful-set", "postgres")).exited(ExitCode.OK);
+  }
+
+  /** There is no controller here that does it. */
+  private void removeFinalizers() {
+    var claims = server().client().persistentVolumeClaims().inNamespace(server().namespace());
+    claims
+        .list()
+        .getItems()
+        .forEach(claim ->
+            claims
+                .withName(claim.getMetadata().getName())
+                .edit(edited -> {
+                  edited.getMetadata().setFinalizers(List.of());
+                  return edited;
+                }));
+  }
+
+  @Test
+  void claimsOfOthersDoNotMatter() {
+    server().apply(CLAIM.formatted("data-postgres-0", "other", "postgresql"));
+    assertThat(ensure("--stateful-set", "learnflow")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void withoutDataMissingKeysAreAddedAndTheOthersKept() {
+    ensure();
+    Map<String, String> expected = new TreeMap<>(passwords());
+    remove("postgres-password", "app-password");
+
+    assertThat(ensure())
+        .exited(ExitCode.OK)
+        .answers(
+            "Secret learnflow-db-credentials in namespace %s: made postgres-password, app-password"
+                .formatted(server().namespace()));
+
+    assertThat(passwords()).containsOnlyKeys(expected.keySet());
+    assertThat(passwords()).containsEntry("password", expected.get("password"));
+  }
+
+  @Test
+  void withDataOnlyTheServicesPasswordIsAdded() {
+    ensure();
+    server().apply(CLAIM.formatted("data-postgres-0", "learnflow-db", "postgresql"));
+    remove("app-password");
+    assertThat(ensure()).exited(ExitCode.OK);
+
+    remove("postgres-password");
+    Map<String, String> before = passwords();
+    assertThat(ensure())
+        .exited(ExitCode.REFUSED)
+        .says("lacks postgres-password", "data-postgres-0", "credentials repair");
+    assertThat(passwords()).isEqualTo(before);
+  }
+
+  @Test
+  void aMissingNamespaceIsNamed() {
+    assertThat(new Cli(Map.of()).run("credentials", "ensure", "--namespace", "no-such-namespace"))
+        .exited(ExitCode.NOT_DEPLOYED)
+        .says("namespace no-such-namespace is not there", "kubectl create namespace");
+  }
+
+  @Test
+  void aNamespaceThatIsBeingDeletedIsNamed() {
+    server().apply(CLAIM.formatted("keeps-it", "other", "thing"));
+    server().client().namespaces().withName(server().namespace()).delete();
+
+    assertThat(ensure()).exited(ExitCode.FAILED).says("it is being terminated");
+  }
+
+  @Test
+  void anUnknownContextIsAUsageError() {
+    assertThat(ensure("--context", "nonsense"))
+        .exited(ExitCode.USAGE)
+        .says("the kubeconfig has no context nonsense", "give one of: ");
+  }
+}
