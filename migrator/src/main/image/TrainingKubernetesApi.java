@@ -52,7 +52,8 @@ final class TrainingKubernetesApi implements AutoCloseable {
         "KUBERNETES_MASTER", "https://127.0.0.1:" + server.getAddress().getPort(),
         "KUBERNETES_CERTS_CA_FILE", certificate.toString(),
         "KUBERNETES_AUTH_TOKEN", "training",
-        "KUBERNETES_NAMESPACE", "postgres");
+        "KUBERNETES_NAMESPACE", "postgres",
+        "KUBERNETES_SERVICE_HOST", "127.0.0.1");
   }
 
   /**

@@ -39,6 +39,11 @@ public final class Failure extends RuntimeException {
     return new Failure(code, text, where, state, next, getCause());
   }
 
+  /** The same, ending the process with another code. */
+  public Failure code(ExitCode other) {
+    return new Failure(other, what(), where, state, next, getCause());
+  }
+
   /** The same with the file and line, SQLSTATE or address it happened at. */
   public Failure where(String text) {
     return new Failure(code, what(), text, state, next, getCause());

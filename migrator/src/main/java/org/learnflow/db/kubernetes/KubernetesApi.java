@@ -8,9 +8,11 @@ import io.fabric8.kubernetes.api.model.NamedContext;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
-import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.LocalPortForward;
-import java.io.IOException;
+import io.fabric8.kubernetes.client.http.HttpClient;
+import io.fabric8.kubernetes.client.http.HttpRequest;
+import io.fabric8.kubernetes.client.http.HttpResponse;
+import io.fabric8.kubernetes.client.jdkhttp.JdkHttpClientFactory;
 import java.net.InetAddress;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -18,13 +20,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
  * A Kubernetes API server as one user sees it; the only place where the client is made. Objects are
- * JSON trees: loading the client's classes for a Pod takes longer than all calls together.
+ * JSON trees, and of the client only its configuration and its HTTP client are used: loading what
+ * it knows of Kubernetes takes longer than all calls together.
  *
  * <p>Calls throw {@link Failure}: 4 where the API was not reached, 5 where it does not know the
  * user, 3 where something is made in a namespace that is not there, else 1.
@@ -35,15 +42,20 @@ public final class KubernetesApi implements AutoCloseable {
   /** Outside a cluster a person waits, so a server that does not answer is told within a second. */
   private static final int RETRIES_OUTSIDE = 3;
 
+  private static final String JSON_TYPE = "application/json";
+
+  private static final int UNAUTHORIZED = 401;
   private static final int FORBIDDEN = 403;
   private static final int NOT_FOUND = 404;
   private static final int CONFLICT = 409;
 
-  private final KubernetesClient client;
-  private final List<LocalPortForward> forwards = new ArrayList<>();
+  private final Config config;
+  private final HttpClient http;
+  private final List<AutoCloseable> forwards = new ArrayList<>();
 
-  private KubernetesApi(KubernetesClient client) {
-    this.client = client;
+  private KubernetesApi(Config config) {
+    this.config = config;
+    this.http = new JdkHttpClientFactory().newBuilder(config).build();
   }
 
   /**
@@ -68,7 +80,9 @@ public final class KubernetesApi implements AutoCloseable {
     if (!inPod) {
       config.setRequestRetryBackoffLimit(RETRIES_OUTSIDE);
     }
-    return new KubernetesApi(new KubernetesClientBuilder().withConfig(config).build());
+    // One request after the other has no use for HTTP/2, whose classes take long to load.
+    config.setHttp2Disable(true);
+    return new KubernetesApi(config);
   }
 
   private static Optional<String> contextOf(Config config) {
@@ -83,11 +97,7 @@ public final class KubernetesApi implements AutoCloseable {
 
   /** The user's or the pod's own namespace. */
   public String namespace() {
-    return Optional.ofNullable(client.getNamespace()).orElse("default");
-  }
-
-  KubernetesClient client() {
-    return client;
+    return Optional.ofNullable(config.getNamespace()).orElse("default");
   }
 
   /** An object with nothing in it. */
@@ -97,12 +107,10 @@ public final class KubernetesApi implements AutoCloseable {
 
   /** The object of that name, if it is there. */
   Optional<JsonNode> get(Kind kind, String namespace, String name) {
-    try {
-      return Optional.ofNullable(client.raw(kind.path(namespace) + "/" + name))
-          .map(KubernetesApi::read);
-    } catch (KubernetesClientException e) {
-      throw failure("get", kind, namespace, name, e);
-    }
+    Answer answer = send("GET", kind.path(namespace) + "/" + name, "", JSON_TYPE);
+    return answer.code() == NOT_FOUND
+        ? Optional.empty()
+        : Optional.of(answer.object("get", kind, namespace, name));
   }
 
   /**
@@ -115,153 +123,196 @@ public final class KubernetesApi implements AutoCloseable {
         query.entrySet().stream()
             .map(entry -> entry.getKey() + "=" + encoded(entry.getValue()))
             .collect(Collectors.joining("&"));
-    try {
-      List<JsonNode> items = new ArrayList<>();
-      Optional.ofNullable(client.raw(kind.path(namespace) + "?" + parameters))
-          .ifPresent(text -> read(text).path("items").forEach(items::add));
-      return items;
-    } catch (KubernetesClientException e) {
-      throw failure("list", kind, namespace, "", e);
+    Answer answer = send("GET", kind.path(namespace) + "?" + parameters, "", JSON_TYPE);
+    List<JsonNode> items = new ArrayList<>();
+    if (answer.code() != NOT_FOUND) {
+      answer.object("list", kind, namespace, "").path("items").forEach(items::add);
     }
+    return items;
   }
 
   /** Makes an object by POST; nothing where one of that name is there already. */
   Optional<JsonNode> create(Kind kind, String namespace, JsonNode object) {
-    String name = object.at("/metadata/name").asText();
-    return write("create", "POST", kind, namespace, name, kind.path(namespace), object);
+    return unlessConflict(
+        "create", kind, namespace, object, send("POST", kind.path(namespace), object, JSON_TYPE));
   }
 
   /** Replaces an object; nothing where it is no longer the one that was read. */
   Optional<JsonNode> replace(Kind kind, String namespace, JsonNode object) {
-    String name = object.at("/metadata/name").asText();
-    return write("update", "PUT", kind, namespace, name, kind.path(namespace) + "/" + name, object);
+    return unlessConflict(
+        "update",
+        kind,
+        namespace,
+        object,
+        send("PUT", kind.path(namespace) + "/" + name(object), object, JSON_TYPE));
   }
 
-  private Optional<JsonNode> write(
-      String verb,
-      String method,
-      Kind kind,
-      String namespace,
-      String name,
-      String path,
-      JsonNode object) {
-    try {
-      return Optional.of(read(client.raw(path, method, object.toString())));
-    } catch (KubernetesClientException e) {
-      if (e.getCode() == CONFLICT) {
-        return Optional.empty();
-      }
-      throw failure(verb, kind, namespace, name, e);
-    }
+  /** Makes or changes an object by server-side apply, with force. */
+  JsonNode apply(Kind kind, String namespace, String fieldManager, JsonNode object) {
+    String path =
+        "%s/%s?fieldManager=%s&force=true"
+            .formatted(kind.path(namespace), name(object), fieldManager);
+    return send("PATCH", path, object, "application/apply-patch+yaml")
+        .object("patch", kind, namespace, name(object));
+  }
+
+  private static Optional<JsonNode> unlessConflict(
+      String verb, Kind kind, String namespace, JsonNode object, Answer answer) {
+    return answer.code() == CONFLICT
+        ? Optional.empty()
+        : Optional.of(answer.object(verb, kind, namespace, name(object)));
+  }
+
+  private static String name(JsonNode object) {
+    return object.at("/metadata/name").asText();
   }
 
   /** The last line that a container wrote, or an empty text where that cannot be had. */
   String lastLogLine(String namespace, String pod, String container, boolean previous) {
-    try {
-      return Optional.ofNullable(
-              client.raw(
-                  "%s/%s/log?container=%s&tailLines=1&limitBytes=2000&previous=%s"
-                      .formatted(Kind.POD.path(namespace), pod, container, previous)))
-          .orElse("")
-          .strip();
-    } catch (KubernetesClientException e) {
-      return "";
-    }
+    Answer answer =
+        send(
+            "GET",
+            "%s/%s/log?container=%s&tailLines=1&limitBytes=2000&previous=%s"
+                .formatted(Kind.POD.path(namespace), pod, container, previous),
+            "",
+            JSON_TYPE);
+    return answer.successful() ? answer.body().strip() : "";
   }
 
   /** A port of this machine's loopback address that leads to a port of a pod, until closing. */
   int forward(String namespace, String pod, int port) {
+    KubernetesClient client = new KubernetesClientBuilder().withConfig(config).build();
+    forwards.add(client);
     LocalPortForward forward =
         client
             .pods()
             .inNamespace(namespace)
             .withName(pod)
             .portForward(port, InetAddress.getLoopbackAddress(), 0);
-    forwards.add(forward);
+    forwards.addFirst(forward);
     return forward.getLocalPort();
   }
 
   @Override
   public void close() {
-    for (LocalPortForward forward : forwards) {
+    for (AutoCloseable forward : forwards) {
       try {
         forward.close();
-      } catch (IOException e) {
+      } catch (Exception e) {
         // It is gone either way.
       }
     }
-    client.close();
+    http.close();
   }
 
-  private static JsonNode read(String text) {
+  private Answer send(String method, String path, Object body, String contentType) {
+    HttpRequest.Builder request =
+        http.newHttpRequestBuilder().uri(config.getMasterUrl().replaceFirst("/$", "") + path);
+    HttpRequest finished =
+        method.equals("GET")
+            ? request.build()
+            : request.method(method, contentType, body.toString()).build();
+    CompletableFuture<HttpResponse<String>> response = http.sendAsync(finished, String.class);
     try {
-      return JSON.readTree(text);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("an API server answers in JSON", e);
+      HttpResponse<String> answer = response.get(config.getRequestTimeout(), TimeUnit.MILLISECONDS);
+      return new Answer(config.getMasterUrl(), answer.code(), answer.body());
+    } catch (ExecutionException e) {
+      throw unreached(rootCause(e), e);
+    } catch (TimeoutException e) {
+      response.cancel(true);
+      throw unreached("no answer within " + config.getRequestTimeout() / 1000 + " s", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unreached("interrupted", e);
     }
+  }
+
+  private Failure unreached(String reason, Exception cause) {
+    return Failure.of(ExitCode.NOT_REACHED, "the Kubernetes API was not reached: " + reason)
+        .where("the Kubernetes API " + config.getMasterUrl())
+        .state("nothing was changed by this call")
+        .next("see whether it answers: kubectl version")
+        .causedBy(cause);
+  }
+
+  /** What lies at the bottom, such as "Connection refused". */
+  private static String rootCause(Throwable thrown) {
+    Throwable cause = thrown;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause.toString();
   }
 
   private static String encoded(String text) {
     return URLEncoder.encode(text, StandardCharsets.UTF_8);
   }
 
-  private Failure failure(
-      String verb, Kind kind, String namespace, String name, KubernetesClientException e) {
-    String where =
-        "the Kubernetes API "
-            + client.getMasterUrl()
-            + (e.getCode() > 0 ? ", HTTP " + e.getCode() : "");
-    Failure failure =
-        switch (e.getCode()) {
-          case 0 ->
-              Failure.of(ExitCode.NOT_REACHED, "the Kubernetes API was not reached: " + reason(e))
-                  .where(where)
-                  .state("nothing was changed by this call")
-                  .next("see whether it answers: kubectl version");
-          case 401 ->
-              Failure.of(
-                      ExitCode.CREDENTIALS_REFUSED,
-                      "the Kubernetes API does not accept the credentials of this kubeconfig context"
-                          + " or service account")
-                  .where(where)
-                  .state("nothing was changed by this call")
-                  .next("log in again, or choose a --context");
-          case FORBIDDEN ->
-              Failure.of(ExitCode.FAILED, reason(e))
-                  .where(where)
-                  .state("nothing was changed by this call")
-                  .next(
-                      "ask for the right, and test it with: kubectl -n %s auth can-i %s %s%s"
-                          .formatted(
-                              namespace, verb, kind.plural(), name.isEmpty() ? "" : "/" + name));
-          case NOT_FOUND ->
-              Failure.of(ExitCode.NOT_DEPLOYED, "namespace " + namespace + " is not there")
-                  .where(where)
-                  .state("nothing was changed")
-                  .next("make it: kubectl create namespace " + namespace);
-          default ->
-              Failure.of(
-                      ExitCode.FAILED,
-                      "%s %s in namespace %s: %s"
-                          .formatted(kind.text(), name, namespace, reason(e)))
-                  .where(where)
-                  .state("nothing was changed by this call")
-                  .next("correct what it says and run the command again");
-        };
-    return failure.causedBy(e);
-  }
+  /**
+   * What the API server answered.
+   *
+   * @param server its address
+   * @param code HTTP status
+   */
+  private record Answer(String server, int code, String body) {
+    boolean successful() {
+      return code / 100 == 2;
+    }
 
-  /** The API's own words; the exception's message repeats the request. */
-  static String reason(KubernetesClientException e) {
-    return Optional.ofNullable(e.getStatus())
-        .map(status -> status.getMessage())
-        .or(() -> rootCause(e))
-        .orElse(String.valueOf(e.getMessage()));
-  }
+    /** The object it holds; a failure where it is an error. */
+    JsonNode object(String verb, Kind kind, String namespace, String name) {
+      if (!successful()) {
+        throw failure(verb, kind, namespace, name);
+      }
+      return read(body);
+    }
 
-  /** What lies at the bottom, such as "Connection refused". */
-  private static Optional<String> rootCause(Throwable thrown) {
-    return Optional.ofNullable(thrown.getCause())
-        .map(cause -> rootCause(cause).orElse(cause.toString()));
+    private static JsonNode read(String text) {
+      try {
+        return JSON.readTree(text);
+      } catch (JsonProcessingException e) {
+        throw new IllegalStateException("an API server answers in JSON", e);
+      }
+    }
+
+    private Failure failure(String verb, Kind kind, String namespace, String name) {
+      Failure failure =
+          switch (code) {
+            case UNAUTHORIZED ->
+                Failure.of(
+                        ExitCode.CREDENTIALS_REFUSED,
+                        "the Kubernetes API does not accept the credentials of this kubeconfig"
+                            + " context or service account")
+                    .next("log in again, or choose a --context");
+            case FORBIDDEN ->
+                Failure.of(ExitCode.FAILED, reason())
+                    .next(
+                        "ask for the right, and test it with: kubectl -n %s auth can-i %s %s%s"
+                            .formatted(
+                                namespace, verb, kind.plural(), name.isEmpty() ? "" : "/" + name));
+            case NOT_FOUND ->
+                Failure.of(ExitCode.NOT_DEPLOYED, "namespace " + namespace + " is not there")
+                    .next("make it: kubectl create namespace " + namespace);
+            default ->
+                Failure.of(
+                        ExitCode.FAILED,
+                        "%s %s in namespace %s: %s"
+                            .formatted(kind.text(), name, namespace, reason()))
+                    .next("correct what it says and run the command again");
+          };
+      return failure
+          .where("the Kubernetes API " + server + ", HTTP " + code)
+          .state("nothing was changed by this call");
+    }
+
+    /** The API's own words, which come as a Status object. */
+    private String reason() {
+      try {
+        String message = JSON.readTree(body).path("message").asText();
+        return message.isEmpty() ? body : message;
+      } catch (JsonProcessingException e) {
+        return body;
+      }
+    }
   }
 }

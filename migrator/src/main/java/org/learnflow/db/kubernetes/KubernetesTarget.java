@@ -1,22 +1,14 @@
 package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
-import io.fabric8.kubernetes.api.model.HasMetadata;
-import io.fabric8.kubernetes.api.model.ObjectMeta;
-import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
-import io.fabric8.kubernetes.api.model.SecretBuilder;
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
+import java.util.Set;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.publish.PublishTarget;
@@ -37,7 +29,6 @@ public final class KubernetesTarget implements PublishTarget {
           "app.kubernetes.io/name", "learnflow-db", "app.kubernetes.io/managed-by", FIELD_MANAGER);
 
   private final KubernetesApi api;
-  private final KubernetesClient client;
   private final String release;
   private final List<String> namespaces;
 
@@ -49,7 +40,6 @@ public final class KubernetesTarget implements PublishTarget {
    */
   public KubernetesTarget(KubernetesApi api, String release, List<String> namespaces) {
     this.api = api;
-    this.client = api.client();
     this.release = release;
     this.namespaces = List.copyOf(namespaces);
   }
@@ -58,8 +48,9 @@ public final class KubernetesTarget implements PublishTarget {
   public String publish(PublishedConnection connection, String schemaVersion) {
     int written = 0;
     for (String namespace : namespaces) {
-      for (HasMetadata object : objects(connection, schemaVersion, metadata(namespace))) {
-        written += apply(object);
+      Optional<ObjectNode> owner = owner(namespace);
+      for (Wanted wanted : wanted(connection, schemaVersion)) {
+        written += write(namespace, wanted, owner) ? 1 : 0;
       }
     }
     return "Secrets %1$s and %1$s-env and ConfigMap %1$s in %2$s: %3$s"
@@ -69,44 +60,105 @@ public final class KubernetesTarget implements PublishTarget {
             written == 0 ? "unchanged" : written + " written");
   }
 
-  private List<HasMetadata> objects(
-      PublishedConnection connection, String schemaVersion, ObjectMeta metadata) {
-    return List.of(
-        new SecretBuilder()
-            .withMetadata(metadata)
-            .withType("servicebinding.io/postgresql")
-            .addToData(encoded(connection.binding()))
-            .build(),
-        new SecretBuilder()
-            .withMetadata(metadata.edit().withName(release + "-env").build())
-            .withType("Opaque")
-            .addToData(encoded(connection.secretEnvironment()))
-            .build(),
-        new ConfigMapBuilder()
-            .withMetadata(metadata)
-            .addToData(connection.openEnvironment(schemaVersion))
-            .build());
+  /**
+   * An object to publish.
+   *
+   * @param type of a Secret, else empty
+   * @param data not encoded
+   */
+  private record Wanted(Kind kind, String name, String type, Map<String, String> data) {
+    String title() {
+      return kind.text() + " " + name;
+    }
+
+    /** Values as the API shows them. */
+    ObjectNode values() {
+      ObjectNode values = KubernetesApi.object();
+      data.forEach((key, value) -> values.put(key, kind == Kind.SECRET ? base64(value) : value));
+      return values;
+    }
+
+    private static String base64(String value) {
+      return Base64.getEncoder().encodeToString(value.getBytes(StandardCharsets.UTF_8));
+    }
   }
 
-  /** Of an object named as the release, owned by ConfigMap R-owner where there is one. */
-  private ObjectMeta metadata(String namespace) {
-    String owner = release + "-owner";
-    ObjectMetaBuilder metadata =
-        new ObjectMetaBuilder().withName(release).withNamespace(namespace).withLabels(LABELS);
+  private List<Wanted> wanted(PublishedConnection connection, String schemaVersion) {
+    return List.of(
+        new Wanted(Kind.SECRET, release, "servicebinding.io/postgresql", connection.binding()),
+        new Wanted(Kind.SECRET, release + "-env", "Opaque", connection.secretEnvironment()),
+        new Wanted(Kind.CONFIG_MAP, release, "", connection.openEnvironment(schemaVersion)));
+  }
+
+  /** A reference to ConfigMap R-owner where there is one. */
+  private Optional<ObjectNode> owner(String namespace) {
+    String name = release + "-owner";
     try {
-      Optional.ofNullable(client.configMaps().inNamespace(namespace).withName(owner).get())
-          .ifPresent(map ->
-              metadata
-                  .addNewOwnerReference()
-                  .withApiVersion("v1")
-                  .withKind("ConfigMap")
-                  .withName(owner)
-                  .withUid(map.getMetadata().getUid())
-                  .endOwnerReference());
-    } catch (KubernetesClientException e) {
-      throw failure("ConfigMap " + owner, namespace, e);
+      return api.get(Kind.CONFIG_MAP, namespace, name)
+          .map(map ->
+              KubernetesApi.object()
+                  .put("apiVersion", Kind.CONFIG_MAP.apiVersion())
+                  .put("kind", Kind.CONFIG_MAP.text())
+                  .put("name", name)
+                  .put("uid", map.at("/metadata/uid").asText()));
+    } catch (Failure e) {
+      throw failure("ConfigMap " + name, "read", namespace, e);
     }
-    return metadata.build();
+  }
+
+  /** Whether the object had to be made or changed. */
+  private boolean write(String namespace, Wanted wanted, Optional<ObjectNode> owner) {
+    try {
+      Optional<JsonNode> before = api.get(wanted.kind(), namespace, wanted.name());
+      if (before.filter(object -> isCurrent(object, wanted, owner)).isPresent()) {
+        return false;
+      }
+      JsonNode after =
+          api.apply(wanted.kind(), namespace, FIELD_MANAGER, manifest(namespace, wanted, owner));
+      return !before.map(KubernetesTarget::version).equals(Optional.of(version(after)));
+    } catch (Failure e) {
+      throw failure(wanted.title(), "written", namespace, e);
+    }
+  }
+
+  private static String version(JsonNode object) {
+    return object.at("/metadata/resourceVersion").asText();
+  }
+
+  /** Exactly our values, and among others our labels and owner. */
+  private static boolean isCurrent(JsonNode object, Wanted wanted, Optional<ObjectNode> owner) {
+    boolean labelled =
+        LABELS.entrySet().stream()
+            .allMatch(label ->
+                object
+                    .path("metadata")
+                    .path("labels")
+                    .path(label.getKey())
+                    .asText()
+                    .equals(label.getValue()));
+    Set<JsonNode> owners = new HashSet<>();
+    object.at("/metadata/ownerReferences").forEach(owners::add);
+    return object.path("data").equals(wanted.values())
+        && object.path("type").asText().equals(wanted.type())
+        && labelled
+        && owner.map(owners::contains).orElse(true);
+  }
+
+  private static ObjectNode manifest(String namespace, Wanted wanted, Optional<ObjectNode> owner) {
+    ObjectNode object =
+        KubernetesApi.object()
+            .put("apiVersion", wanted.kind().apiVersion())
+            .put("kind", wanted.kind().text());
+    ObjectNode metadata =
+        object.putObject("metadata").put("name", wanted.name()).put("namespace", namespace);
+    ObjectNode labels = metadata.putObject("labels");
+    LABELS.forEach(labels::put);
+    owner.ifPresent(reference -> metadata.putArray("ownerReferences").add(reference));
+    if (wanted.kind() == Kind.SECRET) {
+      object.put("type", wanted.type());
+    }
+    object.set("data", wanted.values());
+    return object;
   }
 
   /** The namespaces that are published in. */
@@ -133,74 +185,25 @@ public final class KubernetesTarget implements PublishTarget {
    * @throws Failure where it cannot be read
    */
   public List<Found> compare(PublishedConnection connection, String schemaVersion) {
-    List<Found> found = new ArrayList<>();
-    for (String namespace : namespaces) {
-      found.add(compare(namespace, Kind.SECRET, release, connection.binding()));
-      found.add(compare(namespace, Kind.SECRET, release + "-env", connection.secretEnvironment()));
-      found.add(
-          compare(namespace, Kind.CONFIG_MAP, release, connection.openEnvironment(schemaVersion)));
-    }
-    return List.copyOf(found);
+    return namespaces.stream()
+        .flatMap(namespace ->
+            wanted(connection, schemaVersion).stream()
+                .map(wanted -> new Found(namespace, wanted.title(), state(namespace, wanted))))
+        .toList();
   }
 
-  private Found compare(String namespace, Kind kind, String name, Map<String, String> wanted) {
-    String state =
-        api.get(kind, namespace, name)
-            .map(object -> kind == Kind.SECRET ? CredentialsSecret.values(object) : text(object))
-            .map(data -> data.equals(wanted) ? "there" : "differing")
-            .orElse("missing");
-    return new Found(namespace, kind.text() + " " + name, state);
+  private String state(String namespace, Wanted wanted) {
+    return api.get(wanted.kind(), namespace, wanted.name())
+        .map(object -> object.path("data").equals(wanted.values()) ? "there" : "differing")
+        .orElse("missing");
   }
 
-  private static Map<String, String> text(JsonNode map) {
-    Map<String, String> values = new TreeMap<>();
-    map.path("data")
-        .properties()
-        .forEach(entry -> values.put(entry.getKey(), entry.getValue().asText()));
-    return values;
-  }
-
-  /** Not stringData, which server-side apply does not compare. */
-  private static Map<String, String> encoded(Map<String, String> values) {
-    return values.entrySet().stream()
-        .collect(
-            Collectors.toMap(
-                Map.Entry::getKey,
-                entry ->
-                    Base64.getEncoder()
-                        .encodeToString(entry.getValue().getBytes(StandardCharsets.UTF_8))));
-  }
-
-  /** One if the object was made or changed, else none. */
-  private <T extends HasMetadata> int apply(T object) {
-    String namespace = object.getMetadata().getNamespace();
-    try {
-      Optional<String> before =
-          Optional.ofNullable(client.resource(object).get())
-              .map(found -> found.getMetadata().getResourceVersion());
-      T after =
-          client.resource(object).fieldManager(FIELD_MANAGER).forceConflicts().serverSideApply();
-      return Objects.equals(before.orElse(""), after.getMetadata().getResourceVersion()) ? 0 : 1;
-    } catch (KubernetesClientException e) {
-      throw failure(object.getKind() + " " + object.getMetadata().getName(), namespace, e);
-    }
-  }
-
-  private Failure failure(String object, String namespace, KubernetesClientException e) {
-    boolean forbidden = e.getCode() == 403;
-    return Failure.of(
-            ExitCode.PUBLISHING_FAILED,
-            "%s in namespace %s could not be written: %s"
-                .formatted(object, namespace, KubernetesApi.reason(e)))
-        .where("the Kubernetes API" + (e.getCode() > 0 ? ", HTTP " + e.getCode() : ""))
-        .state("the database is ready; objects published before are still there")
-        .next(
-            forbidden
-                ? "give this service account get, create and patch on "
-                    + object
-                    + " in "
-                    + namespace
-                : "run again once the cause is gone: learnflow-db publish")
-        .causedBy(e);
+  private static Failure failure(String object, String verb, String namespace, Failure cause) {
+    return cause
+        .code(ExitCode.PUBLISHING_FAILED)
+        .what(
+            "%s in namespace %s could not be %s: %s"
+                .formatted(object, namespace, verb, cause.what()))
+        .state("the database is ready; objects published before are still there");
   }
 }
