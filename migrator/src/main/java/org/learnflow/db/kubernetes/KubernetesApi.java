@@ -11,6 +11,7 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.LocalPortForward;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -34,6 +35,9 @@ public final class KubernetesApi implements AutoCloseable {
 
   /** Outside a cluster a person waits, so a server that does not answer is told within a second. */
   private static final int RETRIES_OUTSIDE = 3;
+
+  /** What the client gives, or a negative number, where there was no answer. */
+  private static final int NO_ANSWER = 0;
 
   private static final int FORBIDDEN = 403;
   private static final int NOT_FOUND = 404;
@@ -212,8 +216,8 @@ public final class KubernetesApi implements AutoCloseable {
             + client.getMasterUrl()
             + (e.getCode() > 0 ? ", HTTP " + e.getCode() : "");
     Failure failure =
-        switch (e.getCode()) {
-          case 0 ->
+        switch (Math.max(e.getCode(), NO_ANSWER)) {
+          case NO_ANSWER ->
               Failure.of(ExitCode.NOT_REACHED, "the Kubernetes API was not reached: " + reason(e))
                   .where(where)
                   .state("nothing was changed by this call")
@@ -259,9 +263,19 @@ public final class KubernetesApi implements AutoCloseable {
         .orElse(String.valueOf(e.getMessage()));
   }
 
-  /** What lies at the bottom, such as "Connection refused". */
+  /** The first cause that says something, such as "Connection refused". */
   private static Optional<String> rootCause(Throwable thrown) {
+    for (Throwable cause = thrown.getCause(); cause != null; cause = cause.getCause()) {
+      if (cause instanceof ConnectException) {
+        return Optional.of("no connection (" + deepest(cause) + ")");
+      }
+    }
+    return Optional.ofNullable(thrown.getCause()).map(KubernetesApi::deepest);
+  }
+
+  private static String deepest(Throwable thrown) {
     return Optional.ofNullable(thrown.getCause())
-        .map(cause -> rootCause(cause).orElse(cause.toString()));
+        .map(KubernetesApi::deepest)
+        .orElse(thrown.toString());
   }
 }
