@@ -138,6 +138,11 @@ final class DatabaseOptions {
         timeout());
   }
 
+  /** Whether the database itself is named, so that no release is asked. */
+  boolean isNamed() {
+    return embedded != null || database != null;
+  }
+
   /**
    * The release that the options name, if it is what names the database: --embedded and --database
    * come first, DATABASE_URL and PGPASSWORD do not count then.
@@ -145,7 +150,7 @@ final class DatabaseOptions {
    * @throws Failure 3 where it is not deployed
    */
   Optional<Release> release(ClusterOptions cluster) {
-    if (embedded != null || database != null) {
+    if (isNamed()) {
       return Optional.empty();
     }
     Optional<Release> found =

@@ -70,13 +70,14 @@ final class VerifyCommand extends BaseCommand {
 
   /** The stage that failed: the one behind the last good one. */
   private String stageAfter(List<StageResult> stages) {
-    if (database.release(cluster()).isEmpty()) {
+    List<String> done = stages.stream().map(StageResult::name).toList();
+    if (done.contains("reachable")) {
+      return "published";
+    }
+    if (done.contains("credentials") || cluster().namedRelease().isEmpty()) {
       return "reachable";
     }
-    List<String> done = stages.stream().map(StageResult::name).toList();
-    return done.contains("reachable")
-        ? "published"
-        : done.contains("credentials") ? "reachable" : "credentials";
+    return done.contains("release") ? "credentials" : database.isNamed() ? "reachable" : "release";
   }
 
   private void verify(

@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.client.http.HttpClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
 import io.fabric8.kubernetes.client.jdkhttp.JdkHttpClientFactory;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -235,11 +236,14 @@ public final class KubernetesApi implements AutoCloseable {
         .causedBy(cause);
   }
 
-  /** What lies at the bottom, such as "Connection refused". */
+  /** The first cause that says something: without a connection the deepest one is a bare name. */
   private static String rootCause(Throwable thrown) {
     Throwable cause = thrown;
     while (cause.getCause() != null) {
       cause = cause.getCause();
+      if (cause instanceof ConnectException) {
+        return "no connection (" + rootCause(cause) + ")";
+      }
     }
     return cause.toString();
   }

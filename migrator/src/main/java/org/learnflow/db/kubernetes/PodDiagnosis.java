@@ -3,6 +3,7 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -70,10 +71,13 @@ final class PodDiagnosis {
       String name = volume.at("/persistentVolumeClaim/claimName").asText();
       if (!name.isEmpty()) {
         try {
-          api.get(Kind.CLAIM, namespace, name)
-              .ifPresentOrElse(
-                  claim -> unbound(claim).ifPresent(unbound::add),
-                  () -> unbound.add("PersistentVolumeClaim " + name + " is not there"));
+          // Not by get: a role for waiting lists claims anyway.
+          List<JsonNode> claims =
+              api.list(Kind.CLAIM, namespace, Map.of("fieldSelector", "metadata.name=" + name));
+          if (claims.isEmpty()) {
+            unbound.add("PersistentVolumeClaim " + name + " is not there");
+          }
+          claims.forEach(claim -> unbound(claim).ifPresent(unbound::add));
         } catch (Failure e) {
           unbound.add("PersistentVolumeClaim %s: %s".formatted(name, e.what()));
         }
