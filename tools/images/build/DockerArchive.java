@@ -37,7 +37,8 @@ final class DockerArchive {
     return archive;
   }
 
-  private static void tar(Path folder, Path archive, String... options) throws IOException, InterruptedException {
+  private static void tar(Path folder, Path archive, String... options)
+      throws IOException, InterruptedException {
     var command =
         new ArrayList<>(
             List.of(
