@@ -29,21 +29,26 @@ class Check {
       System.exit(1);
     }
     var folder = Files.createTempDirectory("learnflow-db-images-check");
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(folder)));
     var failed = new ArrayList<String>();
     int passed = 0;
-    try {
-      for (var promise : promises(folder)) {
-        if (promise.isKept(System.err)) {
-          passed++;
-        } else {
-          failed.add(promise.sentence());
-        }
+    for (var promise : promises(folder)) {
+      if (promise.isKept(System.err)) {
+        passed++;
+      } else {
+        failed.add(promise.sentence());
       }
-    } finally {
-      new ProcessBuilder("rm", "-rf", folder.toString()).inheritIO().start().waitFor();
     }
     System.out.printf("%d passed, %d failed%n", passed, failed.size());
     System.exit(failed.isEmpty() ? 0 : 1);
+  }
+
+  private static void delete(Path folder) {
+    try {
+      new ProcessBuilder("rm", "-rf", folder.toString()).inheritIO().start().waitFor();
+    } catch (IOException | InterruptedException e) {
+      System.err.println("could not delete " + folder + ": " + e.getMessage());
+    }
   }
 
   private static List<Promise> promises(Path folder) throws IOException, InterruptedException {

@@ -33,11 +33,12 @@ final class DockerArchive {
         "[{\"Config\":%s,\"RepoTags\":%s,\"Layers\":[\"layer.tar\"]}]"
             .formatted(quote(configFile), array(List.of(definition.tag()))));
     var archive = work.resolve("image.tar");
-    tar(content, archive);
+    tar(content, archive, "--mode=0644");
     return archive;
   }
 
-  private static void tar(Path folder, Path archive) throws IOException, InterruptedException {
+  private static void tar(Path folder, Path archive, String... options)
+      throws IOException, InterruptedException {
     var command =
         new ArrayList<>(
             List.of(
@@ -51,6 +52,7 @@ final class DockerArchive {
                 "--owner=0",
                 "--group=0",
                 "--numeric-owner"));
+    command.addAll(List.of(options));
     try (var files = Files.list(folder)) {
       files.map(file -> file.getFileName().toString()).sorted().forEach(command::add);
     }

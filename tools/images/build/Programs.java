@@ -47,13 +47,18 @@ final class Programs {
     return "root".equals(System.getProperty("user.name"));
   }
 
-  /** What the program printed on stdout; if it fails, a message with all it printed. */
+  /**
+   * What the program printed on stdout; if it fails, a message with all it printed. The umask is
+   * fixed, since it would show in the images.
+   */
   static String run(String... command) throws IOException, InterruptedException {
+    var line = new ArrayList<>(List.of("sh", "-c", "umask 022; exec \"$@\"", "sh"));
+    line.addAll(List.of(command));
     var output = Files.createTempFile("learnflow-db-images", ".out");
     var errors = Files.createTempFile("learnflow-db-images", ".err");
     try {
       int exit =
-          new ProcessBuilder(command)
+          new ProcessBuilder(line)
               .redirectOutput(output.toFile())
               .redirectError(errors.toFile())
               .start()

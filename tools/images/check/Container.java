@@ -45,7 +45,9 @@ final class Container implements AutoCloseable {
     Files.writeString(
         bundle.resolve("config.json"), config(image.rootfs(), arguments, variables, mounts));
     container.process =
-        new ProcessBuilder("runc", "run", "--bundle", bundle.toString(), container.id)
+        // Without keyrings, of which a user may have few: each probe would take one.
+        new ProcessBuilder(
+                "runc", "run", "--no-new-keyring", "--bundle", bundle.toString(), container.id)
             .redirectErrorStream(true)
             .redirectOutput(container.logFile().toFile())
             .start();

@@ -58,11 +58,8 @@ public final class PostgresqlCheck {
 
   private void firstBoot() throws IOException, InterruptedException {
     try (var container = start(volume(PASSWORD), Map.of())) {
-      var deadline = Instant.now().plus(LIMIT);
       // The kubelet's probe. When it first succeeds, everything must be there.
-      while (probe(container) != 0) {
-        require(container.isRunning() && Instant.now().isBefore(deadline), container.log());
-      }
+      await(container, () -> probe(container) == 0);
       require(sql(container, OWNER, PASSWORD, "SELECT 1").output().equals("1"), container.log());
       equal(
           sql(
@@ -129,16 +126,9 @@ public final class PostgresqlCheck {
           List.of(
               session(container, "SELECT pg_sleep(60)"),
               session(container, "BEGIN; SELECT pg_sleep(60)"));
-      while (!sql(
-              container,
-              "postgres",
-              "admin",
-              "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep' AND pid <>"
-                  + " pg_backend_pid()")
-          .output()
-          .equals("2")) {
-        Thread.sleep(50);
-      }
+      var asleep =
+          "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep' AND pid <> pg_backend_pid()";
+      await(container, () -> sql(container, "postgres", "admin", asleep).output().equals("2"));
       var time = container.stop("TERM");
       require(time.toMillis() < 2000, "it took " + time);
       equal(container.waitFor(LIMIT), 0);
@@ -214,7 +204,10 @@ public final class PostgresqlCheck {
       Thread.sleep(1000);
       var zombies =
           container.exec(
-              Map.of(), "sh", "-c", "cat /proc/[0-9]*/stat | sed -n 's/.*) Z .*/zombie/p'");
+              Map.of(),
+              "sh",
+              "-c",
+              "cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/.*) Z .*/zombie/p'");
       equal(zombies.output(), "");
       require(!container.log().contains("terminated by signal"), container.log());
       equal(sql(container, OWNER, PASSWORD, "SELECT 1").output(), "1");
@@ -429,15 +422,26 @@ public final class PostgresqlCheck {
   private Container ready(Path folder, Map<String, String> environment, Map<String, String> more)
       throws IOException, InterruptedException {
     var container = start(folder, environment, more);
-    var deadline = Instant.now().plus(LIMIT);
-    while (probe(container) != 0) {
-      if (!container.isRunning() || Instant.now().isAfter(deadline)) {
-        var log = container.log();
-        container.close();
-        throw new AssertionError(log);
-      }
+    try {
+      await(container, () -> probe(container) == 0);
+    } catch (AssertionError e) {
+      container.close();
+      throw e;
     }
     return container;
+  }
+
+  private interface Condition {
+    boolean holds() throws IOException, InterruptedException;
+  }
+
+  private static void await(Container container, Condition condition)
+      throws IOException, InterruptedException {
+    var deadline = Instant.now().plus(LIMIT);
+    while (!condition.holds()) {
+      require(container.isRunning() && Instant.now().isBefore(deadline), container.log());
+      Thread.sleep(50);
+    }
   }
 
   private static int probe(Container container) throws IOException, InterruptedException {
