@@ -14,8 +14,11 @@ DIST := migrator/target/dist
 LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
 TRAINING := $(CURDIR)/migrator/target/training
+# Compiles itself at every start, which these two make twice as fast.
+CLUSTER = "$(JDK)/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC e2e/cluster/Cluster.java
 
-.PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds clean
+.PHONY: help build test lint format generate demo demo-down migration bench bench-migrations bench-seeds \
+	cluster cluster-down cluster-status cluster-load cluster-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -78,6 +81,24 @@ bench-migrations: build ## migrations against psql, goose, golang-migrate, Flywa
 
 bench-seeds: build ## bulk seeds against psql
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Seeds.java
+
+cluster: ## a Kubernetes for tests: kind where Docker answers, else (Linux, root) one from upstream's sources
+	@$(CLUSTER) up
+
+cluster-down: ## takes it down, and leaves nothing behind
+	@$(CLUSTER) down
+
+cluster-status: ## what runs in it
+	@$(CLUSTER) status
+
+cluster-load: ## puts an image on its node: make cluster-load IMAGE=migrator/target/image.tar
+	@$(CLUSTER) load "$(or $(IMAGE),$(error name an archive: make cluster-load IMAGE=FILE.tar))"
+
+cluster-check: ## brings a cluster up and down, and shows what that changed on this machine
+	@set -e; before=$$(mktemp); after=$$(mktemp); trap 'rm -f "$$before" "$$after"' EXIT; \
+	$(CLUSTER) down; $(CLUSTER) listing >"$$before"; \
+	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
+	diff "$$before" "$$after" && echo "the machine is as it was"
 
 clean: ## removes what was built
 	@rm -rf migrator/target

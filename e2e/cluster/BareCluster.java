@@ -139,7 +139,8 @@ final class BareCluster implements Backend {
       throw new ClusterException(
           "there is no part %s; there are: %s".formatted(part, String.join(", ", parts())));
     }
-    var result = sv(action, part);
+    // The API server would go on for a minute to end what it has begun; it is killed after a while.
+    var result = action.equals("start") ? sv("start", part) : sv("force-" + action, part);
     if (result.exit() != 0) {
       throw new ClusterException(
           "%s %s failed: %s; its log is %s"
@@ -384,7 +385,7 @@ final class BareCluster implements Backend {
   private static Commands.Result sv(String action, String part)
       throws IOException, InterruptedException {
     return Commands.attempt(
-        new ProcessBuilder("sv", "-w", "30", action, SERVICES.resolve(part).toString()));
+        new ProcessBuilder("sv", "-w", "5", action, SERVICES.resolve(part).toString()));
   }
 
   private static Commands.Result ctr(ProcessHandle node, Path input, String... arguments)
