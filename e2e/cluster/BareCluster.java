@@ -5,7 +5,6 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Hashtable;
@@ -27,11 +26,16 @@ final class BareCluster implements Backend {
   private static final Path SERVICES = STATE.resolve("services");
   private static final Path INIT = STATE.resolve("init");
   private static final Path ADMIN = STATE.resolve("super-admin.conf");
+
+  /** Lines of a file and what to write to it, to have the kernel as it was. */
   private static final Path SETTINGS = STATE.resolve("kernel-settings");
+
   private static final Path COMPLETE = STATE.resolve("complete");
   private static final String CGROUP = "learnflow-db";
 
-  /** The pair of links between this machine and the node; RFC 2544 keeps the addresses for tests. */
+  /**
+   * The pair of links between this machine and the node; RFC 2544 keeps the addresses for tests.
+   */
   private static final String LINK = "learnflow-db";
 
   private static final String MACHINE_ADDRESS = "198.18.41.1";
@@ -53,7 +57,8 @@ final class BareCluster implements Backend {
           "--mount-proc",
           INIT.toString());
 
-  private static final Duration LIMIT = Duration.ofSeconds(120);
+  private static final String NO_CONTAINER =
+      "start Docker, or use a machine or virtual machine instead of this container";
 
   static boolean leftSomething() {
     return Files.exists(STATE) || unshare().isPresent();
@@ -155,11 +160,13 @@ final class BareCluster implements Backend {
 
   private static void requireRoot() throws IOException, InterruptedException {
     if (!System.getProperty("os.name").equals("Linux")) {
-      throw new ClusterException("a cluster needs Docker here: install and start it, and try again");
+      throw new ClusterException(
+          "a cluster needs Docker here: install and start it, and try again");
     }
     if (!Commands.run("id", "-u").equals("0")) {
       throw new ClusterException(
-          "a cluster needs Docker, which does not answer, or root: start Docker, or try again with sudo");
+          "a cluster needs Docker, which does not answer, or root: start Docker, or try again with"
+              + " sudo");
     }
   }
 
@@ -175,7 +182,8 @@ final class BareCluster implements Backend {
                 "unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "true"));
     if (namespaces.exit() != 0) {
       throw new ClusterException(
-          "a cluster without Docker needs namespaces, and this machine gives none (%s): start Docker, or use a machine or virtual machine instead of this container"
+          ("a cluster without Docker needs namespaces, and this machine gives none (%s); "
+                  + NO_CONTAINER)
               .formatted(namespaces.output()));
     }
   }
@@ -185,7 +193,8 @@ final class BareCluster implements Backend {
     var specific = route.lines().filter(line -> !line.startsWith("default")).toList();
     if (!specific.isEmpty()) {
       throw new ClusterException(
-          "the cluster's address %s is in use on this machine (%s): remove that route or link, and try again"
+          ("the cluster's address %s is in use on this machine (%s); "
+                  + "remove that route or link, and try again")
               .formatted(NODE_ADDRESS, specific.getFirst()));
     }
   }
@@ -197,6 +206,11 @@ final class BareCluster implements Backend {
     var settings = new ArrayList<String>();
     for (var setting : Machine.KERNEL_SETTINGS) {
       settings.add(setting + " " + Files.readString(setting).strip());
+    }
+    for (var hierarchy : Machine.cgroupHierarchies()) {
+      for (var controller : Machine.unusedControllers(hierarchy)) {
+        settings.add(hierarchy.resolve(Machine.CGROUP_SUBTREE) + " -" + controller);
+      }
     }
     Files.write(SETTINGS, settings);
     var covered = new ArrayList<String>();
@@ -253,15 +267,17 @@ final class BareCluster implements Backend {
 
   private static void makeCgroups() throws IOException {
     for (var hierarchy : Machine.cgroupHierarchies()) {
-      var controllers = hierarchy.resolve("cgroup.controllers");
-      if (Files.exists(controllers)) {
-        for (var controller : Files.readString(controllers).split("\\s+")) {
-          if (!controller.isEmpty()) {
-            Files.writeString(hierarchy.resolve("cgroup.subtree_control"), "+" + controller);
-          }
+      try {
+        for (var controller : Machine.unusedControllers(hierarchy)) {
+          Files.writeString(hierarchy.resolve(Machine.CGROUP_SUBTREE), "+" + controller);
         }
+        Files.createDirectories(hierarchy.resolve(CGROUP));
+      } catch (IOException e) {
+        throw new ClusterException(
+            ("a cluster without Docker needs cgroups of its own, and %s gives none (%s); "
+                    + NO_CONTAINER)
+                .formatted(hierarchy, e.getMessage()));
       }
-      Files.createDirectories(hierarchy.resolve(CGROUP));
     }
   }
 
@@ -272,7 +288,9 @@ final class BareCluster implements Backend {
     var log = STATE.resolve("log/init").toFile();
     var builder = new ProcessBuilder(command).directory(STATE.toFile());
     builder.environment().putAll(variables());
-    builder.environment().merge("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", (ours, all) -> ours + ":" + all);
+    builder
+        .environment()
+        .merge("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", (ours, all) -> ours + ":" + all);
     Commands.withoutProxy(builder.environment());
     builder.redirectInput(new java.io.File("/dev/null"));
     builder.redirectErrorStream(true).redirectOutput(log).start();
@@ -301,8 +319,7 @@ final class BareCluster implements Backend {
 
   private static void apply(Path manifest) throws IOException, InterruptedException {
     await(
-        manifest + " to be accepted",
-        () -> kubectl("apply", "--filename=" + manifest).exit() == 0);
+        manifest + " to be accepted", () -> kubectl("apply", "--filename=" + manifest).exit() == 0);
   }
 
   // Down
@@ -314,7 +331,9 @@ final class BareCluster implements Backend {
     // The end of the first process of a process namespace is the end of all others in it.
     unshare.ifPresent(ProcessHandle::destroyForcibly);
     node.ifPresent(ProcessHandle::destroyForcibly);
-    await("the cluster's processes to end", () -> Stream.of(unshare, node).flatMap(Optional::stream).noneMatch(ProcessHandle::isAlive));
+    await(
+        "the cluster's processes to end",
+        () -> Stream.of(unshare, node).flatMap(Optional::stream).noneMatch(ProcessHandle::isAlive));
     await("the link " + LINK + " to go", () -> !Commands.succeeds("ip", "link", "show", LINK));
     for (var hierarchy : Machine.cgroupHierarchies()) {
       await("cgroups to be empty", () -> removeFolders(hierarchy.resolve(CGROUP)));
@@ -340,7 +359,8 @@ final class BareCluster implements Backend {
       return true;
     }
     try (var folders = Files.walk(root)) {
-      for (var folder : folders.filter(Files::isDirectory).sorted(Comparator.reverseOrder()).toList()) {
+      for (var folder :
+          folders.filter(Files::isDirectory).sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(folder);
       }
       return true;
@@ -357,12 +377,7 @@ final class BareCluster implements Backend {
     return ProcessHandle.allProcesses()
         .filter(
             process ->
-                process
-                    .info()
-                    .arguments()
-                    .map(List::of)
-                    .filter(arguments::equals)
-                    .isPresent())
+                process.info().arguments().map(List::of).filter(arguments::equals).isPresent())
         .findFirst();
   }
 
@@ -401,7 +416,8 @@ final class BareCluster implements Backend {
     var command =
         new ArrayList<>(
             List.of(
-                Binaries.KUBERNETES.build().resolve("kubectl").toString(), "--kubeconfig=" + ADMIN));
+                Binaries.KUBERNETES.build().resolve("kubectl").toString(),
+                "--kubeconfig=" + ADMIN));
     command.addAll(List.of(arguments));
     return Commands.attempt(new ProcessBuilder(command));
   }
@@ -446,26 +462,18 @@ final class BareCluster implements Backend {
     settings.put("com.sun.jndi.dns.timeout.retries", "1");
     try {
       var dns = new InitialDirContext(settings);
-      return dns.getAttributes("kubernetes.default.svc.cluster.local", new String[] {"A"}).size() > 0;
+      return dns.getAttributes("kubernetes.default.svc.cluster.local", new String[] {"A"}).size()
+          > 0;
     } catch (NamingException e) {
       return false;
     }
   }
 
-  private interface Condition {
-    boolean holds() throws IOException, InterruptedException;
-  }
-
-  private static void await(String what, Condition condition)
+  private static void await(String what, Commands.Condition condition)
       throws IOException, InterruptedException {
-    long end = System.nanoTime() + LIMIT.toNanos();
-    while (!condition.holds()) {
-      if (System.nanoTime() > end) {
-        throw new ClusterException(
-            "waited %d s in vain for %s; logs are in %s; make cluster-down cluster starts anew"
-                .formatted(LIMIT.toSeconds(), what, STATE.resolve("log")));
-      }
-      Thread.sleep(200);
-    }
+    Commands.await(
+        what,
+        "logs are in %s; make cluster-down cluster starts anew".formatted(STATE.resolve("log")),
+        condition);
   }
 }

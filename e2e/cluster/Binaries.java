@@ -32,14 +32,14 @@ record Binaries(String name, String module, List<String> packages) {
               .map("k8s.io/kubernetes/cmd/"::concat)
               .toList());
   static final Binaries COREDNS =
-      new Binaries(
-          "coredns", "github.com/coredns/coredns", List.of("github.com/coredns/coredns"));
+      new Binaries("coredns", "github.com/coredns/coredns", List.of("github.com/coredns/coredns"));
   static final Binaries PROVISIONER =
       new Binaries(
           "provisioner",
           "sigs.k8s.io/sig-storage-lib-external-provisioner/v13",
           List.of("learnflow-db/e2e/cluster/provisioner"));
-  static final Binaries KIND = new Binaries("kind", "sigs.k8s.io/kind", List.of("sigs.k8s.io/kind"));
+  static final Binaries KIND =
+      new Binaries("kind", "sigs.k8s.io/kind", List.of("sigs.k8s.io/kind"));
 
   /** Helm and others read the version from the API server, which is told it only here. */
   private static final String VERSION = "k8s.io/component-base/version.git";
@@ -56,7 +56,7 @@ record Binaries(String name, String module, List<String> packages) {
 
   /**
    * The folder with the programs. It gets its name only when they are all there, so that a build
-   * that is killed leaves nothing that looks finished.
+   * that is killed leaves nothing that looks finished; the next one removes what it left.
    */
   Path build() throws IOException, InterruptedException {
     var cache = Cluster.cache();
@@ -69,16 +69,15 @@ record Binaries(String name, String module, List<String> packages) {
             .orElseThrow(
                 () ->
                     new ClusterException(
-                        "%s is built with Go, and there is no go on PATH: install Go 1.21 or later (https://go.dev/dl)"
+                        ("%s is built with Go, and there is no go on PATH; "
+                                + "install Go 1.21 or later (https://go.dev/dl)")
                             .formatted(name)));
     Files.createDirectories(cache);
-    var unfinished = cache.resolve("unfinished-" + name);
-    Commands.run("rm", "-rf", unfinished.toString());
-    Files.createDirectory(unfinished);
+    Commands.run("sh", "-c", "rm -rf \"$0\"/unfinished-*", cache.toString());
+    var unfinished = Files.createTempDirectory(cache, "unfinished-" + name + "-");
     var command =
         new ArrayList<>(
-            List.of(
-                go.toString(), "build", "-buildvcs=false", "-ldflags", linkerFlags()));
+            List.of(go.toString(), "build", "-buildvcs=false", "-ldflags", linkerFlags()));
     command.addAll(List.of("-o", unfinished + "/"));
     command.addAll(packages);
     var builder = new ProcessBuilder(command).directory(source().toFile());

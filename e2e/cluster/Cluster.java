@@ -11,18 +11,21 @@ import java.util.Locale;
 /** Brings up a Kubernetes for tests on this machine, and takes it down without a trace. */
 final class Cluster {
   static final Path FOLDER =
-      Path.of(System.getProperty("jdk.launcher.sourcefile")).toAbsolutePath().normalize().getParent();
+      Path.of(System.getProperty("jdk.launcher.sourcefile"))
+          .toAbsolutePath()
+          .normalize()
+          .getParent();
   static final Path KUBECONFIG = FOLDER.resolve("kubeconfig");
 
   private static final String USAGE =
       """
       usage: java e2e/cluster/Cluster.java COMMAND
-        up                        a cluster, with kubeconfig in e2e/cluster/kubeconfig; repairs one that is there
+        up                        a cluster; its kubeconfig is e2e/cluster/kubeconfig
         down                      takes it down, with all that is in it
         status                    what runs; exit code 1 where nothing answers
         load FILE.tar...          puts images on the node
         stop|start|restart PART   one of the cluster's processes: apiserver, kubelet, ...
-        listing                   what a cluster could leave on this machine, to compare before and after\
+        listing                   what a cluster could leave on this machine, to compare\
       """;
 
   private Cluster() {}
@@ -33,6 +36,9 @@ final class Cluster {
       System.exit(run(List.of(arguments)));
     } catch (ClusterException e) {
       System.err.println(e.getMessage());
+      System.exit(1);
+    } catch (IOException e) {
+      System.err.printf("%s failed: %s; make cluster-down cluster starts anew%n", arguments[0], e);
       System.exit(1);
     }
   }

@@ -13,6 +13,8 @@ import java.util.stream.Stream;
 final class Commands {
   private static final Duration HEARTBEAT = Duration.ofSeconds(20);
 
+  private static final Duration LIMIT = Duration.ofSeconds(120);
+
   private Commands() {}
 
   /** Also looks where Debian keeps the administrator's programs. */
@@ -63,7 +65,9 @@ final class Commands {
         .removeIf(name -> List.of("http_proxy", "https_proxy").contains(name.toLowerCase()));
   }
 
-  /** For what takes minutes: says now and then that it is still at work; the output goes to a file. */
+  /**
+   * For what takes minutes: says now and then that it is still at work; the output goes to a file.
+   */
   static void runLong(String what, ProcessBuilder builder, Path log)
       throws IOException, InterruptedException {
     System.err.println(what);
@@ -85,6 +89,24 @@ final class Commands {
                   what,
                   log,
                   String.join("\n", lines.subList(Math.max(0, lines.size() - 10), lines.size()))));
+    }
+  }
+
+  /** What can be waited for. */
+  interface Condition {
+    boolean holds() throws IOException, InterruptedException;
+  }
+
+  /** The advice says what to do when the wait was in vain. */
+  static void await(String what, String advice, Condition condition)
+      throws IOException, InterruptedException {
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (!condition.holds()) {
+      if (System.nanoTime() > end) {
+        throw new ClusterException(
+            "waited %d s in vain for %s; %s".formatted(LIMIT.toSeconds(), what, advice));
+      }
+      Thread.sleep(200);
     }
   }
 }

@@ -40,7 +40,8 @@ final class Debian {
     }
     if (Commands.find("apt-get").isEmpty()) {
       throw new ClusterException(
-          "missing on this machine: %s; install what Debian has in the packages of these names, and try again"
+          ("missing on this machine: %s; install what is in Debian's packages of these names, "
+                  + "and try again")
               .formatted(missing));
     }
     Files.createDirectories(Cluster.cache());

@@ -44,9 +44,10 @@ final class KindCluster implements Backend {
     Cluster.writeKubeconfig(Commands.run(kind, "get", "kubeconfig", "--name=" + NAME));
     startProvisioner();
     var manifest = Cluster.FOLDER.resolve("storage.yaml").toFile();
-    Commands.run(
+    var apply =
         new ProcessBuilder("docker", "exec", "-i", NODE, "kubectl", ADMIN, "apply", "--filename=-")
-            .redirectInput(manifest));
+            .redirectInput(manifest);
+    await("the API server", () -> Commands.attempt(apply).exit() == 0);
     System.err.println("the cluster is up");
   }
 
@@ -70,7 +71,8 @@ final class KindCluster implements Backend {
   @Override
   public void down() throws IOException, InterruptedException {
     if (exists()) {
-      Commands.run(kind(), "delete", "cluster", "--name=" + NAME, "--kubeconfig=" + Cluster.KUBECONFIG);
+      Commands.run(
+          kind(), "delete", "cluster", "--name=" + NAME, "--kubeconfig=" + Cluster.KUBECONFIG);
     }
   }
 
@@ -82,7 +84,8 @@ final class KindCluster implements Backend {
     }
     var nodes =
         Commands.attempt(
-            new ProcessBuilder("docker", "exec", NODE, "kubectl", ADMIN, "get", "nodes,storageclasses"));
+            new ProcessBuilder(
+                "docker", "exec", NODE, "kubectl", ADMIN, "get", "nodes,storageclasses"));
     System.out.println(nodes.output());
     return nodes.exit() == 0;
   }
@@ -120,15 +123,18 @@ final class KindCluster implements Backend {
 
   private static void awaitPod(String part, boolean running)
       throws IOException, InterruptedException {
-    for (int second = 0; second < 120; second++) {
-      if (Commands.succeeds("docker", "exec", NODE, "pgrep", "-x", processName(part)) == running) {
-        return;
-      }
-      Thread.sleep(1000);
-    }
-    throw new ClusterException(
-        "waited 120 s in vain for %s to %s; docker logs %s may say why"
-            .formatted(part, running ? "start" : "stop", NODE));
+    await(
+        part + (running ? " to start" : " to stop"),
+        () ->
+            Commands.succeeds("docker", "exec", NODE, "pgrep", "-x", processName(part)) == running);
+  }
+
+  private static void await(String what, Commands.Condition condition)
+      throws IOException, InterruptedException {
+    Commands.await(
+        what,
+        "docker logs %s may say why; make cluster-down cluster starts anew".formatted(NODE),
+        condition);
   }
 
   /** The kernel keeps 15 characters. */

@@ -19,6 +19,9 @@ final class Machine {
           .map(Path.of("/proc/sys")::resolve)
           .toList();
 
+  /** Version 2 of cgroups only. */
+  static final String CGROUP_SUBTREE = "cgroup.subtree_control";
+
   private static final List<Path> PLACES =
       Stream.of("/etc", "/etc/cni", "/etc/cni/net.d", "/opt", "/run", "/usr/libexec")
           .map(Path::of)
@@ -67,6 +70,26 @@ final class Machine {
         .toList();
   }
 
+  /**
+   * What cgroups below the hierarchy's root cannot limit yet, but could. Only for version 2 alone:
+   * beside version 1, containers do not use it.
+   */
+  static List<String> unusedControllers(Path hierarchy) throws IOException {
+    if (!hierarchy.equals(Path.of("/sys/fs/cgroup"))) {
+      return List.of();
+    }
+    var used = controllers(hierarchy.resolve(CGROUP_SUBTREE));
+    return controllers(hierarchy.resolve("cgroup.controllers")).stream()
+        .filter(controller -> !used.contains(controller))
+        .toList();
+  }
+
+  private static List<String> controllers(Path file) throws IOException {
+    return Stream.of(Files.readString(file).strip().split(" "))
+        .filter(controller -> !controller.isEmpty())
+        .toList();
+  }
+
   /** Everything in a process namespace that is not ours, and what made it. */
   private static List<String> processes() throws IOException {
     var ours = Files.readSymbolicLink(Path.of("/proc/self/ns/pid"));
@@ -97,8 +120,7 @@ final class Machine {
     }
   }
 
-  private static Stream<String> output(String... command)
-      throws IOException, InterruptedException {
+  private static Stream<String> output(String... command) throws IOException, InterruptedException {
     return Commands.run(command).lines();
   }
 
