@@ -134,6 +134,6 @@ final class Machine {
   }
 
   private static void add(List<String> lines, String kind, List<String> found) {
-    found.forEach(line -> lines.add(kind + " " + line));
+    found.forEach(line -> lines.add(kind + " " + line.strip()));
   }
 }
