@@ -23,9 +23,12 @@ IMAGE_BASE ?= $(shell curl -s -o /dev/null -m 5 https://gcr.io/v2/ && echo distr
 JIB_FLAGS =
 JIB = $(MVN) -q -Dimage.revision=$(shell git rev-parse HEAD) -Dimage.time=$(shell git log -1 --format=%cI) $(JIB_FLAGS)
 BUILD_JAVA = "$(JDK)/bin/java" -cp "$(DIST)/lib/learnflow-db.jar:$(DIST)/lib/embedded/*"
+# Compiles itself at every start, which these two make twice as fast.
+CLUSTER = "$(JDK)/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC e2e/cluster/Cluster.java
 
 .PHONY: FORCE help build test lint format generate demo demo-down migration image image-push image-reproducible \
-	images images-check bench bench-migrations bench-seeds clean
+	images images-check bench bench-migrations bench-seeds cluster cluster-down cluster-status cluster-load \
+	cluster-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -130,6 +133,24 @@ images: ## container images from Debian packages, for where no registry answers:
 
 images-check: ## runs these images with runc and checks what they promise; needs root and runc
 	@"$(JDK)/bin/java" tools/images/Check.java
+
+cluster: ## a Kubernetes for tests: kind where Docker answers, else (Linux, root) one from upstream's sources
+	@$(CLUSTER) up
+
+cluster-down: ## takes it down, and leaves nothing behind
+	@$(CLUSTER) down
+
+cluster-status: ## what runs in it
+	@$(CLUSTER) status
+
+cluster-load: ## puts an image on its node: make cluster-load IMAGE=migrator/target/image.tar
+	@$(CLUSTER) load "$(or $(IMAGE),$(error name an archive: make cluster-load IMAGE=FILE.tar))"
+
+cluster-check: ## brings a cluster up and down, and shows what that changed on this machine
+	@set -e; before=$$(mktemp); after=$$(mktemp); trap 'rm -f "$$before" "$$after"' EXIT; \
+	$(CLUSTER) down; $(CLUSTER) listing >"$$before"; \
+	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
+	diff "$$before" "$$after" && echo "the machine is as it was"
 
 clean: ## removes what was built
 	@rm -rf migrator/target

@@ -1,0 +1,160 @@
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Locale;
+
+/** Brings up a Kubernetes for tests on this machine, and takes it down without a trace. */
+final class Cluster {
+  static final Path FOLDER =
+      Path.of(System.getProperty("jdk.launcher.sourcefile"))
+          .toAbsolutePath()
+          .normalize()
+          .getParent();
+  static final Path KUBECONFIG = FOLDER.resolve("kubeconfig");
+
+  private static final String USAGE =
+      """
+      usage: java e2e/cluster/Cluster.java COMMAND
+        up                        a cluster; its kubeconfig is e2e/cluster/kubeconfig
+        down                      takes it down, with all that is in it
+        status                    what runs; exit code 1 where nothing answers
+        load FILE.tar...          puts images on the node
+        stop|start|restart PART   one of the cluster's processes: apiserver, kubelet, ...
+        listing                   what a cluster could leave on this machine, to compare\
+      """;
+
+  private Cluster() {}
+
+  static void main(String[] arguments) throws IOException, InterruptedException {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      System.exit(run(List.of(arguments)));
+    } catch (ClusterException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    } catch (IOException e) {
+      System.err.printf("%s failed: %s; make cluster-down cluster starts anew%n", arguments[0], e);
+      System.exit(1);
+    }
+  }
+
+  private static int run(List<String> arguments) throws IOException, InterruptedException {
+    var command = arguments.isEmpty() ? "" : arguments.getFirst();
+    var rest = arguments.stream().skip(1).toList();
+    boolean fits =
+        switch (command) {
+          case "up", "down", "status", "listing" -> rest.isEmpty();
+          case "load" -> !rest.isEmpty();
+          case "stop", "start", "restart" -> rest.size() == 1;
+          default -> false;
+        };
+    if (!fits) {
+      System.err.println(USAGE);
+      return 2;
+    }
+    switch (command) {
+      case "listing" -> Machine.list().forEach(System.out::println);
+      case "status" -> {
+        return backend().status() ? 0 : 1;
+      }
+      case "up" -> alone(() -> up(backend()));
+      case "down" -> alone(Cluster::down);
+      case "load" -> backend().load(archives(rest));
+      default -> backend().control(command, rest.getFirst());
+    }
+    return 0;
+  }
+
+  private static Backend backend() throws IOException, InterruptedException {
+    return KindCluster.possible() ? new KindCluster() : new BareCluster();
+  }
+
+  private static void up(Backend backend) throws IOException, InterruptedException {
+    backend.up();
+    System.out.println("export KUBECONFIG=" + KUBECONFIG);
+    if (Commands.find("kubectl").isEmpty() && backend instanceof BareCluster) {
+      System.out.println("export PATH=\"" + Binaries.KUBERNETES.build() + ":$PATH\"");
+    }
+  }
+
+  /** Docker may have come or gone since the cluster was made. */
+  private static void down() throws IOException, InterruptedException {
+    if (KindCluster.possible()) {
+      new KindCluster().down();
+    }
+    if (BareCluster.leftSomething()) {
+      new BareCluster().down();
+    }
+    Files.deleteIfExists(KUBECONFIG);
+    System.err.println("the cluster is down");
+  }
+
+  private static List<Path> archives(List<String> names) {
+    var archives = names.stream().map(name -> Path.of(name).toAbsolutePath()).toList();
+    for (var archive : archives) {
+      if (!Files.isReadable(archive)) {
+        throw new ClusterException(archive + " cannot be read");
+      }
+    }
+    return archives;
+  }
+
+  /** For this user only, also where it is root by sudo that writes it. */
+  static void writeKubeconfig(String content) throws IOException {
+    var fresh = FOLDER.resolve("kubeconfig.new");
+    Files.deleteIfExists(fresh);
+    Files.createFile(
+        fresh, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Files.writeString(fresh, content);
+    Files.setOwner(fresh, Files.getOwner(FOLDER));
+    Files.move(fresh, KUBECONFIG, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /** Outside the checkout, so that a clean one is up quickly. */
+  static Path cache() {
+    var environment = System.getenv();
+    var base = environment.getOrDefault("XDG_CACHE_HOME", environment.get("HOME") + "/.cache");
+    return Path.of(base, "learnflow-db/cluster");
+  }
+
+  /** Archives of the test images, built where they are not cached. */
+  static List<Path> testImages() throws IOException, InterruptedException {
+    System.err.println("test images");
+    var command =
+        new ProcessBuilder(
+            System.getProperty("java.home") + "/bin/java",
+            FOLDER.resolve("../../tools/images/Images.java").normalize().toString(),
+            "pause",
+            "postgresql",
+            "python");
+    var process = command.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    var output = new String(process.getInputStream().readAllBytes());
+    if (process.waitFor() != 0) {
+      throw new ClusterException("the test images could not be built, see above");
+    }
+    return archives(output.lines().toList());
+  }
+
+  private interface Action {
+    void run() throws IOException, InterruptedException;
+  }
+
+  private static void alone(Action action) throws IOException, InterruptedException {
+    Files.createDirectories(cache());
+    try (var file =
+            FileChannel.open(
+                cache().resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        var lock = file.tryLock()) {
+      if (lock == null) {
+        throw new ClusterException(
+            "another make cluster or make cluster-down is at work; wait for its end");
+      }
+      action.run();
+    }
+  }
+}

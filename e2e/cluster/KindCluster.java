@@ -1,0 +1,155 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Kubernetes in a container, made by kind. */
+final class KindCluster implements Backend {
+  private static final String NAME = "learnflow-db";
+  private static final String NODE = NAME + "-control-plane";
+  private static final String PROVISIONER = "/usr/local/bin/learnflow-provisioner";
+  private static final String ADMIN = "--kubeconfig=/etc/kubernetes/admin.conf";
+
+  /** The one that the pinned version of kind was released with. */
+  private static final String IMAGE =
+      "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
+
+  private static final List<String> STATIC_PODS =
+      List.of("apiserver", "controller-manager", "scheduler");
+  private static final List<String> SERVICES = List.of("kubelet", "containerd");
+
+  static boolean possible() throws IOException, InterruptedException {
+    return Commands.find("docker").isPresent() && Commands.succeeds("docker", "info");
+  }
+
+  @Override
+  public void up() throws IOException, InterruptedException {
+    var kind = kind();
+    if (exists()) {
+      Commands.run("docker", "start", NODE);
+      System.err.println("the cluster is already up");
+    } else {
+      Commands.runLong(
+          "kind create cluster",
+          new ProcessBuilder(
+              kind,
+              "create",
+              "cluster",
+              "--name=" + NAME,
+              "--image=" + IMAGE,
+              "--wait=120s",
+              "--kubeconfig=" + Cluster.KUBECONFIG),
+          Files.createDirectories(Cluster.cache()).resolve("kind.log"));
+    }
+    Cluster.writeKubeconfig(Commands.run(kind, "get", "kubeconfig", "--name=" + NAME));
+    startProvisioner();
+    var manifest = Cluster.FOLDER.resolve("storage.yaml").toFile();
+    var apply =
+        new ProcessBuilder("docker", "exec", "-i", NODE, "kubectl", ADMIN, "apply", "--filename=-")
+            .redirectInput(manifest);
+    await("the API server", () -> Commands.attempt(apply).exit() == 0);
+    System.err.println("the cluster is up");
+  }
+
+  /** For the class "tiny" alone; kind has a default class of its own. */
+  private static void startProvisioner() throws IOException, InterruptedException {
+    if (Commands.succeeds("docker", "exec", NODE, "pgrep", "-f", PROVISIONER)) {
+      return;
+    }
+    var program = Binaries.PROVISIONER.build().resolve("provisioner");
+    Commands.run("docker", "cp", program.toString(), NODE + ":" + PROVISIONER);
+    Commands.run(
+        "docker",
+        "exec",
+        "--detach",
+        NODE,
+        PROVISIONER,
+        "-kubeconfig=/etc/kubernetes/admin.conf",
+        "-directory=/var/learnflow-volumes");
+  }
+
+  @Override
+  public void down() throws IOException, InterruptedException {
+    if (exists()) {
+      Commands.run(
+          kind(), "delete", "cluster", "--name=" + NAME, "--kubeconfig=" + Cluster.KUBECONFIG);
+    }
+  }
+
+  @Override
+  public boolean status() throws IOException, InterruptedException {
+    if (!exists()) {
+      System.out.println("the cluster is down");
+      return false;
+    }
+    var nodes =
+        Commands.attempt(
+            new ProcessBuilder(
+                "docker", "exec", NODE, "kubectl", ADMIN, "get", "nodes,storageclasses"));
+    System.out.println(nodes.output());
+    return nodes.exit() == 0;
+  }
+
+  @Override
+  public void load(List<Path> archives) throws IOException, InterruptedException {
+    for (var archive : archives) {
+      Commands.run(kind(), "load", "image-archive", archive.toString(), "--name=" + NAME);
+      System.err.println("loaded " + archive);
+    }
+  }
+
+  /** The kubelet runs a static pod as long as its manifest is in the folder. */
+  @Override
+  public void control(String action, String part) throws IOException, InterruptedException {
+    if (SERVICES.contains(part)) {
+      Commands.run("docker", "exec", NODE, "systemctl", action, part);
+    } else if (STATIC_PODS.contains(part)) {
+      var manifest = "/etc/kubernetes/manifests/kube-%s.yaml".formatted(part);
+      var stopped = "/etc/kubernetes/kube-%s.yaml".formatted(part);
+      if (!action.equals("start")) {
+        Commands.run("docker", "exec", NODE, "mv", manifest, stopped);
+        awaitPod(part, false);
+      }
+      if (!action.equals("stop")) {
+        Commands.run("docker", "exec", NODE, "mv", stopped, manifest);
+        awaitPod(part, true);
+      }
+    } else {
+      throw new ClusterException(
+          "there is no part %s; there are: %s, %s"
+              .formatted(part, String.join(", ", SERVICES), String.join(", ", STATIC_PODS)));
+    }
+  }
+
+  private static void awaitPod(String part, boolean running)
+      throws IOException, InterruptedException {
+    await(
+        part + (running ? " to start" : " to stop"),
+        () ->
+            Commands.succeeds("docker", "exec", NODE, "pgrep", "-x", processName(part)) == running);
+  }
+
+  private static void await(String what, Commands.Condition condition)
+      throws IOException, InterruptedException {
+    Commands.await(
+        what,
+        "docker logs %s may say why; make cluster-down cluster starts anew".formatted(NODE),
+        condition);
+  }
+
+  /** The kernel keeps 15 characters. */
+  private static String processName(String part) {
+    var name = "kube-" + part;
+    return name.substring(0, Math.min(name.length(), 15));
+  }
+
+  private static boolean exists() throws IOException, InterruptedException {
+    return Commands.succeeds("docker", "container", "inspect", NODE);
+  }
+
+  private static String kind() throws IOException, InterruptedException {
+    var installed = Commands.find("kind");
+    return (installed.isPresent() ? installed.get() : Binaries.KIND.build().resolve("kind"))
+        .toString();
+  }
+}
