@@ -50,7 +50,7 @@ test-java:
 	@$(MVN) package
 
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
-	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q test
+	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(POSTGRESQL_CHART),-Dpostgresql.chart="$(abspath $(POSTGRESQL_CHART))")
 	@tools/bin/helm-unittest --strict $(CHART)
 	@PATH="$(CURDIR)/tools/bin:$$PATH" tools/bin/ct lint --config ct.yaml --charts $(CHART)
 

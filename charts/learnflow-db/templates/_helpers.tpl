@@ -335,6 +335,7 @@ rules:
   - action: Ignore
     onPodConditions:
       - type: DisruptionTarget
+        status: "True"
 {{- end }}
 
 {{/* Environment of the credentials Job. */}}
