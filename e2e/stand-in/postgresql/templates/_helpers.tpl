@@ -6,9 +6,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "postgresql.selector" -}}
-app.kubernetes.io/component: primary
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/name: postgresql
+app.kubernetes.io/component: primary
 {{- end }}
 
 {{- define "postgresql.name" -}}

@@ -15,13 +15,16 @@ import java.util.Optional;
  * the Go module k8s.io/kubernetes, and kept in the user's cache.
  */
 final class KubernetesSchemas {
+  /** To be raised when other schemas are made of the same OpenAPI file. */
+  private static final String FORMAT = "-strict-2";
+
   private static final String DEFINITIONS = "_definitions.json";
 
   private KubernetesSchemas() {}
 
   /** Directory of the schemas; {@code KIND-GROUP-VERSION.json} each. */
   static synchronized Path of(String version) throws IOException {
-    Path directory = cache().resolve("kubernetes-schemas").resolve("strict-1-" + version);
+    Path directory = cache().resolve("kubernetes-schemas").resolve(version + FORMAT);
     if (Files.notExists(directory)) {
       Files.createDirectories(directory.getParent());
       Path unfinished = Files.createTempDirectory(directory.getParent(), version);
@@ -104,13 +107,16 @@ final class KubernetesSchemas {
 
   /** The API server takes null for a field that is not set. */
   private static void nullable(ObjectNode definition) {
-    definition
-        .path("properties")
-        .forEach(property -> {
-          if (property.path("type").isTextual()) {
-            String type = property.path("type").asText();
-            ((ObjectNode) property).putArray("type").add(type).add("null");
-          }
-        });
+    for (Map.Entry<String, JsonNode> entry : definition.path("properties").properties()) {
+      ObjectNode property = (ObjectNode) entry.getValue();
+      if (property.path("type").isTextual()) {
+        String type = property.path("type").asText();
+        property.putArray("type").add(type).add("null");
+      } else if (property.has("$ref")) {
+        JsonNode reference = property.deepCopy();
+        property.removeAll();
+        property.putArray("anyOf").add(reference).addObject().put("type", "null");
+      }
+    }
   }
 }
