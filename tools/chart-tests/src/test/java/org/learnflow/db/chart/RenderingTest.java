@@ -74,8 +74,8 @@ class RenderingTest {
   void hooksRunInTheOrderOfTheDesign() {
     assertThat(hooks("pre-install"))
         .containsExactly(
+            "NetworkPolicy/learnflow-db-hooks",
             "Job/learnflow-db-image-pull",
-            "NetworkPolicy/learnflow-db-credentials",
             "Role/learnflow-db-credentials",
             "RoleBinding/learnflow-db-credentials",
             "ServiceAccount/learnflow-db-credentials",

@@ -53,7 +53,7 @@ class SecurityTest {
       pod.containers()
           .forEach(container -> {
             for (String kind : new String[] {"requests", "limits"}) {
-              for (String resource : new String[] {"cpu", "memory"}) {
+              for (String resource : new String[] {"cpu", "memory", "ephemeral-storage"}) {
                 assertThat(container.path("resources").path(kind).path(resource).asText())
                     .as("%s %s %s", pod.name(), kind, resource)
                     .isNotEmpty();
