@@ -26,9 +26,20 @@ BUILD_JAVA = "$(JDK)/bin/java" -cp "$(DIST)/lib/learnflow-db.jar:$(DIST)/lib/emb
 # Compiles itself at every start, which these two make twice as fast.
 CLUSTER = "$(JDK)/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC e2e/cluster/Cluster.java
 
-.PHONY: FORCE help build test lint format generate demo demo-down migration image image-push image-reproducible \
-	images images-check bench bench-migrations bench-seeds cluster cluster-down cluster-status cluster-load \
-	cluster-check clean
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/learnflow-db
+CHART := charts/learnflow-db
+GO = $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(error \
+	Go 1.26 was not found, which builds the tools: install it (https://go.dev/dl, or apt, brew) and put it on PATH))
+TOOLS := $(patsubst tools/go/%/go.mod,tools/bin/%,$(wildcard tools/go/*/go.mod)) tools/bin/yamllint tools/bin/yamale
+
+# Not followed: user 1001 is Bitnami's and our image's; a tag is never moved, so that an image on the node is right; liveness
+# and readiness are one question to PostgreSQL, with different patience, in Bitnami's chart.
+KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-context-user-group-id \
+	--ignore-test container-image-pull-policy --ignore-test pod-probes-identical
+
+.PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
+	image image-push image-reproducible images images-check bench bench-migrations bench-seeds \
+	cluster cluster-down cluster-status cluster-load cluster-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -57,17 +68,63 @@ $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
 	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2; \
 	if [ -f "$(TRAINING)/data/postmaster.pid" ]; then kill -INT "$$(head -n 1 "$(TRAINING)/data/postmaster.pid")"; fi
 
-test: ## all tests, on a real PostgreSQL
+test: test-java test-chart ## all tests, on a real PostgreSQL
+
+test-java:
 	@$(MVN) package
 
-lint: ## formatting, static analysis and naming, as CI wants them
+test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
+	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(POSTGRESQL_CHART),-Dpostgresql.chart="$(abspath $(POSTGRESQL_CHART))")
+	@tools/bin/helm-unittest --strict $(CHART)
+	@PATH="$(CURDIR)/tools/bin:$$PATH" tools/bin/ct lint --config ct.yaml --charts $(CHART)
+
+lint: lint-chart ## formatting, static analysis and naming, as CI wants them
 	@$(MVN) -q spotless:check test-compile
+
+lint-chart: deps-test tools
+	@tools/bin/helm lint --quiet --strict $(CHART)
+	@tools/bin/helm template learnflow-db $(CHART) -n postgres -f values-prod.yaml \
+	  | tools/bin/kube-score score $(KUBE_SCORE) --output-format ci - | { ! grep '^\[\(CRITICAL\|WARNING\)\]'; }
+	@tools/bin/actionlint
+	@tools/bin/yamllint --strict --config-file tools/yamllint.yaml $(CHART) .github
+	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check
+
+deps: tools/bin/helm ## the PostgreSQL chart that learnflow-db needs; STANDIN=1 takes the one of the tests
+	@"$(JDK)/bin/java" tools/Dependencies.java $(if $(STANDIN),stand-in,release) $(POSTGRESQL_CHART)
+
+.PHONY: deps-test
+deps-test: tools/bin/helm
+	@"$(JDK)/bin/java" tools/Dependencies.java test $(POSTGRESQL_CHART)
+
+tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
+
+# Built in the cache, under the hash of what pins it, and linked here.
+tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum
+	@built="$(CACHE)/tools/$*/$$(cat $^ | sha256sum | cut -c1-12)/$*"; mkdir -p $(@D) "$$(dirname "$$built")"; \
+	[ -x "$$built" ] || { echo "building $*, once" >&2; \
+	  "$(GO)" build -C tools/go/$* -trimpath -buildvcs=false -o "$$built.new" tool && mv "$$built.new" "$$built"; } && \
+	touch "$$built" && ln -sf "$$built" $@
+
+tools/bin/yamllint: tools/requirements.txt
+	@venv="$(CACHE)/tools/python/$$(sha256sum < $< | cut -c1-12)"; mkdir -p $(@D); \
+	[ -x "$$venv/bin/yamale" ] || { echo "installing yamllint and yamale, once" >&2; \
+	  python3 -m venv "$$venv" && "$$venv/bin/pip" --disable-pip-version-check install --quiet --require-hashes -r $<; } && \
+	touch "$$venv/bin/yamllint" "$$venv/bin/yamale" && ln -sf "$$venv/bin/yamllint" "$$venv/bin/yamale" $(@D)
+
+tools/bin/yamale: tools/bin/yamllint
+
 
 format: ## formats the Java sources
 	@$(MVN) -q spotless:apply
 
-generate: ## regenerates the marked generated files (docs/schema.md, migrations/objects.txt)
+generate: generate-chart ## regenerates the marked generated files (docs/schema.md, migrations/objects.txt, the chart's README.md)
 	@$(MVN) -q test -Dtest=GeneratedFilesTest -Dgenerate=true
+
+.PHONY: generate-chart
+generate-chart: tools/bin/helm-values-schema-json tools/bin/helm-docs
+	@tools/bin/helm-docs --log-level warning --chart-search-root $(CHART) --sort-values-order file
+	@cd $(CHART) && "$(CURDIR)/tools/bin/helm-values-schema-json" >/dev/null
+	@cd e2e/stand-in/postgresql && "$(CURDIR)/tools/bin/helm-values-schema-json" >/dev/null
 
 demo: build ## a PostgreSQL of its own with schema and all seeds, ready to try
 	@$(LEARNFLOW_DB) run --embedded "$(DEMO)" --seeds reference,sample --publish-to "file:$(DEMO)/connection.env"

@@ -1,0 +1,407 @@
+{{/*
+Labels of every object of this chart's own. Flux repackages charts with a version such as 0.1.0+1, and + is no label.
+*/}}
+{{- define "learnflow-db.labels" -}}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/name" .Chart.Name
+  "app.kubernetes.io/instance" .Release.Name
+  "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_" | trunc 63)
+  "app.kubernetes.io/managed-by" .Release.Service -}}
+{{ merge $own .Values.commonLabels | toYaml }}
+{{- end }}
+
+{{/*
+Metadata of an object.
+Parameters: context; name; component; namespace, the release's by default; annotations, a map.
+*/}}
+{{- define "learnflow-db.metadata" -}}
+{{- $root := .context -}}
+name: {{ .name }}
+namespace: {{ .namespace | default $root.Release.Namespace }}
+labels:
+  {{- include "learnflow-db.labels" $root | nindent 2 }}
+  app.kubernetes.io/component: {{ .component }}
+{{- with merge (dict) (.annotations | default dict) $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/*
+The migrator's image. Order: global.imageRegistry before migrator.image.registry, digest before tag, tag before the
+chart's appVersion.
+*/}}
+{{- define "learnflow-db.image" -}}
+{{- $image := .Values.migrator.image -}}
+{{- $registry := .Values.global.imageRegistry | default $image.registry -}}
+{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* imagePullSecrets of a pod: global.imagePullSecrets (names or objects with a name, as Bitnami takes both), then ours. */}}
+{{- define "learnflow-db.imagePullSecrets" -}}
+{{- $names := list -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.migrator.image.pullSecrets -}}
+{{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
+{{- end -}}
+{{- with $names | uniq }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Name of the StatefulSet and Service of the built-in PostgreSQL; empty for an external database. */}}
+{{- define "learnflow-db.postgresqlName" -}}
+{{- with .Values.postgresql -}}
+{{- if .enabled -}}
+{{ .fullnameOverride }}{{ if eq (.architecture | default "standalone") "replication" }}-{{ (.primary).name | default "primary" }}{{ end }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+Labels that select the pods of the built-in PostgreSQL, as the subchart sets them.
+*/}}
+{{- define "learnflow-db.postgresqlSelector" -}}
+app.kubernetes.io/name: {{ .Values.postgresql.nameOverride | default "postgresql" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: primary
+{{- end }}
+
+{{/* Host of the database, fully qualified. */}}
+{{- define "learnflow-db.host" -}}
+{{- if .Values.postgresql.enabled -}}
+{{ include "learnflow-db.postgresqlName" . }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
+{{- else -}}
+{{ .Values.externalDatabase.host }}
+{{- end -}}
+{{- end }}
+
+{{/* Port of the database. */}}
+{{- define "learnflow-db.port" -}}
+{{- if .Values.postgresql.enabled -}}
+{{ dig "primary" "service" "ports" "postgresql" 5432 .Values.postgresql }}
+{{- else -}}
+{{ .Values.externalDatabase.port }}
+{{- end -}}
+{{- end }}
+
+{{/* Database. */}}
+{{- define "learnflow-db.database" -}}
+{{ .Values.postgresql.enabled | ternary .Values.postgresql.auth.database .Values.externalDatabase.database }}
+{{- end }}
+
+{{/* TLS mode; the built-in PostgreSQL has no TLS unless postgresql.tls.enabled, and prefer takes it where it is. */}}
+{{- define "learnflow-db.sslmode" -}}
+{{ .Values.postgresql.enabled | ternary "prefer" .Values.externalDatabase.sslmode }}
+{{- end }}
+
+{{/* Role that owns the database. */}}
+{{- define "learnflow-db.ownerUser" -}}
+{{ .Values.postgresql.enabled | ternary .Values.postgresql.auth.username .Values.externalDatabase.user }}
+{{- end }}
+
+{{/* Role of the services. */}}
+{{- define "learnflow-db.appUser" -}}
+{{- if .Values.postgresql.enabled -}}
+{{ .Values.roles.app }}
+{{- else -}}
+{{ .Values.externalDatabase.appUser | default .Values.roles.app }}
+{{- end -}}
+{{- end }}
+
+{{/* Role that may make roles; empty where roles are left alone. */}}
+{{- define "learnflow-db.adminUser" -}}
+{{ .Values.postgresql.enabled | ternary "postgres" .Values.externalDatabase.adminUser }}
+{{- end }}
+
+{{/*
+URI of the database as the owner, without a password. urlquery writes a space as +, which is a plus sign in the part
+before the question mark.
+*/}}
+{{- define "learnflow-db.uri" -}}
+{{- $user := include "learnflow-db.ownerUser" . | urlquery | replace "+" "%20" -}}
+{{- $database := include "learnflow-db.database" . | urlquery | replace "+" "%20" -}}
+{{- $host := include "learnflow-db.host" . -}}
+postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . }}/{{ $database }}
+{{- if not .Values.postgresql.enabled -}}
+?sslmode={{ .Values.externalDatabase.sslmode }}
+{{- if .Values.externalDatabase.ca.existingSecret }}&sslrootcert=/tls/ca.crt{{ end }}
+{{- end -}}
+{{- end }}
+
+{{/* Name of the Secret with the passwords. */}}
+{{- define "learnflow-db.credentialsSecret" -}}
+{{ .Values.credentials.existingSecret | default (printf "%s-credentials" .Release.Name) }}
+{{- end }}
+
+{{/* Name of the Secret with the services' password; another one only for an external database. */}}
+{{- define "learnflow-db.appSecret" -}}
+{{- if .Values.postgresql.enabled -}}
+{{ include "learnflow-db.credentialsSecret" . }}
+{{- else -}}
+{{ .Values.externalDatabase.appSecret | default (include "learnflow-db.credentialsSecret" .) }}
+{{- end -}}
+{{- end }}
+
+{{/* Namespaces that get the connection, comma separated, the release's own first; empty where nothing is published. */}}
+{{- define "learnflow-db.publishNamespaces" -}}
+{{- if .Values.publish.enabled -}}
+{{- prepend .Values.publish.namespaces .Release.Namespace | uniq | join "," -}}
+{{- end -}}
+{{- end }}
+
+{{/* Newest migration in the image, from Chart.yaml. */}}
+{{- define "learnflow-db.newestMigration" -}}
+{{ index .Chart.Annotations "learnflow.org/newest-migration" }}
+{{- end }}
+
+{{/* Environment of every command: which release this is, and where its database is. */}}
+{{- define "learnflow-db.databaseEnvironment" -}}
+- name: LEARNFLOW_DB_RELEASE
+  value: {{ .Release.Name | quote }}
+- name: LEARNFLOW_DB_NAMESPACE
+  value: {{ .Release.Namespace | quote }}
+- name: LEARNFLOW_DB_DATABASE
+  value: {{ include "learnflow-db.uri" . | quote }}
+- name: LEARNFLOW_DB_PASSWORD_FILE
+  value: /credentials/password
+- name: LEARNFLOW_DB_APP_USER
+  value: {{ include "learnflow-db.appUser" . | quote }}
+- name: LEARNFLOW_DB_SEEDS
+  value: {{ .Values.seeds.sets | join "," | default "none" | quote }}
+- name: LEARNFLOW_DB_TIMEOUT
+  value: {{ .Values.migrator.timeout | quote }}
+{{- end }}
+
+{{/*
+The password files, always under the same three names.
+Parameters: context; admin and app, whether the admin's and the services' password are needed beside the owner's.
+*/}}
+{{- define "learnflow-db.credentialsVolume" -}}
+{{- $root := .context -}}
+{{- $keys := $root.Values.credentials.keys -}}
+name: credentials
+projected:
+  defaultMode: 0440
+  sources:
+    - secret:
+        name: {{ include "learnflow-db.credentialsSecret" $root }}
+        items:
+          - key: {{ $keys.owner }}
+            path: password
+          {{- if and .admin (include "learnflow-db.adminUser" $root) }}
+          - key: {{ $keys.admin }}
+            path: postgres-password
+          {{- end }}
+    {{- if .app }}
+    - secret:
+        name: {{ include "learnflow-db.appSecret" $root }}
+        items:
+          - key: {{ $keys.app }}
+            path: app-password
+    {{- end }}
+{{- end }}
+
+{{/*
+Labels and annotations of a pod that runs the migrator. The -client label is what the subchart's network policy admits.
+Labels of the user's count before the one for Istio, and none can replace those that select the pod.
+Parameters: context; component; client, whether the pod talks to the database.
+*/}}
+{{- define "learnflow-db.podMetadata" -}}
+{{- $root := .context -}}
+{{- $own := merge (include "learnflow-db.labels" $root | fromYaml) (dict "app.kubernetes.io/component" .component) -}}
+{{- $postgresql := include "learnflow-db.postgresqlName" $root -}}
+{{- if and .client $postgresql -}}
+{{- $own = set $own (printf "%s-client" $postgresql) "true" -}}
+{{- end -}}
+{{- $istio := dict "sidecar.istio.io/inject" (toString $root.Values.migrator.istioSidecar) -}}
+labels:
+  {{- merge $own $root.Values.migrator.podLabels $istio | toYaml | nindent 2 }}
+{{- with merge (dict) $root.Values.migrator.podAnnotations $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/*
+A pod that runs the migrator.
+Parameters: context; component, also the container's name; args; environment and volumes, YAML lists; serviceAccount,
+whose token is mounted, none by default; deadline, in seconds from the moment a node has taken the pod.
+*/}}
+{{- define "learnflow-db.podSpec" -}}
+{{- $root := .context -}}
+{{- $migrator := $root.Values.migrator -}}
+restartPolicy: Never
+{{- with .serviceAccount }}
+serviceAccountName: {{ . }}
+{{- end }}
+automountServiceAccountToken: {{ not (empty .serviceAccount) }}
+enableServiceLinks: false
+{{- with .deadline }}
+activeDeadlineSeconds: {{ . }}
+{{- end }}
+{{- include "learnflow-db.imagePullSecrets" $root }}
+{{- with $migrator.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $migrator.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $migrator.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with $migrator.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $migrator.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $migrator.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ .component }}
+    image: {{ include "learnflow-db.image" $root | quote }}
+    imagePullPolicy: {{ $migrator.image.pullPolicy }}
+    args: {{ toJson .args }}
+    {{- with concat (.environment | default "[]" | fromYamlArray) $migrator.extraEnv }}
+    env:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with $migrator.resources }}
+    resources:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with $migrator.containerSecurityContext }}
+    securityContext:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    terminationMessagePolicy: FallbackToLogsOnError
+    volumeMounts:
+      - name: tmp
+        mountPath: /tmp
+      {{- range .volumes | default "[]" | fromYamlArray }}
+      - name: {{ .name }}
+        mountPath: /{{ .name }}
+        readOnly: true
+      {{- end }}
+volumes:
+  - name: tmp
+    emptyDir:
+      sizeLimit: 256Mi
+  {{- with .volumes }}
+  {{- . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/*
+Volumes of a pod that talks to the database: passwords, and the authority's certificate where there is one.
+Parameters: as learnflow-db.credentialsVolume.
+*/}}
+{{- define "learnflow-db.databaseVolumes" -}}
+- {{ include "learnflow-db.credentialsVolume" . | nindent 2 | trim }}
+{{- $external := .context.Values.externalDatabase }}
+{{- if and (not .context.Values.postgresql.enabled) $external.ca.existingSecret }}
+- name: tls
+  secret:
+    secretName: {{ $external.ca.existingSecret }}
+    defaultMode: 0440
+    items:
+      - key: {{ $external.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- end }}
+
+{{/*
+When a Job gives up at once: exit codes that no repetition heals (usage 2, credentials 5, migration 6, difference 7, seed
+8, safety 10). A pod that a node drain took does not count.
+Parameter: the container's name.
+*/}}
+{{- define "learnflow-db.podFailurePolicy" -}}
+rules:
+  - action: FailJob
+    onExitCodes:
+      containerName: {{ . }}
+      operator: In
+      values: [2, 5, 6, 7, 8, 10]
+  - action: Ignore
+    onPodConditions:
+      - type: DisruptionTarget
+        status: "True"
+{{- end }}
+
+{{/* Environment of the credentials Job. */}}
+{{- define "learnflow-db.credentialsEnvironment" -}}
+- name: LEARNFLOW_DB_RELEASE
+  value: {{ .Release.Name | quote }}
+- name: LEARNFLOW_DB_NAMESPACE
+  value: {{ .Release.Namespace | quote }}
+- name: LEARNFLOW_DB_CREDENTIALS_SECRET
+  value: {{ include "learnflow-db.credentialsSecret" . | quote }}
+- name: LEARNFLOW_DB_STATEFUL_SET
+  value: {{ include "learnflow-db.postgresqlName" . | quote }}
+{{- end }}
+
+{{/* Environment of the migrate Job. */}}
+{{- define "learnflow-db.migrateEnvironment" -}}
+{{ include "learnflow-db.databaseEnvironment" . }}
+- name: LEARNFLOW_DB_APP_PASSWORD_FILE
+  value: /credentials/app-password
+{{- with include "learnflow-db.adminUser" . }}
+- name: LEARNFLOW_DB_ADMIN_USER
+  value: {{ . | quote }}
+- name: LEARNFLOW_DB_ADMIN_PASSWORD_FILE
+  value: /credentials/postgres-password
+{{- end }}
+- name: LEARNFLOW_DB_SEED_MODE
+  value: {{ .Values.seeds.mode | quote }}
+- name: LEARNFLOW_DB_LOCK_TIMEOUT
+  value: {{ .Values.migrator.lockTimeout | quote }}
+- name: LEARNFLOW_DB_PUBLISH_TO
+  value: {{ .Values.publish.enabled | ternary "kubernetes" "none" | quote }}
+- name: LEARNFLOW_DB_PUBLISH_NAMESPACES
+  value: {{ include "learnflow-db.publishNamespaces" . | quote }}
+- name: LEARNFLOW_DB_STATEFUL_SET
+  value: {{ include "learnflow-db.postgresqlName" . | quote }}
+{{- end }}
+
+{{/* Port of PostgreSQL in its pod, which network policies see. */}}
+{{- define "learnflow-db.containerPort" -}}
+{{ dig "containerPorts" "postgresql" 5432 .Values.postgresql }}
+{{- end }}
+
+{{/* Rules of a network policy: DNS (5353 on OpenShift) and the Kubernetes API. */}}
+{{- define "learnflow-db.egressToDnsAndApi" -}}
+- ports:
+    {{- range $port := list 53 5353 }}
+    {{- range $protocol := list "UDP" "TCP" }}
+    - port: {{ $port }}
+      protocol: {{ $protocol }}
+    {{- end }}
+    {{- end }}
+- ports:
+    {{- range .Values.networkPolicy.apiServer.ports }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+  {{- with .Values.networkPolicy.apiServer.cidrs }}
+  {{- include "learnflow-db.toCidrs" . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* Where a rule of a network policy leads. Parameter: address ranges. */}}
+{{- define "learnflow-db.toCidrs" -}}
+to:
+  {{- range . }}
+  - ipBlock:
+      cidr: {{ . }}
+  {{- end }}
+{{- end }}

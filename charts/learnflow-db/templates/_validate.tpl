@@ -1,0 +1,82 @@
+{{/*
+What the schema cannot say: values that exclude or need each other. All that is wrong is said at once.
+*/}}
+{{- define "learnflow-db.validate" -}}
+{{- $errors := list -}}
+{{- $postgresql := .Values.postgresql -}}
+{{- $external := .Values.externalDatabase -}}
+{{- $credentials := .Values.credentials -}}
+
+{{- /* RELEASE-credentials is the longest name of a Job, whose name is also a label. */ -}}
+{{- if gt (len .Release.Name) 51 -}}
+{{- $errors = append $errors (printf "the release name %q has %d characters; at most 51 are possible, since RELEASE-credentials is a label too" .Release.Name (len .Release.Name)) -}}
+{{- end -}}
+
+{{- if and $postgresql.enabled $external.host -}}
+{{- $errors = append $errors (printf "postgresql.enabled is true and externalDatabase.host is %q: one database is enough; set postgresql.enabled=false, or externalDatabase.host to \"\"" $external.host) -}}
+{{- end -}}
+{{- if not (or $postgresql.enabled $external.host) -}}
+{{- $errors = append $errors "there is no database: set externalDatabase.host, or postgresql.enabled=true" -}}
+{{- end -}}
+
+{{- if not $postgresql.enabled -}}
+{{- if not $credentials.existingSecret -}}
+{{- $errors = append $errors "an external database needs credentials.existingSecret, a Secret with its passwords; see docs/external-database.md" -}}
+{{- end -}}
+{{- if and (hasPrefix "verify-" $external.sslmode) (not $external.ca.existingSecret) -}}
+{{- $errors = append $errors (printf "externalDatabase.sslmode %s needs externalDatabase.ca.existingSecret, a Secret with the authority's certificate" $external.sslmode) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if $postgresql.enabled -}}
+{{- $auth := $postgresql.auth -}}
+{{- $secret := tpl ($auth.existingSecret | default "") . -}}
+{{- $expected := include "learnflow-db.credentialsSecret" . -}}
+{{- if ne $secret $expected -}}
+{{- $errors = append $errors (printf "PostgreSQL takes its passwords from Secret %q and the migrator from %q: set postgresql.auth.existingSecret and credentials.existingSecret to the same name" $secret $expected) -}}
+{{- end -}}
+{{- $subchartKeys := $auth.secretKeys -}}
+{{- if ne $subchartKeys.adminPasswordKey $credentials.keys.admin -}}
+{{- $errors = append $errors (printf "postgresql.auth.secretKeys.adminPasswordKey is %q and credentials.keys.admin is %q: set both to the same key" $subchartKeys.adminPasswordKey $credentials.keys.admin) -}}
+{{- end -}}
+{{- if ne $subchartKeys.userPasswordKey $credentials.keys.owner -}}
+{{- $errors = append $errors (printf "postgresql.auth.secretKeys.userPasswordKey is %q and credentials.keys.owner is %q: set both to the same key" $subchartKeys.userPasswordKey $credentials.keys.owner) -}}
+{{- end -}}
+{{- if or (not $auth.username) (eq $auth.username "postgres") -}}
+{{- $errors = append $errors "postgresql.auth.username must be a role of its own, not the superuser postgres: the migrator owns the database with it" -}}
+{{- end -}}
+{{- if eq $auth.username .Values.roles.app -}}
+{{- $errors = append $errors (printf "postgresql.auth.username and roles.app are both %q: the services' role must not own the database" .Values.roles.app) -}}
+{{- end -}}
+{{- if eq (toString $auth.enablePostgresUser) "false" -}}
+{{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the roles are made by the role postgres: set it to true" -}}
+{{- end -}}
+{{- with .Values.global.postgresql -}}
+{{- $errors = append $errors "global.postgresql is not read by this chart: set the same under postgresql" -}}
+{{- end -}}
+{{- if and (eq ($postgresql.architecture | default "standalone") "replication") (not $credentials.existingSecret) -}}
+{{- $errors = append $errors "postgresql.architecture=replication needs a Secret with the key replication-password too: make it, and set credentials.existingSecret and postgresql.auth.existingSecret to its name" -}}
+{{- end -}}
+{{- $theirs := dig "primary" "networkPolicy" "enabled" true $postgresql -}}
+{{- if ne $theirs .Values.networkPolicy.enabled -}}
+{{- $errors = append $errors (printf "networkPolicy.enabled is %t and postgresql.primary.networkPolicy.enabled is %t: set both to the same" .Values.networkPolicy.enabled $theirs) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and (not $credentials.existingSecret) (or (ne $credentials.keys.admin "postgres-password") (ne $credentials.keys.owner "password") (ne $credentials.keys.app "app-password")) -}}
+{{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or leave the keys as they are" -}}
+{{- end -}}
+
+{{- range .Values.networkPolicy.clients -}}
+{{- if not (or .namespace .podLabels) -}}
+{{- $errors = append $errors (printf "networkPolicy.clients has an entry with neither namespace nor podLabels: %s" (toJson .)) -}}
+{{- end -}}
+{{- range $key := keys (omit . "namespace" "podLabels") | sortAlpha -}}
+{{- $errors = append $errors (printf "networkPolicy.clients knows namespace and podLabels, not %s" $key) -}}
+{{- end -}}
+{{- end -}}
+
+{{- with $errors -}}
+{{- fail (printf "\n\nThese values cannot be used:\n  - %s\nNothing was changed." (join "\n  - " .)) -}}
+{{- end -}}
+{{- end }}

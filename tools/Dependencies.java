@@ -1,0 +1,146 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Puts the chart's one dependency into charts/learnflow-db/charts. Run in the repository's root:
+ *
+ * <pre>java tools/Dependencies.java release|stand-in|test [ARCHIVE]</pre>
+ *
+ * <p>{@code release} takes the archive of the pinned version that is there, else the registry's;
+ * {@code stand-in} the chart of e2e/stand-in; {@code test} what is there, else the registry's, else
+ * the stand-in; an ARCHIVE is taken in any case. Helm itself accepts an archive of any version
+ * without a word, and asks the registry also when the right one is there.
+ */
+final class Dependencies {
+  private static final Path CHART = Path.of("charts/learnflow-db");
+  private static final Path ARCHIVES = CHART.resolve("charts");
+  private static final Path STAND_IN = Path.of("e2e/stand-in/postgresql");
+  private static final Path HELM = Path.of("tools/bin/helm");
+  private static final String STAND_IN_SUFFIX = "+standin";
+
+  /** Without a network Helm answers at once; behind a firewall that drops packets it does not. */
+  private static final int REGISTRY_SECONDS = 60;
+
+  private Dependencies() {}
+
+  public static void main(String[] arguments) throws IOException, InterruptedException {
+    String mode = arguments.length == 0 ? "" : arguments[0];
+    String pinned = pinnedVersion();
+    if (arguments.length == 2) {
+      use(Path.of(arguments[1]));
+    } else if (mode.equals("stand-in")) {
+      useStandIn();
+    } else if (mode.equals("release")) {
+      if (!present("postgresql-" + pinned + ".tgz") && !download()) {
+        fail(
+            """
+            the chart postgresql %s could not be had, and it is not in %s
+            State: nothing was installed.
+            Next: copy postgresql-%s.tgz there from a machine that reaches the registry
+              (helm pull oci://registry-1.docker.io/bitnamicharts/postgresql --version %s),
+              or, to try things out, use the stand-in of the tests: make deps STANDIN=1"""
+                .formatted(pinned, ARCHIVES, pinned, pinned));
+      }
+    } else if (mode.equals("test")) {
+      if (present("postgresql-" + pinned + STAND_IN_SUFFIX + ".tgz")) {
+        useStandIn();
+      } else if (!present("postgresql-" + pinned + ".tgz") && !download()) {
+        System.err.println("the registry is out of reach: the tests use the chart of " + STAND_IN);
+        useStandIn();
+      }
+    } else {
+      fail("usage: java tools/Dependencies.java release|stand-in|test [ARCHIVE]");
+    }
+    System.err.println("dependency: " + present().getFirst().getFileName());
+  }
+
+  private static String pinnedVersion() throws IOException {
+    Matcher matcher =
+        Pattern.compile("- name: postgresql\\s+version: (\\S+)")
+            .matcher(Files.readString(CHART.resolve("Chart.yaml")));
+    if (!matcher.find()) {
+      fail(CHART.resolve("Chart.yaml") + " pins no version of postgresql");
+    }
+    return matcher.group(1);
+  }
+
+  /** Whether this archive, and no other, is there. */
+  private static boolean present(String archive) throws IOException {
+    return present().equals(List.of(ARCHIVES.resolve(archive)));
+  }
+
+  private static List<Path> present() throws IOException {
+    if (!Files.isDirectory(ARCHIVES)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(ARCHIVES)) {
+      return files.toList();
+    }
+  }
+
+  /** Asks the registry for what Chart.lock says. */
+  private static boolean download() throws IOException, InterruptedException {
+    System.err.println("asking the registry for the chart postgresql");
+    removeArchives();
+    Path log = Files.createTempFile("helm-dependency-build", ".log");
+    Process helm =
+        new ProcessBuilder(HELM.toString(), "dependency", "build", CHART.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
+    if (!helm.waitFor(REGISTRY_SECONDS, TimeUnit.SECONDS)) {
+      helm.destroy();
+      System.err.println("no answer from the registry in " + REGISTRY_SECONDS + " s");
+      return false;
+    }
+    if (helm.exitValue() != 0) {
+      System.err.println(Files.readString(log).strip().lines().reduce((a, b) -> b).orElse(""));
+    }
+    Files.delete(log);
+    return helm.exitValue() == 0;
+  }
+
+  private static void useStandIn() throws IOException, InterruptedException {
+    removeArchives();
+    Process helm =
+        new ProcessBuilder(
+                HELM.toString(), "package", STAND_IN.toString(), "-d", ARCHIVES.toString())
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    if (helm.waitFor() != 0) {
+      fail("the stand-in " + STAND_IN + " could not be packaged");
+    }
+  }
+
+  private static void use(Path archive) throws IOException {
+    if (!Files.isRegularFile(archive)) {
+      fail(archive + " is no archive of a chart; make one with: helm package");
+    }
+    removeArchives();
+    Files.createDirectories(ARCHIVES);
+    Files.copy(
+        archive, ARCHIVES.resolve(archive.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /** Two archives of one chart would be rendered both. */
+  private static void removeArchives() throws IOException {
+    for (Path archive : present()) {
+      if (archive.toString().endsWith(".tgz")) {
+        Files.delete(archive);
+      }
+    }
+  }
+
+  private static void fail(String text) {
+    System.err.println(text);
+    System.exit(1);
+  }
+}

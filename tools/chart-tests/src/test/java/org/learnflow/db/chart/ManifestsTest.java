@@ -1,0 +1,82 @@
+package org.learnflow.db.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is rendered is what Kubernetes knows, in the oldest and in the newest supported version. */
+class ManifestsTest {
+  @TempDir private Path directory;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"kubernetes.oldest", "kubernetes.newest"})
+  void everyManifestOfEveryRenderingIsValid(String which) throws IOException {
+    String version = System.getProperty(which);
+    int objects = 0;
+    for (Rendering rendering : Rendering.all().toList()) {
+      String text = rendering.text("helm", "--kube-version", version);
+      Files.writeString(directory.resolve(rendering.toString().replace('/', '-')), text);
+      objects += Repository.yaml(text).size();
+    }
+    Repository.Result result = kubeconform(version);
+    assertThat(result.exit()).as(result.out() + result.err()).isZero();
+    assertThat(Repository.json(result.out()).at("/summary/valid").asInt()).isEqualTo(objects);
+  }
+
+  /** The check itself can fail. */
+  @Test
+  void aMisspeltFieldIsFound() throws IOException {
+    String version = System.getProperty("kubernetes.newest");
+    String text =
+        new Rendering(List.of()).text().replace("enableServiceLinks:", "enableServiceLink:");
+    Files.writeString(directory.resolve("misspelt.yaml"), text);
+    Repository.Result result = kubeconform(version);
+    assertThat(result.exit()).isNotZero();
+    assertThat(result.out()).contains("enableServiceLink");
+  }
+
+  @Test
+  void everyExampleIsValid() throws IOException {
+    try (Stream<Path> files = Files.walk(Repository.ROOT.resolve("examples"))) {
+      for (Path file : files.filter(path -> path.toString().endsWith(".yaml")).toList()) {
+        if (!file.getFileName().toString().startsWith("values")) {
+          Files.copy(
+              file, directory.resolve(file.getParent().getFileName() + "-" + file.getFileName()));
+        }
+      }
+    }
+    Repository.Result result = kubeconform(System.getProperty("kubernetes.newest"));
+    assertThat(result.exit()).as(result.out() + result.err()).isZero();
+    assertThat(Repository.json(result.out()).at("/summary/valid").asInt()).isPositive();
+  }
+
+  /** An old Kubernetes is refused by its version, not by an error of the API server. */
+  @Test
+  void aKubernetesThatIsTooOldIsRefused() {
+    Repository.Result result =
+        Repository.tool(
+            "helm", "template", "r", Repository.CHART.toString(), "--kube-version", "1.28.0");
+    assertThat(result.err()).contains("chart requires kubeVersion: >=1.29");
+  }
+
+  /** Checks all files in the directory. */
+  private Repository.Result kubeconform(String version) throws IOException {
+    return Repository.tool(
+        "kubeconform",
+        "-strict",
+        "-summary",
+        "-output",
+        "json",
+        "-schema-location",
+        KubernetesSchemas.of(version) + "/{{ .ResourceKind }}{{ .KindSuffix }}.json",
+        directory.toString());
+  }
+}

@@ -1,0 +1,166 @@
+package org.learnflow.db.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What whole renderings promise. */
+class RenderingTest {
+  private static final Rendering DEFAULTS = new Rendering(List.of());
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void twoRenderingsAreTheSameBytes(Rendering rendering) {
+    assertThat(rendering.text()).isEqualTo(rendering.text());
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void helm3AndHelm4RenderTheSameObjects(Rendering rendering) {
+    assertThat(
+            Repository.yaml(
+                rendering.text("helm3", "--kube-version", System.getProperty("kubernetes.newest"))))
+        .isEqualTo(rendering.objects());
+  }
+
+  /**
+   * Without the dummy password Bitnami's chart fails here, since a first install that failed left
+   * no Secret.
+   */
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void anUpgradeRendersTheSameObjectsAlsoWhereTheSecretIsNotThereYet(Rendering rendering) {
+    assertThat(Repository.yaml(rendering.text("helm", "--is-upgrade")))
+        .isEqualTo(rendering.objects());
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void noPasswordAndNoSecretIsInAnyManifest(Rendering rendering) {
+    String dummy =
+        Repository.yaml(Repository.CHART.resolve("values.yaml"))
+            .at("/postgresql/auth/password")
+            .asText();
+    assertThat(dummy).isNotEmpty();
+    String text = rendering.text();
+    assertThat(text).doesNotContain(dummy);
+    assertThat(rendering.objects())
+        .extracting(object -> object.path("kind").asText())
+        .doesNotContain("Secret");
+    for (Rendering.Pod pod : rendering.pods()) {
+      pod.containers()
+          .flatMap(container -> StreamSupport.stream(container.path("env").spliterator(), false))
+          .filter(variable -> variable.path("name").asText().contains("PASSWORD"))
+          .forEach(variable ->
+              assertThat(variable.path("value").asText())
+                  .as(pod.name() + " " + variable.path("name").asText())
+                  .startsWith("/"));
+    }
+    assertThat(Pattern.compile("://[^/@\\s]*:[^/@\\s]*@").matcher(text).find())
+        .as("a password in a URI")
+        .isFalse();
+  }
+
+  @Test
+  void hooksRunInTheOrderOfTheDesign() {
+    assertThat(hooks("pre-install"))
+        .containsExactly(
+            "NetworkPolicy/learnflow-db-hooks",
+            "Job/learnflow-db-image-pull",
+            "Role/learnflow-db-credentials",
+            "RoleBinding/learnflow-db-credentials",
+            "ServiceAccount/learnflow-db-credentials",
+            "Job/learnflow-db-credentials");
+    assertThat(hooks("pre-upgrade")).isEqualTo(hooks("pre-install"));
+    assertThat(hooks("post-install")).containsExactly("Job/learnflow-db-migrate");
+    assertThat(hooks("post-upgrade")).isEqualTo(hooks("post-install"));
+    assertThat(hooks("test")).containsExactly("Pod/learnflow-db-verify");
+  }
+
+  /** By weight, then by name, as Helm 4 runs them. */
+  private static List<String> hooks(String event) {
+    return DEFAULTS.objects().stream()
+        .filter(object -> List.of(hook(object).split(",")).contains(event))
+        .sorted(
+            Comparator.comparingInt((JsonNode object) ->
+                    object.at("/metadata/annotations").path("helm.sh/hook-weight").asInt())
+                .thenComparing(Rendering::name))
+        .map(Rendering::name)
+        .toList();
+  }
+
+  private static String hook(JsonNode object) {
+    return object.at("/metadata/annotations").path("helm.sh/hook").asText();
+  }
+
+  /** A hook such as post-rollback would be hidden by Argo CD. */
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void onlyHooksThatArgoCdKnowsAreUsed(Rendering rendering) {
+    assertThat(rendering.objects())
+        .flatExtracting(object -> List.of(hook(object).split(",")))
+        .isSubsetOf("", "pre-install", "pre-upgrade", "post-install", "post-upgrade", "test");
+  }
+
+  @Test
+  void whatNeitherWaitsNorRunsIsNoHook() {
+    Set<String> ordinary =
+        Set.of(
+            "ConfigMap/learnflow-db-owner",
+            "ConfigMap/learnflow-db-release",
+            "ServiceAccount/learnflow-db-migrate",
+            "Role/learnflow-db-migrate-publish",
+            "RoleBinding/learnflow-db-migrate-publish");
+    assertThat(DEFAULTS.objects())
+        .filteredOn(object -> ordinary.contains(Rendering.name(object)))
+        .hasSize(ordinary.size())
+        .allMatch(object -> hook(object).isEmpty());
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void anExternalDatabaseRendersNothingOfBitnami(Rendering rendering) {
+    assumeThat(rendering.toString()).contains("external");
+    assertThat(rendering.objects())
+        .allMatch(object ->
+            object
+                .at("/metadata/labels")
+                .path("app.kubernetes.io/name")
+                .asText()
+                .equals("learnflow-db"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void everyObjectSaysItsNamespace(Rendering rendering) {
+    assertThat(rendering.objects())
+        .allSatisfy(object ->
+            assertThat(object.at("/metadata/namespace").asText())
+                .as(Rendering.name(object))
+                .isNotEmpty());
+  }
+
+  /**
+   * Longer names than these are refused by the API server: those of Jobs are labels of their pods.
+   */
+  @Test
+  void theLongestReleaseNameLeavesRoomForEveryName() {
+    String longest = "a".repeat(51);
+    String text =
+        Repository.tool("helm", "template", longest, Repository.CHART.toString()).successful();
+    assertThat(Repository.yaml(text))
+        .filteredOn(object ->
+            !Set.of("ConfigMap", "Role", "RoleBinding").contains(object.path("kind").asText()))
+        .allSatisfy(object ->
+            assertThat(object.at("/metadata/name").asText()).hasSizeLessThanOrEqualTo(63));
+  }
+}

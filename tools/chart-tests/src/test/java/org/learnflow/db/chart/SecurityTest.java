@@ -1,0 +1,90 @@
+package org.learnflow.db.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every pod of every rendering is what the Pod Security Standard "restricted" asks for, and
+ * somewhat more. Source: Kubernetes documentation, "Pod Security Standards".
+ */
+class SecurityTest {
+  /** The only ones that call the Kubernetes API. */
+  private static final Set<String> WITH_TOKEN =
+      Set.of("Job/learnflow-db-credentials", "Job/learnflow-db-migrate");
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void everyContainerIsRestricted(Rendering rendering) {
+    assertThat(rendering.pods()).isNotEmpty();
+    for (Rendering.Pod pod : rendering.pods()) {
+      pod.containers()
+          .forEach(container -> {
+            var security = container.path("securityContext");
+            var podSecurity = pod.spec().path("securityContext");
+            assertThat(security.path("allowPrivilegeEscalation").asBoolean(true))
+                .as(pod.name())
+                .isFalse();
+            assertThat(security.path("readOnlyRootFilesystem").asBoolean()).as(pod.name()).isTrue();
+            assertThat(security.at("/capabilities/drop").toString())
+                .as(pod.name())
+                .isEqualTo("[\"ALL\"]");
+            assertThat(security.at("/capabilities/add").isMissingNode()).as(pod.name()).isTrue();
+            assertThat(
+                    security.path("runAsNonRoot").asBoolean()
+                        || podSecurity.path("runAsNonRoot").asBoolean())
+                .as(pod.name())
+                .isTrue();
+            assertThat(
+                    security.at("/seccompProfile/type").asText()
+                        + podSecurity.at("/seccompProfile/type").asText())
+                .as(pod.name())
+                .isEqualTo("RuntimeDefault");
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void everyContainerHasRequestsAndLimits(Rendering rendering) {
+    for (Rendering.Pod pod : rendering.pods()) {
+      pod.containers()
+          .forEach(container -> {
+            for (String kind : new String[] {"requests", "limits"}) {
+              for (String resource : new String[] {"cpu", "memory", "ephemeral-storage"}) {
+                assertThat(container.path("resources").path(kind).path(resource).asText())
+                    .as("%s %s %s", pod.name(), kind, resource)
+                    .isNotEmpty();
+              }
+            }
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void aTokenIsMountedOnlyWhereTheApiIsCalled(Rendering rendering) {
+    for (Rendering.Pod pod : rendering.pods()) {
+      assertThat(pod.spec().path("automountServiceAccountToken").asBoolean(true))
+          .as(pod.name())
+          .isEqualTo(WITH_TOKEN.contains(pod.name()));
+    }
+    assertThat(rendering.objects())
+        .filteredOn(object -> object.path("kind").asText().equals("ServiceAccount"))
+        .allSatisfy(account ->
+            assertThat(account.path("automountServiceAccountToken").asBoolean(true)).isFalse());
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void noRuleIsAWildcardAndNoneIsForTheWholeCluster(Rendering rendering) {
+    assertThat(rendering.objects())
+        .filteredOn(object -> object.path("kind").asText().matches("(Cluster)?Role(Binding)?"))
+        .allSatisfy(object -> {
+          assertThat(object.path("kind").asText()).doesNotStartWith("Cluster");
+          assertThat(object.path("rules").toString()).doesNotContain("*");
+        });
+  }
+}

@@ -1,0 +1,146 @@
+package org.learnflow.db.chart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is written twice, or generated, says the same everywhere. */
+class StalenessTest {
+  private static final JsonNode CHART = Repository.yaml(Repository.CHART.resolve("Chart.yaml"));
+  private static final JsonNode VALUES = Repository.yaml(Repository.CHART.resolve("values.yaml"));
+
+  @Test
+  void theNewestMigrationOfTheChartIsTheNewestFile() throws IOException {
+    assertThat(annotation("learnflow.org/newest-migration"))
+        .as("set learnflow.org/newest-migration in Chart.yaml to the newest file of migrations/")
+        .isEqualTo(
+            names(Repository.ROOT.resolve("migrations")).stream()
+                .filter(name -> name.matches("V\\d+__.*\\.sql"))
+                .map(name -> name.substring(1, name.indexOf('_')))
+                .max(String::compareTo)
+                .orElseThrow());
+  }
+
+  @Test
+  void theSeedSetsOfTheChartAreTheDirectories() throws IOException {
+    String sets = String.join(",", names(Repository.ROOT.resolve("seeds")));
+    assertThat(annotation("learnflow.org/seed-sets")).isEqualTo(sets);
+    JsonNode schema =
+        Repository.json(Repository.read(Repository.CHART.resolve("values.schema.json")));
+    assertThat(schema.at("/properties/seeds/properties/sets/items/enum"))
+        .extracting(JsonNode::asText)
+        .containsExactlyInAnyOrder(sets.split(","));
+  }
+
+  @Test
+  void theImagesOfTheChartAreThoseOfTheValues() {
+    JsonNode ours = VALUES.at("/migrator/image");
+    JsonNode postgresql = VALUES.at("/postgresql/image");
+    assertThat(annotation("artifacthub.io/images"))
+        .contains(
+            "%s/%s:%s"
+                .formatted(
+                    ours.path("registry").asText(),
+                    ours.path("repository").asText(),
+                    CHART.path("appVersion").asText()),
+            "%s/%s:%s"
+                .formatted(
+                    postgresql.path("registry").asText(),
+                    postgresql.path("repository").asText(),
+                    postgresql.path("tag").asText()));
+  }
+
+  /** As Helm's resolver does it: the digest of both lists of dependencies, as JSON. */
+  @Test
+  void theLockFilesDigestIsRight() throws IOException, GeneralSecurityException {
+    JsonNode lock = Repository.yaml(Repository.CHART.resolve("Chart.lock"));
+    String json =
+        Repository.JSON.writeValueAsString(List.of(dependencies(CHART), dependencies(lock)));
+    String digest =
+        HexFormat.of()
+            .formatHex(
+                MessageDigest.getInstance("SHA-256").digest(json.getBytes(StandardCharsets.UTF_8)));
+    assertThat(lock.path("digest").asText()).isEqualTo("sha256:" + digest);
+    assertThat(lock.at("/dependencies/0/version")).isEqualTo(CHART.at("/dependencies/0/version"));
+  }
+
+  private static List<ObjectNode> dependencies(JsonNode chart) {
+    return Stream.of(chart.at("/dependencies/0"))
+        .map(dependency -> {
+          ObjectNode ordered = Repository.JSON.createObjectNode();
+          for (String key : List.of("name", "version", "repository", "condition")) {
+            if (dependency.has(key)) {
+              ordered.set(key, dependency.get(key));
+            }
+          }
+          return ordered;
+        })
+        .toList();
+  }
+
+  @Test
+  void theReadmeIsAsItIsGenerated() {
+    String readme =
+        Repository.tool(
+                "helm-docs",
+                "--log-level",
+                "warning",
+                "--chart-search-root",
+                Repository.CHART.toString(),
+                "--sort-values-order",
+                "file",
+                "--dry-run")
+            .successful();
+    assertThat(Repository.read(Repository.CHART.resolve("README.md")).strip())
+        .as("README.md is out of date: run make generate and commit it")
+        .isEqualTo(readme.strip());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"charts/learnflow-db", "e2e/stand-in/postgresql"})
+  void theSchemaIsAsItIsGenerated(String chart, @TempDir Path directory) {
+    Path generated = directory.resolve("values.schema.json");
+    Repository.run(
+            Repository.ROOT.resolve(chart),
+            List.of(
+                Repository.ROOT.resolve("tools/bin/helm-values-schema-json").toString(),
+                "--output",
+                generated.toString()))
+        .successful();
+    assertThat(Repository.read(Repository.ROOT.resolve(chart).resolve("values.schema.json")))
+        .as(chart + "/values.schema.json is out of date: run make generate and commit it")
+        .isEqualTo(Repository.read(generated));
+  }
+
+  @Test
+  void theRootsValuesFilesAreTheChartsOwn() throws IOException {
+    for (String file : List.of("values-dev.yaml", "values-prod.yaml")) {
+      assertThat(Repository.ROOT.resolve(file).toRealPath())
+          .isEqualTo(Repository.CHART.resolve(file).toRealPath());
+    }
+  }
+
+  private static String annotation(String name) {
+    return CHART.path("annotations").path(name).asText();
+  }
+
+  private static List<String> names(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+}
