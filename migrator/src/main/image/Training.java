@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,7 +11,8 @@ import org.learnflow.db.connect.EmbeddedServer;
 
 /**
  * Trains an AOT cache: runs the whole pipeline once, as the Job in the cluster does, against an
- * embedded PostgreSQL and an answering Kubernetes API. The cache fits only the runtime and the jar
+ * embedded PostgreSQL and an answering Kubernetes API. Roles are made before, so that the run that
+ * is recorded compares passwords, as all runs but the first do. The cache fits only the runtime and the jar
  * files that it was trained with.
  */
 final class Training {
@@ -28,20 +30,29 @@ final class Training {
     EmbeddedServer server = EmbeddedServer.in(work.resolve("postgresql"));
     try (TrainingKubernetesApi kubernetes = new TrainingKubernetesApi(work)) {
       int port = server.start(List.of("learnflow_owner", "learnflow_user"), Progress.SILENT);
-      Programs.run(
-          environment(port, server, kubernetes),
-          home.resolve("jre/bin/java").toString(),
-          "-XX:AOTCacheOutput=" + cache,
-          "@" + home.resolve("jvm.options"),
-          "-cp",
-          home.resolve("lib/learnflow-db.jar").toString(),
-          "org.learnflow.db.cli.Main",
-          "run",
-          "-v");
+      Map<String, String> environment = environment(port, server, kubernetes);
+      run(home, environment, "-XX:AOTMode=off", "roles");
+      run(home, environment, "-XX:AOTCacheOutput=" + cache, "run", "-v");
       kubernetes.checkPublished();
     } finally {
       server.stop("immediate");
     }
+  }
+
+  private static void run(
+      Path home, Map<String, String> environment, String option, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                option,
+                "@" + home.resolve("jvm.options"),
+                "-cp",
+                home.resolve("lib/learnflow-db.jar").toString(),
+                "org.learnflow.db.cli.Main"));
+    command.addAll(List.of(arguments));
+    Programs.run(
+        environment, home.resolve("jre/bin/java").toString(), command.toArray(String[]::new));
   }
 
   private static Map<String, String> environment(
@@ -56,6 +67,7 @@ final class Training {
     environment.put("LEARNFLOW_DB_SEEDS", "reference,sample");
     environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
     environment.put("LEARNFLOW_DB_RELEASE", "learnflow-db");
+    environment.put("LEARNFLOW_DB_STATEFUL_SET", TrainingKubernetesApi.STATEFUL_SET);
     return environment;
   }
 

@@ -3,6 +3,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsParameters;
 import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,36 +13,47 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 
 /**
- * As much of a Kubernetes API server, over TLS on 127.0.0.1, as one pipeline run asks of it: objects
- * can be read and applied. For training only; every test of publishing uses a real one.
+ * As much of a Kubernetes API server, over TLS on 127.0.0.1, as one pipeline run asks of it: a
+ * StatefulSet with a pod that is ready, and objects that can be read and applied. As a real one, it
+ * has a certificate from a certificate authority and would take one from its clients. For training
+ * only; every test of publishing uses a real one.
  */
 final class TrainingKubernetesApi implements AutoCloseable {
   private static final String PASSWORD = "training";
+  static final String STATEFUL_SET = "postgres";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path certificate;
   private final HttpsServer server;
   private final Map<String, ObjectNode> objects = new ConcurrentHashMap<>();
+  private final Map<String, ObjectNode> applied = new ConcurrentHashMap<>();
 
   TrainingKubernetesApi(Path directory)
       throws IOException, InterruptedException, GeneralSecurityException {
     Path keys = directory.resolve("kubernetes.p12");
     certificate = directory.resolve("kubernetes.crt");
-    keytool(
-        "-genkeypair", "-alias", "api", "-keyalg", "RSA", "-dname", "CN=training", "-validity",
-        "2", "-ext", "SAN=ip:127.0.0.1", "-keystore", keys.toString(), "-storepass", PASSWORD);
-    keytool(
-        "-exportcert", "-rfc", "-alias", "api", "-file", certificate.toString(), "-keystore",
-        keys.toString(), "-storepass", PASSWORD);
+    makeCertificates(directory, keys);
+    putReleaseObjects();
     server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-    server.setHttpsConfigurator(new HttpsConfigurator(tls(keys)));
+    server.setHttpsConfigurator(
+        new HttpsConfigurator(tls(keys)) {
+          @Override
+          public void configure(HttpsParameters parameters) {
+            SSLParameters wanted = getSSLContext().getDefaultSSLParameters();
+            wanted.setWantClientAuth(true);
+            parameters.setSSLParameters(wanted);
+          }
+        });
     server.createContext("/", this::answer);
     server.start();
   }
@@ -62,8 +74,8 @@ final class TrainingKubernetesApi implements AutoCloseable {
    * @throws IllegalStateException with the objects that were applied
    */
   void checkPublished() {
-    if (objects.size() != 3) {
-      throw new IllegalStateException("the training run published only " + objects.keySet());
+    if (applied.size() != 3) {
+      throw new IllegalStateException("the training run published only " + applied.keySet());
     }
   }
 
@@ -80,8 +92,9 @@ final class TrainingKubernetesApi implements AutoCloseable {
         ObjectNode object = (ObjectNode) new YAMLMapper().readTree(body);
         ((ObjectNode) object.get("metadata"))
             .put("uid", UUID.randomUUID().toString())
-            .put("resourceVersion", String.valueOf(objects.size() + 1));
+            .put("resourceVersion", String.valueOf(applied.size() + 1));
         objects.put(path, object);
+        applied.put(path, object);
       }
       ObjectNode object = objects.get(path);
       byte[] answer = JSON.writeValueAsBytes(object == null ? notFound() : object);
@@ -114,7 +127,61 @@ final class TrainingKubernetesApi implements AutoCloseable {
     return context;
   }
 
-  private static void keytool(String... arguments) throws IOException, InterruptedException {
-    Programs.run(Map.of(), Programs.jdk("keytool"), arguments);
+  /** The StatefulSet with its pod, the published objects' owner, and one of them as it was before. */
+  private void putReleaseObjects() throws IOException {
+    put(
+        "/apis/apps/v1/namespaces/postgres/statefulsets/" + STATEFUL_SET,
+        """
+        {"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name": "postgres", "generation": 1},
+         "spec": {"replicas": 1, "selector": {"matchLabels": {"app.kubernetes.io/instance": "learnflow-db"}}},
+         "status": {"observedGeneration": 1, "updateRevision": "postgres-1"}}
+        """);
+    put(
+        "/api/v1/namespaces/postgres/pods",
+        """
+        {"kind": "PodList", "apiVersion": "v1", "items": [{"metadata": {"name": "postgres-0",
+          "labels": {"controller-revision-hash": "postgres-1"}},
+          "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]}
+        """);
+    put(
+        "/api/v1/namespaces/postgres/configmaps/learnflow-db-owner",
+        """
+        {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "learnflow-db-owner", "uid": "1"}}
+        """);
+    put(
+        "/api/v1/namespaces/postgres/secrets/learnflow-db",
+        """
+        {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "learnflow-db"}, "data": {"port": "MQ=="}}
+        """);
+  }
+
+  private void put(String path, String object) throws IOException {
+    objects.put(path, (ObjectNode) JSON.readTree(object));
+  }
+
+  /** An RSA authority, as kubeadm makes it, and an EC certificate, so that both are trained. */
+  private void makeCertificates(Path directory, Path keys)
+      throws IOException, InterruptedException {
+    Path authority = directory.resolve("authority.p12");
+    Path request = directory.resolve("kubernetes.csr");
+    Path signed = directory.resolve("signed.crt");
+    keytool(
+        authority, "-genkeypair", "-alias", "ca", "-keyalg", "RSA", "-dname", "CN=ca", "-ext",
+        "BasicConstraints:critical=ca:true");
+    keytool(authority, "-exportcert", "-rfc", "-alias", "ca", "-file", certificate.toString());
+    keytool(keys, "-genkeypair", "-alias", "api", "-keyalg", "EC", "-dname", "CN=api");
+    keytool(keys, "-certreq", "-alias", "api", "-file", request.toString());
+    keytool(
+        authority, "-gencert", "-rfc", "-alias", "ca", "-infile", request.toString(), "-outfile",
+        signed.toString(), "-ext", "SAN=ip:127.0.0.1", "-ext", "ExtendedKeyUsage=serverAuth");
+    keytool(keys, "-importcert", "-noprompt", "-alias", "ca", "-file", certificate.toString());
+    keytool(keys, "-importcert", "-alias", "api", "-file", signed.toString());
+  }
+
+  private static void keytool(Path store, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> all = new ArrayList<>(List.of(arguments));
+    all.addAll(List.of("-keystore", store.toString(), "-storepass", PASSWORD));
+    Programs.run(Map.of(), Programs.jdk("keytool"), all.toArray(String[]::new));
   }
 }

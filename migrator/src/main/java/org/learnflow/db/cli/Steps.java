@@ -60,14 +60,14 @@ final class Steps {
     DatabaseAddress address = target.owner().as(admin.user());
     RoleManager manager = new RoleManager(target.names(), address.database(), progress);
     List<String> done = new ArrayList<>();
-    try (Session session = anyDatabase(address, admin.password())) {
+    try (Session session = session(address, admin.password());
+        Session maintenance = session(address.in(MAINTENANCE_DATABASE), admin.password())) {
       done.addAll(
-          session.run(
-              "roles",
-              connection ->
-                  manager.ensureRolesAndDatabase(connection, passwords(), this::accepts)));
-    }
-    try (Session session = session(address, admin.password())) {
+          (exists(session) ? session : maintenance)
+              .run(
+                  "roles",
+                  connection ->
+                      manager.ensureRolesAndDatabase(connection, passwords(), this::accepts)));
       done.addAll(session.run("roles", manager::ensureRights));
     }
     if (done.isEmpty()) {
@@ -76,18 +76,14 @@ final class Steps {
     return Optional.of(List.copyOf(done));
   }
 
-  /** The database itself if it exists, else the server's maintenance database. */
-  private Session anyDatabase(DatabaseAddress address, Optional<Password> password) {
-    Session session = session(address, password);
+  private static boolean exists(Session session) {
     try {
-      session.run("roles", connection -> connection.isValid(0));
-      return session;
+      return session.run("roles", connection -> connection.isValid(0));
     } catch (Failure failure) {
-      session.close();
-      if (failure.code() != ExitCode.NOT_DEPLOYED) {
-        throw failure;
+      if (failure.code() == ExitCode.NOT_DEPLOYED) {
+        return false;
       }
-      return session(address.in(MAINTENANCE_DATABASE), password);
+      throw failure;
     }
   }
 

@@ -12,7 +12,6 @@ import io.fabric8.kubernetes.client.LocalPortForward;
 import io.fabric8.kubernetes.client.http.HttpClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
-import io.fabric8.kubernetes.client.jdkhttp.JdkHttpClientFactory;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URLEncoder;
@@ -56,7 +55,7 @@ public final class KubernetesApi implements AutoCloseable {
 
   private KubernetesApi(Config config) {
     this.config = config;
-    this.http = new JdkHttpClientFactory().newBuilder(config).build();
+    this.http = new StoppingHttpClientFactory().newBuilder(config).build();
   }
 
   /**
@@ -80,6 +79,10 @@ public final class KubernetesApi implements AutoCloseable {
     }
     if (!inPod) {
       config.setRequestRetryBackoffLimit(RETRIES_OUTSIDE);
+    }
+    if (config.getCaCertData() != null || config.getCaCertFile() != null) {
+      // Only that authority is trusted, as kubectl does; the JVM's own ones take long to read.
+      System.setProperty("javax.net.ssl.trustStore", "NONE");
     }
     // One request after the other has no use for HTTP/2, whose classes take long to load.
     config.setHttp2Disable(true);
@@ -182,7 +185,11 @@ public final class KubernetesApi implements AutoCloseable {
 
   /** A port of this machine's loopback address that leads to a port of a pod, until closing. */
   int forward(String namespace, String pod, int port) {
-    KubernetesClient client = new KubernetesClientBuilder().withConfig(config).build();
+    KubernetesClient client =
+        new KubernetesClientBuilder()
+            .withConfig(config)
+            .withHttpClientFactory(new StoppingHttpClientFactory())
+            .build();
     forwards.add(client);
     LocalPortForward forward =
         client
