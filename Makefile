@@ -38,7 +38,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 	--ignore-test container-image-pull-policy --ignore-test pod-probes-identical
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
-	image image-push image-reproducible images images-check bench bench-migrations bench-seeds \
+	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	cluster cluster-down cluster-status cluster-load cluster-check clean
 
 help: ## this list
@@ -177,13 +177,16 @@ image-reproducible: image ## builds the image once more from nothing: only the A
 	@grep -v -e '^aot-cache' -e '^all' migrator/target/image-layers.txt | diff migrator/target/before.txt - \
 	  && echo "the same layers twice"
 
-bench: bench-migrations bench-seeds ## all measurements, against psql and other tools
+bench: bench-migrations bench-seeds bench-startup ## all measurements, against psql and other tools
 
 bench-migrations: build ## migrations against psql, goose, golang-migrate, Flyway and Liquibase
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Migrations.java
 
 bench-seeds: build ## bulk seeds against psql
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Seeds.java
+
+bench-startup: $(IMAGE_TAR) ## a run with nothing to do against other tools, and in a pod where there is a cluster
+	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Startup.java
 
 images: ## container images from Debian packages, for where no registry answers: prints their archives
 	@"$(JDK)/bin/java" tools/images/Images.java base pause postgresql python

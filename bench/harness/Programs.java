@@ -66,10 +66,17 @@ public final class Programs {
 
   public static String run(Path directory, Map<String, String> environment, List<String> command)
       throws IOException, InterruptedException {
+    return run(directory, environment, Path.of("/dev/null"), command);
+  }
+
+  static String run(
+      Path directory, Map<String, String> environment, Path input, List<String> command)
+      throws IOException, InterruptedException {
     var output = Files.createTempFile("bench", ".out");
     try {
       var builder = new ProcessBuilder(command).directory(directory.toFile());
       builder.environment().putAll(environment);
+      builder.redirectInput(input.toFile());
       int exit =
           builder.redirectErrorStream(true).redirectOutput(output.toFile()).start().waitFor();
       var text = Files.readString(output).strip();

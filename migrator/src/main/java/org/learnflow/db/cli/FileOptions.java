@@ -1,9 +1,8 @@
 package org.learnflow.db.cli;
 
-import java.net.URISyntaxException;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.CodeSource;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.schema.MigrationFiles;
@@ -31,16 +30,17 @@ final class FileOptions {
     return seedsDirectory == null ? home().resolve("seeds") : seedsDirectory;
   }
 
-  /** The directory above {@code lib}, which holds the program's jar; else the working directory. */
+  /**
+   * The directory above {@code lib}, which holds the program's jar; else the working directory.
+   * Only the class path tells it: a class from an AOT cache knows where its jar was when the cache
+   * was made.
+   */
   private static Path home() {
-    CodeSource source = FileOptions.class.getProtectionDomain().getCodeSource();
-    try {
-      Path jar = Path.of(source.getLocation().toURI());
-      Optional<Path> home =
-          Optional.ofNullable(jar.getParent()).map(Path::getParent).filter(Files::isDirectory);
-      return home.filter(path -> Files.isDirectory(path.resolve("migrations"))).orElse(Path.of(""));
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException("a class path entry is a file", e);
-    }
+    Path jar =
+        Path.of(System.getProperty("java.class.path").replaceFirst(File.pathSeparator + ".*", ""));
+    return Optional.ofNullable(jar.toAbsolutePath().getParent())
+        .map(Path::getParent)
+        .filter(home -> Files.isDirectory(home.resolve("migrations")))
+        .orElse(Path.of(""));
   }
 }

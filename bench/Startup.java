@@ -1,0 +1,139 @@
+import harness.BenchException;
+import harness.Case;
+import harness.Contestant;
+import harness.MigrationTool;
+import harness.LearnflowDb;
+import harness.Options;
+import harness.Outcome;
+import harness.Pod;
+import harness.Programs;
+import harness.Results;
+import harness.Server;
+import harness.StagedImage;
+import harness.Stopwatch;
+import harness.Workspace;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * A run that finds nothing to do: the content of the image, with and without its AOT cache, beside
+ * other tools; and in a pod, with and without looking at what is published.
+ */
+class Startup {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final int MIGRATIONS = 12;
+
+  private static final Contestant CACHED =
+      new Contestant("learnflow-db run", "", false);
+  private static final Contestant UNCACHED =
+      new Contestant("learnflow-db run, no AOT cache", "", false);
+
+  /** A contestant's whole process, measured. */
+  private interface Measured {
+    Outcome run() throws IOException, InterruptedException;
+  }
+
+  private final Options options;
+  private final Path work = Workspace.create();
+  private final StagedImage image = StagedImage.find();
+  private final List<Case> cases = new ArrayList<>();
+
+  private Startup(Options options) throws IOException {
+    this.options = options;
+  }
+
+  static void main(String[] arguments) throws IOException, InterruptedException {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      Programs.require("bash", "time");
+      var startup = new Startup(Options.parse(arguments));
+      var server = Server.open();
+      startup.besideOthers(server);
+      startup.inPod();
+      new Results("startup", startup.cases, startup.options).publish(server);
+    } catch (BenchException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private void besideOthers(Server server) throws IOException, InterruptedException {
+    var stopwatch = new Stopwatch(work, LIMIT);
+    var contestants = new ArrayList<Map.Entry<Contestant, Measured>>();
+    for (var tool : MigrationTool.all(server, work)) {
+      if (!tool.contestant().equals(LearnflowDb.CONTESTANT)) {
+        var folder = Files.createDirectories(work.resolve(tool.contestant().name()));
+        tool.files().write(folder, MIGRATIONS);
+        var database = server.create("bench_" + contestants.size());
+        done(stopwatch.measure(database, folder, tool.apply().line(database, folder)));
+        contestants.add(
+            Map.entry(
+                tool.contestant(),
+                () -> stopwatch.measure(database, folder, tool.repeat().line(database, folder))));
+      }
+    }
+    var passwords = Files.createDirectories(work.resolve("passwords"));
+    var database = server.create("bench_learnflow");
+    Files.writeString(passwords.resolve("postgres-password"), database.password());
+    Files.writeString(passwords.resolve("password"), "bench-owner");
+    Files.writeString(passwords.resolve("app-password"), "bench-app");
+    for (var cached : List.of(true, false)) {
+      var line = image.run(cached, "none", database, passwords);
+      done(stopwatch.measure(database, work, line));
+      contestants.add(
+          Map.entry(cached ? CACHED : UNCACHED, () -> stopwatch.measure(database, work, line)));
+    }
+    measure("Run with nothing to do", contestants);
+  }
+
+  private void inPod() throws IOException, InterruptedException {
+    if (!Pod.possible()) {
+      System.err.println("in a pod nothing is measured: there is no cluster, see make cluster");
+      return;
+    }
+    var inContainer = image.inContainer();
+    try (var pod = Pod.start(work, image)) {
+      for (var publishTo : List.of("none", "kubernetes")) {
+        var contestants = new ArrayList<Map.Entry<Contestant, Measured>>();
+        for (var cached : List.of(true, false)) {
+          var line = inContainer.run(cached, publishTo, pod.database(), Path.of("/credentials"));
+          done(pod.measure(line));
+          contestants.add(Map.entry(cached ? CACHED : UNCACHED, () -> pod.measure(line)));
+        }
+        measure(
+            publishTo.equals("none")
+                ? "Run with nothing to do, in a pod"
+                : "Run with nothing to do, in a pod, published objects compared",
+            contestants);
+      }
+    }
+  }
+
+  private static void done(Outcome outcome) {
+    if (outcome instanceof Outcome.Failed(var reason)) {
+      throw new BenchException(reason);
+    }
+  }
+
+  /** The contestants take turns, so that a busy minute of the machine hits all of them. */
+  private void measure(String title, List<Map.Entry<Contestant, Measured>> contestants)
+      throws IOException, InterruptedException {
+    var measured = new Case(title, contestants.stream().map(Map.Entry::getKey).toList());
+    cases.add(measured);
+    var order = new ArrayList<>(contestants);
+    for (int run = 1; run <= options.runs(); run++) {
+      System.err.printf("%s: %d of %d%n", title, run, options.runs());
+      for (var contestant : order) {
+        measured.add(contestant.getKey(), contestant.getValue().run());
+      }
+      Collections.rotate(order, 1);
+    }
+  }
+}

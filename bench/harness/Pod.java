@@ -1,0 +1,83 @@
+package harness;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A pod of two containers on the cluster of {@code make cluster}: a PostgreSQL, and one with the
+ * image's content, where processes are measured by a script.
+ */
+public final class Pod implements AutoCloseable {
+  private static final Path KUBECONFIG = Path.of("e2e/cluster/kubeconfig");
+  private static final Path FILES = Path.of("bench/pod");
+  private static final Path NOTHING = Path.of("/dev/null");
+  private static final String NAMESPACE = "learnflow-db-bench";
+
+  private Pod() {}
+
+  /** Whether there is such a cluster. */
+  public static boolean possible() {
+    return Files.exists(KUBECONFIG);
+  }
+
+  public static Pod start(Path work, StagedImage image) throws IOException, InterruptedException {
+    var pod = new Pod();
+    pod.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
+    pod.kubectl("apply", "--filename", FILES.resolve("pod.yaml").toString());
+    pod.kubectl("wait", "pod/bench", "--timeout=60s", "--namespace", NAMESPACE, "--for=condition=Ready");
+    var archive = work.resolve("image.tar");
+    image.archive(archive);
+    pod.exec(archive, "unpack", StagedImage.HOME);
+    Files.delete(archive);
+    return pod;
+  }
+
+  /** The database beside, as the admin. */
+  public Database database() {
+    return new Database("127.0.0.1", 5432, "postgres", "", "learnflow");
+  }
+
+  /** Runs a command in the pod and measures it there. */
+  public Outcome measure(List<String> command) throws IOException, InterruptedException {
+    var arguments = new ArrayList<>(List.of("time"));
+    arguments.addAll(command);
+    var lines = exec(NOTHING, arguments.toArray(String[]::new)).lines().toList();
+    var figures = lines.getLast().split(" ");
+    return figures[0].equals("0")
+        ? new Outcome.Done(
+            Double.parseDouble(figures[1]),
+            Double.parseDouble(figures[2]),
+            Double.parseDouble(figures[3]))
+        : new Outcome.Failed("exit code " + String.join("\n", lines));
+  }
+
+  private String exec(Path input, String... arguments) throws IOException, InterruptedException {
+    var command =
+        new ArrayList<>(
+            List.of(
+                "exec", "bench", "--namespace", NAMESPACE, "--container", "client", "--stdin"));
+    command.addAll(
+        List.of("--", "python3", "-c", Files.readString(FILES.resolve("stopwatch.py"))));
+    command.addAll(List.of(arguments));
+    return Programs.run(Path.of("."), Map.of(), input, kubectlLine(command));
+  }
+
+  private String kubectl(String... arguments) throws IOException, InterruptedException {
+    return Programs.run(Path.of("."), Map.of(), kubectlLine(List.of(arguments)));
+  }
+
+  private static List<String> kubectlLine(List<String> arguments) {
+    var line = new ArrayList<>(List.of("kubectl", "--kubeconfig", KUBECONFIG.toString()));
+    line.addAll(arguments);
+    return line;
+  }
+
+  @Override
+  public void close() throws IOException, InterruptedException {
+    kubectl("delete", "namespace", NAMESPACE);
+  }
+}

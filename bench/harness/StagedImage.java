@@ -1,0 +1,68 @@
+package harness;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What the image holds, as {@code make image} stages it, started as the image starts it. */
+public final class StagedImage {
+  /** The directory in the image. */
+  static final String HOME = "/opt/learnflow-db";
+
+  private static final Path ROOT = Path.of("migrator/target/image");
+
+  private final String home;
+
+  private StagedImage(String home) {
+    this.home = home;
+  }
+
+  public static StagedImage find() {
+    var home = Path.of(ROOT + HOME).toAbsolutePath();
+    if (!Files.exists(home.resolve("learnflow-db.aot"))) {
+      throw new BenchException("no " + ROOT + ", run make image first");
+    }
+    return new StagedImage(home.toString());
+  }
+
+  /** The same in a container. */
+  public StagedImage inContainer() {
+    return new StagedImage(HOME);
+  }
+
+  /** {@code learnflow-db run}, with all that a Job of the chart gives it. */
+  public List<String> run(
+      boolean cached, String publishTo, Database database, Path passwords, String... more) {
+    var line = new ArrayList<>(List.of(home + "/jre/bin/java", "@" + home + "/jvm.options"));
+    line.add(cached ? "-XX:AOTCache=" + home + "/learnflow-db.aot" : "-XX:AOTMode=off");
+    line.addAll(List.of("-cp", home + "/lib/learnflow-db.jar", "org.learnflow.db.cli.Main", "run"));
+    line.addAll(
+        List.of(
+            "--database",
+            "postgresql://learnflow_owner@%s:%d/%s"
+                .formatted(database.host(), database.port(), database.name()),
+            "--password-file",
+            passwords.resolve("password").toString(),
+            "--admin-user",
+            database.user(),
+            "--admin-password-file",
+            passwords.resolve("postgres-password").toString(),
+            "--app-password-file",
+            passwords.resolve("app-password").toString(),
+            "--publish-to",
+            publishTo));
+    line.addAll(List.of(more));
+    return line;
+  }
+
+  /** An archive of the directory, without the root's name. */
+  void archive(Path file) throws IOException, InterruptedException {
+    Programs.run(
+        Path.of("."),
+        Map.of(),
+        List.of("tar", "--create", "--file", file.toString(), "--directory", home, "."));
+  }
+}
