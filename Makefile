@@ -39,7 +39,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
-	cluster cluster-down cluster-status cluster-load cluster-check clean
+	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load cluster-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -90,7 +90,7 @@ lint-chart: deps-test tools
 	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check
 
 deps: tools/bin/helm ## the PostgreSQL chart that learnflow-db needs; STANDIN=1 takes the one of the tests
-	@"$(JDK)/bin/java" tools/Dependencies.java $(if $(STANDIN),stand-in,release) $(POSTGRESQL_CHART)
+	@QUIET="$(QUIET)" "$(JDK)/bin/java" tools/Dependencies.java $(if $(STANDIN),stand-in,release) $(POSTGRESQL_CHART)
 
 .PHONY: deps-test
 deps-test: tools/bin/helm
@@ -168,7 +168,7 @@ BASE_FLAGS = if [ "$(IMAGE_BASE)" = debian ]; then \
 image-push: $(IMAGE_TAR) ## pushes the image: make image-push REGISTRY=ghcr.io/you
 	@test -n "$(REGISTRY)" || { echo "name the registry: make image-push REGISTRY=ghcr.io/you" >&2; exit 2; }
 	@set -e; base=$$($(BASE_FLAGS)); $(JIB) jib:build -Dimage.name=$(REGISTRY)/learnflow-db $$base
-	@echo "pushed $(REGISTRY)/learnflow-db:$(VERSION)"
+	@echo "pushed $(REGISTRY)/learnflow-db:$(VERSION)@$$(cat migrator/target/jib-image.digest)"
 
 image-reproducible: image ## builds the image once more from nothing: only the AOT cache's layer may differ
 	@cp migrator/target/image-layers.txt .image-layers.txt
@@ -211,6 +211,42 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 	$(CLUSTER) down; $(CLUSTER) listing >"$$before"; \
 	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
 	diff "$$before" "$$after" && echo "the machine is as it was"
+
+# The release that deploy, verify, status, connection, migrate, seed and undeploy mean, on the current kubeconfig context.
+RELEASE ?= learnflow-db
+NAMESPACE ?= postgres
+ENV ?= dev
+HELM ?= tools/bin/helm
+DEPLOY = RELEASE="$(RELEASE)" NAMESPACE="$(NAMESPACE)" VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" HELM="$(HELM)" \
+	HELM_FLAGS="$(HELM_FLAGS)" QUIET="$(QUIET)" YES="$(YES)" "$(JDK)/bin/java" tools/Deploy.java
+OF_RELEASE = --release "$(RELEASE)" --namespace "$(NAMESPACE)"
+# With QUIET=1 only the lines of the output that count.
+define show
+@$(if $(QUIET),lines=$$($(LEARNFLOW_DB) $(1) $(OF_RELEASE) 2>/dev/null); code=$$?; echo "$$lines" | $(2); exit $$code,$(LEARNFLOW_DB) $(1) $(OF_RELEASE))
+endef
+
+deploy: build $(IMAGE_TAR) deps ## the chart on the current cluster: ENV=dev|prod, NAMESPACE=, RELEASE=, REGISTRY= to push the image to
+	@$(if $(REGISTRY),$(MAKE) --no-print-directory image-push)
+	@$(DEPLOY) up $(ENV)
+	$(call show,connection,head -n 4)
+
+verify: build ## is the deployed database healthy? last line: healthy, unhealthy: REASON or not deployed
+	$(call show,verify,tail -n 1)
+
+status: build ## one screen about the deployed database
+	$(call show,status,cat)
+
+connection: build ## how services connect to it
+	$(call show,connection,head -n 4)
+
+migrate: build ## the whole pipeline on the deployed database: schema, seeds, verification, publication
+	$(call show,run,tail -n 1)
+
+seed: build ## loads seeds into it: SEED_MODE=skip|update
+	$(call show,seed --seed-mode $(or $(SEED_MODE),skip),tail -n 1)
+
+undeploy: tools/bin/helm ## removes the release, but not data and passwords; with PURGE=1 these too (asks, or YES=1)
+	@$(DEPLOY) down $(if $(PURGE),purge,keep)
 
 clean: ## removes what was built
 	@rm -rf migrator/target

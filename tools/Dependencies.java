@@ -58,7 +58,9 @@ final class Dependencies {
     } else {
       fail("usage: java tools/Dependencies.java release|stand-in|test [ARCHIVE]");
     }
-    System.err.println("dependency: " + present().getFirst().getFileName());
+    if (System.getenv().getOrDefault("QUIET", "").isEmpty()) {
+      System.err.println("dependency: " + present().getFirst().getFileName());
+    }
   }
 
   private static String pinnedVersion() throws IOException {

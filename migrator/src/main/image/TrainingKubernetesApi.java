@@ -61,6 +61,7 @@ final class TrainingKubernetesApi implements AutoCloseable {
   /** The environment of a process that shall take this server for its cluster's. */
   Map<String, String> environment() {
     return Map.of(
+        "KUBERNETES_AUTH_TRYKUBECONFIG", "false",
         "KUBERNETES_MASTER", "https://127.0.0.1:" + server.getAddress().getPort(),
         "KUBERNETES_CERTS_CA_FILE", certificate.toString(),
         "KUBERNETES_AUTH_TOKEN", "training",

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -42,11 +41,15 @@ public record Release(
     List<String> publishNamespaces) {
 
   /**
-   * A Secret and its keys for the roles' passwords.
+   * Where the roles' passwords are.
    *
    * @param name of the Secret
+   * @param owner its key for the owner
+   * @param admin its key for the admin
+   * @param appName Secret with the services' password, usually the same
+   * @param app its key
    */
-  public record SecretKeys(String name, String owner, String app, String admin) {}
+  public record SecretKeys(String name, String owner, String admin, String appName, String app) {}
 
   /**
    * The passwords of the roles.
@@ -95,8 +98,11 @@ public record Release(
         new SecretKeys(
             fields.required("credentials-secret"),
             fields.required("owner-password-key"),
-            fields.required("app-password-key"),
-            fields.text("admin-password-key")),
+            fields.text("admin-password-key"),
+            fields
+                .optional("app-credentials-secret")
+                .orElseGet(() -> fields.required("credentials-secret")),
+            fields.required("app-password-key")),
         fields.list("publish-namespaces"));
   }
 
@@ -138,27 +144,33 @@ public record Release(
   }
 
   /**
-   * Reads the passwords from the Secret.
+   * Reads the passwords from the Secrets.
    *
-   * @throws Failure 1 where it is not there or lacks a key
+   * @throws Failure 1 where one is not there or lacks a key
    */
   public Passwords passwords(KubernetesApi api) {
-    String secret = "Secret " + credentialsSecret.name();
-    Map<String, String> values =
-        api.get(Kind.SECRET, namespace, credentialsSecret.name())
-            .map(CredentialsSecret::values)
-            .orElseThrow(() -> unusable(secret + " with the passwords is not there"));
-    Function<String, Password> password =
-        key ->
-            Optional.ofNullable(values.get(key))
-                .map(text -> text.replaceFirst("\\r?\\n\\z", ""))
-                .filter(text -> !text.isEmpty())
-                .map(Password::new)
-                .orElseThrow(() -> unusable("%s lacks %s".formatted(secret, key)));
+    SecretKeys keys = credentialsSecret;
+    Map<String, String> values = secret(api, keys.name());
+    Map<String, String> appValues =
+        keys.appName().equals(keys.name()) ? values : secret(api, keys.appName());
     return new Passwords(
-        password.apply(credentialsSecret.owner()),
-        password.apply(credentialsSecret.app()),
-        adminUser.map(_ -> password.apply(credentialsSecret.admin())));
+        password(keys.name(), values, keys.owner()),
+        password(keys.appName(), appValues, keys.app()),
+        adminUser.map(_ -> password(keys.name(), values, keys.admin())));
+  }
+
+  private Map<String, String> secret(KubernetesApi api, String secret) {
+    return api.get(Kind.SECRET, namespace, secret)
+        .map(CredentialsSecret::values)
+        .orElseThrow(() -> unusable("Secret " + secret + " with the passwords is not there"));
+  }
+
+  private Password password(String secret, Map<String, String> values, String key) {
+    return Optional.ofNullable(values.get(key))
+        .map(text -> text.replaceFirst("\\r?\\n\\z", ""))
+        .filter(text -> !text.isEmpty())
+        .map(Password::new)
+        .orElseThrow(() -> unusable("Secret %s lacks %s".formatted(secret, key)));
   }
 
   private Failure unusable(String why) {

@@ -1,0 +1,298 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Behind {@code make deploy} and {@code make undeploy}: the chart, with the image of this checkout,
+ * on the cluster of the current kubeconfig context. Run in the repository's root:
+ *
+ * <pre>
+ * java tools/Deploy.java up dev|prod      settings: see {@link Settings}
+ * java tools/Deploy.java down keep|purge
+ * </pre>
+ */
+final class Deploy {
+  private static final String CHART = "charts/learnflow-db";
+  private static final Path IMAGE = Path.of("migrator/target/image.tar");
+  private static final Path STAND_IN = Path.of(CHART, "charts/postgresql-16.7.27+standin.tgz");
+  private static final String OWN =
+      "app.kubernetes.io/name=learnflow-db,app.kubernetes.io/instance=";
+  private static final String DATABASE =
+      "app.kubernetes.io/name=postgresql,app.kubernetes.io/instance=";
+
+  private final Settings settings;
+
+  private Deploy(Settings settings) {
+    this.settings = settings;
+  }
+
+  /**
+   * What the environment says.
+   *
+   * @param release RELEASE, learnflow-db by default
+   * @param namespace NAMESPACE, postgres by default
+   * @param version VERSION of the image
+   * @param registry REGISTRY that the image was pushed to; empty: it is loaded where that is possible
+   * @param helm HELM
+   * @param flags HELM_FLAGS, separated by blanks
+   * @param quiet QUIET: nothing but the result
+   * @param yes YES: nobody is asked
+   */
+  private record Settings(
+      String release,
+      String namespace,
+      String version,
+      String registry,
+      String helm,
+      List<String> flags,
+      boolean quiet,
+      boolean yes) {
+
+    static Settings read() {
+      return new Settings(
+          text("RELEASE", "learnflow-db"),
+          text("NAMESPACE", "postgres"),
+          text("VERSION", ""),
+          text("REGISTRY", ""),
+          text("HELM", "helm"),
+          Arrays.stream(text("HELM_FLAGS", "").split(" ")).filter(f -> !f.isEmpty()).toList(),
+          !text("QUIET", "").isEmpty(),
+          !text("YES", "").isEmpty());
+    }
+
+    private static String text(String name, String otherwise) {
+      String value = System.getenv(name);
+      return value == null || value.isEmpty() ? otherwise : value;
+    }
+  }
+
+  public static void main(String[] arguments) throws IOException, InterruptedException {
+    Deploy deploy = new Deploy(Settings.read());
+    switch (String.join(" ", arguments)) {
+      case "up dev", "up prod" -> deploy.up(arguments[1]);
+      case "down keep" -> deploy.down(false);
+      case "down purge" -> deploy.down(true);
+      default -> fail(2, "usage: make deploy ENV=dev|prod, or make undeploy [PURGE=1]");
+    }
+  }
+
+  private void up(String environment) throws IOException, InterruptedException {
+    String context = context();
+    sayWhatIsThere(context);
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                settings.helm, "upgrade", "--install", settings.release, CHART, "--namespace",
+                settings.namespace, "--create-namespace", "--values",
+                "values-" + environment + ".yaml", "--timeout", "6m"));
+    command.addAll(imageValues(context));
+    if (Files.exists(STAND_IN)) {
+      for (String value : List.of("registry=learnflow.test", "repository=postgresql", "tag=17")) {
+        command.addAll(List.of("--set-string", "postgresql.image." + value));
+      }
+    }
+    command.addAll(settings.flags);
+    Path output = Files.createTempFile("helm", ".log");
+    Instant start = Instant.now();
+    Process helm =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile())
+            .start();
+    Runtime.getRuntime().addShutdownHook(new Thread(helm::destroy));
+    String before = "";
+    while (!helm.waitFor(2, TimeUnit.SECONDS)) {
+      String now = pods();
+      if (!now.equals(before)) {
+        say("%4d s  %s".formatted(Duration.between(start, Instant.now()).toSeconds(), now));
+        before = now;
+      }
+    }
+    String text = Files.readString(output);
+    Files.delete(output);
+    if (helm.exitValue() != 0) {
+      System.err.println(text.strip());
+      fail(
+          1,
+          "State: release %s is as the lines above say; what was published before is untouched.\nNext: make status NAMESPACE=%s RELEASE=%s, correct the cause, and run the same command again"
+              .formatted(settings.release, settings.namespace, settings.release));
+    }
+    say("deployed in %d s".formatted(Duration.between(start, Instant.now()).toSeconds()));
+  }
+
+  /** The current context, which is also the proof that there is a cluster that answers. */
+  private String context() throws IOException, InterruptedException {
+    Result context = run("kubectl", "config", "current-context");
+    if (context.code != 0) {
+      fail(2, "no cluster is named: there is no kubeconfig with a current context\nNext: set KUBECONFIG, or make one for trying things out: make cluster");
+    }
+    Result version = run("kubectl", "version", "--request-timeout=5s");
+    if (version.code != 0) {
+      fail(
+          4,
+          "the cluster of context %s does not answer: %s\nState: nothing was changed.\nNext: kubectl version"
+              .formatted(context.text, version.text.lines().reduce((a, b) -> b).orElse("")));
+    }
+    return context.text;
+  }
+
+  private void sayWhatIsThere(String context) throws IOException, InterruptedException {
+    Result status =
+        run(
+            settings.helm, "list", "--namespace", settings.namespace, "--all", "--filter",
+            "^" + settings.release + "$", "--output", "json");
+    String state = status.text.replaceFirst("(?s).*\"status\":\"([^\"]*)\".*", "$1");
+    String revision = status.text.replaceFirst("(?s).*\"revision\":\"([^\"]*)\".*", "$1");
+    if (status.code != 0 || state.equals(status.text)) {
+      say("new release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context));
+      return;
+    }
+    say(
+        "found release %s in namespace %s of %s, revision %s, %s: it is upgraded"
+            .formatted(settings.release, settings.namespace, context, revision, state));
+    if (state.startsWith("pending-")) {
+      fail(
+          10,
+          """
+          release %1$s is %3$s: another Helm is at work, or one was killed
+          State: nothing was changed.
+          Next: if no Helm runs any more: %4$s --namespace %2$s --no-hooks, and again make deploy"""
+              .formatted(
+                  settings.release,
+                  settings.namespace,
+                  state,
+                  state.equals("pending-install")
+                      ? settings.helm + " uninstall " + settings.release
+                      : settings.helm + " rollback " + settings.release));
+    }
+  }
+
+  /** Brings the image of this checkout to the cluster's nodes, where that is possible. */
+  private List<String> imageValues(String context) throws IOException, InterruptedException {
+    if (!settings.registry.isEmpty()) {
+      int slash = (settings.registry + "/").indexOf('/');
+      String path = (settings.registry + "/").substring(slash + 1);
+      return values(
+          Map.of(
+              "registry", settings.registry.substring(0, slash),
+              "repository", path + "learnflow-db",
+              "tag", settings.version));
+    }
+    List<String> load =
+        context.startsWith("kind-")
+            ? List.of("kind", "load", "image-archive", IMAGE.toString(), "--name", context.substring(5))
+            : context.equals("minikube")
+                ? List.of("minikube", "image", "load", IMAGE.toString())
+                : context.endsWith("@learnflow-db")
+                    ? List.of("make", "--no-print-directory", "cluster-load", "IMAGE=" + IMAGE)
+                    : context.matches("docker-desktop|rancher-desktop|orbstack|colima.*")
+                        ? List.of("docker", "load", "--input", IMAGE.toString())
+                        : List.of();
+    if (load.isEmpty()) {
+      say("the cluster pulls the published image; for the one of this checkout: make deploy REGISTRY=ghcr.io/you");
+      return List.of();
+    }
+    say("loading the image " + settings.version);
+    Result loaded = run(load.toArray(String[]::new));
+    if (loaded.code != 0) {
+      fail(1, "the image was not loaded: %s\nState: nothing was changed.".formatted(loaded.text));
+    }
+    return values(Map.of("tag", settings.version));
+  }
+
+  private static List<String> values(Map<String, String> image) {
+    return image.entrySet().stream()
+        .flatMap(e -> List.of("--set-string", "migrator.image." + e.getKey() + "=" + e.getValue()).stream())
+        .toList();
+  }
+
+  /** Each pod of the release with its state, in one line. */
+  private String pods() throws IOException, InterruptedException {
+    Result pods =
+        run(
+            "kubectl", "--namespace", settings.namespace, "get", "pods", "--selector",
+            "app.kubernetes.io/instance=" + settings.release, "--no-headers");
+    return pods.code != 0
+        ? ""
+        : String.join(
+            ", ",
+            pods.text
+                .lines()
+                .map(line -> line.split(" +"))
+                .filter(columns -> columns.length > 2)
+                .map(columns -> columns[0] + " " + columns[2])
+                .toList());
+  }
+
+  private void down(boolean purge) throws IOException, InterruptedException {
+    String context = context();
+    String where = "release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context);
+    if (purge && !settings.yes) {
+      if (System.console() == null) {
+        fail(10, "nobody can be asked whether all data of %s may go\nState: nothing was changed.\nNext: make undeploy PURGE=1 YES=1".formatted(where));
+      }
+      String answer = System.console().readLine("All data and passwords of %s will be gone. Type the release's name: ", where);
+      if (!settings.release.equals(answer)) {
+        fail(10, "nothing was changed");
+      }
+    }
+    Result gone = run(settings.helm, "uninstall", settings.release, "--namespace", settings.namespace, "--ignore-not-found", "--wait", "--timeout", "3m");
+    if (gone.code != 0) {
+      fail(1, gone.text + "\nNext: run the same command again");
+    }
+    // Helm does not remove hooks.
+    delete("jobs,pods,networkpolicies,rolebindings,roles,serviceaccounts", OWN + settings.release);
+    if (purge) {
+      delete("persistentvolumeclaims", DATABASE + settings.release);
+      check(run("kubectl", "--namespace", settings.namespace, "delete", "secret", settings.release + "-credentials", "--ignore-not-found"));
+    }
+    say(
+        purge
+            ? where + " is gone, with data and passwords"
+            : where + " is gone; volume and passwords stay, and the next make deploy takes them up again");
+  }
+
+  private void delete(String kinds, String selector) throws IOException, InterruptedException {
+    check(
+        run(
+            "kubectl", "--namespace", settings.namespace, "delete", kinds, "--selector", selector,
+            "--ignore-not-found", "--timeout=2m"));
+  }
+
+  private static void check(Result result) {
+    if (result.code != 0) {
+      fail(1, result.text + "\nNext: run the same command again");
+    }
+  }
+
+  private record Result(int code, String text) {}
+
+  private static Result run(String... command) throws IOException, InterruptedException {
+    try {
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      String text = new String(process.getInputStream().readAllBytes()).strip();
+      return new Result(process.waitFor(), text);
+    } catch (IOException e) {
+      fail(2, command[0] + " was not found: install it and put it on PATH");
+      throw e;
+    }
+  }
+
+  private void say(String line) {
+    if (!settings.quiet) {
+      System.err.println(line);
+    }
+  }
+
+  private static void fail(int code, String text) {
+    System.err.println(text);
+    System.exit(code);
+  }
+}
