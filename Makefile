@@ -39,7 +39,8 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
-	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load cluster-check clean
+	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load \
+	cluster-listing cluster-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -206,9 +207,12 @@ cluster-status: ## what runs in it
 cluster-load: ## puts an image on its node: make cluster-load IMAGE=migrator/target/image.tar
 	@$(CLUSTER) load "$(or $(IMAGE),$(error name an archive: make cluster-load IMAGE=FILE.tar))"
 
+cluster-listing: ## what a cluster could leave on this machine, to compare
+	@$(CLUSTER) prepare; $(CLUSTER) listing
+
 cluster-check: ## brings a cluster up and down, and shows what that changed on this machine
 	@set -e; before=$$(mktemp); after=$$(mktemp); trap 'rm -f "$$before" "$$after"' EXIT; \
-	$(CLUSTER) down; $(CLUSTER) listing >"$$before"; \
+	$(CLUSTER) down; $(CLUSTER) prepare; $(CLUSTER) listing >"$$before"; \
 	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
 	diff "$$before" "$$after" && echo "the machine is as it was"
 

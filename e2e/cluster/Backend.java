@@ -4,6 +4,12 @@ import java.util.List;
 
 /** A way to have a cluster on this machine. */
 interface Backend {
+  /** Installs and builds what {@link #up} needs, and starts nothing. */
+  void prepare() throws IOException, InterruptedException;
+
+  /** A line for each thing that a cluster could leave on this machine. */
+  List<String> listing() throws IOException, InterruptedException;
+
   void up() throws IOException, InterruptedException;
 
   /** Leaves nothing behind; does nothing where nothing is up. */

@@ -65,6 +65,27 @@ final class BareCluster implements Backend {
   }
 
   @Override
+  public void prepare() throws IOException, InterruptedException {
+    requireRoot();
+    prepared();
+  }
+
+  /** The test images. */
+  private static List<Path> prepared() throws IOException, InterruptedException {
+    requireCgroupsAndNamespaces();
+    Debian.installMissing();
+    Binaries.COREDNS.build();
+    Binaries.KUBERNETES.build();
+    Binaries.PROVISIONER.build();
+    return Cluster.testImages();
+  }
+
+  @Override
+  public List<String> listing() throws IOException, InterruptedException {
+    return Machine.list();
+  }
+
+  @Override
   public void up() throws IOException, InterruptedException {
     requireRoot();
     if (init().isPresent() && Files.exists(COMPLETE)) {
@@ -73,16 +94,11 @@ final class BareCluster implements Backend {
       System.err.println("the cluster is already up");
       return;
     }
-    requireCgroupsAndNamespaces();
-    Debian.installMissing();
-    Binaries.COREDNS.build();
-    Binaries.KUBERNETES.build();
-    Binaries.PROVISIONER.build();
-    var images = Cluster.testImages();
+    var images = prepared();
     if (init().isEmpty()) {
       clean();
       requireFreeAddress();
-      prepare();
+      layOut();
       launch();
     }
     connect();
@@ -200,7 +216,7 @@ final class BareCluster implements Backend {
   }
 
   /** Everything on disk, before anything runs. */
-  private static void prepare() throws IOException, InterruptedException {
+  private static void layOut() throws IOException, InterruptedException {
     Files.createDirectory(
         STATE, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var settings = new ArrayList<String>();

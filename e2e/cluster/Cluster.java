@@ -20,6 +20,7 @@ final class Cluster {
   private static final String USAGE =
       """
       usage: java e2e/cluster/Cluster.java COMMAND
+        prepare                   installs and builds what up needs
         up                        a cluster; its kubeconfig is e2e/cluster/kubeconfig
         down                      takes it down, with all that is in it
         status                    what runs; exit code 1 where nothing answers
@@ -48,7 +49,7 @@ final class Cluster {
     var rest = arguments.stream().skip(1).toList();
     boolean fits =
         switch (command) {
-          case "up", "down", "status", "listing" -> rest.isEmpty();
+          case "prepare", "up", "down", "status", "listing" -> rest.isEmpty();
           case "load" -> !rest.isEmpty();
           case "stop", "start", "restart" -> rest.size() == 1;
           default -> false;
@@ -58,7 +59,8 @@ final class Cluster {
       return 2;
     }
     switch (command) {
-      case "listing" -> Machine.list().forEach(System.out::println);
+      case "listing" -> backend().listing().forEach(System.out::println);
+      case "prepare" -> alone(backend()::prepare);
       case "status" -> {
         return backend().status() ? 0 : 1;
       }

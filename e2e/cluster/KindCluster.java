@@ -69,6 +69,18 @@ final class KindCluster implements Backend {
   }
 
   @Override
+  public void prepare() throws IOException, InterruptedException {
+    kind();
+    Binaries.PROVISIONER.build();
+  }
+
+  /** Docker's part; what Docker itself makes, such as kind's network, stays for the next one. */
+  @Override
+  public List<String> listing() throws IOException, InterruptedException {
+    return Commands.run("docker", "ps", "--all", "--format={{.Names}}").lines().sorted().toList();
+  }
+
+  @Override
   public void down() throws IOException, InterruptedException {
     if (exists()) {
       Commands.run(

@@ -12,7 +12,7 @@ import org.learnflow.db.connect.EmbeddedServer;
 /**
  * Trains an AOT cache: runs the whole pipeline once, as the Job in the cluster does, against an
  * embedded PostgreSQL and an answering Kubernetes API. Roles are made before, so that the run that
- * is recorded compares passwords, as all runs but the first do. The cache fits only the runtime and the jar
+ * is recorded finds them, as all runs but the first do. The cache fits only the runtime and the jar
  * files that it was trained with.
  */
 final class Training {

@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.Session;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -26,13 +27,15 @@ final class RolesCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     DatabaseOptions.Target target = database.target(cluster(), true, progress);
-    Optional<List<String>> done =
-        new Steps(target, database.connector(), database.timeout(), progress).roles();
-    print(
-        done.map(list ->
-                list.isEmpty() ? "nothing to do" : "done: %d changes".formatted(list.size()))
-            .orElse("skipped: no admin credentials"),
-        new Outcome(done.isEmpty(), done.orElse(List.of())));
-    return ExitCode.OK;
+    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    try (Session owner = steps.ownerSession()) {
+      Optional<List<String>> done = steps.roles(owner);
+      print(
+          done.map(list ->
+                  list.isEmpty() ? "nothing to do" : "done: %d changes".formatted(list.size()))
+              .orElse("skipped: no admin credentials"),
+          new Outcome(done.isEmpty(), done.orElse(List.of())));
+      return ExitCode.OK;
+    }
   }
 }

@@ -47,8 +47,8 @@ final class RunCommand extends BaseCommand {
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
     DatabaseOptions.Target target = database.target(cluster(), true, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    Optional<List<String>> roles = steps.roles();
     try (Session session = steps.ownerSession()) {
+      Optional<List<String>> roles = steps.roles(session);
       MigrationReport migrated = migrating.migrate(session, migrations, progress);
       List<SeedReport> seeded = loading.load(session, sets, progress);
       Verification verification = VerifyCommand.verify(session, migrations, sets, target.names());

@@ -16,6 +16,7 @@ import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Readiness;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
 
@@ -47,14 +48,20 @@ final class Steps {
   }
 
   /**
-   * Makes roles, database and rights, where admin credentials were given.
+   * Makes roles, database and rights, where admin credentials were given. The admin comes only
+   * where something is to do: that nothing is, the owner sees too.
    *
+   * @param owner the owner's session
    * @return what was done; nothing at all where the step is skipped
    */
-  Optional<List<String>> roles() {
+  Optional<List<String>> roles(Session owner) {
     if (target.admin().isEmpty()) {
       progress.line("roles", "skipped: no admin credentials (--admin-user)");
       return Optional.empty();
+    }
+    if (allRight(owner)) {
+      progress.line("roles", "all right, nothing to do");
+      return Optional.of(List.of());
     }
     DatabaseOptions.Admin admin = target.admin().get();
     DatabaseAddress address = target.owner().as(admin.user());
@@ -76,11 +83,28 @@ final class Steps {
     return Optional.of(List.copyOf(done));
   }
 
-  private static boolean exists(Session session) {
+  /** Whether both roles can log in with their passwords, and have the rights they should have. */
+  private boolean allRight(Session owner) {
+    return exists(owner, ExitCode.CREDENTIALS_REFUSED)
+        && owner.run(
+            "roles", connection -> RightsCheck.deviations(connection, target.names()).isEmpty())
+        && target
+            .servicePassword()
+            .map(password -> accepts(target.names().service(), password))
+            .orElse(false);
+  }
+
+  /**
+   * Whether a session in the database is to be had.
+   *
+   * @param alsoMissing a failure that means no, besides a database that is not there
+   */
+  private static boolean exists(Session session, ExitCode... alsoMissing) {
     try {
       return session.run("roles", connection -> connection.isValid(0));
     } catch (Failure failure) {
-      if (failure.code() == ExitCode.NOT_DEPLOYED) {
+      if (failure.code() == ExitCode.NOT_DEPLOYED
+          || List.of(alsoMissing).contains(failure.code())) {
         return false;
       }
       throw failure;

@@ -89,7 +89,12 @@ class PasswordsStaySecretTest {
       add(
           results,
           ExitCode.CREDENTIALS_REFUSED,
-          url.run("run", "--admin-password-file", wrong.toString()));
+          url.run(
+              "run",
+              "--app-password-file",
+              wrong.toString(),
+              "--admin-password-file",
+              wrong.toString()));
       add(results, ExitCode.FAILED, all.run("verify", "--password-file", wrong.toString()));
       add(results, ExitCode.PUBLISHING_FAILED, url.run("publish", "--publish-to", "file:/none/x"));
       add(

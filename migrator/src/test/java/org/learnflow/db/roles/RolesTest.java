@@ -148,6 +148,18 @@ class RolesTest {
   }
 
   @Test
+  void theAdminComesOnlyWhereSomethingIsToDo(TestDatabase database, @TempDir Path directory)
+      throws Exception {
+    assertThat(database.cli().run("run")).exited(ExitCode.OK);
+    Path wrong = TestFiles.write(directory.resolve("wrong"), "wrong");
+    Cli cli = database.cli().with("LEARNFLOW_DB_ADMIN_PASSWORD_FILE", wrong.toString());
+    assertThat(cli.run("roles")).exited(ExitCode.OK).answers("nothing to do");
+    onServer(database, "ALTER ROLE %s CREATEDB".formatted(database.service()));
+    assertThat(cli.run("roles")).exited(ExitCode.CREDENTIALS_REFUSED);
+    assertThat(database.cli().run("roles")).answers("done: 1 changes");
+  }
+
+  @Test
   void eightAtOnceAllSucceedOnAnEmptyServerAndWithNewPasswords(
       TestDatabase database, @TempDir Path directory) {
     assertEightSucceed(database.cli());
