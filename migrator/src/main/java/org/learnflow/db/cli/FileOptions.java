@@ -1,9 +1,8 @@
 package org.learnflow.db.cli;
 
-import java.net.URISyntaxException;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.CodeSource;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.schema.MigrationFiles;
@@ -31,16 +30,18 @@ final class FileOptions {
     return seedsDirectory == null ? home().resolve("seeds") : seedsDirectory;
   }
 
-  /** The directory above {@code lib}, which holds the program's jar; else the working directory. */
+  /**
+   * The directory above {@code lib}, which holds the program's jar, the first of the class path; else
+   * the working directory. The class itself does not know: one out of an AOT cache that was trained
+   * elsewhere has a code source without a location.
+   */
   private static Path home() {
-    CodeSource source = FileOptions.class.getProtectionDomain().getCodeSource();
-    try {
-      Path jar = Path.of(source.getLocation().toURI());
-      Optional<Path> home =
-          Optional.ofNullable(jar.getParent()).map(Path::getParent).filter(Files::isDirectory);
-      return home.filter(path -> Files.isDirectory(path.resolve("migrations"))).orElse(Path.of(""));
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException("a class path entry is a file", e);
-    }
+    String classPath = System.getProperty("java.class.path");
+    int end = classPath.indexOf(File.pathSeparatorChar);
+    Path jar = Path.of(end < 0 ? classPath : classPath.substring(0, end)).toAbsolutePath();
+    return Optional.ofNullable(jar.getParent())
+        .map(Path::getParent)
+        .filter(home -> Files.isDirectory(home.resolve("migrations")))
+        .orElse(Path.of(""));
   }
 }
