@@ -39,7 +39,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds \
-	cluster cluster-down cluster-status cluster-load cluster-check clean
+	cluster cluster-down cluster-status cluster-load cluster-check e2e clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -80,6 +80,7 @@ test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE trie
 
 lint: lint-chart ## formatting, static analysis and naming, as CI wants them
 	@$(MVN) -q spotless:check test-compile
+	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check test-compile
 
 lint-chart: deps-test tools
 	@tools/bin/helm lint --quiet --strict $(CHART)
@@ -208,6 +209,12 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 	$(CLUSTER) down; $(CLUSTER) listing >"$$before"; \
 	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
 	diff "$$before" "$$after" && echo "the machine is as it was"
+
+# A cluster of E2E_KUBECONFIG has the images already: the migrator's (make cluster-load, image-push) and those of make images.
+e2e: deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or of E2E_KUBECONFIG; TEST=ImageTest for some
+	@$(if $(E2E_KUBECONFIG),,$(CLUSTER) load $(IMAGE_TAR))
+	@rm -rf e2e/target/failures
+	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
 
 clean: ## removes what was built
 	@rm -rf migrator/target

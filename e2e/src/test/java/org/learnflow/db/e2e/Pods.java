@@ -1,0 +1,55 @@
+package org.learnflow.db.e2e;
+
+import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.PodResource;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** Pods that run to their end. */
+final class Pods {
+  private final KubernetesClient client;
+
+  Pods(KubernetesClient client) {
+    this.client = client;
+  }
+
+  /**
+   * Makes a pod and waits until it has succeeded or failed.
+   *
+   * @return the pod as it is then
+   */
+  Pod run(Pod pod, int seconds) {
+    Pod made = client.resource(pod).create();
+    return resource(made)
+        .waitUntilCondition(
+            now -> now != null && List.of("Succeeded", "Failed").contains(phase(now)),
+            seconds,
+            TimeUnit.SECONDS);
+  }
+
+  String log(Pod pod) {
+    return resource(pod).getLog();
+  }
+
+  String log(Pod pod, String container) {
+    return resource(pod).inContainer(container).getLog();
+  }
+
+  static String phase(Pod pod) {
+    return pod.getStatus().getPhase();
+  }
+
+  /** How the only container of a pod ended. */
+  static ContainerStateTerminated end(Pod pod) {
+    return pod.getStatus().getContainerStatuses().getFirst().getState().getTerminated();
+  }
+
+  private PodResource resource(Pod pod) {
+    return client
+        .pods()
+        .inNamespace(pod.getMetadata().getNamespace())
+        .withName(pod.getMetadata().getName());
+  }
+}
