@@ -210,11 +210,14 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
 	diff "$$before" "$$after" && echo "the machine is as it was"
 
-# A cluster of E2E_KUBECONFIG has the images already: the migrator's (make cluster-load, image-push) and those of make images.
-e2e: deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or of E2E_KUBECONFIG; TEST=ImageTest for some
-	@$(if $(E2E_KUBECONFIG),,$(CLUSTER) load $(IMAGE_TAR))
+# E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
+# then what loads an archive there, such as "kind load image-archive".
+E2E_LOAD = $(if $(E2E_KUBECONFIG),,$(CLUSTER) load)
+e2e: deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures
-	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
+	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \
+	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
 
 clean: ## removes what was built
-	@rm -rf migrator/target
+	@rm -rf migrator/target e2e/target

@@ -3,6 +3,7 @@ package org.learnflow.db.e2e;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -64,6 +65,11 @@ final class Jobs {
   /** Exit code of a Job's last pod. */
   int exitCode(String job) {
     return Pods.end(lastPod(job)).getExitCode();
+  }
+
+  /** When a Job's last pod ended; whole seconds. */
+  Instant finished(String job) {
+    return Instant.parse(Pods.end(lastPod(job)).getFinishedAt());
   }
 
   /** What a Job's last pod said last, as kubectl describe shows it. */

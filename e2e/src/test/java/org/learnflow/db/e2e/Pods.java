@@ -21,12 +21,22 @@ final class Pods {
    * @return the pod as it is then
    */
   Pod run(Pod pod, int seconds) {
+    return end(client.resource(pod).create(), seconds);
+  }
+
+  /** Makes a pod and waits until its containers run. */
+  Pod start(Pod pod, int seconds) {
     Pod made = client.resource(pod).create();
-    return resource(made)
-        .waitUntilCondition(
-            now -> now != null && List.of("Succeeded", "Failed").contains(phase(now)),
-            seconds,
-            TimeUnit.SECONDS);
+    return resource(made).waitUntilReady(seconds, TimeUnit.SECONDS);
+  }
+
+  /** Waits until a pod has succeeded or failed. */
+  Pod end(Pod pod, int seconds) {
+    return resource(pod).waitUntilCondition(Pods::hasEnded, seconds, TimeUnit.SECONDS);
+  }
+
+  private static boolean hasEnded(Pod pod) {
+    return pod != null && List.of("Succeeded", "Failed").contains(phase(pod));
   }
 
   String log(Pod pod) {

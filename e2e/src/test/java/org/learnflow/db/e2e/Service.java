@@ -24,19 +24,32 @@ final class Service {
   /**
    * Runs service.py to its end.
    *
-   * @param arguments what it is to do
-   * @return its log
+   * @param arguments what it is to do, and the name of the learner it does it for
    * @throws AssertionError where it fails
    */
-  String run(String... arguments) {
-    Pods pods = new Pods(workspace.client());
-    Pod ended = pods.run(pod(List.of(arguments)), SECONDS);
-    String log = pods.log(ended);
+  void run(String... arguments) {
+    end(workspace.client().resource(pod(List.of(arguments))).create());
+  }
+
+  /** Starts service.py. */
+  Pod start(String... arguments) {
+    return pods().start(pod(List.of(arguments)), SECONDS);
+  }
+
+  /**
+   * Waits until a service has ended.
+   *
+   * @throws AssertionError where it has failed
+   */
+  void end(Pod pod) {
+    Pod ended = pods().end(pod, SECONDS);
     if (!Pods.phase(ended).equals("Succeeded")) {
-      throw new AssertionError(
-          "the service failed at %s:%n%s".formatted(String.join(" ", arguments), log));
+      throw new AssertionError("the service failed:%n%s".formatted(pods().log(ended)));
     }
-    return log;
+  }
+
+  private Pods pods() {
+    return new Pods(workspace.client());
   }
 
   private Pod pod(List<String> arguments) {
@@ -49,7 +62,7 @@ final class Service {
         .endMetadata()
         .withNewSpec()
         .withRestartPolicy("Never")
-        .withActiveDeadlineSeconds((long) SECONDS)
+        .withActiveDeadlineSeconds(2L * SECONDS)
         .withTerminationGracePeriodSeconds(0L)
         .withAutomountServiceAccountToken(false)
         .withEnableServiceLinks(false)

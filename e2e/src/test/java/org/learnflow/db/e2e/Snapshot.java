@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -33,6 +34,15 @@ final class Snapshot {
       }
     }
     return snapshot;
+  }
+
+  /** These alone; all of them must be there. */
+  Snapshot only(String... objects) {
+    Snapshot some = new Snapshot();
+    for (String object : objects) {
+      some.versions.put(object, Objects.requireNonNull(versions.get(object), object));
+    }
+    return some;
   }
 
   /** By kind, namespace and name, such as {@code Secret postgres/learnflow-db}. */
