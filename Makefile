@@ -40,7 +40,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 .PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load \
-	cluster-listing cluster-check clean
+	cluster-listing cluster-check e2e clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -81,6 +81,7 @@ test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE trie
 
 lint: lint-chart ## formatting, static analysis and naming, as CI wants them
 	@$(MVN) -q spotless:check test-compile
+	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check test-compile
 
 lint-chart: deps-test tools
 	@tools/bin/helm lint --quiet --strict $(CHART)
@@ -216,6 +217,15 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 	$(CLUSTER) up; $(CLUSTER) status; $(CLUSTER) down; $(CLUSTER) listing >"$$after"; \
 	diff "$$before" "$$after" && echo "the machine is as it was"
 
+# E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
+# then what loads an archive there, such as "kind load image-archive".
+E2E_LOAD = $(if $(E2E_KUBECONFIG),,$(CLUSTER) load)
+e2e: deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
+	@rm -rf e2e/target/failures
+	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \
+	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
+
 # The release that deploy, verify, status, connection, migrate, seed and undeploy mean, on the current kubeconfig context.
 RELEASE ?= learnflow-db
 NAMESPACE ?= postgres
@@ -253,4 +263,4 @@ undeploy: tools/bin/helm ## removes the release, but not data and passwords; wit
 	@$(DEPLOY) down $(if $(PURGE),purge,keep)
 
 clean: ## removes what was built
-	@rm -rf migrator/target
+	@rm -rf migrator/target e2e/target

@@ -178,7 +178,8 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- end }}
 
 {{/*
-The password files, always under the same three names.
+The password files, always under the same three names. A key that is not there is no reason for Kubernetes to keep the pod
+waiting: the program says at once which file is missing.
 Parameters: context; admin and app, whether the admin's and the services' password are needed beside the owner's.
 */}}
 {{- define "learnflow-db.credentialsVolume" -}}
@@ -190,6 +191,7 @@ projected:
   sources:
     - secret:
         name: {{ include "learnflow-db.credentialsSecret" $root }}
+        optional: true
         items:
           - key: {{ $keys.owner }}
             path: password
@@ -200,6 +202,7 @@ projected:
     {{- if .app }}
     - secret:
         name: {{ include "learnflow-db.appSecret" $root }}
+        optional: true
         items:
           - key: {{ $keys.app }}
             path: app-password

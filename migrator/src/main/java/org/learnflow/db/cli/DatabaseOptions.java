@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -312,6 +313,12 @@ final class DatabaseOptions {
         throw usage("the file that " + option + " names is empty").where(file.toString());
       }
       return Optional.of(new Password(text));
+    } catch (NoSuchFileException e) {
+      throw usage("the file that " + option + " names is not there")
+          .where(file.toString())
+          .next(
+              "make it; in a release: put the password into the Secret that credentials.existingSecret"
+                  + " names, under the key that credentials.keys says");
     } catch (IOException e) {
       throw usage("the file that " + option + " names cannot be read").where(file.toString());
     }

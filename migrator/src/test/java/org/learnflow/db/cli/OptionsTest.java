@@ -198,7 +198,7 @@ class OptionsTest {
               NOTHING.run(
                   "wait", "--database", "postgresql://u@h/d", "--admin-user", "a", option, missing))
           .exited(ExitCode.USAGE)
-          .says("the file that " + option + " names cannot be read", "where: " + missing);
+          .says("the file that " + option + " names is not there", "where: " + missing);
     }
   }
 

@@ -1,0 +1,114 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+
+/** The images that the tests run, and how others come to the nodes. */
+final class Images {
+  static final String PYTHON = "learnflow.test/python:3";
+
+  private static final String ARCHIVE = "migrator/target/image.tar";
+
+  /** The migrator's, as make image has named it. */
+  static final String MIGRATOR =
+      manifest(run("tar", "-xOf", ARCHIVE, "manifest.json")).at("/RepoTags/0").asText();
+
+  private Images() {}
+
+  /** What is set beside the values that everybody uses. */
+  static List<String> values() {
+    return List.of(
+        "--set",
+        "migrator.image.tag=" + tag(MIGRATOR),
+        "--set",
+        "postgresql.image.registry=learnflow.test,postgresql.image.repository=postgresql",
+        "--set-string",
+        "postgresql.image.tag=17",
+        // Bitnami's chart asks for it where the image is not Bitnami's.
+        "--set",
+        "global.security.allowInsecureImages=true");
+  }
+
+  static String tag(String image) {
+    return image.substring(image.lastIndexOf(':') + 1);
+  }
+
+  /**
+   * Puts an image on the nodes that is the migrator's with one more migration, as the next version
+   * of the product would be. Skips the test where no way is known to load one.
+   *
+   * @param name part of the new tag
+   * @param file such as {@code V010__add_badges.sql}
+   * @return the tag
+   */
+  static String withMigration(String name, String file, String sql) {
+    String load = System.getProperty("image.load");
+    assumeThat(load).as("E2E_LOAD, the command that loads an image's archive").isNotEmpty();
+    try {
+      Path folder = Files.createTempDirectory("e2e-image");
+      Path archive = folder.resolve(name + ".tar");
+      try {
+        String image = MIGRATOR + "-" + name;
+        write(folder, image, file, sql);
+        run("tar", "-cf", archive.toString(), "-C", folder.resolve("image").toString(), ".");
+        run("sh", "-c", load + " \"$1\"", "sh", archive.toString());
+        return tag(image);
+      } finally {
+        run("rm", "-rf", folder.toString());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Lays out the archive: that of the migrator with a layer on top. */
+  private static void write(Path folder, String image, String file, String sql) throws IOException {
+    Path unpacked = Files.createDirectory(folder.resolve("image"));
+    run("tar", "-xf", ARCHIVE, "-C", unpacked.toString());
+    Path root = folder.resolve("root");
+    Repository.write(root.resolve("opt/learnflow-db/migrations").resolve(file), sql);
+    Path layer = unpacked.resolve("migration.tar");
+    run("tar", "-cf", layer.toString(), "--owner=0", "--group=0", "-C", root.toString(), "opt");
+
+    Path manifestFile = unpacked.resolve("manifest.json");
+    ObjectNode manifest = manifest(Files.readString(manifestFile));
+    manifest.putArray("RepoTags").add(image);
+    ((ArrayNode) manifest.get("Layers")).add("migration.tar");
+    Files.writeString(manifestFile, "[" + manifest + "]");
+    Path configFile = unpacked.resolve(manifest.get("Config").asText());
+    ObjectNode config = Serialization.unmarshal(Files.readString(configFile), ObjectNode.class);
+    ((ArrayNode) config.at("/rootfs/diff_ids")).add("sha256:" + sha256(layer));
+    ((ArrayNode) config.get("history")).addObject().put("created_by", "e2e");
+    Files.writeString(configFile, config.toString());
+  }
+
+  private static ObjectNode manifest(String text) {
+    return (ObjectNode) Serialization.unmarshal(text, ArrayNode.class).get(0);
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try {
+      return HexFormat.of()
+          .formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String run(String... words) {
+    return Command.run(Duration.ofSeconds(60), Map.of(), List.of(words)).successful().output();
+  }
+}

@@ -1,0 +1,101 @@
+package org.learnflow.db.e2e;
+
+import io.fabric8.kubernetes.api.model.DeletionPropagation;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** Jobs of a namespace, and what their pods said. */
+final class Jobs {
+  private final Workspace workspace;
+  private final String namespace;
+
+  Jobs(Workspace workspace, String namespace) {
+    this.workspace = workspace;
+    this.namespace = namespace;
+  }
+
+  /**
+   * Runs a Job to its end, in the place of an earlier one of the same name.
+   *
+   * @param manifest YAML
+   * @return the log of its last pod
+   * @throws AssertionError where it fails
+   */
+  String run(String manifest, int seconds) {
+    Job job =
+        (Job)
+            workspace
+                .client()
+                .load(
+                    new java.io.ByteArrayInputStream(
+                        manifest.getBytes(java.nio.charset.StandardCharsets.UTF_8)))
+                .items()
+                .getFirst();
+    var jobs = workspace.client().batch().v1().jobs().inNamespace(namespace);
+    var named = jobs.withName(job.getMetadata().getName());
+    named.withPropagationPolicy(DeletionPropagation.FOREGROUND).delete();
+    named.waitUntilCondition(there -> there == null, 30, TimeUnit.SECONDS);
+    jobs.resource(job).create();
+    Job ended =
+        named.waitUntilCondition(
+            now -> is(now, "Complete") || is(now, "Failed"), seconds, TimeUnit.SECONDS);
+    String log = log(job.getMetadata().getName());
+    if (!is(ended, "Complete")) {
+      throw new AssertionError("Job %s failed:%n%s".formatted(job.getMetadata().getName(), log));
+    }
+    return log;
+  }
+
+  private static boolean is(Job job, String condition) {
+    return job != null
+        && job.getStatus().getConditions().stream()
+            .anyMatch(
+                found -> found.getType().equals(condition) && found.getStatus().equals("True"));
+  }
+
+  /** Log of a Job's last pod. */
+  String log(String job) {
+    return new Pods(workspace.client()).log(lastPod(job));
+  }
+
+  /** Exit code of a Job's last pod. */
+  int exitCode(String job) {
+    return Pods.end(lastPod(job)).getExitCode();
+  }
+
+  /** When a Job's last pod ended; whole seconds. */
+  Instant finished(String job) {
+    return Instant.parse(Pods.end(lastPod(job)).getFinishedAt());
+  }
+
+  /** What a Job's last pod said last, as kubectl describe shows it. */
+  String terminationMessage(String job) {
+    return Pods.end(lastPod(job)).getMessage();
+  }
+
+  /** How many pods a Job has had. */
+  int attempts(String job) {
+    return pods(job).size();
+  }
+
+  private Pod lastPod(String job) {
+    return pods(job).getLast();
+  }
+
+  private List<Pod> pods(String job) {
+    return workspace
+        .client()
+        .pods()
+        .inNamespace(namespace)
+        .withLabel("batch.kubernetes.io/job-name", job)
+        .list()
+        .getItems()
+        .stream()
+        .sorted(Comparator.comparing(pod -> pod.getMetadata().getCreationTimestamp()))
+        .toList();
+  }
+}

@@ -1,0 +1,65 @@
+package org.learnflow.db.e2e;
+
+import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.PodResource;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** Pods that run to their end. */
+final class Pods {
+  private final KubernetesClient client;
+
+  Pods(KubernetesClient client) {
+    this.client = client;
+  }
+
+  /**
+   * Makes a pod and waits until it has succeeded or failed.
+   *
+   * @return the pod as it is then
+   */
+  Pod run(Pod pod, int seconds) {
+    return end(client.resource(pod).create(), seconds);
+  }
+
+  /** Makes a pod and waits until its containers run. */
+  Pod start(Pod pod, int seconds) {
+    Pod made = client.resource(pod).create();
+    return resource(made).waitUntilReady(seconds, TimeUnit.SECONDS);
+  }
+
+  /** Waits until a pod has succeeded or failed. */
+  Pod end(Pod pod, int seconds) {
+    return resource(pod).waitUntilCondition(Pods::hasEnded, seconds, TimeUnit.SECONDS);
+  }
+
+  private static boolean hasEnded(Pod pod) {
+    return pod != null && List.of("Succeeded", "Failed").contains(phase(pod));
+  }
+
+  String log(Pod pod) {
+    return resource(pod).getLog();
+  }
+
+  String log(Pod pod, String container) {
+    return resource(pod).inContainer(container).getLog();
+  }
+
+  static String phase(Pod pod) {
+    return pod.getStatus().getPhase();
+  }
+
+  /** How the only container of a pod ended. */
+  static ContainerStateTerminated end(Pod pod) {
+    return pod.getStatus().getContainerStatuses().getFirst().getState().getTerminated();
+  }
+
+  private PodResource resource(Pod pod) {
+    return client
+        .pods()
+        .inNamespace(pod.getMetadata().getNamespace())
+        .withName(pod.getMetadata().getName());
+  }
+}

@@ -1,0 +1,131 @@
+package org.learnflow.db.e2e;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The release learnflow-db in a namespace, as people install it. */
+final class Release {
+  static final String NAME = "learnflow-db";
+
+  private static final String CHART = "charts/learnflow-db";
+
+  /** More than Helm's own time-out. */
+  private static final Duration MOST = Duration.ofSeconds(330);
+
+  private final Workspace workspace;
+  private final String helm;
+  private final String namespace;
+  private final String values;
+
+  /**
+   * A release that need not be there yet.
+   *
+   * @param helm the tool: {@code helm} or {@code helm3}
+   * @param values a file in the repository's root, such as {@code values-dev.yaml}
+   */
+  Release(Workspace workspace, String helm, String namespace, String values) {
+    this.workspace = workspace;
+    this.helm = helm;
+    this.namespace = namespace;
+    this.values = values;
+  }
+
+  String namespace() {
+    return namespace;
+  }
+
+  /** The command of the README; {@code options} come last. */
+  Command upgradeInstall(String... options) {
+    List<String> words =
+        new ArrayList<>(
+            List.of(
+                "upgrade",
+                "--install",
+                NAME,
+                CHART,
+                "-n",
+                namespace,
+                "--create-namespace",
+                "-f",
+                values));
+    words.addAll(Images.values());
+    words.addAll(Arrays.asList(options));
+    return helm(words);
+  }
+
+  Command test() {
+    return helm(List.of("test", NAME, "-n", namespace, "--logs"));
+  }
+
+  Command uninstall() {
+    return helm(List.of("uninstall", NAME, "-n", namespace));
+  }
+
+  /** Everything that Helm has kept about the release: values, manifests, hooks, notes. */
+  Command kept() {
+    return helm(List.of("get", "all", NAME, "-n", namespace));
+  }
+
+  /**
+   * Manifests without hooks, for those who apply them themselves; or only those of one template.
+   */
+  Command template(String... options) {
+    List<String> words = new ArrayList<>(List.of("template", NAME, CHART, "-n", namespace));
+    words.addAll(List.of("-f", values));
+    words.addAll(Images.values());
+    words.addAll(Arrays.asList(options));
+    return helm(words);
+  }
+
+  private Command helm(List<String> words) {
+    List<String> command = new ArrayList<>(List.of(Repository.tool(helm).toString()));
+    command.addAll(words);
+    return workspace.record(
+        Command.run(
+            MOST, Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString()), command));
+  }
+
+  /** The Secret with the passwords; null where it is not there. */
+  Secret credentials() {
+    return secret(namespace, NAME + "-credentials");
+  }
+
+  /** What services get in a namespace, if they read all of it. */
+  Map<String, String> published(String in) {
+    Map<String, String> keys = new TreeMap<>(decoded(secret(in, NAME + "-env")));
+    ConfigMap open = client().configMaps().inNamespace(in).withName(NAME).get();
+    keys.putAll(open.getData());
+    return keys;
+  }
+
+  /** The Secret to mount as files. */
+  Map<String, String> binding(String in) {
+    return decoded(secret(in, NAME));
+  }
+
+  Secret secret(String in, String name) {
+    return client().secrets().inNamespace(in).withName(name).get();
+  }
+
+  static Map<String, String> decoded(Secret secret) {
+    Map<String, String> values = new TreeMap<>();
+    secret
+        .getData()
+        .forEach((key, value) ->
+            values.put(key, new String(Base64.getDecoder().decode(value), StandardCharsets.UTF_8)));
+    return values;
+  }
+
+  private KubernetesClient client() {
+    return workspace.client();
+  }
+}

@@ -1,0 +1,111 @@
+"""A service of LearnFlow, reduced to what it does with the database. What asyncpg needs is in the environment."""
+import asyncio
+import os
+import sys
+
+import asyncpg
+
+TABLES = ["users", "curriculum", "exercises", "progress", "submissions", "code_executions", "struggle_alerts"]
+VIEWS = ["users", "learning_progress", "struggles", "exercises", "code_executions"]
+
+
+async def add(connection, name):
+    """A learner registers and practises."""
+    user = await connection.fetchval(
+        "INSERT INTO users (username, email) VALUES ($1, $2) RETURNING id", name, name + "@example.org")
+    await connection.execute(
+        "INSERT INTO progress (user_id, topic, mastery_score) VALUES ($1, 'Loops', 40)", user)
+
+
+async def find(connection, name):
+    """The learner is there, with statistics."""
+    row = await connection.fetchrow(
+        "SELECT u.id, count(*) AS topics, avg(mastery_score) AS mastery FROM users u JOIN progress p ON p.user_id = u.id"
+        " WHERE username = $1 GROUP BY u.id", name)
+    assert row is not None, f"{name} is not there"
+    assert (row["topics"], row["mastery"]) == (1, 40), row
+
+
+async def everything(connection, name):
+    """Rows come, change and go in every table, and through every view of the earlier design."""
+    user = await connection.fetchval("SELECT id FROM users WHERE username = $1", name)
+    exercise = await connection.fetchval("SELECT min(id) FROM exercises")
+    assert exercise, "no exercise was seeded"
+    rows = {
+        "users": ("username, email", ("somebody", "somebody@example.org"), "role = 'teacher'"),
+        "curriculum": ("module_name, topic_name, order_index, estimated_minutes", ("e2e", "e2e", 1, 30), "dependencies = '{Loops}'"),
+        "exercises": ("title, topic, description, difficulty", ("e2e", "Loops", "text", "beginner"), "solution = 'pass'"),
+        "progress": ("user_id, topic", (user, "Functions"), "streak_days = 2"),
+        "submissions": ("user_id, exercise_id, code", (user, exercise, "pass"), "feedback = 'good'"),
+        "code_executions": ("user_id, exercise_id, submitted_code", (user, exercise, "pass"), "passed = true"),
+        "struggle_alerts": ("user_id, topic, error_pattern", (user, "Loops", "IndexError"), "notified = true"),
+        "compat.users": ("username, email", ("former", "former@example.org"), "created_at = now()"),
+        "compat.learning_progress": ("user_id, concept_name", (user, "Classes"), "completion_percentage = 9"),
+        "compat.struggles": ("user_id, concept_name, error_type", (user, "Lists", "KeyError"), "struggle_count = 3"),
+        "compat.exercises": ("concept_name, problem_description, difficulty_level", ("Lists", "e2e", "beginner"),
+                             "solution_code = 'pass'"),
+        "compat.code_executions": ("user_id, exercise_id, submitted_code", (user, exercise, "pass"), "passed = false"),
+    }
+    assert set(rows) == set(TABLES) | {"compat." + view for view in VIEWS}
+    for table, (columns, values, change) in rows.items():
+        places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+        condition = " AND ".join(
+            f"{column} = ${number}" for number, column in enumerate(columns.split(", "), start=1))
+        await connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", *values)
+        assert await connection.fetchval(f"SELECT count(*) FROM {table} WHERE {condition}", *values) == 1, table
+        for statement in (f"UPDATE {table} SET {change}", f"DELETE FROM {table}"):
+            done = await connection.execute(f"{statement} WHERE {condition}", *values)
+            assert done.split()[-1] == "1", (statement, done)
+    version = await connection.fetchval("SELECT max(version) FROM schema_migrations")
+    assert version == os.environ["SCHEMA_VERSION"], version
+
+
+async def refused(connection, name):
+    """The schema is not the services' to change."""
+    statements = ["CREATE TABLE public.own (id int)", "CREATE TABLE compat.own (id int)", "CREATE SCHEMA own",
+                  "CREATE TEMPORARY TABLE own (id int)", "DELETE FROM schema_migrations"]
+    for table in TABLES:
+        statements += [f"ALTER TABLE {table} ADD own int", f"DROP TABLE {table}", f"TRUNCATE {table} CASCADE"]
+    statements += [f"DROP VIEW compat.{view}" for view in VIEWS]
+    for statement in statements:
+        try:
+            await connection.execute(statement)
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.ObjectNotInPrerequisiteStateError):
+            continue
+        raise AssertionError("could: " + statement)
+
+
+async def without_badges(connection, name):
+    """Nothing is left of the migration that makes them."""
+    assert await connection.fetchval("SELECT to_regclass('badges')") is None
+
+
+async def award_badge(connection, name):
+    """A table that a newer version brings is the services' to use too."""
+    await connection.execute(
+        "INSERT INTO badges (user_id, title) SELECT id, 'first loop' FROM users WHERE username = $1", name)
+
+
+async def stay(connection, name):
+    """One connection, used all the time until badges are there."""
+    await without_badges(connection, name)
+    while await connection.fetchval("SELECT to_regclass('badges')") is None:
+        await find(connection, name)
+        await asyncio.sleep(0.05)
+    await award_badge(connection, name)
+
+
+async def main(steps, name):
+    # From PGHOST and its like, and from the URL.
+    for address in (None, os.environ["DATABASE_URL"]):
+        connection = await asyncpg.connect(address, timeout=10)
+        assert await connection.fetchval("SELECT current_user") == os.environ["PGUSER"]
+        await connection.close()
+    connection = await asyncpg.connect(timeout=10, command_timeout=10)
+    for step in steps.split(","):
+        await globals()[step](connection, name)
+        print(step, "done", flush=True)
+    await connection.close()
+
+
+asyncio.run(main(sys.argv[1], sys.argv[2]))
