@@ -1,8 +1,8 @@
 import harness.BenchException;
 import harness.Case;
 import harness.Contestant;
-import harness.MigrationTool;
 import harness.LearnflowDb;
+import harness.MigrationTool;
 import harness.Options;
 import harness.Outcome;
 import harness.Pod;
@@ -30,8 +30,7 @@ class Startup {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final int MIGRATIONS = 12;
 
-  private static final Contestant CACHED =
-      new Contestant("learnflow-db run", "", false);
+  private static final Contestant CACHED = new Contestant("learnflow-db run", "", false);
   private static final Contestant UNCACHED =
       new Contestant("learnflow-db run, no AOT cache", "", false);
 

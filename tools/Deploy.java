@@ -39,7 +39,8 @@ final class Deploy {
    * @param release RELEASE, learnflow-db by default
    * @param namespace NAMESPACE, postgres by default
    * @param version VERSION of the image
-   * @param registry REGISTRY that the image was pushed to; empty: it is loaded where that is possible
+   * @param registry REGISTRY that the image was pushed to; empty: it is loaded where that is
+   *     possible
    * @param helm HELM
    * @param flags HELM_FLAGS, separated by blanks
    * @param quiet QUIET: nothing but the result
@@ -89,9 +90,18 @@ final class Deploy {
     List<String> command =
         new ArrayList<>(
             List.of(
-                settings.helm, "upgrade", "--install", settings.release, CHART, "--namespace",
-                settings.namespace, "--create-namespace", "--values",
-                "values-" + environment + ".yaml", "--timeout", "6m"));
+                settings.helm,
+                "upgrade",
+                "--install",
+                settings.release,
+                CHART,
+                "--namespace",
+                settings.namespace,
+                "--create-namespace",
+                "--values",
+                "values-" + environment + ".yaml",
+                "--timeout",
+                "6m"));
     command.addAll(imageValues(context));
     if (Files.exists(STAND_IN)) {
       for (String value : List.of("registry=learnflow.test", "repository=postgresql", "tag=17")) {
@@ -121,7 +131,9 @@ final class Deploy {
       System.err.println(text.strip());
       fail(
           1,
-          "State: release %s is as the lines above say; what was published before is untouched.\nNext: make status NAMESPACE=%s RELEASE=%s, correct the cause, and run the same command again"
+          """
+          State: release %s is as the lines above say; what was published before is untouched.
+          Next: make status NAMESPACE=%s RELEASE=%s, correct the cause, and run it again"""
               .formatted(settings.release, settings.namespace, settings.release));
     }
     say("deployed in %d s".formatted(Duration.between(start, Instant.now()).toSeconds()));
@@ -131,13 +143,19 @@ final class Deploy {
   private String context() throws IOException, InterruptedException {
     Result context = run("kubectl", "config", "current-context");
     if (context.code != 0) {
-      fail(2, "no cluster is named: there is no kubeconfig with a current context\nNext: set KUBECONFIG, or make one for trying things out: make cluster");
+      fail(
+          2,
+          "no cluster is named: there is no kubeconfig with a current context\n"
+              + "Next: set KUBECONFIG, or make one for trying things out: make cluster");
     }
     Result version = run("kubectl", "version", "--request-timeout=5s");
     if (version.code != 0) {
       fail(
           4,
-          "the cluster of context %s does not answer: %s\nState: nothing was changed.\nNext: kubectl version"
+          """
+          the cluster of context %s does not answer: %s
+          State: nothing was changed.
+          Next: kubectl version"""
               .formatted(context.text, version.text.lines().reduce((a, b) -> b).orElse("")));
     }
     return context.text;
@@ -146,12 +164,21 @@ final class Deploy {
   private void sayWhatIsThere(String context) throws IOException, InterruptedException {
     Result status =
         run(
-            settings.helm, "list", "--namespace", settings.namespace, "--all", "--filter",
-            "^" + settings.release + "$", "--output", "json");
+            settings.helm,
+            "list",
+            "--namespace",
+            settings.namespace,
+            "--all",
+            "--filter",
+            "^" + settings.release + "$",
+            "--output",
+            "json");
     String state = status.text.replaceFirst("(?s).*\"status\":\"([^\"]*)\".*", "$1");
     String revision = status.text.replaceFirst("(?s).*\"revision\":\"([^\"]*)\".*", "$1");
     if (status.code != 0 || state.equals(status.text)) {
-      say("new release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context));
+      say(
+          "new release %s in namespace %s of %s"
+              .formatted(settings.release, settings.namespace, context));
       return;
     }
     say(
@@ -163,7 +190,8 @@ final class Deploy {
           """
           release %1$s is %3$s: another Helm is at work, or one was killed
           State: nothing was changed.
-          Next: if no Helm runs any more: %4$s --namespace %2$s --no-hooks, and again make deploy"""
+          Next: if no Helm runs any more: %4$s --namespace %2$s --no-hooks, and again make deploy\
+          """
               .formatted(
                   settings.release,
                   settings.namespace,
@@ -181,22 +209,33 @@ final class Deploy {
       String path = (settings.registry + "/").substring(slash + 1);
       return values(
           Map.of(
-              "registry", settings.registry.substring(0, slash),
-              "repository", path + "learnflow-db",
-              "tag", settings.version));
+              "registry",
+              settings.registry.substring(0, slash),
+              "repository",
+              path + "learnflow-db",
+              "tag",
+              settings.version));
     }
     List<String> load =
-        context.startsWith("kind-")
-            ? List.of("kind", "load", "image-archive", IMAGE.toString(), "--name", context.substring(5))
-            : context.equals("minikube")
-                ? List.of("minikube", "image", "load", IMAGE.toString())
-                : context.endsWith("@learnflow-db")
-                    ? List.of("make", "--no-print-directory", "cluster-load", "IMAGE=" + IMAGE)
+        context.matches("kind-learnflow-db|.*@learnflow-db")
+            ? List.of("make", "--no-print-directory", "cluster-load", "IMAGE=" + IMAGE)
+            : context.startsWith("kind-")
+                ? List.of(
+                    "kind",
+                    "load",
+                    "image-archive",
+                    IMAGE.toString(),
+                    "--name",
+                    context.substring(5))
+                : context.equals("minikube")
+                    ? List.of("minikube", "image", "load", IMAGE.toString())
                     : context.matches("docker-desktop|rancher-desktop|orbstack|colima.*")
                         ? List.of("docker", "load", "--input", IMAGE.toString())
                         : List.of();
     if (load.isEmpty()) {
-      say("the cluster pulls the published image; for the one of this checkout: make deploy REGISTRY=ghcr.io/you");
+      say(
+          "the cluster pulls the published image; for the one of this checkout: make deploy"
+              + " REGISTRY=ghcr.io/you");
       return List.of();
     }
     say("loading the image " + settings.version);
@@ -209,7 +248,10 @@ final class Deploy {
 
   private static List<String> values(Map<String, String> image) {
     return image.entrySet().stream()
-        .flatMap(e -> List.of("--set-string", "migrator.image." + e.getKey() + "=" + e.getValue()).stream())
+        .flatMap(
+            e ->
+                List.of("--set-string", "migrator.image." + e.getKey() + "=" + e.getValue())
+                    .stream())
         .toList();
   }
 
@@ -217,8 +259,14 @@ final class Deploy {
   private String pods() throws IOException, InterruptedException {
     Result pods =
         run(
-            "kubectl", "--namespace", settings.namespace, "get", "pods", "--selector",
-            "app.kubernetes.io/instance=" + settings.release, "--no-headers");
+            "kubectl",
+            "--namespace",
+            settings.namespace,
+            "get",
+            "pods",
+            "--selector",
+            "app.kubernetes.io/instance=" + settings.release,
+            "--no-headers");
     return pods.code != 0
         ? ""
         : String.join(
@@ -233,17 +281,37 @@ final class Deploy {
 
   private void down(boolean purge) throws IOException, InterruptedException {
     String context = context();
-    String where = "release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context);
+    String where =
+        "release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context);
     if (purge && !settings.yes) {
       if (System.console() == null) {
-        fail(10, "nobody can be asked whether all data of %s may go\nState: nothing was changed.\nNext: make undeploy PURGE=1 YES=1".formatted(where));
+        fail(
+            10,
+            """
+            nobody can be asked whether all data of %s may go
+            State: nothing was changed.
+            Next: make undeploy PURGE=1 YES=1"""
+                .formatted(where));
       }
-      String answer = System.console().readLine("All data and passwords of %s will be gone. Type the release's name: ", where);
+      String answer =
+          System.console()
+              .readLine(
+                  "All data and passwords of %s will be gone. Type the release's name: ", where);
       if (!settings.release.equals(answer)) {
         fail(10, "nothing was changed");
       }
     }
-    Result gone = run(settings.helm, "uninstall", settings.release, "--namespace", settings.namespace, "--ignore-not-found", "--wait", "--timeout", "3m");
+    Result gone =
+        run(
+            settings.helm,
+            "uninstall",
+            settings.release,
+            "--namespace",
+            settings.namespace,
+            "--ignore-not-found",
+            "--wait",
+            "--timeout",
+            "3m");
     if (gone.code != 0) {
       fail(1, gone.text + "\nNext: run the same command again");
     }
@@ -251,19 +319,36 @@ final class Deploy {
     delete("jobs,pods,networkpolicies,rolebindings,roles,serviceaccounts", OWN + settings.release);
     if (purge) {
       delete("persistentvolumeclaims", DATABASE + settings.release);
-      check(run("kubectl", "--namespace", settings.namespace, "delete", "secret", settings.release + "-credentials", "--ignore-not-found"));
+      check(
+          run(
+              "kubectl",
+              "--namespace",
+              settings.namespace,
+              "delete",
+              "secret",
+              settings.release + "-credentials",
+              "--ignore-not-found"));
     }
     say(
         purge
             ? where + " is gone, with data and passwords"
-            : where + " is gone; volume and passwords stay, and the next make deploy takes them up again");
+            : where
+                + " is gone; volume and passwords stay, and the next make deploy takes them up"
+                + " again");
   }
 
   private void delete(String kinds, String selector) throws IOException, InterruptedException {
     check(
         run(
-            "kubectl", "--namespace", settings.namespace, "delete", kinds, "--selector", selector,
-            "--ignore-not-found", "--timeout=2m"));
+            "kubectl",
+            "--namespace",
+            settings.namespace,
+            "delete",
+            kinds,
+            "--selector",
+            selector,
+            "--ignore-not-found",
+            "--timeout=2m"));
   }
 
   private static void check(Result result) {

@@ -28,7 +28,8 @@ public final class Pod implements AutoCloseable {
     var pod = new Pod();
     pod.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
     pod.kubectl("apply", "--filename", FILES.resolve("pod.yaml").toString());
-    pod.kubectl("wait", "pod/bench", "--timeout=60s", "--namespace", NAMESPACE, "--for=condition=Ready");
+    pod.kubectl(
+        "wait", "pod/bench", "--timeout=60s", "--namespace", NAMESPACE, "--for=condition=Ready");
     var archive = work.resolve("image.tar");
     image.archive(archive);
     pod.exec(archive, "unpack", StagedImage.HOME);
@@ -58,10 +59,8 @@ public final class Pod implements AutoCloseable {
   private String exec(Path input, String... arguments) throws IOException, InterruptedException {
     var command =
         new ArrayList<>(
-            List.of(
-                "exec", "bench", "--namespace", NAMESPACE, "--container", "client", "--stdin"));
-    command.addAll(
-        List.of("--", "python3", "-c", Files.readString(FILES.resolve("stopwatch.py"))));
+            List.of("exec", "bench", "--namespace", NAMESPACE, "--container", "client", "--stdin"));
+    command.addAll(List.of("--", "python3", "-c", Files.readString(FILES.resolve("stopwatch.py"))));
     command.addAll(List.of(arguments));
     return Programs.run(Path.of("."), Map.of(), input, kubectlLine(command));
   }

@@ -14,6 +14,8 @@ final class KindCluster implements Backend {
   private static final String IMAGE =
       "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
 
+  private static final List<String> TEST_IMAGES =
+      List.of("learnflow.test/postgresql:17", "learnflow.test/python:3");
   private static final List<String> STATIC_PODS =
       List.of("apiserver", "controller-manager", "scheduler");
   private static final List<String> SERVICES = List.of("kubelet", "containerd");
@@ -42,6 +44,7 @@ final class KindCluster implements Backend {
           Files.createDirectories(Cluster.cache()).resolve("kind.log"));
     }
     Cluster.writeKubeconfig(Commands.run(kind, "get", "kubeconfig", "--name=" + NAME));
+    loadTestImages();
     startProvisioner();
     var manifest = Cluster.FOLDER.resolve("storage.yaml").toFile();
     var apply =
@@ -49,6 +52,23 @@ final class KindCluster implements Backend {
             .redirectInput(manifest);
     await("the API server", () -> Commands.attempt(apply).exit() == 0);
     System.err.println("the cluster is up");
+  }
+
+  /** From registries, which answer where Docker is; in tools/images they are of Debian packages. */
+  private static void loadTestImages() throws IOException, InterruptedException {
+    System.err.println("test images");
+    var folder = Cluster.FOLDER.resolve("kind");
+    for (var image : TEST_IMAGES) {
+      var file = image.replaceFirst(".*/(.*):.*", "$1.Dockerfile");
+      Commands.run(
+          "docker",
+          "build",
+          "--quiet",
+          "--tag=" + image,
+          "--file=" + folder.resolve(file),
+          folder.toString());
+      Commands.run(kind(), "load", "docker-image", image, "--name=" + NAME);
+    }
   }
 
   /** For the class "tiny" alone; kind has a default class of its own. */
