@@ -31,9 +31,9 @@ final class FileOptions {
   }
 
   /**
-   * The directory above {@code lib}, which holds the program's jar, the first of the class path; else
-   * the working directory. The class itself does not know: one out of an AOT cache that was trained
-   * elsewhere has a code source without a location.
+   * The directory above {@code lib}, which holds the program's jar, the first of the class path;
+   * else the working directory. The class itself does not know: one out of an AOT cache that was
+   * trained elsewhere has a code source without a location.
    */
   private static Path home() {
     String classPath = System.getProperty("java.class.path");
