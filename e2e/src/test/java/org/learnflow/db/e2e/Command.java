@@ -36,15 +36,19 @@ record Command(String line, int exit, String output, Duration duration) {
                 .redirectOutput(output.toFile());
         builder.environment().putAll(environment);
         Process process = builder.start();
-        boolean ended = process.waitFor(most.toMillis(), TimeUnit.MILLISECONDS);
-        Duration duration = Duration.ofNanos(System.nanoTime() - start);
-        if (!ended) {
+        try {
+          boolean ended = process.waitFor(most.toMillis(), TimeUnit.MILLISECONDS);
+          Duration duration = Duration.ofNanos(System.nanoTime() - start);
+          if (!ended) {
+            throw new AssertionError(
+                "no end after %d s: %s%n%s"
+                    .formatted(duration.toSeconds(), line, Files.readString(output)));
+          }
+          return new Command(line, process.exitValue(), Files.readString(output), duration);
+        } finally {
+          // Also where the test itself has run out of time.
           process.destroyForcibly();
-          throw new AssertionError(
-              "no end after %d s: %s%n%s"
-                  .formatted(duration.toSeconds(), line, Files.readString(output)));
         }
-        return new Command(line, process.exitValue(), Files.readString(output), duration);
       } finally {
         Files.delete(output);
       }
