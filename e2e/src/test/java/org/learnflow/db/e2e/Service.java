@@ -11,6 +11,8 @@ import java.util.Map;
  * {@code envFrom} gives it.
  */
 final class Service {
+  static final String LABEL = "learnflow.test/service";
+
   private static final int SECONDS = 60;
 
   private final Workspace workspace;
@@ -57,6 +59,7 @@ final class Service {
         .withNewMetadata()
         .withGenerateName("service-")
         .withNamespace(namespace)
+        .addToLabels(LABEL, "progress")
         // In the release's own namespace this label is what the network policy admits.
         .addToLabels("postgres-client", "true")
         .endMetadata()

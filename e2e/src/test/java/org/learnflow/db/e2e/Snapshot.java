@@ -5,16 +5,20 @@ import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * The resourceVersions of all objects in some namespaces: it changes with every write, whoever
- * writes. Left out is what a repeated Helm command may write: hooks and their pods, Helm's records,
- * and Events.
+ * writes. Left out is what a repeated Helm command may write (hooks and their pods, Helm's records,
+ * Events) and the tests' own services.
  */
 final class Snapshot {
   private final Map<String, String> versions = new TreeMap<>();
@@ -45,6 +49,16 @@ final class Snapshot {
     return some;
   }
 
+  /** What was written, made or deleted since another snapshot; none where all is as before. */
+  Set<String> changedSince(Snapshot before) {
+    Set<Map.Entry<String, String>> changed = new HashSet<>(before.versions.entrySet());
+    changed.addAll(versions.entrySet());
+    changed.removeIf(entry ->
+        entry.getValue().equals(before.versions.get(entry.getKey()))
+            && entry.getValue().equals(versions.get(entry.getKey())));
+    return changed.stream().map(Map.Entry::getKey).collect(Collectors.toCollection(TreeSet::new));
+  }
+
   /** By kind, namespace and name, such as {@code Secret postgres/learnflow-db}. */
   Map<String, String> versions() {
     return versions;
@@ -57,6 +71,7 @@ final class Snapshot {
         || (annotations != null && annotations.containsKey("helm.sh/hook"))
         || (labels != null
             && (labels.containsKey("batch.kubernetes.io/job-name")
+                || labels.containsKey(Service.LABEL)
                 || "helm".equals(labels.get("owner"))));
   }
 
