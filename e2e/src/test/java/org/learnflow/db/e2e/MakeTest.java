@@ -1,0 +1,87 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.knuddels.jtokkit.Encodings;
+import com.knuddels.jtokkit.api.EncodingType;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** The Makefile's way. Alone: make deploy packages the chart's dependency anew. */
+@ExtendWith(Workspaces.class)
+@Isolated
+class MakeTest {
+  private static final int QUIET_TOKENS = 40;
+  private static final String STAND_IN =
+      "charts/learnflow-db/charts/postgresql-16.7.27+standin.tgz";
+  private static final Duration MOST = Duration.ofMinutes(3);
+
+  @Test
+  @DisplayName(
+      "make: deploy, verify, status, connection, migrate, seed; undeploy keeps data, with PURGE=1 nothing is left")
+  void make(Workspace workspace) {
+    String namespace = workspace.restricted();
+    Snapshot before = Snapshot.of(workspace.client(), workspace.namespaces());
+    assertThat(make(workspace, namespace, "verify").failed().output()).contains("not deployed\n");
+
+    assertThat(make(workspace, namespace, "deploy", "ENV=prod").successful().output())
+        .contains("new release learnflow-db", "Host: postgres." + namespace, "Password: ********");
+    assertThat(make(workspace, namespace, "deploy", "ENV=prod").successful().output())
+        .contains("found release learnflow-db", "revision 1, deployed");
+    assertThat(make(workspace, namespace, "verify").successful().output()).endsWith("healthy\n");
+    assertThat(make(workspace, namespace, "status").successful().output())
+        .contains("data-postgres-0 Bound", "Pending:     none");
+    assertThat(make(workspace, namespace, "migrate").successful().output())
+        .contains("nothing to do");
+    assertThat(make(workspace, namespace, "seed", "SEED_MODE=update").successful().output())
+        .contains("0 inserted, 0 updated");
+
+    make(workspace, namespace, "undeploy").successful();
+    assertThat(new Release(workspace, "helm", namespace, "values-prod.yaml").credentials())
+        .isNotNull();
+    assertThat(make(workspace, namespace, "undeploy", "PURGE=1").failed().output())
+        .contains("nobody can be asked", "YES=1");
+    make(workspace, namespace, "undeploy", "PURGE=1", "YES=1").successful();
+    assertThat(Snapshot.of(workspace.client(), workspace.namespaces()).changedSince(before))
+        .isEmpty();
+  }
+
+  @Test
+  @DisplayName("make with QUIET=1: at most 40 tokens each")
+  void quiet(Workspace workspace) {
+    String namespace = workspace.restricted();
+    for (List<String> command :
+        List.of(List.of("deploy", "ENV=dev"), List.of("verify"), List.of("connection"))) {
+      List<String> words = new ArrayList<>(command);
+      words.add("QUIET=1");
+      String output =
+          make(workspace, namespace, words.toArray(String[]::new)).successful().output();
+      assertThat(tokens(output)).as(output).isBetween(1, QUIET_TOKENS);
+    }
+  }
+
+  private static int tokens(String text) {
+    return Encodings.newDefaultEncodingRegistry()
+        .getEncoding(EncodingType.O200K_BASE)
+        .countTokens(text);
+  }
+
+  private static Command make(Workspace workspace, String namespace, String... words) {
+    List<String> command = new ArrayList<>(List.of("make", "--silent", "--no-print-directory"));
+    command.addAll(List.of(words));
+    command.add("NAMESPACE=" + namespace);
+    if (Files.exists(Repository.ROOT.resolve(STAND_IN))) {
+      command.add("STANDIN=1");
+    }
+    Map<String, String> environment =
+        Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString(), "MAKEFLAGS", "");
+    return workspace.record(Command.run(MOST, environment, command));
+  }
+}
