@@ -165,16 +165,16 @@ final class Deploy {
     Result status =
         run(
             settings.helm,
-            "list",
+            "history",
+            settings.release,
             "--namespace",
             settings.namespace,
-            "--all",
-            "--filter",
-            "^" + settings.release + "$",
+            "--max",
+            "1",
             "--output",
             "json");
     String state = status.text.replaceFirst("(?s).*\"status\":\"([^\"]*)\".*", "$1");
-    String revision = status.text.replaceFirst("(?s).*\"revision\":\"([^\"]*)\".*", "$1");
+    String revision = status.text.replaceFirst("(?s).*\"revision\":(\\d+).*", "$1");
     if (status.code != 0 || state.equals(status.text)) {
       say(
           "new release %s in namespace %s of %s"
