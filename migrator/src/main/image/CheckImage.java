@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * Looks at the finished image: prints its layers, compares what it holds with {@code contents.txt},
@@ -17,6 +18,7 @@ import java.util.TreeSet;
  */
 final class CheckImage {
   private static final long MOST_BYTES = 75_000_000;
+  private static final int NOT_REACHED = 4;
   private static final String HOME = "/opt/learnflow-db";
 
   private CheckImage() {}
@@ -34,16 +36,17 @@ final class CheckImage {
     if (image.bytes() > MOST_BYTES) {
       throw new IllegalStateException("the image is larger than " + MOST_BYTES + " bytes");
     }
-    String log =
-        start(
-            root,
-            "-XX:AOTMode=on",
-            "-XX:AOTCache=" + HOME + "/learnflow-db.aot",
-            "-Xlog:class+load,aot");
+    List<String> cached = List.of("-XX:AOTMode=on", "-XX:AOTCache=" + HOME + "/learnflow-db.aot");
+    String log = start(root, 0, with(cached, "-Xlog:class+load,aot"), "--version");
     if (!log.contains("org.learnflow.db.cli.Main source: shared objects file")) {
       throw new IllegalStateException("the JVM does not take the program from the cache:\n" + log);
     }
-    start(root, "-XX:AOTCache=/nonexistent");
+    List<String> uncached = List.of("-XX:AOTCache=/nonexistent");
+    start(root, 0, uncached, "--version");
+    // Far enough to have read its migrations, and not found a server.
+    String[] migrate = {"migrate", "--database", "postgresql://u@127.0.0.1:1/d", "--timeout", "0"};
+    start(root, NOT_REACHED, cached, migrate);
+    start(root, NOT_REACHED, uncached, migrate);
     System.err.println("image    starts with its AOT cache, and without one");
   }
 
@@ -106,15 +109,20 @@ final class CheckImage {
     return line.startsWith("layer ") ? line.replaceFirst(" \\d+$", "") : line;
   }
 
-  private static String start(Path root, String... flags) throws IOException, InterruptedException {
+  private static List<String> with(List<String> flags, String more) {
+    return Stream.concat(flags.stream(), Stream.of(more)).toList();
+  }
+
+  private static String start(Path root, int expected, List<String> flags, String... arguments)
+      throws IOException, InterruptedException {
     Path proc = Files.createDirectories(root.resolve("proc"));
     List<String> command =
         new ArrayList<>(List.of("--map-root-user", "--pid", "--fork", "--mount-proc=" + proc));
     command.addAll(List.of("chroot", root.toString(), HOME + "/jre/bin/java"));
     command.add("@" + HOME + "/jvm.options");
-    command.addAll(List.of(flags));
-    command.addAll(
-        List.of("-cp", HOME + "/lib/learnflow-db.jar", "org.learnflow.db.cli.Main", "--version"));
-    return Programs.run(Map.of(), "unshare", command.toArray(String[]::new));
+    command.addAll(flags);
+    command.addAll(List.of("-cp", HOME + "/lib/learnflow-db.jar", "org.learnflow.db.cli.Main"));
+    command.addAll(List.of(arguments));
+    return Programs.run(expected, Map.of(), "unshare", command.toArray(String[]::new));
   }
 }

@@ -21,13 +21,20 @@ final class Programs {
    */
   static String run(Map<String, String> environment, String program, String... arguments)
       throws IOException, InterruptedException {
+    return run(0, environment, program, arguments);
+  }
+
+  /** The same for a program that is to end with the exit code {@code expected}. */
+  static String run(
+      int expected, Map<String, String> environment, String program, String... arguments)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of(program));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().putAll(environment);
     Process process = builder.start();
     String output = new String(process.getInputStream().readAllBytes());
-    if (process.waitFor() != 0) {
+    if (process.waitFor() != expected) {
       throw new IllegalStateException(
           "%s ended with exit code %d:%n%s"
               .formatted(String.join(" ", command), process.exitValue(), output));

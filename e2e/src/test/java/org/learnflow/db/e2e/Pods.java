@@ -3,9 +3,13 @@ package org.learnflow.db.e2e;
 import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.ExecWatch;
 import io.fabric8.kubernetes.client.dsl.PodResource;
+import java.io.ByteArrayOutputStream;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** Pods that run to their end. */
 final class Pods {
@@ -45,6 +49,34 @@ final class Pods {
 
   String log(Pod pod, String container) {
     return resource(pod).inContainer(container).getLog();
+  }
+
+  /** Runs a statement as the admin, in the pod of the built-in PostgreSQL. */
+  void sql(String namespace, String database, String statement) {
+    String script =
+        """
+        PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/postgres-password) \\
+          exec psql -v ON_ERROR_STOP=1 -h 127.0.0.1 -U postgres -d "$0" -c "$1"
+        """;
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    try (ExecWatch psql =
+        client
+            .pods()
+            .inNamespace(namespace)
+            .withName("postgres-0")
+            .writingOutput(output)
+            .writingError(output)
+            .exec("sh", "-c", script, database, statement)) {
+      Integer code = psql.exitCode().get(30, TimeUnit.SECONDS);
+      if (code != 0) {
+        throw new AssertionError(statement + "\n" + output);
+      }
+    } catch (ExecutionException | TimeoutException e) {
+      throw new AssertionError(statement, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   static String phase(Pod pod) {
