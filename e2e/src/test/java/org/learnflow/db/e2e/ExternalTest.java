@@ -58,7 +58,8 @@ class ExternalTest {
 
     new Pods(workspace.client())
         .sql(other.namespace(), "side", "REVOKE USAGE ON SCHEMA public FROM side_user, PUBLIC");
-    Command failed = release.upgradeInstall("--set", external).failed();
+    Command failed =
+        release.upgradeInstall("--set", external, "--set", "migrator.backoffLimit=0").failed();
     assertThat(failed.output()).contains("GRANT USAGE ON SCHEMA public TO side_user");
   }
 
