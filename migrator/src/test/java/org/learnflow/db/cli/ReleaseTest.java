@@ -9,8 +9,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,7 +28,7 @@ import org.learnflow.db.testing.TestFiles;
 @ExtendWith(PostgresExtension.class)
 class ReleaseTest {
   @TempDir private Path directory = Path.of("");
-  private Optional<ApiServer> server = Optional.empty();
+  @AutoClose private final ApiServer server = ApiServer.withNamespace();
   private Path terminationLog = Path.of("");
 
   @BeforeAll
@@ -38,22 +37,12 @@ class ReleaseTest {
   }
 
   @BeforeEach
-  void makeNamespace() {
-    server = Optional.of(ApiServer.withNamespace());
+  void makeTerminationLog() {
     terminationLog = TestFiles.write(directory.resolve("termination-log"), "");
   }
 
-  @AfterEach
-  void deleteNamespace() {
-    server.ifPresent(ApiServer::close);
-  }
-
-  private ApiServer server() {
-    return server.orElseThrow();
-  }
-
   private String namespace() {
-    return server().namespace();
+    return server.namespace();
   }
 
   /** The program in a pod, as far as it can tell. */
@@ -71,65 +60,63 @@ class ReleaseTest {
 
   /** What the chart makes for an external database. */
   private void deploy(TestDatabase database, String statefulSet) {
-    server()
-        .apply(
-            """
-            apiVersion: v1
-            kind: ConfigMap
-            metadata: {name: learnflow-db-release}
-            data:
-              chart: learnflow-db-1.2.3
-              migrator-image: ghcr.io/learnflow/learnflow-db:1.2.3
-              newest-migration: "009"
-              seed-sets: reference,sample
-              host: %s
-              port: "%d"
-              database: %s
-              sslmode: prefer
-              service: "%s"
-              stateful-set: "%s"
-              owner-user: %s
-              app-user: %s
-              admin-user: %s
-              credentials-secret: learnflow-db-credentials
-              owner-password-key: password
-              app-password-key: app-password
-              admin-password-key: postgres-password
-              publish-namespaces: %s
-            """
-                .formatted(
-                    database.server().host(),
-                    database.server().port(),
-                    database.name(),
-                    statefulSet,
-                    statefulSet,
-                    database.owner(),
-                    database.service(),
-                    PostgresServer.ADMIN,
-                    namespace()));
+    server.apply(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db-release}
+        data:
+          chart: learnflow-db-1.2.3
+          migrator-image: ghcr.io/learnflow/learnflow-db:1.2.3
+          newest-migration: "009"
+          seed-sets: reference,sample
+          host: %s
+          port: "%d"
+          database: %s
+          sslmode: prefer
+          service: "%s"
+          stateful-set: "%s"
+          owner-user: %s
+          app-user: %s
+          admin-user: %s
+          credentials-secret: learnflow-db-credentials
+          owner-password-key: password
+          app-password-key: app-password
+          admin-password-key: postgres-password
+          publish-namespaces: %s
+        """
+            .formatted(
+                database.server().host(),
+                database.server().port(),
+                database.name(),
+                statefulSet,
+                statefulSet,
+                database.owner(),
+                database.service(),
+                PostgresServer.ADMIN,
+                namespace()));
     secret(database, database.password(database.owner()).value());
   }
 
   private void secret(TestDatabase database, String ownerPassword) {
-    server()
-        .apply(
-            """
-            apiVersion: v1
-            kind: Secret
-            metadata: {name: learnflow-db-credentials}
-            stringData:
-              postgres-password: "%s"
-              password: "%s"
-              app-password: "%s"
-            """
-                .formatted(
-                    database.server().adminPassword().value(),
-                    ownerPassword,
-                    database.password(database.service()).value()));
+    server.apply(
+        """
+        apiVersion: v1
+        kind: Secret
+        metadata: {name: learnflow-db-credentials}
+        stringData:
+          postgres-password: "%s"
+          password: "%s"
+          app-password: "%s"
+        """
+            .formatted(
+                database.server().adminPassword().value(),
+                ownerPassword,
+                database.password(database.service()).value()));
   }
 
   private void deleteSecret() {
-    server()
+    server
         .client()
         .secrets()
         .inNamespace(namespace())
@@ -138,7 +125,7 @@ class ReleaseTest {
   }
 
   private List<Event> events() {
-    return server().client().v1().events().inNamespace(namespace()).list().getItems();
+    return server.client().v1().events().inNamespace(namespace()).list().getItems();
   }
 
   @Test
@@ -205,7 +192,7 @@ class ReleaseTest {
   void statusShowsTheReleaseOnOneScreen(TestDatabase database) throws Exception {
     deploy(database, "");
     cli().run("run");
-    server().client().secrets().inNamespace(namespace()).withName("learnflow-db-env").delete();
+    server.client().secrets().inNamespace(namespace()).withName("learnflow-db-env").delete();
     CliResult status = cli().run("status");
     assertThat(status).exited(ExitCode.OK);
     assertThat(status.out())
@@ -230,7 +217,7 @@ class ReleaseTest {
   void whatIsPublishedMustBeWhatWouldBePublished(TestDatabase database) {
     deploy(database, "");
     cli().run("run");
-    server()
+    server
         .client()
         .configMaps()
         .inNamespace(namespace())
@@ -277,16 +264,15 @@ class ReleaseTest {
         .contains(
             "reachable: the Secret and the volume do not belong together",
             "password authentication failed");
-    server()
-        .apply(
-            """
-            apiVersion: v1
-            kind: PersistentVolumeClaim
-            metadata: {name: data-postgres-0}
-            spec:
-              accessModes: [ReadWriteOnce]
-              resources: {requests: {storage: 10Gi}}
-            """);
+    server.apply(
+        """
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: {name: data-postgres-0}
+        spec:
+          accessModes: [ReadWriteOnce]
+          resources: {requests: {storage: 10Gi}}
+        """);
     assertThat(cli().run("wait"))
         .exited(ExitCode.CREDENTIALS_REFUSED)
         .says("do not belong together", "learnflow-db credentials repair --release learnflow-db");
@@ -296,31 +282,29 @@ class ReleaseTest {
   }
 
   private void statefulSetWithReadyPod() {
-    server()
-        .apply(
-            """
-            apiVersion: apps/v1
-            kind: StatefulSet
-            metadata: {name: postgres}
-            spec:
-              selector: {matchLabels: {app: postgres}}
-              template:
-                metadata: {labels: {app: postgres}}
-                spec: {containers: [{name: postgresql, image: "postgres:17"}]}
-            status: {replicas: 1, observedGeneration: 1, updateRevision: r}
-            """);
-    server()
-        .apply(
-            """
-            apiVersion: v1
-            kind: Pod
-            metadata: {name: postgres-0, labels: {app: postgres, controller-revision-hash: r}}
+    server.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres}
+        spec:
+          selector: {matchLabels: {app: postgres}}
+          template:
+            metadata: {labels: {app: postgres}}
             spec: {containers: [{name: postgresql, image: "postgres:17"}]}
-            status:
-              phase: Running
-              conditions: [{type: Ready, status: "True"}]
-              containerStatuses: [{name: postgresql, image: i, imageID: i, ready: true, restartCount: 2}]
-            """);
+        status: {replicas: 1, observedGeneration: 1, updateRevision: r}
+        """);
+    server.apply(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: postgres-0, labels: {app: postgres, controller-revision-hash: r}}
+        spec: {containers: [{name: postgresql, image: "postgres:17"}]}
+        status:
+          phase: Running
+          conditions: [{type: Ready, status: "True"}]
+          containerStatuses: [{name: postgresql, image: i, imageID: i, ready: true, restartCount: 2}]
+        """);
   }
 
   @Test

@@ -6,12 +6,10 @@ import io.fabric8.kubernetes.api.model.Secret;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.ApiServer;
@@ -32,39 +30,25 @@ class CredentialsSecretTest {
         resources: {requests: {storage: 1Gi}}
       """;
 
-  private Optional<ApiServer> server = Optional.empty();
+  @AutoClose private final ApiServer server = ApiServer.withNamespace();
 
   @BeforeAll
   static void requireCluster() {
     ApiServer.require("credentials ensure is");
   }
 
-  @BeforeEach
-  void makeNamespace() {
-    server = Optional.of(ApiServer.withNamespace());
-  }
-
-  @AfterEach
-  void deleteNamespace() {
-    server.ifPresent(ApiServer::close);
-  }
-
-  private ApiServer server() {
-    return server.orElseThrow();
-  }
-
   private CliResult ensure(String... more) {
     List<String> arguments =
-        new ArrayList<>(List.of("credentials", "ensure", "--namespace", server().namespace()));
+        new ArrayList<>(List.of("credentials", "ensure", "--namespace", server.namespace()));
     arguments.addAll(List.of(more));
     return new Cli(Map.of()).run(arguments.toArray(String[]::new));
   }
 
   private Secret secret() {
-    return server()
+    return server
         .client()
         .secrets()
-        .inNamespace(server().namespace())
+        .inNamespace(server.namespace())
         .withName("learnflow-db-credentials")
         .get();
   }
@@ -74,7 +58,7 @@ class CredentialsSecretTest {
   }
 
   private void remove(String... keys) {
-    server()
+    server
         .client()
         .resource(secret())
         .edit(secret -> {
@@ -109,7 +93,7 @@ class CredentialsSecretTest {
         .exited(ExitCode.OK)
         .answers(
             "Secret learnflow-db-credentials in namespace %s: there, unchanged"
-                .formatted(server().namespace()));
+                .formatted(server.namespace()));
     assertThat(secret()).isEqualTo(before);
   }
 
@@ -132,19 +116,19 @@ class CredentialsSecretTest {
         List.of(
             CLAIM.formatted("data-postgres-0", "other", "thing"),
             CLAIM.formatted("volume", "learnflow-db", "postgresql"))) {
-      server().apply(claim);
+      server.apply(claim);
       CliResult result = ensure("--stateful-set", "postgres");
       assertThat(result)
           .exited(ExitCode.REFUSED)
           .says(
               "Secret learnflow-db-credentials is gone, but its data volume is there",
-              "credentials repair --release learnflow-db --namespace " + server().namespace(),
+              "credentials repair --release learnflow-db --namespace " + server.namespace(),
               "delete pvc");
       assertThat(secret()).isNull();
-      server()
+      server
           .client()
           .persistentVolumeClaims()
-          .inNamespace(server().namespace())
+          .inNamespace(server.namespace())
           .withGracePeriod(0)
           .delete();
       removeFinalizers();
@@ -154,7 +138,7 @@ class CredentialsSecretTest {
 
   /** There is no controller here that does it. */
   private void removeFinalizers() {
-    var claims = server().client().persistentVolumeClaims().inNamespace(server().namespace());
+    var claims = server.client().persistentVolumeClaims().inNamespace(server.namespace());
     claims
         .list()
         .getItems()
@@ -169,7 +153,7 @@ class CredentialsSecretTest {
 
   @Test
   void claimsOfOthersDoNotMatter() {
-    server().apply(CLAIM.formatted("data-postgres-0", "other", "postgresql"));
+    server.apply(CLAIM.formatted("data-postgres-0", "other", "postgresql"));
     assertThat(ensure("--stateful-set", "learnflow")).exited(ExitCode.OK);
   }
 
@@ -183,7 +167,7 @@ class CredentialsSecretTest {
         .exited(ExitCode.OK)
         .answers(
             "Secret learnflow-db-credentials in namespace %s: made postgres-password, app-password"
-                .formatted(server().namespace()));
+                .formatted(server.namespace()));
 
     assertThat(passwords()).containsOnlyKeys(expected.keySet());
     assertThat(passwords()).containsEntry("password", expected.get("password"));
@@ -192,7 +176,7 @@ class CredentialsSecretTest {
   @Test
   void withDataOnlyTheServicesPasswordIsAdded() {
     ensure();
-    server().apply(CLAIM.formatted("data-postgres-0", "learnflow-db", "postgresql"));
+    server.apply(CLAIM.formatted("data-postgres-0", "learnflow-db", "postgresql"));
     remove("app-password");
     assertThat(ensure()).exited(ExitCode.OK);
 
@@ -213,8 +197,8 @@ class CredentialsSecretTest {
 
   @Test
   void aNamespaceThatIsBeingDeletedIsNamed() {
-    server().apply(CLAIM.formatted("keeps-it", "other", "thing"));
-    server().client().namespaces().withName(server().namespace()).delete();
+    server.apply(CLAIM.formatted("keeps-it", "other", "thing"));
+    server.client().namespaces().withName(server.namespace()).delete();
 
     assertThat(ensure()).exited(ExitCode.FAILED).says("it is being terminated");
   }

@@ -13,9 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -39,31 +38,20 @@ class KubernetesTargetTest {
           new Password("p@ss:w/rd"),
           "postgres.postgres.svc.cluster.local");
 
-  private Optional<ApiServer> server = Optional.empty();
-  private String namespace = "";
+  @AutoClose private final ApiServer server = ApiServer.withNamespace();
+  private final String namespace = server.namespace();
 
   @BeforeAll
   static void requireCluster() {
     ApiServer.require("publishing to Kubernetes is");
   }
 
-  @BeforeEach
-  void makeNamespace() {
-    server = Optional.of(ApiServer.withNamespace());
-    namespace = server.get().namespace();
-  }
-
-  @AfterEach
-  void deleteNamespace() {
-    server.ifPresent(ApiServer::close);
-  }
-
   private KubernetesClient client() {
-    return server.orElseThrow().client();
+    return server.client();
   }
 
   private KubernetesTarget target(String... namespaces) {
-    return new KubernetesTarget(server.orElseThrow().api(), "learnflow-db", List.of(namespaces));
+    return new KubernetesTarget(server.api(), "learnflow-db", List.of(namespaces));
   }
 
   @Test

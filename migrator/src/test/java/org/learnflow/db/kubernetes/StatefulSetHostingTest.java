@@ -6,9 +6,8 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
 import java.util.Map;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Hosting.Obstacle;
@@ -22,30 +21,16 @@ import org.learnflow.db.testing.Cli;
 class StatefulSetHostingTest {
   private static final String NEW_REVISION = "postgres-new";
 
-  private Optional<ApiServer> server = Optional.empty();
+  @AutoClose private final ApiServer server = ApiServer.withNamespace();
 
   @BeforeAll
   static void requireCluster() {
     ApiServer.requireWithoutNodes("waiting for a StatefulSet is");
   }
 
-  @BeforeEach
-  void makeNamespace() {
-    server = Optional.of(ApiServer.withNamespace());
-  }
-
-  @AfterEach
-  void deleteNamespace() {
-    server.ifPresent(ApiServer::close);
-  }
-
-  private ApiServer server() {
-    return server.orElseThrow();
-  }
-
   private Optional<Obstacle> obstacle() {
     return new StatefulSetHosting(
-            server().api(), server().namespace(), "learnflow-db", "postgres", Optional.empty())
+            server.api(), server.namespace(), "learnflow-db", "postgres", Optional.empty())
         .obstacle();
   }
 
@@ -62,22 +47,21 @@ class StatefulSetHostingTest {
   }
 
   private void set(String strategy, int observedGeneration) {
-    server()
-        .apply(
-            """
-            apiVersion: apps/v1
-            kind: StatefulSet
-            metadata: {name: postgres}
-            spec:
-              serviceName: postgres
-              updateStrategy: %s
-              selector: {matchLabels: {app: postgres}}
-              template:
-                metadata: {labels: {app: postgres}}
-                spec: {containers: [{name: postgresql, image: "postgres:17"}]}
-            status: {replicas: 1, observedGeneration: %d, updateRevision: %s}
-            """
-                .formatted(strategy, observedGeneration, NEW_REVISION));
+    server.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres}
+        spec:
+          serviceName: postgres
+          updateStrategy: %s
+          selector: {matchLabels: {app: postgres}}
+          template:
+            metadata: {labels: {app: postgres}}
+            spec: {containers: [{name: postgresql, image: "postgres:17"}]}
+        status: {replicas: 1, observedGeneration: %d, updateRevision: %s}
+        """
+            .formatted(strategy, observedGeneration, NEW_REVISION));
   }
 
   private void pod(String status) {
@@ -85,20 +69,19 @@ class StatefulSetHostingTest {
   }
 
   private void pod(String revision, String status) {
-    server()
-        .apply(
-            """
-            apiVersion: v1
-            kind: Pod
-            metadata:
-              name: postgres-0
-              labels: {app: postgres, controller-revision-hash: %s}
-            spec:
-              containers: [{name: postgresql, image: "postgres:17"}]
-              volumes: [{name: data, persistentVolumeClaim: {claimName: data-postgres-0}}]
-            status: %s
-            """
-                .formatted(revision, status));
+    server.apply(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: postgres-0
+          labels: {app: postgres, controller-revision-hash: %s}
+        spec:
+          containers: [{name: postgresql, image: "postgres:17"}]
+          volumes: [{name: data, persistentVolumeClaim: {claimName: data-postgres-0}}]
+        status: %s
+        """
+            .formatted(revision, status));
   }
 
   private void container(String status) {
@@ -110,18 +93,17 @@ class StatefulSetHostingTest {
   }
 
   private void claim(String storageClass) {
-    server()
-        .apply(
-            """
-            apiVersion: v1
-            kind: PersistentVolumeClaim
-            metadata: {name: data-postgres-0}
-            spec:
-              accessModes: [ReadWriteOnce]
-              resources: {requests: {storage: 10Gi}}
-              %s
-            """
-                .formatted(storageClass));
+    server.apply(
+        """
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: {name: data-postgres-0}
+        spec:
+          accessModes: [ReadWriteOnce]
+          resources: {requests: {storage: 10Gi}}
+          %s
+        """
+            .formatted(storageClass));
   }
 
   private static final String UNSCHEDULABLE =
@@ -134,14 +116,14 @@ class StatefulSetHostingTest {
       "{phase: Running, conditions: [{type: Ready, status: \"True\"}]}";
 
   private Pod pod() {
-    return server().client().pods().inNamespace(server().namespace()).withName("postgres-0").get();
+    return server.client().pods().inNamespace(server.namespace()).withName("postgres-0").get();
   }
 
   private HasMetadata claim() {
-    return server()
+    return server
         .client()
         .persistentVolumeClaims()
-        .inNamespace(server().namespace())
+        .inNamespace(server.namespace())
         .withName("data-postgres-0")
         .get();
   }
@@ -177,7 +159,7 @@ class StatefulSetHostingTest {
         """);
     assertThat(reason()).contains("does not replace it", "ImagePullBackOff");
     assertThat(next())
-        .isEqualTo("kubectl -n %s delete pod postgres-0".formatted(server().namespace()));
+        .isEqualTo("kubectl -n %s delete pod postgres-0".formatted(server.namespace()));
   }
 
   @Test
@@ -197,19 +179,18 @@ class StatefulSetHostingTest {
   @Test
   void aPodThatCannotBeCreatedIsExplainedByItsEvent() {
     set();
-    server()
-        .event(
-            server()
-                .client()
-                .apps()
-                .statefulSets()
-                .inNamespace(server().namespace())
-                .withName("postgres")
-                .get(),
-            "Warning",
-            "FailedCreate",
-            "create Pod postgres-0 in StatefulSet postgres failed error: pods \"postgres-0\" is"
-                + " forbidden: exceeded quota: small");
+    server.event(
+        server
+            .client()
+            .apps()
+            .statefulSets()
+            .inNamespace(server.namespace())
+            .withName("postgres")
+            .get(),
+        "Warning",
+        "FailedCreate",
+        "create Pod postgres-0 in StatefulSet postgres failed error: pods \"postgres-0\" is"
+            + " forbidden: exceeded quota: small");
     assertThat(reason())
         .startsWith("StatefulSet postgres has no pod: FailedCreate: ")
         .contains("exceeded quota: small");
@@ -220,12 +201,11 @@ class StatefulSetHostingTest {
     set();
     claim("");
     pod(UNSCHEDULABLE.formatted("pod has unbound immediate PersistentVolumeClaims."));
-    server()
-        .event(
-            claim(),
-            "Normal",
-            "FailedBinding",
-            "no persistent volumes available for this claim and no storage class is set");
+    server.event(
+        claim(),
+        "Normal",
+        "FailedBinding",
+        "no persistent volumes available for this claim and no storage class is set");
     assertThat(reason())
         .contains(
             "PersistentVolumeClaim data-postgres-0 over 10Gi is Pending, no StorageClass",
@@ -239,12 +219,8 @@ class StatefulSetHostingTest {
     set();
     claim("storageClassName: fast");
     pod(UNSCHEDULABLE.formatted("pod has unbound immediate PersistentVolumeClaims."));
-    server()
-        .event(
-            claim(),
-            "Warning",
-            "ProvisioningFailed",
-            "storageclass.storage.k8s.io \"fast\" not found");
+    server.event(
+        claim(), "Warning", "ProvisioningFailed", "storageclass.storage.k8s.io \"fast\" not found");
     assertThat(reason())
         .contains("is Pending, StorageClass fast, ProvisioningFailed: storageclass", "not found");
   }
@@ -253,10 +229,10 @@ class StatefulSetHostingTest {
   void anUnschedulablePodTellsWhatTheSchedulerSays() {
     set();
     claim("");
-    server()
+    server
         .client()
         .persistentVolumeClaims()
-        .inNamespace(server().namespace())
+        .inNamespace(server.namespace())
         .withName("data-postgres-0")
         .editStatus(edited -> {
           edited.getStatus().setPhase("Bound");
@@ -320,15 +296,14 @@ class StatefulSetHostingTest {
         .isEqualTo("pod postgres-0: CrashLoopBackOff: Error (exit code 1), 4 restarts");
     assertThat(next())
         .isEqualTo(
-            "kubectl -n %s logs postgres-0 -c postgresql --previous"
-                .formatted(server().namespace()));
+            "kubectl -n %s logs postgres-0 -c postgresql --previous".formatted(server.namespace()));
   }
 
   @Test
   void aNodeThatIsNotReadyIsNamedByTheEvent() {
     set();
     pod("{phase: Running, conditions: [{type: Ready, status: \"False\"}]}");
-    server().event(pod(), "Warning", "NodeNotReady", "Node is not ready");
+    server.event(pod(), "Warning", "NodeNotReady", "Node is not ready");
     assertThat(reason())
         .isEqualTo("pod postgres-0 is running, but not ready: NodeNotReady: Node is not ready");
   }
@@ -346,7 +321,7 @@ class StatefulSetHostingTest {
                     "--stateful-set",
                     "postgres",
                     "--namespace",
-                    server().namespace(),
+                    server.namespace(),
                     "--timeout",
                     "1s"))
         .exited(ExitCode.NOT_REACHED)
