@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * Behind {@code make deploy} and {@code make undeploy}: the chart, with the image of this checkout,
@@ -21,7 +22,6 @@ import java.util.concurrent.TimeUnit;
 final class Deploy {
   private static final String CHART = "charts/learnflow-db";
   private static final Path IMAGE = Path.of("migrator/target/image.tar");
-  private static final Path STAND_IN = Path.of(CHART, "charts/postgresql-16.7.27+standin.tgz");
   private static final String OWN =
       "app.kubernetes.io/name=learnflow-db,app.kubernetes.io/instance=";
   private static final String DATABASE =
@@ -103,7 +103,7 @@ final class Deploy {
                 "--timeout",
                 "6m"));
     command.addAll(imageValues(context));
-    if (Files.exists(STAND_IN)) {
+    if (withStandIn()) {
       for (String value : List.of("registry=learnflow.test", "repository=postgresql", "tag=17")) {
         command.addAll(List.of("--set-string", "postgresql.image." + value));
       }
@@ -137,6 +137,13 @@ final class Deploy {
               .formatted(settings.release, settings.namespace, settings.release));
     }
     say("deployed in %d s".formatted(Duration.between(start, Instant.now()).toSeconds()));
+  }
+
+  /** Whether the dependency is the chart of the tests, which goes with the image of the tests. */
+  private static boolean withStandIn() throws IOException {
+    try (Stream<Path> archives = Files.list(Path.of(CHART, "charts"))) {
+      return archives.anyMatch(archive -> archive.toString().endsWith("+standin.tgz"));
+    }
   }
 
   /** The current context, which is also the proof that there is a cluster that answers. */

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.EncodingType;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,8 +18,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Isolated
 class MakeTest {
   private static final int QUIET_TOKENS = 40;
-  private static final String STAND_IN =
-      "charts/learnflow-db/charts/postgresql-16.7.27+standin.tgz";
   private static final Duration MOST = Duration.ofMinutes(3);
 
   @Test
@@ -77,7 +74,7 @@ class MakeTest {
     List<String> command = new ArrayList<>(List.of("make", "--silent", "--no-print-directory"));
     command.addAll(List.of(words));
     command.add("NAMESPACE=" + namespace);
-    if (Files.exists(Repository.ROOT.resolve(STAND_IN))) {
+    if (Repository.hasStandIn()) {
       command.add("STANDIN=1");
     }
     Map<String, String> environment =
