@@ -52,7 +52,7 @@ migrator/target/version: FORCE
 	@mkdir -p $(@D); echo "$(VERSION)" | cmp -s - $@ || echo "$(VERSION)" > $@
 
 $(DIST)/lib/learnflow-db.jar: migrator/target/version migrator/pom.xml \
-		$(shell find migrator/src/main/java migrator/src/main/dist migrations seeds -type f)
+		$(shell find migrator/src/main/java migrator/src/main/resources migrator/src/main/dist migrations seeds -type f)
 	@rm -rf $(DIST)
 	@$(MVN) -q package -DskipTests
 

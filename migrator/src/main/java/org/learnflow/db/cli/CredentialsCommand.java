@@ -5,8 +5,8 @@ import picocli.CommandLine.Command;
 /** Groups what is done with credentials. */
 @Command(
     name = "credentials",
-    description = "Makes the release's passwords.",
+    description = "Makes the release's passwords, and sets them where they do not fit.",
     mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,
-    subcommands = CredentialsEnsureCommand.class)
+    subcommands = {CredentialsEnsureCommand.class, CredentialsRepairCommand.class})
 final class CredentialsCommand {}

@@ -117,7 +117,8 @@ final class Steps {
         new RolePassword(target.names().service(), target.servicePassword()));
   }
 
-  private boolean accepts(String role, Password password) {
+  /** Whether a role can log in with a password; its database need not be there. */
+  boolean accepts(String role, Password password) {
     try (Connection _ =
         connector.connect(target.hosting().route(target.owner().as(role)), Optional.of(password))) {
       return true;

@@ -8,8 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
 
 /**
@@ -62,17 +64,45 @@ public final class CredentialsSecret {
    *     namespace is not there
    */
   public List<String> ensure() {
+    return make(
+        Map.of(),
+        (found, missing) ->
+            found.ifPresentOrElse(
+                secret -> refuseIfPasswordsAreInUse(missing), this::refuseIfThereIsData));
+  }
+
+  /**
+   * Makes what is missing, whether or not there is data: for who sets the database's passwords
+   * afterwards.
+   *
+   * @param known passwords to take instead of new ones, by key
+   * @return the keys that were made; none where all were there
+   */
+  public List<String> complete(Map<String, Password> known) {
+    return make(known, (_, _) -> {});
+  }
+
+  /** The keys that are missing; all of them where the Secret is. */
+  public List<String> missing() {
+    return api.get(Kind.SECRET, namespace, name).map(CredentialsSecret::missingKeys).orElse(KEYS);
+  }
+
+  private List<String> make(
+      Map<String, Password> known, BiConsumer<Optional<JsonNode>, List<String>> check) {
     for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
       Optional<JsonNode> found = api.get(Kind.SECRET, namespace, name);
       List<String> missing = found.map(CredentialsSecret::missingKeys).orElse(KEYS);
       if (missing.isEmpty()) {
         return List.of();
       }
-      found.ifPresentOrElse(
-          secret -> refuseIfPasswordsAreInUse(missing), this::refuseIfThereIsData);
+      check.accept(found, missing);
       ObjectNode wanted = found.<ObjectNode>map(JsonNode::deepCopy).orElseGet(this::empty);
       ObjectNode data = wanted.withObjectProperty("data");
-      missing.forEach(key -> data.put(key, encoded(PasswordDirectory.generate().value())));
+      missing.forEach(key -> {
+        Password password =
+            Optional.ofNullable(known.get(key)).orElseGet(PasswordDirectory::generate);
+        data.put(key, encoded(password.value()));
+      });
       boolean done =
           (found.isEmpty()
                   ? api.create(Kind.SECRET, namespace, wanted)

@@ -8,14 +8,19 @@ import io.fabric8.kubernetes.api.model.NamedContext;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.LocalPortForward;
+import io.fabric8.kubernetes.client.dsl.ExecWatch;
 import io.fabric8.kubernetes.client.http.HttpClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -183,13 +188,71 @@ public final class KubernetesApi implements AutoCloseable {
     return answer.successful() ? answer.body().strip() : "";
   }
 
+  /**
+   * What a command in a container left behind.
+   *
+   * @param output of stdout
+   * @param errors of stderr
+   */
+  record Executed(int exitCode, String output, String errors) {}
+
+  /**
+   * Runs a command in a container, as kubectl exec does; its stdin is not ended.
+   *
+   * @throws Failure 1 where that is not allowed or not possible, 4 where there is no answer in time
+   */
+  Executed execute(
+      String namespace,
+      String pod,
+      String container,
+      String input,
+      Duration most,
+      String... command) {
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    ByteArrayOutputStream errors = new ByteArrayOutputStream();
+    try (KubernetesClient client = client();
+        ExecWatch running =
+            client
+                .pods()
+                .inNamespace(namespace)
+                .withName(pod)
+                .inContainer(container)
+                .redirectingInput()
+                .writingOutput(output)
+                .writingError(errors)
+                .exec(command)) {
+      running.getInput().write(input.getBytes(StandardCharsets.UTF_8));
+      running.getInput().flush();
+      int code = running.exitCode().get(most.toMillis(), TimeUnit.MILLISECONDS);
+      return new Executed(
+          code, output.toString(StandardCharsets.UTF_8), errors.toString(StandardCharsets.UTF_8));
+    } catch (KubernetesClientException | ExecutionException | IOException e) {
+      throw Failure.of(
+              ExitCode.FAILED, "no command could be run in pod %s: %s".formatted(pod, rootCause(e)))
+          .where("the Kubernetes API " + config.getMasterUrl())
+          .next(
+              "ask for the right, and test it with: kubectl -n %s auth can-i create pods/exec"
+                  .formatted(namespace))
+          .causedBy(e);
+    } catch (TimeoutException e) {
+      throw unreached("the command in pod %s did not end".formatted(pod), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unreached("interrupted", e);
+    }
+  }
+
+  /** The whole client, which takes long to load. */
+  private KubernetesClient client() {
+    return new KubernetesClientBuilder()
+        .withConfig(config)
+        .withHttpClientFactory(new StoppingHttpClientFactory())
+        .build();
+  }
+
   /** A port of this machine's loopback address that leads to a port of a pod, until closing. */
   int forward(String namespace, String pod, int port) {
-    KubernetesClient client =
-        new KubernetesClientBuilder()
-            .withConfig(config)
-            .withHttpClientFactory(new StoppingHttpClientFactory())
-            .build();
+    KubernetesClient client = client();
     forwards.add(client);
     LocalPortForward forward =
         client

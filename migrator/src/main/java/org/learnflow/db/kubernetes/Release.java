@@ -178,10 +178,29 @@ public record Release(
         .where("namespace " + namespace)
         .state("nothing was changed")
         .next(
-            "restore it, or see what can be made: learnflow-db credentials ensure --release %s"
-                    .formatted(name)
-                + " --namespace "
-                + namespace);
+            ownsCredentials()
+                ? """
+                put it back from a backup; or make new passwords and set them in the database: \
+                learnflow-db credentials repair --release %s --namespace %s\
+                """
+                    .formatted(name, namespace)
+                : "put it back: kubectl -n %s describe secret %s"
+                    .formatted(namespace, credentialsSecret.name()));
+  }
+
+  /** Whether the Secret with the passwords is the release's own, made by a hook. */
+  public boolean ownsCredentials() {
+    return credentialsSecret.name().equals(name + "-credentials");
+  }
+
+  /** The services' password, where it was published. */
+  public Optional<Password> publishedPassword(KubernetesApi api) {
+    return api.get(Kind.SECRET, namespace, name)
+        .map(CredentialsSecret::values)
+        .filter(values -> appUser.equals(values.get("username")))
+        .flatMap(values -> Optional.ofNullable(values.get("password")))
+        .filter(text -> !text.isEmpty())
+        .map(Password::new);
   }
 
   /** The certificate that the services trust, PEM, where it was published. */

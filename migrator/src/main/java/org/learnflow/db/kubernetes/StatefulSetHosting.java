@@ -213,16 +213,17 @@ public final class StatefulSetHosting implements Hosting {
             "nothing was changed; usually the volume is older than the Secret, which was lost and"
                 + " made anew")
         .next(
-            hasVolume()
-                ? """
-                put the old Secret back; or set the database's passwords to those of the Secret: \
-                learnflow-db credentials repair --release %s --namespace %s\
-                """
-                    .formatted(release, namespace)
-                : """
-                the data is in the pod: start it anew, empty: kubectl -n %s delete pod %s\
-                """
-                    .formatted(namespace, podName()));
+            """
+            put the old Secret back; or set the database's passwords to those of the Secret: \
+            learnflow-db credentials repair --release %s --namespace %s%s\
+            """
+                .formatted(
+                    release,
+                    namespace,
+                    hasVolume()
+                        ? ""
+                        : "; or, since the data is in the pod, start it anew, empty: kubectl -n %s delete pod %s"
+                            .formatted(namespace, podName())));
   }
 
   /** Also where that may not be looked up: the more careful advice. */

@@ -135,10 +135,17 @@ public final class RoleManager {
     if (role.password().isEmpty()) {
       return "";
     }
-    String verifier =
-        PasswordUtil.encodePassword(
-            role.role(), role.password().get().value().toCharArray(), "scram-sha-256");
+    String verifier = verifier(role.role(), role.password().get());
     return " PASSWORD " + "'" + admin.unwrap(PGConnection.class).escapeLiteral(verifier) + "'";
+  }
+
+  /** What a server keeps of a password. */
+  static String verifier(String role, Password password) {
+    try {
+      return PasswordUtil.encodePassword(role, password.value().toCharArray(), "scram-sha-256");
+    } catch (SQLException e) {
+      throw new IllegalStateException("scram-sha-256 is always known", e);
+    }
   }
 
   private static boolean passwordIsRight(

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.roles.Deviation;
+import org.learnflow.db.roles.PasswordReset;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleNames;
 import org.learnflow.db.schema.MigrationFile;
@@ -56,6 +57,7 @@ public final class Verifier {
               return List.of(migrations(state), objects(connection, state));
             }));
     stages.addAll(look("rights", () -> List.of(rights(connection))));
+    stages.addAll(look("access", () -> access(connection)));
     stages.addAll(look("seeds", () -> List.of(seeds(connection))));
     return new Verification(true, List.copyOf(stages));
   }
@@ -150,6 +152,17 @@ public final class Verifier {
                 name,
                 "%s may run %d statements on rows, and nothing else"
                     .formatted(names.service(), outcome.planned())));
+  }
+
+  /** Says something only where something is wrong. */
+  private static List<StageResult> access(Connection connection) throws SQLException {
+    return PasswordReset.isRuleLeft(connection)
+        ? List.of(
+            StageResult.broken(
+                "access",
+                "pg_hba.conf still has the rule of an interrupted credentials repair; next: run"
+                    + " learnflow-db credentials repair once more"))
+        : List.of();
   }
 
   private static boolean roleExists(Connection connection, String role) throws SQLException {

@@ -241,13 +241,21 @@ class ReleaseTest {
     deleteSecret();
     assertThat(cli().run("verify"))
         .exited(ExitCode.FAILED)
-        .says("credentials ensure")
+        .says("credentials repair --release learnflow-db")
         .answers(
             "unhealthy: credentials: Secret learnflow-db-credentials with the passwords is not"
                 + " there");
     CliResult status = cli().run("status");
     assertThat(status).exited(ExitCode.FAILED);
     assertThat(status.out()).contains("Problem:     Secret learnflow-db-credentials");
+  }
+
+  @Test
+  void anExternalDatabaseIsNotRepaired(TestDatabase database) {
+    deploy(database, "");
+    assertThat(cli().run("credentials", "repair", "--yes"))
+        .exited(ExitCode.REFUSED)
+        .says("external", "ALTER ROLE");
   }
 
   @Test

@@ -188,6 +188,51 @@ class CredentialsSecretTest {
     assertThat(passwords()).isEqualTo(before);
   }
 
+  private CliResult repair(String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "credentials",
+                "repair",
+                "--release",
+                "learnflow-db",
+                "--namespace",
+                server.namespace()));
+    arguments.addAll(List.of(more));
+    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+  }
+
+  /** The way out of a lost Secret where nothing is installed, in front of a living volume. */
+  @Test
+  void repairMakesALostSecretAlthoughThereIsData() {
+    server.apply(CLAIM.formatted("data-postgres-0", "learnflow-db", "postgresql"));
+    assertThat(repair())
+        .exited(ExitCode.REFUSED)
+        .says("nobody can be asked", "new passwords are made", "--yes");
+    assertThat(secret()).isNull();
+
+    assertThat(repair("--yes"))
+        .exited(ExitCode.OK)
+        .says("install the release", "run this command again")
+        .answers(
+            "release learnflow-db is not installed; Secret learnflow-db-credentials: made"
+                + " postgres-password, password, app-password");
+    Map<String, String> made = passwords();
+    assertThat(ensure()).exited(ExitCode.OK);
+    assertThat(repair())
+        .exited(ExitCode.OK)
+        .answers(
+            "release learnflow-db is not installed; Secret learnflow-db-credentials: complete");
+    assertThat(passwords()).isEqualTo(made);
+  }
+
+  @Test
+  void onlyAReleaseIsRepaired() {
+    assertThat(new Cli(Map.of()).run("credentials", "repair", "--yes"))
+        .exited(ExitCode.USAGE)
+        .says("only a release is repaired", "--release NAME");
+  }
+
   @Test
   void aMissingNamespaceIsNamed() {
     assertThat(new Cli(Map.of()).run("credentials", "ensure", "--namespace", "no-such-namespace"))

@@ -1,0 +1,37 @@
+package org.learnflow.db.cli;
+
+import java.io.Console;
+import java.util.Locale;
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import picocli.CommandLine.Option;
+
+/** Asks before something that cannot be taken back. */
+final class ConfirmOptions {
+  @Option(names = "--yes", description = "Does not ask.")
+  private boolean yes;
+
+  /**
+   * Goes on only where somebody says yes.
+   *
+   * @param what would be done, one sentence
+   * @throws Failure 10 where nobody says so
+   */
+  void confirm(String what) {
+    if (yes) {
+      return;
+    }
+    Console console =
+        Optional.ofNullable(System.console())
+            .filter(Console::isTerminal)
+            .orElseThrow(() ->
+                Failure.of(ExitCode.REFUSED, "nobody can be asked: " + what)
+                    .state("nothing was changed")
+                    .next("run the same command with --yes"));
+    String answer = console.readLine("%s Go on? [y/N] ", what);
+    if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).matches("y|yes")) {
+      throw Failure.of(ExitCode.REFUSED, "not confirmed").state("nothing was changed");
+    }
+  }
+}

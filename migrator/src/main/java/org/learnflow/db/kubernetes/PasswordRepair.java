@@ -1,0 +1,79 @@
+package org.learnflow.db.kubernetes;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * Runs SQL as the superuser in the pod of a database whose passwords nobody knows, without a
+ * restart. How, and why that is safe, says repair.sh, which is what runs in the pod.
+ */
+public final class PasswordRepair {
+  /** Twice what the script takes where the server never lets it in. */
+  private static final Duration MOST = Duration.ofSeconds(60);
+
+  private final KubernetesApi api;
+  private final String namespace;
+  private final String statefulSet;
+
+  /** A repair of the database that a StatefulSet runs. */
+  public PasswordRepair(KubernetesApi api, String namespace, String statefulSet) {
+    this.api = api;
+    this.namespace = namespace;
+    this.statefulSet = statefulSet;
+  }
+
+  /**
+   * Runs SQL.
+   *
+   * @param role the superuser
+   * @param sql for psql, without passwords: verifiers only
+   * @return the lines that it answers
+   * @throws Failure 1 where it fails; the rules are as they were then, or it says which are not
+   */
+  public List<String> run(String role, String database, String sql) {
+    String pod = statefulSet + "-0";
+    JsonNode found =
+        api.get(Kind.POD, namespace, pod)
+            .orElseThrow(() ->
+                Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " is not there")
+                    .state("the database was not changed")
+                    .next("kubectl -n %s get pods".formatted(namespace)));
+    KubernetesApi.Executed executed =
+        api.execute(
+            namespace,
+            pod,
+            found.at("/spec/containers/0/name").asText(),
+            sql + "\n-- end\n",
+            MOST,
+            "sh",
+            "-c",
+            script(),
+            "repair",
+            role,
+            database);
+    if (executed.exitCode() != 0) {
+      throw Failure.of(ExitCode.FAILED, executed.errors().strip())
+          .where("pod %s in namespace %s".formatted(pod, namespace))
+          .state("a rule that was put into pg_hba.conf is taken away within 30 s")
+          .next("correct what it says and run the command again");
+    }
+    return executed.output().lines().filter(line -> !line.isBlank()).toList();
+  }
+
+  private static String script() {
+    try (InputStream script =
+        Objects.requireNonNull(PasswordRepair.class.getResourceAsStream("repair.sh"))) {
+      return new String(script.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
