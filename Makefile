@@ -220,7 +220,7 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 # E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
 # then what loads an archive there, such as "kind load image-archive".
 E2E_LOAD ?= $(if $(E2E_KUBECONFIG),,$(CLUSTER) load)
-e2e: deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
 	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures
 	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \

@@ -1,9 +1,12 @@
-"""A service of LearnFlow, reduced to what it does with the database. What asyncpg needs is in the environment."""
+"""What the tests want of the Progress Service beyond itself (examples/progress-service/progress.py)."""
 import asyncio
 import os
+import ssl
 import sys
 
 import asyncpg
+
+import progress
 
 TABLES = ["users", "curriculum", "exercises", "progress", "submissions", "code_executions", "struggle_alerts"]
 VIEWS = ["users", "learning_progress", "struggles", "exercises", "code_executions"]
@@ -11,19 +14,15 @@ VIEWS = ["users", "learning_progress", "struggles", "exercises", "code_execution
 
 async def add(connection, name):
     """A learner registers and practises."""
-    user = await connection.fetchval(
-        "INSERT INTO users (username, email) VALUES ($1, $2) RETURNING id", name, name + "@example.org")
-    await connection.execute(
-        "INSERT INTO progress (user_id, topic, mastery_score) VALUES ($1, 'Loops', 40)", user)
+    user = await progress.register(connection, name, name + "@example.org")
+    await progress.record(connection, user, "Loops", 40, 300)
 
 
 async def find(connection, name):
     """The learner is there, with statistics."""
-    row = await connection.fetchrow(
-        "SELECT u.id, count(*) AS topics, avg(mastery_score) AS mastery FROM users u JOIN progress p ON p.user_id = u.id"
-        " WHERE username = $1 GROUP BY u.id", name)
-    assert row is not None, f"{name} is not there"
-    assert (row["topics"], row["mastery"]) == (1, 40), row
+    user = await connection.fetchval("SELECT id FROM users WHERE username = $1", name)
+    found = await progress.statistics(connection, user)
+    assert found == {"username": name, "topics": 1, "mastery": 40, "seconds": 300}, found
 
 
 async def everything(connection, name):
@@ -93,6 +92,17 @@ async def stay(connection, name):
         await find(connection, name)
         await asyncio.sleep(0.05)
     await award_badge(connection, name)
+
+
+async def verified(connection, name):
+    """The server has shown a certificate by the published authority, and none that the system trusts."""
+    assert os.environ["PGSSLMODE"] == "verify-full"
+    assert await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    try:
+        await asyncpg.connect(timeout=10, ssl=ssl.create_default_context())
+    except ssl.SSLCertVerificationError:
+        return
+    raise AssertionError("connected without the authority's certificate")
 
 
 async def main(steps, name):

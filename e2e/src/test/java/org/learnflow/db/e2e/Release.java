@@ -1,8 +1,10 @@
 package org.learnflow.db.e2e;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +28,9 @@ final class Release {
   private final String namespace;
   private final String values;
 
+  /** What Helm does everything as; empty for whom the kubeconfig names. */
+  private final List<String> user;
+
   /**
    * A release that need not be there yet.
    *
@@ -33,10 +38,21 @@ final class Release {
    * @param values a file in the repository's root, such as {@code values-dev.yaml}
    */
   Release(Workspace workspace, String helm, String namespace, String values) {
+    this(workspace, helm, namespace, values, List.of());
+  }
+
+  private Release(
+      Workspace workspace, String helm, String namespace, String values, List<String> user) {
     this.workspace = workspace;
     this.helm = helm;
     this.namespace = namespace;
     this.values = values;
+    this.user = user;
+  }
+
+  /** The same, deployed by a user who cannot make namespaces. */
+  Release by(String name) {
+    return new Release(workspace, helm, namespace, values, List.of("--kube-as-user", name));
   }
 
   String namespace() {
@@ -47,16 +63,10 @@ final class Release {
   Command upgradeInstall(String... options) {
     List<String> words =
         new ArrayList<>(
-            List.of(
-                "upgrade",
-                "--install",
-                NAME,
-                CHART,
-                "-n",
-                namespace,
-                "--create-namespace",
-                "-f",
-                values));
+            List.of("upgrade", "--install", NAME, CHART, "-n", namespace, "-f", values));
+    if (user.isEmpty()) {
+      words.add("--create-namespace");
+    }
     words.addAll(Images.values());
     words.addAll(Arrays.asList(options));
     return helm(words);
@@ -86,12 +96,45 @@ final class Release {
     return helm(words);
   }
 
+  /** {@link #template} without hooks, piped into kubectl. */
+  Command apply() {
+    List<String> words =
+        new ArrayList<>(List.of("sh", "-c", "\"$@\" | kubectl apply --server-side -f -", "sh"));
+    words.addAll(List.of(Repository.tool(helm).toString(), "template", NAME, CHART));
+    words.addAll(List.of("-n", namespace, "-f", values, "--no-hooks"));
+    words.addAll(Images.values());
+    return run(words);
+  }
+
+  /** The program on this machine, as make build leaves it. */
+  Command learnflowDb(String... words) {
+    List<String> command = new ArrayList<>(List.of("migrator/target/dist/bin/learnflow-db"));
+    command.addAll(List.of(words));
+    command.addAll(List.of("--release", NAME, "--namespace", namespace));
+    return run(command);
+  }
+
+  /** Status of the newest revisions, the last one last, such as {@code deployed}. */
+  List<String> history() {
+    String json =
+        helm(List.of("history", NAME, "-n", namespace, "-o", "json")).successful().output();
+    return Serialization.unmarshal(json, ArrayNode.class)
+        .valueStream()
+        .map(revision -> revision.path("status").asText())
+        .toList();
+  }
+
   private Command helm(List<String> words) {
     List<String> command = new ArrayList<>(List.of(Repository.tool(helm).toString()));
     command.addAll(words);
+    command.addAll(user);
+    return run(command);
+  }
+
+  private Command run(List<String> words) {
     return workspace.record(
         Command.run(
-            MOST, Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString()), command));
+            MOST, Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString()), words));
   }
 
   /** The Secret with the passwords; null where it is not there. */

@@ -30,6 +30,15 @@ final class Repository {
     }
   }
 
+  /** A file among the examples. */
+  static String example(String name) {
+    try {
+      return Files.readString(ROOT.resolve("examples").resolve(name));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Version of the newest migration, such as 009. */
   static String newestMigration() {
     try (Stream<Path> files = Files.list(ROOT.resolve("migrations"))) {

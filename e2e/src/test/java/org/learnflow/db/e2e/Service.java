@@ -1,5 +1,7 @@
 package org.learnflow.db.e2e;
 
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
@@ -7,13 +9,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A pod as one of LearnFlow's services: Python with asyncpg, which knows of the database only what
- * {@code envFrom} gives it.
+ * A pod as one of LearnFlow's services: the Progress Service of the examples, in Python with
+ * asyncpg, which knows of the database only what {@code envFrom} gives it.
  */
 final class Service {
   static final String LABEL = "learnflow.test/service";
 
   private static final int SECONDS = 60;
+
+  private static final String SOURCES = "service";
+  private static final String FOLDER = "/service";
+  private static final String TLS = "/tls";
 
   private final Workspace workspace;
   private final String namespace;
@@ -23,6 +29,19 @@ final class Service {
     this.namespace = namespace;
   }
 
+  /** The Python files, at {@link #FOLDER} where this is mounted. */
+  static ConfigMap sources(String namespace) {
+    return new ConfigMapBuilder()
+        .withNewMetadata()
+        .withName(SOURCES)
+        .withNamespace(namespace)
+        .addToLabels(LABEL, "progress")
+        .endMetadata()
+        .addToData("progress.py", Repository.example("progress-service/progress.py"))
+        .addToData("service.py", Repository.resource("service.py"))
+        .build();
+  }
+
   /**
    * Runs service.py to its end.
    *
@@ -30,12 +49,45 @@ final class Service {
    * @throws AssertionError where it fails
    */
   void run(String... arguments) {
-    end(workspace.client().resource(pod(List.of(arguments))).create());
+    makeSources();
+    end(workspace.client().resource(pod(List.of(arguments)).build()).create());
+  }
+
+  /**
+   * The same with the authority's certificate, which is no environment variable: the service reads
+   * it from the published Secret.
+   */
+  void runWithCertificate(String... arguments) {
+    makeSources();
+    Pod pod =
+        pod(List.of(arguments))
+            .editSpec()
+            .editFirstContainer()
+            .addNewEnv()
+            .withName("PGSSLROOTCERT")
+            .withValue(TLS + "/ca.crt")
+            .endEnv()
+            .addNewVolumeMount()
+            .withName("tls")
+            .withMountPath(TLS)
+            .endVolumeMount()
+            .endContainer()
+            .addNewVolume()
+            .withName("tls")
+            .withNewSecret()
+            .withSecretName(Release.NAME)
+            .addNewItem("ca.crt", null, "ca.crt")
+            .endSecret()
+            .endVolume()
+            .endSpec()
+            .build();
+    end(workspace.client().resource(pod).create());
   }
 
   /** Starts service.py. */
   Pod start(String... arguments) {
-    return pods().start(pod(List.of(arguments)), SECONDS);
+    makeSources();
+    return pods().start(pod(List.of(arguments)).build(), SECONDS);
   }
 
   /**
@@ -50,11 +102,15 @@ final class Service {
     }
   }
 
+  private void makeSources() {
+    workspace.client().resource(sources(namespace)).forceConflicts().serverSideApply();
+  }
+
   private Pods pods() {
     return new Pods(workspace.client());
   }
 
-  private Pod pod(List<String> arguments) {
+  private PodBuilder pod(List<String> arguments) {
     return new PodBuilder()
         .withNewMetadata()
         .withGenerateName("service-")
@@ -80,7 +136,7 @@ final class Service {
         .withName("service")
         .withImage(Images.PYTHON)
         .withImagePullPolicy("IfNotPresent")
-        .withCommand("python3", "-c", Repository.resource("service.py"))
+        .withCommand("python3", FOLDER + "/service.py")
         .withArgs(arguments)
         .addNewEnvFrom()
         .withNewSecretRef()
@@ -103,8 +159,17 @@ final class Service {
         .withDrop("ALL")
         .endCapabilities()
         .endSecurityContext()
+        .addNewVolumeMount()
+        .withName(SOURCES)
+        .withMountPath(FOLDER)
+        .endVolumeMount()
         .endContainer()
-        .endSpec()
-        .build();
+        .addNewVolume()
+        .withName(SOURCES)
+        .withNewConfigMap()
+        .withName(SOURCES)
+        .endConfigMap()
+        .endVolume()
+        .endSpec();
   }
 }
