@@ -78,10 +78,10 @@ class MakeTest {
     assertThat(make(workspace, namespace, "connection").failed().output())
         .contains("release learnflow-db is not deployed in namespace " + namespace, "Error 3");
 
-    // JVM and one answer of the API: that nothing is there.
-    Release release = new Release(workspace, "helm", namespace, "values-dev.yaml");
-    Duration start = fastest(() -> release.learnflowDb("connection").failed());
     make(workspace, namespace, "deploy", "ENV=dev").successful();
+    // JVM and one answer of the API: that nothing is there.
+    Release missing = new Release(workspace, "helm", workspace.unmade(), "values-dev.yaml");
+    Duration start = fastest(() -> missing.learnflowDb("connection").failed());
     Duration verify = fastest(() -> make(workspace, namespace, "verify").successful());
     Duration connection = fastest(() -> make(workspace, namespace, "connection").successful());
     System.out.printf(

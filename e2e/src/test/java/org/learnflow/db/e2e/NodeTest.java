@@ -23,7 +23,8 @@ class NodeTest {
   void prod(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
-    release.upgradeInstall().successful();
+    // On a small node another test's pod may not be gone yet.
+    release.upgradeInstall("--set", "postgresql.primary.resources.requests.cpu=100m").successful();
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
     Secret credentials = release.credentials();
