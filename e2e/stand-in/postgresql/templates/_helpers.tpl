@@ -24,3 +24,24 @@ exec:
     - -c
     - exec pg_isready -U {{ .root.Values.auth.username }} -d "dbname={{ .root.Values.auth.database }}" -h 127.0.0.1 -p 5432
 {{- end }}
+
+{{- define "postgresql.securityContext" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+privileged: false
+readOnlyRootFilesystem: true
+runAsGroup: 1001
+runAsNonRoot: true
+runAsUser: 1001
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "postgresql.tlsCertificate" -}}
+{{ required "Certificate filename is required when TLS in enabled" .Values.tls.certFilename | printf "/opt/bitnami/postgresql/certs/%s" }}
+{{- end }}
+
+{{- define "postgresql.tlsKey" -}}
+{{ required "Certificate Key filename is required when TLS in enabled" .Values.tls.certKeyFilename | printf "/opt/bitnami/postgresql/certs/%s" }}
+{{- end }}

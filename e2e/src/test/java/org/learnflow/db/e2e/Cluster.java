@@ -1,5 +1,7 @@
 package org.learnflow.db.e2e;
 
+import static org.assertj.core.api.Assumptions.assumeThat;
+
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.Config;
@@ -7,6 +9,9 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -15,6 +20,8 @@ import java.util.concurrent.TimeUnit;
 final class Cluster implements AutoCloseable {
   /** Long enough for pods that end at once and volumes to go. */
   private static final int NAMESPACE_GONE_SECONDS = 90;
+
+  private static final Duration RESTARTED = Duration.ofSeconds(60);
 
   private final Path kubeconfig;
   private final KubernetesClient client;
@@ -39,6 +46,28 @@ final class Cluster implements AutoCloseable {
 
   Path kubeconfig() {
     return kubeconfig;
+  }
+
+  /**
+   * Restarts a part of the cluster of make cluster, such as the kubelet. Skips the test on another
+   * cluster.
+   */
+  void restart(String part) {
+    Path own = Repository.ROOT.resolve("e2e/cluster");
+    boolean ours = kubeconfig.normalize().equals(own.resolve("kubeconfig"));
+    if (!ours) {
+      System.out.printf("e2e      no %s is restarted in the cluster of %s%n", part, kubeconfig);
+    }
+    assumeThat(ours).as("the cluster of make cluster").isTrue();
+    Command.run(
+            RESTARTED,
+            Map.of(),
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                own.resolve("Cluster.java").toString(),
+                "restart",
+                part))
+        .successful();
   }
 
   KubernetesClient client() {

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(Workspaces.class)
 class ExternalTest {
   private static final String SECRET = "passwords";
+  private static final String MIGRATE = Release.NAME + "-migrate";
 
   @Test
   @DisplayName(
@@ -21,20 +22,10 @@ class ExternalTest {
     Release other = new Release(workspace, "helm", workspace.unmade(), "values-dev.yaml");
     other.upgradeInstall().successful();
     String namespace = workspace.restricted();
-    String host = "postgres." + other.namespace() + ".svc.cluster.local";
-    makeSecret(workspace, namespace, Release.decoded(other.credentials()));
+    String host = host("postgres", other);
+    makePasswords(workspace, namespace, other);
     Release release = new Release(workspace, "helm", namespace, "values-prod.yaml");
-    String external =
-        String.join(
-            ",",
-            List.of(
-                "postgresql.enabled=false",
-                "externalDatabase.host=" + host,
-                "externalDatabase.database=side",
-                "externalDatabase.user=side_owner",
-                "externalDatabase.sslmode=disable",
-                "roles.app=side_user",
-                "credentials.existingSecret=" + SECRET));
+    String external = external(host) + ",externalDatabase.sslmode=disable";
 
     release
         .upgradeInstall("--set", external, "--set", "externalDatabase.adminUser=postgres")
@@ -63,19 +54,113 @@ class ExternalTest {
     assertThat(failed.output()).contains("GRANT USAGE ON SCHEMA public TO side_user");
   }
 
+  @Test
+  @DisplayName(
+      "external database, TLS verified (verify-full): migrated and published with the authority's certificate, by which services verify too; another host name or authority is refused, and what was published stays")
+  void tls(Workspace workspace) {
+    Release other = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    String host = host("postgres", other);
+    Certificates certificates = Certificates.of(host);
+    makeSecret(
+        workspace,
+        other.namespace(),
+        "tls",
+        Map.of("tls.crt", certificates.server(), "tls.key", certificates.key()));
+    other
+        .upgradeInstall(
+            "--set",
+            "postgresql.tls.enabled=true,postgresql.tls.certificatesSecret=tls",
+            "--set",
+            "postgresql.tls.certFilename=tls.crt,postgresql.tls.certKeyFilename=tls.key",
+            // An init container copies the certificates.
+            "--set",
+            "postgresql.volumePermissions.image.registry=learnflow.test",
+            "--set",
+            "postgresql.volumePermissions.image.repository=postgresql",
+            "--set-string",
+            "postgresql.volumePermissions.image.tag=17")
+        .successful();
+
+    String namespace = workspace.restricted();
+    makePasswords(workspace, namespace, other);
+    makeSecret(workspace, namespace, "right", Map.of("ca.crt", certificates.authority()));
+    makeSecret(workspace, namespace, "wrong", Map.of("ca.crt", Certificates.of(host).authority()));
+    Release release = new Release(workspace, "helm", namespace, "values-prod.yaml");
+    verified(release, host, "right").successful();
+    assertThat(release.binding(namespace))
+        .containsEntry("sslmode", "verify-full")
+        .containsEntry("ca.crt", certificates.authority());
+    assertThat(release.published(namespace)).containsEntry("PGSSLMODE", "verify-full");
+    new Service(workspace, namespace)
+        .runWithCertificate("verified,add,find,everything,refused", "ada");
+    assertThat(release.test().successful().output().strip()).endsWith("healthy");
+
+    Map<String, String> published = release.published(namespace);
+    Jobs jobs = new Jobs(workspace, namespace);
+    String unnamed = host("postgres-hl", other);
+    Command wrongHost = verified(release, unnamed, "right").failed();
+    assertThat(wrongHost.output()).contains("TLS failed", unnamed, "sslmode verify-full", "next:");
+    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(1);
+    Command wrongAuthority = verified(release, host, "wrong").failed();
+    assertThat(wrongAuthority.output())
+        .contains("TLS failed", "trust anchors", "sslmode verify-full", "next:");
+    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(1);
+    assertThat(release.published(namespace)).isEqualTo(published);
+    new Service(workspace, namespace).runWithCertificate("find", "ada");
+  }
+
+  private static Command verified(Release release, String host, String authority) {
+    return release.upgradeInstall(
+        "--set",
+        external(host),
+        "--set",
+        "externalDatabase.adminUser=postgres,migrator.backoffLimit=0",
+        "--set",
+        "externalDatabase.sslmode=verify-full,externalDatabase.ca.existingSecret=" + authority);
+  }
+
+  private static String host(String service, Release release) {
+    return "%s.%s.svc.cluster.local".formatted(service, release.namespace());
+  }
+
+  private static String external(String host) {
+    return String.join(
+        ",",
+        List.of(
+            "postgresql.enabled=false",
+            "externalDatabase.host=" + host,
+            "externalDatabase.database=side",
+            "externalDatabase.user=side_owner",
+            "roles.app=side_user",
+            "credentials.existingSecret=" + SECRET));
+  }
+
+  private static void makePasswords(Workspace workspace, String namespace, Release other) {
+    String admin = Release.decoded(other.credentials()).get("postgres-password");
+    makeSecret(
+        workspace,
+        namespace,
+        SECRET,
+        Map.of(
+            "postgres-password",
+            admin,
+            "password",
+            "side-owner-password",
+            "app-password",
+            "side-user-password"));
+  }
+
   private static void makeSecret(
-      Workspace workspace, String namespace, Map<String, String> passwords) {
+      Workspace workspace, String namespace, String name, Map<String, String> content) {
     workspace
         .client()
         .resource(
             new SecretBuilder()
                 .withNewMetadata()
-                .withName(SECRET)
+                .withName(name)
                 .withNamespace(namespace)
                 .endMetadata()
-                .addToStringData("postgres-password", passwords.get("postgres-password"))
-                .addToStringData("password", "side-owner-password")
-                .addToStringData("app-password", "side-user-password")
+                .withStringData(content)
                 .build())
         .create();
   }

@@ -6,8 +6,11 @@ import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.EncodingType;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -62,6 +65,39 @@ class MakeTest {
           make(workspace, namespace, words.toArray(String[]::new)).successful().output();
       assertThat(tokens(output)).as(output).isBetween(1, QUIET_TOKENS);
     }
+  }
+
+  @Test
+  @DisplayName(
+      "make verify says healthy in under 3 s, make connection takes under 1 s beside JVM and API; where nothing is, both say not deployed")
+  void fast(Workspace workspace) {
+    String namespace = workspace.restricted();
+    // Make shows the program's exit code: 1 for verify, 3 for the others.
+    assertThat(make(workspace, namespace, "verify").failed().output())
+        .contains("not deployed\n", "Error 1");
+    assertThat(make(workspace, namespace, "connection").failed().output())
+        .contains("release learnflow-db is not deployed in namespace " + namespace, "Error 3");
+
+    make(workspace, namespace, "deploy", "ENV=dev").successful();
+    // JVM and one answer of the API: that nothing is there.
+    Release missing = new Release(workspace, "helm", workspace.unmade(), "values-dev.yaml");
+    Duration start = fastest(() -> missing.learnflowDb("connection").failed());
+    Duration verify = fastest(() -> make(workspace, namespace, "verify").successful());
+    Duration connection = fastest(() -> make(workspace, namespace, "connection").successful());
+    System.out.printf(
+        "e2e      fastest of three: make verify %d ms; make connection %d ms, of which JVM and API %d ms%n",
+        verify.toMillis(), connection.toMillis(), start.toMillis());
+    assertThat(verify).isLessThan(Duration.ofSeconds(3));
+    assertThat(connection.minus(start)).isLessThan(Duration.ofSeconds(1));
+  }
+
+  /** Something else may run on the machine at the same time. */
+  private static Duration fastest(Supplier<Command> command) {
+    return Stream.generate(command)
+        .limit(3)
+        .map(Command::duration)
+        .min(Comparator.naturalOrder())
+        .orElseThrow();
   }
 
   private static int tokens(String text) {

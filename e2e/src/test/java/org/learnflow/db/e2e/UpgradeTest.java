@@ -57,6 +57,31 @@ class UpgradeTest {
     service.run("find,everything,award_badge", "ada");
   }
 
+  @Test
+  @DisplayName(
+      "--wait --rollback-on-failure: installs; an upgrade that fails leaves the older release deployed, and what is published untouched")
+  void rollbackOnFailure(Workspace workspace) {
+    String broken = Images.withMigration("rolled-back", FILE, "SELECT 1 / 0;\n");
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall("--wait", "--rollback-on-failure").successful();
+    new Service(workspace, namespace).run("add", "ada");
+    Snapshot published = published(workspace, namespace);
+
+    Command upgrade =
+        release
+            .upgradeInstall(
+                "--wait", "--rollback-on-failure", "--set", "migrator.image.tag=" + broken)
+            .failed();
+    assertThat(upgrade.output()).contains(FILE + ", line 1, SQLSTATE 22012", "rolled back");
+    assertThat(release.history()).containsExactly("superseded", "failed", "deployed");
+    assertThat(published(workspace, namespace).changedSince(published)).isEmpty();
+    new Service(workspace, namespace).run("find", "ada");
+    assertThat(release.test().successful().output().strip()).endsWith("healthy");
+    release.upgradeInstall("--wait", "--rollback-on-failure").successful();
+    assertThat(published(workspace, namespace).changedSince(published)).isEmpty();
+  }
+
   /** What services read, and the pod that they talk to. */
   private static Snapshot published(Workspace workspace, String namespace) {
     return Snapshot.of(workspace.client(), workspace.namespaces())
