@@ -39,6 +39,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
+	bench-install bench-fleet \
 	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load \
 	cluster-listing cluster-check e2e clean
 
@@ -179,7 +180,7 @@ image-reproducible: image ## builds the image once more from nothing: only the A
 	@grep -v -e '^aot-cache' -e '^all' migrator/target/image-layers.txt | diff migrator/target/before.txt - \
 	  && echo "the same layers twice"
 
-bench: bench-migrations bench-seeds bench-startup ## all measurements, against psql and other tools
+bench: bench-migrations bench-seeds bench-startup bench-install ## all measurements, against psql and other tools
 
 bench-migrations: build ## migrations against psql, goose, golang-migrate, Flyway and Liquibase
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Migrations.java
@@ -189,6 +190,16 @@ bench-seeds: build ## bulk seeds against psql
 
 bench-startup: $(IMAGE_TAR) ## a run with nothing to do against other tools, and in a pod where there is a cluster
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Startup.java
+
+bench-install: bench-image ## helm upgrade --install taken apart, where there is a cluster
+	@"$(JDK)/bin/java" bench/Install.java --runs 3
+
+bench-fleet: bench-image ## many releases on the cluster, which should have nothing else to do: RELEASES=50 PARALLEL=10
+	@"$(JDK)/bin/java" bench/Fleet.java $(or $(RELEASES),50) $(or $(PARALLEL),10)
+
+.PHONY: bench-image
+bench-image: deps-test tools/bin/helm $(IMAGE_TAR)
+	@[ ! -e e2e/cluster/kubeconfig ] || $(CLUSTER) load $(IMAGE_TAR)
 
 images: ## container images from Debian packages, for where no registry answers: prints their archives
 	@"$(JDK)/bin/java" tools/images/Images.java base pause postgresql python

@@ -1,5 +1,6 @@
 import harness.BenchException;
 import harness.Case;
+import harness.Cluster;
 import harness.Contestant;
 import harness.LearnflowDb;
 import harness.MigrationTool;
@@ -93,7 +94,7 @@ class Startup {
   }
 
   private void inPod() throws IOException, InterruptedException {
-    if (!Pod.possible()) {
+    if (!Cluster.possible()) {
       System.err.println("in a pod nothing is measured: there is no cluster, see make cluster");
       return;
     }

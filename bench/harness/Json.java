@@ -1,5 +1,6 @@
 package harness;
 
+import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -8,7 +9,8 @@ import java.util.stream.Collectors;
 final class Json {
   private Json() {}
 
-  static String of(Machine machine, int runs, List<Case> cases) {
+  static String of(Machine machine, Server server, int runs, List<Case> cases)
+      throws IOException, InterruptedException {
     return """
     {
       "date": "%s",
@@ -28,8 +30,8 @@ final class Json {
             machine.cores(),
             machine.memoryGib(),
             machine.java(),
-            machine.postgresql(),
-            machine.server(),
+            server.version(),
+            server.origin() + ": " + server.settings(),
             runs,
             cases.stream().map(Json::measured).collect(Collectors.joining(",\n")));
   }

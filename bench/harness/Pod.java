@@ -12,23 +12,17 @@ import java.util.Map;
  * image's content, where processes are measured by a script.
  */
 public final class Pod implements AutoCloseable {
-  private static final Path KUBECONFIG = Path.of("e2e/cluster/kubeconfig");
   private static final Path FILES = Path.of("bench/pod");
   private static final Path NOTHING = Path.of("/dev/null");
   private static final String NAMESPACE = "learnflow-db-bench";
 
   private Pod() {}
 
-  /** Whether there is such a cluster. */
-  public static boolean possible() {
-    return Files.exists(KUBECONFIG);
-  }
-
   public static Pod start(Path work, StagedImage image) throws IOException, InterruptedException {
     var pod = new Pod();
-    pod.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
-    pod.kubectl("apply", "--filename", FILES.resolve("pod.yaml").toString());
-    pod.kubectl(
+    Cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
+    Cluster.kubectl("apply", "--filename", FILES.resolve("pod.yaml").toString());
+    Cluster.kubectl(
         "wait", "pod/bench", "--timeout=60s", "--namespace", NAMESPACE, "--for=condition=Ready");
     var archive = work.resolve("image.tar");
     image.archive(archive);
@@ -62,21 +56,11 @@ public final class Pod implements AutoCloseable {
             List.of("exec", "bench", "--namespace", NAMESPACE, "--container", "client", "--stdin"));
     command.addAll(List.of("--", "python3", "-c", Files.readString(FILES.resolve("stopwatch.py"))));
     command.addAll(List.of(arguments));
-    return Programs.run(Path.of("."), Map.of(), input, kubectlLine(command));
-  }
-
-  private String kubectl(String... arguments) throws IOException, InterruptedException {
-    return Programs.run(Path.of("."), Map.of(), kubectlLine(List.of(arguments)));
-  }
-
-  private static List<String> kubectlLine(List<String> arguments) {
-    var line = new ArrayList<>(List.of("kubectl", "--kubeconfig", KUBECONFIG.toString()));
-    line.addAll(arguments);
-    return line;
+    return Programs.run(Path.of("."), Map.of(), input, Cluster.kubectlLine(command));
   }
 
   @Override
   public void close() throws IOException, InterruptedException {
-    kubectl("delete", "namespace", NAMESPACE);
+    Cluster.kubectl("delete", "namespace", NAMESPACE);
   }
 }

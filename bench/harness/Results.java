@@ -11,22 +11,20 @@ import java.util.List;
 public record Results(String name, List<Case> cases, Options options) {
 
   public void publish(Server server) throws IOException, InterruptedException {
-    var machine = Machine.of(server);
     cases.forEach(measured -> System.out.println(Tables.plain(measured)));
     if (options.save()) {
-      var bench = Path.of("bench");
-      Files.createDirectories(bench.resolve("results"));
-      Files.writeString(
-          bench.resolve("results/" + name + ".json"), Json.of(machine, options.runs(), cases));
-      var readme = bench.resolve("README.md");
-      Files.writeString(readme, withGenerated(Files.readString(readme), markdown(machine)));
+      var machine = Machine.now();
+      save(
+          name,
+          Json.of(machine, server, options.runs(), cases),
+          markdown(machine, server.version()));
     }
     if (cases.stream().anyMatch(Case::anyFailed)) {
       throw new BenchException("a contestant failed, see above");
     }
   }
 
-  private String markdown(Machine machine) {
+  private String markdown(Machine machine, String postgresql) {
     var text = new StringBuilder();
     text.append(
         """
@@ -36,14 +34,23 @@ public record Results(String name, List<Case> cases, Options options) {
                 machine.date(),
                 machine.cores(),
                 machine.memoryGib(),
-                machine.postgresql(),
+                postgresql,
                 machine.java(),
                 options.runs()));
     cases.forEach(measured -> text.append('\n').append(Tables.markdown(measured)));
     return text.toString();
   }
 
-  private String withGenerated(String readme, String text) {
+  /** Writes bench/results/NAME.json and NAME's part of bench/README.md. */
+  static void save(String name, String json, String markdown) throws IOException {
+    var bench = Path.of("bench");
+    Files.createDirectories(bench.resolve("results"));
+    Files.writeString(bench.resolve("results/" + name + ".json"), json);
+    var readme = bench.resolve("README.md");
+    Files.writeString(readme, withGenerated(Files.readString(readme), name, markdown));
+  }
+
+  private static String withGenerated(String readme, String name, String text) {
     var start = "<!-- generated: " + name + " -->\n";
     var end = "<!-- /generated -->";
     int from = readme.indexOf(start);

@@ -32,7 +32,7 @@ record Standing(Contestant contestant, List<Outcome> outcomes) {
             .toArray());
   }
 
-  private static double median(double[] values) {
+  static double median(double[] values) {
     var sorted = Arrays.stream(values).sorted().toArray();
     int middle = sorted.length / 2;
     return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

@@ -1,0 +1,184 @@
+import harness.BenchException;
+import harness.Cluster;
+import harness.ClusterReport;
+import harness.Programs;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * Many releases, each in a namespace of its own, some at a time: do time and calls of the API
+ * server grow with their number, and no faster?
+ *
+ * <pre>java bench/Fleet.java RELEASES PARALLEL</pre>
+ */
+class Fleet {
+  private static final Path VALUES = Path.of("values-dev.yaml");
+
+  /** So that they fit on a small node; limits stay as they are. */
+  private static final List<String> SMALL =
+      List.of(
+          "--set",
+          "migrator.resources.requests.cpu=1m,migrator.resources.requests.memory=16Mi",
+          "--set",
+          "postgresql.primary.resources.requests.cpu=1m,postgresql.primary.resources.requests.memory=16Mi",
+          // What waits for a processor is not late.
+          "--set",
+          "migrator.image.checkSeconds=120");
+
+  private static final int IDLE_SECONDS = 20;
+
+  /** What installing the releases up to a number took. */
+  private record Step(int releases, double seconds, double slowest, double calls) {
+    List<String> row() {
+      return List.of(
+          Integer.toString(releases),
+          "%.0f".formatted(seconds),
+          "%.2f".formatted(seconds / releases),
+          "%.1f".formatted(slowest),
+          "%.0f".formatted(calls),
+          "%.0f".formatted(calls / releases));
+    }
+  }
+
+  private final int releases;
+  private final int parallel;
+
+  private Fleet(int releases, int parallel) {
+    this.releases = releases;
+    this.parallel = parallel;
+  }
+
+  static void main(String[] arguments) throws Exception {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      Programs.require("kubectl");
+      if (arguments.length != 2 || !Cluster.possible()) {
+        throw new BenchException(
+            "usage: java bench/Fleet.java RELEASES PARALLEL, after make cluster");
+      }
+      new Fleet(Integer.parseInt(arguments[0]), Integer.parseInt(arguments[1])).measure();
+    } catch (BenchException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private void measure() throws Exception {
+    var report = ClusterReport.begin("fleet");
+    double idle = idleCallsPerSecond();
+    var steps = new ArrayList<Step>();
+    try {
+      all(1, releases, Fleet::namespace);
+      double seconds = 0;
+      double calls = 0;
+      double slowest = 0;
+      int done = 0;
+      for (int goal : List.of(releases / 5, releases / 2, releases)) {
+        long before = calls();
+        long start = System.nanoTime();
+        var each = all(done + 1, goal, Fleet::install);
+        double took = (System.nanoTime() - start) / 1e9;
+        seconds += took;
+        calls += calls() - before - idle * took;
+        slowest = Math.max(slowest, each.stream().max(Double::compare).orElseThrow());
+        steps.add(new Step(goal, seconds, slowest, calls));
+        System.err.println(steps.getLast());
+        done = goal;
+      }
+      all(
+          1,
+          releases,
+          number -> Cluster.helm(List.of("test", Cluster.RELEASE, "-n", name(number))));
+    } finally {
+      all(1, releases, Fleet::delete);
+    }
+    report.publish(
+        "%d at a time, all healthy by helm test; %.1f calls a second by the idle cluster not counted"
+            .formatted(parallel, idle),
+        table(steps),
+        steps.stream().map(Fleet::json).collect(Collectors.joining(",\n")),
+        true);
+  }
+
+  private interface Work<T> {
+    T of(int number) throws IOException, InterruptedException;
+  }
+
+  /** Does it for these releases, some at a time. */
+  private <T> List<T> all(int from, int to, Work<T> work) throws Exception {
+    try (var threads = Executors.newFixedThreadPool(parallel)) {
+      var tasks =
+          IntStream.rangeClosed(from, to)
+              .mapToObj(number -> (Callable<T>) () -> work.of(number))
+              .toList();
+      var results = new ArrayList<T>();
+      for (var future : threads.invokeAll(tasks)) {
+        results.add(future.get());
+      }
+      return results;
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof BenchException known ? known : e;
+    }
+  }
+
+  private static String name(int number) {
+    return "learnflow-db-fleet-" + number;
+  }
+
+  private static Void namespace(int number) throws IOException, InterruptedException {
+    Cluster.createNamespace(name(number));
+    return null;
+  }
+
+  private static Void delete(int number) throws IOException, InterruptedException {
+    Cluster.deleteNamespace(name(number));
+    return null;
+  }
+
+  private static double install(int number) throws IOException, InterruptedException {
+    var command = new ArrayList<>(Cluster.upgradeInstall(name(number), VALUES));
+    command.addAll(SMALL);
+    long start = System.nanoTime();
+    Cluster.helm(command);
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  /** Requests that the API server has answered so far, from anybody. */
+  private static long calls() throws IOException, InterruptedException {
+    return (long)
+        Cluster.kubectl("get", "--raw", "/metrics")
+            .lines()
+            .filter(line -> line.startsWith("apiserver_request_total{"))
+            .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' '))))
+            .sum();
+  }
+
+  private static double idleCallsPerSecond() throws IOException, InterruptedException {
+    long before = calls();
+    Thread.sleep(IDLE_SECONDS * 1000);
+    return (calls() - before) / (double) IDLE_SECONDS;
+  }
+
+  private static String table(List<Step> steps) {
+    return """
+    | releases | seconds | for each | slowest helm, s | API calls | for each |
+    |---:|---:|---:|---:|---:|---:|
+    """
+        + steps.stream()
+            .map(step -> "| " + String.join(" | ", step.row()) + " |\n")
+            .collect(Collectors.joining());
+  }
+
+  private static String json(Step step) {
+    return "    {\"releases\": %d, \"seconds\": %.1f, \"slowest_seconds\": %.1f, \"calls\": %.0f}"
+        .formatted(step.releases(), step.seconds(), step.slowest(), step.calls());
+  }
+}

@@ -1,0 +1,157 @@
+import harness.BenchException;
+import harness.Cluster;
+import harness.ClusterReport;
+import harness.Options;
+import harness.Programs;
+import harness.Timeline;
+import harness.Watch;
+import harness.Workspace;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalLong;
+
+/**
+ * {@code helm upgrade --install} on a cluster with the images loaded: from nothing to the published
+ * connection, again with nothing to do, and PostgreSQL's chart alone beside it.
+ */
+class Install {
+  private static final String NAMESPACE = "learnflow-db-bench";
+  private static final List<String> ENVIRONMENTS = List.of("dev", "prod");
+
+  private final Path work = Workspace.create();
+
+  private Install() throws IOException {}
+
+  static void main(String[] arguments) throws IOException, InterruptedException {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      var options = Options.parse(arguments);
+      if (Cluster.possible()) {
+        Programs.require("kubectl");
+        new Install().measure(options);
+      } else {
+        System.err.println("nothing is installed: there is no cluster, see make cluster");
+      }
+    } catch (BenchException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private void measure(Options options) throws IOException, InterruptedException {
+    var report = ClusterReport.begin("install");
+    var timelines = new ArrayList<Timeline>();
+    try {
+      for (var environment : ENVIRONMENTS) {
+        var first = new Timeline(environment);
+        var again = new Timeline(environment + ", again");
+        var alone = new Timeline(environment + ", PostgreSQL alone");
+        timelines.addAll(List.of(first, again, alone));
+        for (int run = 1; run <= options.runs(); run++) {
+          measure(Path.of("values-" + environment + ".yaml"), first, again, alone);
+        }
+      }
+    } finally {
+      Cluster.deleteNamespace(NAMESPACE);
+    }
+    report.publish(
+        "median of %d runs".formatted(options.runs()),
+        Timeline.markdown(timelines),
+        Timeline.json(timelines),
+        options.save());
+  }
+
+  private void measure(Path values, Timeline first, Timeline again, Timeline alone)
+      throws IOException, InterruptedException {
+    Cluster.createNamespace(NAMESPACE);
+    var command = Cluster.upgradeInstall(NAMESPACE, values);
+    first.add(timed(command));
+    again.add(timed(command));
+    var postgresql = postgresqlValues();
+    Cluster.createNamespace(NAMESPACE);
+    createPasswords();
+    alone.add(
+        timed(
+            List.of(
+                "install",
+                Cluster.RELEASE,
+                Cluster.postgresqlChart().toString(),
+                "-n",
+                NAMESPACE,
+                "-f",
+                postgresql.toString(),
+                "--wait")));
+  }
+
+  /** What the release has given to PostgreSQL's chart. */
+  private Path postgresqlValues() throws IOException, InterruptedException {
+    var all = Cluster.helm(List.of("get", "values", Cluster.RELEASE, "-n", NAMESPACE, "--all"));
+    var block = all.replaceAll("(?s).*\npostgresql:\n(( [^\n]*\n)*).*", "$1").indent(-2);
+    return Files.writeString(work.resolve("postgresql.yaml"), block);
+  }
+
+  private static void createPasswords() throws IOException, InterruptedException {
+    Cluster.kubectl(
+        "create",
+        "secret",
+        "generic",
+        Cluster.RELEASE + "-credentials",
+        "-n",
+        NAMESPACE,
+        "--from-literal=postgres-password=bench",
+        "--from-literal=password=bench");
+  }
+
+  /** Runs a helm command, and takes its time apart. */
+  private static Timeline.Run timed(List<String> command) throws IOException, InterruptedException {
+    try (var watch = Watch.of(NAMESPACE)) {
+      long start = System.currentTimeMillis();
+      Cluster.helm(command);
+      long end = System.currentTimeMillis();
+      var run = new Timeline.Run(start);
+      for (var hook : List.of("image-pull", "credentials")) {
+        var job = Cluster.RELEASE + "-" + hook;
+        run.part(
+            hook + " hook",
+            watch.first("jobs", job, "ADDED"),
+            watch.first("jobs", job, "Complete"));
+      }
+      var ready = watch.first("pods", "postgres-0", "Ready");
+      run.part("PostgreSQL until Ready", watch.first("pods", "postgres-0", "ADDED"), ready);
+      migrate(run, watch);
+      run.moment("PostgreSQL is Ready", ready);
+      run.moment(
+          "the connection is published",
+          watch.first("configmaps", Cluster.RELEASE, "SCHEMA_VERSION"));
+      run.moment("Helm has ended", OptionalLong.of(end));
+      return run;
+    }
+  }
+
+  private static void migrate(Timeline.Run run, Watch watch)
+      throws IOException, InterruptedException {
+    var job = Cluster.RELEASE + "-migrate";
+    var created = watch.first("jobs", job, "ADDED");
+    if (created.isPresent()) {
+      var started = watch.first("events", job, "Started");
+      var done = OptionalLong.of(lastLine(job));
+      run.part("migrate hook, until its container starts", created, started);
+      run.part("migrate hook, the pipeline", started, done);
+      run.part(
+          "migrate hook, until Kubernetes has seen its end",
+          done,
+          watch.first("jobs", job, "Complete"));
+    }
+  }
+
+  /** When a Job's last line was written; Kubernetes itself keeps whole seconds. */
+  private static long lastLine(String job) throws IOException, InterruptedException {
+    var line = Cluster.kubectl("logs", "job/" + job, "-n", NAMESPACE, "--timestamps", "--tail=1");
+    return Instant.parse(line.split(" ")[0]).toEpochMilli();
+  }
+}
