@@ -19,6 +19,7 @@ import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedLedger;
+import org.learnflow.db.verify.Space;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -47,6 +48,7 @@ final class StatusCommand extends BaseCommand {
    * @param pending names of files that are not applied yet
    * @param differences between history and files
    * @param seeds loaded sets with the mode they were loaded in
+   * @param problem what is wrong with the server, else empty
    */
   record Status(
       String database,
@@ -57,7 +59,8 @@ final class StatusCommand extends BaseCommand {
       int applied,
       List<String> pending,
       List<String> differences,
-      Map<String, String> seeds) {}
+      Map<String, String> seeds,
+      String problem) {}
 
   /**
    * What status shows of a release.
@@ -223,33 +226,36 @@ final class StatusCommand extends BaseCommand {
           state.applied().size(),
           state.pending().stream().map(MigrationFile::name).toList(),
           state.differences().stream().map(SchemaState.Difference::what).toList(),
-          seeds);
+          seeds,
+          Space.problem(connection).orElse(""));
     }
   }
 
   private static String text(Status status) {
-    return """
-    Database:    %s
-    Server:      PostgreSQL %s, %.1f MiB, %s connections
-    Schema:      %s (%d applied)
-    Pending:     %s
-    Differences: %s
-    Seeds:       %s\
-    """
-        .formatted(
-            status.database(),
-            status.serverVersion(),
-            status.sizeBytes() / 1048576.0,
-            status.connections(),
-            status.schemaVersion(),
-            status.applied(),
-            listed(status.pending()),
-            listed(status.differences()),
-            status.seeds().isEmpty()
-                ? "none"
-                : status.seeds().entrySet().stream()
-                    .map(entry -> "%s (%s)".formatted(entry.getKey(), entry.getValue()))
-                    .collect(Collectors.joining(", ")));
+    String text =
+        """
+        Database:    %s
+        Server:      PostgreSQL %s, %.1f MiB, %s connections
+        Schema:      %s (%d applied)
+        Pending:     %s
+        Differences: %s
+        Seeds:       %s\
+        """
+            .formatted(
+                status.database(),
+                status.serverVersion(),
+                status.sizeBytes() / 1048576.0,
+                status.connections(),
+                status.schemaVersion(),
+                status.applied(),
+                listed(status.pending()),
+                listed(status.differences()),
+                status.seeds().isEmpty()
+                    ? "none"
+                    : status.seeds().entrySet().stream()
+                        .map(entry -> "%s (%s)".formatted(entry.getKey(), entry.getValue()))
+                        .collect(Collectors.joining(", ")));
+    return status.problem().isEmpty() ? text : text + "\nProblem:     " + status.problem();
   }
 
   private static String listed(List<String> items) {

@@ -217,7 +217,12 @@ public final class Readiness {
               .causedBy(e);
       case SqlStates.UNDEFINED_OBJECT -> throw tooOld("a PostgreSQL that says \"" + message + "\"");
       case SqlStates.TOO_MANY_CONNECTIONS ->
-          new Attempt.NotYet("all its connections are in use (" + message + ")", false);
+          new Attempt.NotYet(
+              "all its connections are in use (" + message + ")",
+              false,
+              Optional.of(
+                  "see as the admin who holds them: SELECT usename, application_name, count(*) FROM"
+                      + " pg_stat_activity GROUP BY 1, 2; end some, or raise max_connections"));
       case SqlStates.CANNOT_CONNECT_NOW -> new Attempt.NotYet(message, false);
       default -> unreachable(e, state, message);
     };

@@ -88,7 +88,8 @@ final class PodDiagnosis {
 
   private Optional<String> unbound(JsonNode claim) {
     String phase = claim.at("/status/phase").asText();
-    if (phase.equals("Bound")) {
+    Optional<String> event = events.newestOf(claim, false);
+    if (phase.equals("Bound") || event.filter(PodDiagnosis::waitsForPod).isPresent()) {
       return Optional.empty();
     }
     String storageClass = claim.at("/spec/storageClassName").asText();
@@ -101,7 +102,12 @@ final class PodDiagnosis {
                 storageClass.isEmpty()
                     ? "no StorageClass: it names none, and the cluster has no default"
                     : "StorageClass " + storageClass,
-                events.newestOf(claim, false).map(text -> ", " + text).orElse("")));
+                event.map(text -> ", " + text).orElse("")));
+  }
+
+  /** Then it is the pod that keeps the claim from being bound. */
+  private static boolean waitsForPod(String event) {
+    return event.startsWith("WaitForFirstConsumer:") || event.startsWith("WaitForPodScheduled:");
   }
 
   private Optional<Obstacle> container(JsonNode pod, String describe) {

@@ -49,6 +49,7 @@ public final class Verifier {
     stages.add(
         StageResult.good("reachable", connection.getCatalog() + " answers and takes writes"));
     stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
+    stages.addAll(look("space", () -> space(connection)));
     stages.addAll(
         look(
             "migrations",
@@ -60,6 +61,11 @@ public final class Verifier {
     stages.addAll(look("access", () -> access(connection)));
     stages.addAll(look("seeds", () -> List.of(seeds(connection))));
     return new Verification(true, List.copyOf(stages));
+  }
+
+  /** Says something only where something is wrong. */
+  private static List<StageResult> space(Connection connection) throws SQLException {
+    return Space.problem(connection).map(why -> StageResult.broken("space", why)).stream().toList();
   }
 
   /** Looks at one or more stages. */
