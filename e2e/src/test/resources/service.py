@@ -94,6 +94,18 @@ async def stay(connection, name):
     await award_badge(connection, name)
 
 
+async def hold(connection, name):
+    """Takes every connection that there is, and keeps them."""
+    held = []
+    while True:
+        try:
+            held.append(await asyncpg.connect(timeout=10))
+        except asyncpg.TooManyConnectionsError:
+            break
+    print("all connections are mine", flush=True)
+    await asyncio.sleep(100)
+
+
 async def verified(connection, name):
     """The server has shown a certificate by the published authority, and none that the system trusts."""
     assert os.environ["PGSSLMODE"] == "verify-full"

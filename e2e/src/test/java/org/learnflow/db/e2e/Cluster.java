@@ -49,14 +49,15 @@ final class Cluster implements AutoCloseable {
   }
 
   /**
-   * Restarts a part of the cluster of make cluster, such as the kubelet. Skips the test on another
-   * cluster.
+   * Stops, starts or restarts a part of the cluster of make cluster, such as the kubelet. Skips the
+   * test on another cluster.
    */
-  void restart(String part) {
+  void control(String action, String part) {
     Path own = Repository.ROOT.resolve("e2e/cluster");
     boolean ours = kubeconfig.normalize().equals(own.resolve("kubeconfig"));
     if (!ours) {
-      System.out.printf("e2e      no %s is restarted in the cluster of %s%n", part, kubeconfig);
+      System.out.printf(
+          "e2e      not tested here: %s of %s in the cluster of %s%n", action, part, kubeconfig);
     }
     assumeThat(ours).as("the cluster of make cluster").isTrue();
     Command.run(
@@ -65,7 +66,7 @@ final class Cluster implements AutoCloseable {
             List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 own.resolve("Cluster.java").toString(),
-                "restart",
+                action,
                 part))
         .successful();
   }

@@ -37,6 +37,9 @@ final class Images {
         "postgresql.image.registry=learnflow.test,postgresql.image.repository=postgresql",
         "--set-string",
         "postgresql.image.tag=17",
+        // Several tests share a small node.
+        "--set",
+        "postgresql.primary.resources.requests.cpu=100m",
         // Bitnami's chart asks for it where the image is not Bitnami's.
         "--set",
         "global.security.allowInsecureImages=true");

@@ -3,6 +3,9 @@ package org.learnflow.db.e2e;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.client.dsl.ScalableResource;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
@@ -26,28 +29,64 @@ final class Jobs {
    * @throws AssertionError where it fails
    */
   String run(String manifest, int seconds) {
+    return end(start(manifest), seconds);
+  }
+
+  /** Starts a Job in the place of an earlier one of the same name, and returns its name. */
+  String start(String manifest) {
     Job job =
         (Job)
             workspace
                 .client()
-                .load(
-                    new java.io.ByteArrayInputStream(
-                        manifest.getBytes(java.nio.charset.StandardCharsets.UTF_8)))
+                .load(new ByteArrayInputStream(manifest.getBytes(StandardCharsets.UTF_8)))
                 .items()
                 .getFirst();
-    var jobs = workspace.client().batch().v1().jobs().inNamespace(namespace);
-    var named = jobs.withName(job.getMetadata().getName());
-    named.withPropagationPolicy(DeletionPropagation.FOREGROUND).delete();
-    named.waitUntilCondition(there -> there == null, 30, TimeUnit.SECONDS);
-    jobs.resource(job).create();
-    Job ended =
-        named.waitUntilCondition(
-            now -> is(now, "Complete") || is(now, "Failed"), seconds, TimeUnit.SECONDS);
-    String log = log(job.getMetadata().getName());
+    String name = job.getMetadata().getName();
+    job(name).withPropagationPolicy(DeletionPropagation.FOREGROUND).delete();
+    job(name).waitUntilCondition(there -> there == null, 30, TimeUnit.SECONDS);
+    workspace.client().resource(job).inNamespace(namespace).create();
+    return name;
+  }
+
+  /**
+   * Waits for a Job's end.
+   *
+   * @return the log of its last pod
+   * @throws AssertionError where it fails
+   */
+  String end(String name, int seconds) {
+    Job ended = job(name).waitUntilCondition(Jobs::hasEnded, seconds, TimeUnit.SECONDS);
+    String log = log(name);
     if (!is(ended, "Complete")) {
-      throw new AssertionError("Job %s failed:%n%s".formatted(job.getMetadata().getName(), log));
+      throw new AssertionError("Job %s failed:%n%s".formatted(name, log));
     }
     return log;
+  }
+
+  /** Waits until a container of a Job's pod runs or has run. */
+  Pod awaitStarted(String name, int seconds) {
+    return workspace
+        .client()
+        .pods()
+        .inNamespace(namespace)
+        .withLabel("batch.kubernetes.io/job-name", name)
+        .waitUntilCondition(
+            pod ->
+                pod != null && !List.of("Pending", "Unknown").contains(pod.getStatus().getPhase()),
+            seconds,
+            TimeUnit.SECONDS);
+  }
+
+  boolean hasEnded(String name) {
+    return hasEnded(job(name).get());
+  }
+
+  private static boolean hasEnded(Job job) {
+    return is(job, "Complete") || is(job, "Failed");
+  }
+
+  private ScalableResource<Job> job(String name) {
+    return workspace.client().batch().v1().jobs().inNamespace(namespace).withName(name);
   }
 
   private static boolean is(Job job, String condition) {

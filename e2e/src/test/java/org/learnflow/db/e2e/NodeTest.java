@@ -23,8 +23,7 @@ class NodeTest {
   void prod(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
-    // On a small node another test's pod may not be gone yet.
-    release.upgradeInstall("--set", "postgresql.primary.resources.requests.cpu=100m").successful();
+    release.upgradeInstall().successful();
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
     Secret credentials = release.credentials();
@@ -39,7 +38,7 @@ class NodeTest {
         TimeUnit.SECONDS);
     service.run("find,everything,refused", "ada");
 
-    workspace.cluster().restart("kubelet");
+    workspace.cluster().control("restart", "kubelet");
     // Waits for the database, should its pod not be ready for a moment.
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
     service.run("find,everything,refused", "ada");

@@ -6,6 +6,8 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.ExecWatch;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -58,21 +60,36 @@ final class Pods {
         PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/postgres-password) \\
           exec psql -v ON_ERROR_STOP=1 -h 127.0.0.1 -U postgres -d "$0" -c "$1"
         """;
+    shell(namespace, script, database, statement);
+  }
+
+  /**
+   * Runs a shell script in the pod of the built-in PostgreSQL.
+   *
+   * @param words its parameters, from $0 on
+   * @return what it says
+   * @throws AssertionError where it fails
+   */
+  String shell(String namespace, String script, String... words) {
+    List<String> command = new ArrayList<>(List.of("sh", "-c", script));
+    command.addAll(List.of(words));
     ByteArrayOutputStream output = new ByteArrayOutputStream();
-    try (ExecWatch psql =
+    try (ExecWatch shell =
         client
             .pods()
             .inNamespace(namespace)
             .withName("postgres-0")
             .writingOutput(output)
             .writingError(output)
-            .exec("sh", "-c", script, database, statement)) {
-      Integer code = psql.exitCode().get(30, TimeUnit.SECONDS);
+            .exec(command.toArray(String[]::new))) {
+      Integer code = shell.exitCode().get(30, TimeUnit.SECONDS);
+      String text = output.toString(StandardCharsets.UTF_8);
       if (code != 0) {
-        throw new AssertionError(statement + "\n" + output);
+        throw new AssertionError(command + "\n" + text);
       }
+      return text;
     } catch (ExecutionException | TimeoutException e) {
-      throw new AssertionError(statement, e);
+      throw new AssertionError(command.toString(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);

@@ -6,6 +6,8 @@ import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.nio.charset.StandardCharsets;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,6 +15,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 
 /** The release learnflow-db in a namespace, as people install it. */
 final class Release {
@@ -61,6 +64,15 @@ final class Release {
 
   /** The command of the README; {@code options} come last. */
   Command upgradeInstall(String... options) {
+    return run(upgradeInstallCommand(options));
+  }
+
+  /** The same as a process that can be killed. */
+  Process startUpgradeInstall(String... options) {
+    return start(upgradeInstallCommand(options));
+  }
+
+  private List<String> upgradeInstallCommand(String... options) {
     List<String> words =
         new ArrayList<>(
             List.of("upgrade", "--install", NAME, CHART, "-n", namespace, "-f", values));
@@ -69,7 +81,7 @@ final class Release {
     }
     words.addAll(Images.values());
     words.addAll(Arrays.asList(options));
-    return helm(words);
+    return helmCommand(words);
   }
 
   Command test() {
@@ -96,6 +108,12 @@ final class Release {
     return helm(words);
   }
 
+  /** {@link #upgradeInstall} that goes on while the test does something else. */
+  CompletableFuture<Command> upgradeInstallMeanwhile(String... options) {
+    return CompletableFuture.supplyAsync(
+        () -> upgradeInstall(options), task -> Thread.ofVirtual().start(task));
+  }
+
   /** {@link #template} without hooks, piped into kubectl. */
   Command apply() {
     List<String> words =
@@ -108,10 +126,19 @@ final class Release {
 
   /** The program on this machine, as make build leaves it. */
   Command learnflowDb(String... words) {
+    return run(learnflowDbCommand(words));
+  }
+
+  /** The same as a process that can be killed. */
+  Process startLearnflowDb(String... words) {
+    return start(learnflowDbCommand(words));
+  }
+
+  private List<String> learnflowDbCommand(String... words) {
     List<String> command = new ArrayList<>(List.of("migrator/target/dist/bin/learnflow-db"));
     command.addAll(List.of(words));
     command.addAll(List.of("--release", NAME, "--namespace", namespace));
-    return run(command);
+    return command;
   }
 
   /** Status of the newest revisions, the last one last, such as {@code deployed}. */
@@ -125,16 +152,36 @@ final class Release {
   }
 
   private Command helm(List<String> words) {
+    return run(helmCommand(words));
+  }
+
+  private List<String> helmCommand(List<String> words) {
     List<String> command = new ArrayList<>(List.of(Repository.tool(helm).toString()));
     command.addAll(words);
     command.addAll(user);
-    return run(command);
+    return command;
   }
 
   private Command run(List<String> words) {
-    return workspace.record(
-        Command.run(
-            MOST, Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString()), words));
+    return workspace.record(Command.run(MOST, environment(), words));
+  }
+
+  private Process start(List<String> words) {
+    ProcessBuilder builder =
+        new ProcessBuilder(words)
+            .directory(Repository.ROOT.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD);
+    builder.environment().putAll(environment());
+    try {
+      return builder.start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Map<String, String> environment() {
+    return Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString());
   }
 
   /** The Secret with the passwords; null where it is not there. */

@@ -49,7 +49,7 @@ final class Workspace {
   }
 
   /** Keeps a command for the record that a failure leaves. */
-  Command record(Command command) {
+  synchronized Command record(Command command) {
     commands.add(command);
     return command;
   }

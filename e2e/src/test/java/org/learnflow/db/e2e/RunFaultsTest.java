@@ -1,0 +1,171 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.Pod;
+import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** PostgreSQL or the migrator in trouble while they work. */
+@ExtendWith(Workspaces.class)
+class RunFaultsTest {
+  private static final String MIGRATE_JOB = "templates/migrate-job.yaml";
+  private static final int TIMES = 10;
+
+  private static final String VERSION =
+      "%03d".formatted(Integer.parseInt(Repository.newestMigration()) + 1);
+
+  /** Half done for two seconds. */
+  private static final String LONG =
+      """
+      CREATE TABLE badges (
+          id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          user_id bigint NOT NULL REFERENCES users (id),
+          title   text NOT NULL
+      );
+      SELECT pg_sleep(2);
+      COMMENT ON TABLE badges IS 'Badges of learners.';
+      """;
+
+  @Test
+  @DisplayName(
+      "all connections used up: said, with whom to ask; when they are free again, all is healthy")
+  void noConnectionLeft(Workspace workspace) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    String namespace = release.namespace();
+    String[] few = {"--set", "postgresql.primary.extendedConfiguration=max_connections = 12"};
+    release.upgradeInstall(few).successful();
+    Service service = new Service(workspace, namespace);
+    Pod greedy = service.start("add,hold", "ada");
+    service.awaitLog(greedy, "all connections are mine");
+
+    OnCall onCall = new OnCall(release, "all connections used up");
+    onCall.installs(few, "all its connections are in use", "pg_stat_activity", "max_connections");
+    onCall.asks("all its connections are in use");
+
+    workspace.client().resource(greedy).withGracePeriod(0).delete();
+    release.upgradeInstall(few).successful();
+    service.run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "a full volume: said by verify and status; a migration that needs room fails and leaves nothing; with room it is applied")
+  void volumeFull(Workspace workspace) {
+    String next =
+        Images.withMigration("room", "V" + VERSION + "__create_badges.sql", LONG.replace("2", "0"));
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    String tiny = "postgresql.primary.persistence.storageClass=tiny";
+    release.upgradeInstall("--set", tiny).successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    Pods pods = new Pods(workspace.client());
+    pods.shell(namespace, "cat /dev/zero >/bitnami/postgresql/filler 2>/dev/null || true");
+
+    OnCall onCall = new OnCall(release, "volume full");
+    onCall.asks("No space left on device", "docs/install.md");
+    onCall.installs(
+        new String[] {"--set", tiny + ",migrator.image.tag=" + next}, "No space left on device");
+    service.run("find,without_badges", "ada");
+
+    pods.shell(namespace, "rm /bitnami/postgresql/filler");
+    release.upgradeInstall("--set", tiny + ",migrator.image.tag=" + next).successful();
+    assertThat(release.published(namespace)).containsEntry("SCHEMA_VERSION", VERSION);
+    service.run("find,award_badge", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "the migrate pod killed at 10 random moments of a long migration: the next run applies it, once")
+  void migratePodKilled(Workspace workspace) {
+    String longer = Images.withMigration("long", "V" + VERSION + "__create_badges.sql", LONG);
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add,without_badges", "ada");
+    String job =
+        release
+            .template("--show-only", MIGRATE_JOB, "--set", "migrator.image.tag=" + longer)
+            .successful()
+            .output();
+    Jobs jobs = new Jobs(workspace, namespace);
+    for (int i = 0; i < TIMES; i++) {
+      Pod pod = jobs.awaitStarted(jobs.start(job), 30);
+      // Less than the migration takes, so that it is never applied here.
+      sleep(Duration.ofMillis(ThreadLocalRandom.current().nextInt(2000)));
+      workspace.client().resource(pod).withGracePeriod(0).delete();
+    }
+    assertThat(jobs.run(job, 60)).contains("done: schema at " + VERSION + ", 1 migrations applied");
+    assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + VERSION);
+    service.run("find,award_badge", "ada");
+  }
+
+  @Test
+  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  @DisplayName(
+      "PostgreSQL killed (-9) at 10 random moments while a long migration runs: it is applied once, and every row is there")
+  void postgresqlKilled(Workspace workspace) {
+    String longer = Images.withMigration("killed", "V" + VERSION + "__create_badges.sql", LONG);
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add,without_badges", "ada");
+    String job =
+        release
+            .template("--show-only", MIGRATE_JOB, "--set", "migrator.image.tag=" + longer)
+            .successful()
+            .output();
+    Jobs jobs = new Jobs(workspace, namespace);
+    String name = jobs.start(job);
+    for (int i = 0; i < TIMES; i++) {
+      if (jobs.hasEnded(name)) {
+        name = jobs.start(job);
+      }
+      sleep(Duration.ofMillis(ThreadLocalRandom.current().nextInt(4000)));
+      kill(workspace, namespace, i % 5 == 2);
+    }
+    String last = jobs.end(name, 150);
+    assertThat(last).contains("healthy");
+    assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + VERSION);
+    service.run("find,everything,award_badge", "ada");
+    assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
+  }
+
+  /** The whole server, which Kubernetes starts again, or one of its processes. */
+  private static void kill(Workspace workspace, String namespace, boolean server) {
+    String processes =
+        """
+        server=$(head -n 1 $PGDATA/postmaster.pid)
+        if [ "$0" = server ]; then
+          kill -9 $server
+        else
+          for process in /proc/[0-9]*; do
+            case $(tr '\\0' ' ' <$process/cmdline) in postgres:*) kill -9 ${process#/proc/}; exit;; esac
+          done
+        fi
+        """;
+    try {
+      new Pods(workspace.client()).shell(namespace, processes, server ? "server" : "process");
+    } catch (AssertionError | RuntimeException e) {
+      // It was being started again: dead is dead.
+      System.out.println("e2e      killed nothing, since PostgreSQL was not up");
+    }
+  }
+
+  private static void sleep(Duration duration) {
+    try {
+      Thread.sleep(duration);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+}
