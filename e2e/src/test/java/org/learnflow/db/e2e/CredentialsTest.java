@@ -51,7 +51,8 @@ class CredentialsTest {
     Command repair = release.learnflowDb("credentials", "repair", "--yes").successful();
     assertThat(repair.output()).contains("set: postgres, learnflow_owner");
     assertNoPasswordIn(repair, release);
-    assertThat(new Pods(workspace.client()).shell(namespace, RULES)).isEqualToIgnoringNewLines(rules);
+    assertThat(new Pods(workspace.client()).shell(namespace, RULES))
+        .isEqualToIgnoringNewLines(rules);
     assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
     assertThat(release.published(namespace)).isEqualTo(published);
     assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before))
