@@ -99,11 +99,13 @@ class ExternalTest {
     Jobs jobs = new Jobs(workspace, namespace);
     String unnamed = host("postgres-hl", other);
     Command wrongHost = verified(release, unnamed, "right").failed();
-    assertThat(wrongHost.output()).contains("TLS failed", unnamed, "sslmode verify-full", "next:");
+    assertThat(wrongHost.output())
+        .contains("TLS failed", unnamed, "sslmode verify-full", "next:", "externalDatabase.ca");
     assertThat(jobs.exitCode(MIGRATE)).isEqualTo(1);
     Command wrongAuthority = verified(release, host, "wrong").failed();
     assertThat(wrongAuthority.output())
-        .contains("TLS failed", "trust anchors", "sslmode verify-full", "next:");
+        .contains(
+            "TLS failed", "trust anchors", "sslmode verify-full", "next:", "externalDatabase.ca");
     assertThat(jobs.exitCode(MIGRATE)).isEqualTo(1);
     assertThat(release.published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).runWithCertificate("find", "ada");

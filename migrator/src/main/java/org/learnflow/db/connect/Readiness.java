@@ -262,7 +262,9 @@ public final class Readiness {
         Failure.of(ExitCode.FAILED, "TLS failed: " + why)
             .where(address + " with sslmode " + address.sslMode().text())
             .state("nothing was changed")
-            .next("give the right sslrootcert, or another sslmode")
+            .next(
+                "give the right sslrootcert, the host that the certificate names, or another sslmode;"
+                    + " in a release: externalDatabase.ca, .host, .sslmode")
             .causedBy(e));
   }
 
