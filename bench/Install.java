@@ -113,13 +113,12 @@ class Install {
       long start = System.currentTimeMillis();
       Cluster.helm(command);
       long end = System.currentTimeMillis();
+      // What Helm has just seen may still be on its way to the watch.
+      Thread.sleep(300);
       var run = new Timeline.Run(start);
       for (var hook : List.of("image-pull", "credentials")) {
-        var job = Cluster.RELEASE + "-" + hook;
-        run.part(
-            hook + " hook",
-            watch.first("jobs", job, "ADDED"),
-            watch.first("jobs", job, "Complete"));
+        var name = Cluster.RELEASE + "-" + hook;
+        run.part(hook + " hook", watch.first("pods", name, "ADDED"), succeeded(watch, name));
       }
       var ready = watch.first("pods", "postgres-0", "Ready");
       run.part("PostgreSQL until Ready", watch.first("pods", "postgres-0", "ADDED"), ready);
@@ -131,6 +130,12 @@ class Install {
       run.moment("Helm has ended", OptionalLong.of(end));
       return run;
     }
+  }
+
+  /** When a hook was over, which is a Job or only a pod. */
+  private static OptionalLong succeeded(Watch watch, String hook) {
+    var job = watch.first("jobs", hook, "Complete");
+    return job.isPresent() ? job : watch.first("pods", hook, "Succeeded");
   }
 
   private static void migrate(Timeline.Run run, Watch watch)

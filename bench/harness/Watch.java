@@ -24,7 +24,7 @@ public final class Watch implements AutoCloseable {
           "{.object.metadata.name} {.object.status.conditions[?(@.status==\"True\")].type}",
           "pods",
           "{.object.metadata.name} {.object.status.conditions[?(@.status==\"True\")].type}"
-              + " {.object.status.containerStatuses[0].state}",
+              + " {.object.status.phase}",
           "configmaps",
           "{.object.metadata.name} {.object.data}",
           "events",
