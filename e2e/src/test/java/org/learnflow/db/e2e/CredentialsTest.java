@@ -49,7 +49,8 @@ class CredentialsTest {
     assertThat(release.credentials()).isNull();
 
     Command repair = release.learnflowDb("credentials", "repair", "--yes").successful();
-    assertThat(repair.output()).contains("set: postgres, learnflow_owner");
+    assertThat(repair.output())
+        .contains("set the password of postgres", "set the password of learnflow_owner");
     assertNoPasswordIn(repair, release);
     assertThat(new Pods(workspace.client()).shell(namespace, RULES))
         .isEqualToIgnoringNewLines(rules);
@@ -130,23 +131,27 @@ class CredentialsTest {
     Pods pods = new Pods(workspace.client());
     String rules = pods.shell(namespace, RULES);
     change(workspace, release, "postgres-password", old -> "wrong" + old);
+    // The file follows the Secret after a while.
+    pods.shell(namespace, "cp /opt/bitnami/postgresql/secrets/postgres-password /tmp/admin");
     // Another session holds what a repair wants to change, so that it can be met half done.
     String block =
         """
-        PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/postgres-password) exec psql -h 127.0.0.1 -U postgres \\
-          -c "BEGIN" -c "LOCK TABLE pg_authid IN EXCLUSIVE MODE" -c "SELECT pg_sleep(4)" -c "ROLLBACK"
+        PGPASSWORD=$(cat /tmp/admin) exec psql -h 127.0.0.1 -U postgres -c "BEGIN" \\
+          -c "ALTER ROLE postgres CONNECTION LIMIT -1" -c "SELECT pg_sleep(15)" -c "ROLLBACK"
         """;
     String met =
         """
         for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
           case $(cat /opt/bitnami/postgresql/conf/pg_hba.conf) in *learnflow-db-repair*) break;; esac
-          sleep 0.2
+          sleep 0.5
         done
         """;
+    // The one that kubectl exec has started, not its watchdog; nor this script, which has no such word.
     String kill =
         """
         for process in /proc/[0-9]*; do
-          case $(tr '\\0' ' ' <$process/cmdline) in *watchdog=*) kill -9 ${process#/proc/}; exit;; esac
+          read -r _ _ _ parent _ <$process/stat
+          case $parent$(tr '\\0' ' ' <$process/cmdline) in 0*watch''dog=*) kill -9 ${process#/proc/}; exit;; esac
         done
         exit 1
         """;

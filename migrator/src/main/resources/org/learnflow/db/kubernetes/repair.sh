@@ -62,7 +62,7 @@ put_back() {
 
 # Whatever psql exits with, this is 0 or 1.
 ask() {
-  PGOPTIONS="-c log_statement=none -c log_min_error_statement=panic -c lock_timeout=5s" psql --no-psqlrc --quiet --tuples-only --no-align \
+  PGOPTIONS="-c log_statement=none -c log_min_error_statement=panic -c lock_timeout=2s" psql --no-psqlrc --quiet --tuples-only --no-align \
     --no-password --set ON_ERROR_STOP=1 --host "${sockets%%,*}" --port "$port" --username "$role" \
     --dbname "$database" 2>&1 || return 1
 }
@@ -83,7 +83,7 @@ writer=repair
 
 # Another one's put_back may come between our rule and our login, and the server reads its rules a moment after the signal.
 answer="$hba or $ident cannot be changed here"
-left=20
+left=10
 until let_in && sleep 0.1 && answer=$(printf '%s\n' "$sql" | ask); do
   left=$((left - 1))
   if [ "$left" = 0 ]; then
