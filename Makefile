@@ -1,6 +1,8 @@
 # learnflow-db: every task has a target; `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+# An image that failed its check is not there for the next make.
+.DELETE_ON_ERROR:
 
 # JDK 25: JAVA_HOME's if it is one, else the first that is found in the usual places.
 JDK_RELEASES := $(JAVA_HOME)/release /usr/lib/jvm/*/release $(HOME)/.sdkman/candidates/java/*/release \

@@ -85,7 +85,7 @@ class MakeTest {
     Duration verify = fastest(() -> make(workspace, namespace, "verify").successful());
     Duration connection = fastest(() -> make(workspace, namespace, "connection").successful());
     System.out.printf(
-        "e2e      fastest of three: make verify %d ms; make connection %d ms; JVM and one answer of the API alone %d ms%n",
+        "e2e      fastest of five: make verify %d ms; make connection %d ms; JVM and one answer of the API alone %d ms%n",
         verify.toMillis(), connection.toMillis(), start.toMillis());
     assertThat(verify).isLessThan(Duration.ofSeconds(3));
     assertThat(connection.minus(start)).isLessThan(Duration.ofSeconds(1));
@@ -94,7 +94,7 @@ class MakeTest {
   /** Something else may run on the machine at the same time. */
   private static Duration fastest(Supplier<Command> command) {
     return Stream.generate(command)
-        .limit(3)
+        .limit(5)
         .map(Command::duration)
         .min(Comparator.naturalOrder())
         .orElseThrow();
