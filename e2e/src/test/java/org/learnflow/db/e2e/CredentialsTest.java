@@ -146,7 +146,8 @@ class CredentialsTest {
           sleep 0.5
         done
         """;
-    // The one that kubectl exec has started, not its watchdog; nor this script, which has no such word.
+    // The one that kubectl exec has started, not its watchdog; nor this script, which has no such
+    // word.
     String kill =
         """
         for process in /proc/[0-9]*; do
