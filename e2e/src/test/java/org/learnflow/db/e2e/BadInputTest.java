@@ -2,6 +2,7 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.time.Duration;
@@ -101,10 +102,15 @@ class BadInputTest {
     Command upgrade = release.upgradeInstall(options).failed();
     assertThat(upgrade.output())
         .contains(CREDENTIALS, "data-postgres-0", "restore the Secret from a backup");
-    Jobs jobs = new Jobs(workspace, namespace);
-    assertThat(jobs.exitCode(CREDENTIALS)).isEqualTo(10);
-    assertThat(jobs.attempts(CREDENTIALS)).isEqualTo(1);
-    assertThat(jobs.terminationMessage(CREDENTIALS))
+    Pod hook =
+        workspace
+            .client()
+            .pods()
+            .inNamespace(namespace)
+            .withName(Release.NAME + "-image-pull-and-credentials")
+            .get();
+    assertThat(Pods.end(hook).getExitCode()).isEqualTo(10);
+    assertThat(Pods.end(hook).getMessage())
         .contains("nothing was changed", "restore the Secret from a backup");
     assertThat(release.credentials()).isNull();
     new Service(workspace, namespace).run("find", "ada");

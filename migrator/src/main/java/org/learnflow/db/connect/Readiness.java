@@ -31,7 +31,7 @@ public final class Readiness {
   /** How long a host name may stay unknown: a Service's name takes a moment to appear in DNS. */
   private static final Duration UNKNOWN_HOST_GRACE = Duration.ofSeconds(10);
 
-  private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+  private static final Duration SHORTEST_PAUSE = Duration.ofMillis(100);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
 
   private final DataSource source;
@@ -79,7 +79,6 @@ public final class Readiness {
    */
   public Connection await() {
     long start = System.nanoTime();
-    Duration pause = FIRST_PAUSE;
     String told = "";
     while (true) {
       Attempt attempt = attempt();
@@ -88,6 +87,7 @@ public final class Readiness {
       }
       Attempt.NotYet notYet = (Attempt.NotYet) attempt;
       Duration waited = Duration.ofNanos(System.nanoTime() - start);
+      Duration pause = pause(waited);
       boolean neverResolves = notYet.hostUnknown() && waited.compareTo(UNKNOWN_HOST_GRACE) >= 0;
       if (neverResolves || waited.plus(pause).compareTo(timeout) > 0) {
         throw notReached(notYet, waited);
@@ -100,15 +100,22 @@ public final class Readiness {
             "wait", "%s: %s, %d s".formatted(address.hostAndPort(), told, waited.toSeconds()));
       }
       sleep(pause);
-      pause = pause.multipliedBy(2);
-      pause = pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
     }
+  }
+
+  /** Not much longer than before, so that little time is lost, and few calls are made. */
+  private static Duration pause(Duration waited) {
+    Duration pause = waited.dividedBy(16);
+    return pause.compareTo(SHORTEST_PAUSE) < 0
+        ? SHORTEST_PAUSE
+        : pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
   }
 
   private Failure notReached(Attempt.NotYet notYet, Duration waited) {
     String usual =
         notYet.hostUnknown()
-            ? "check the host name; in a cluster: kubectl get service,endpoints"
+            ? "check the host name; in a cluster: kubectl get service,endpoints, and whether DNS"
+                + " runs: kubectl -n kube-system get pods -l k8s-app=kube-dns"
             : "see why it does not answer (in a cluster: kubectl get pods), or wait longer with"
                 + " --timeout";
     return Failure.of(
@@ -229,8 +236,13 @@ public final class Readiness {
   }
 
   private Attempt unreachable(SQLException e, String state, String message) {
-    if (cause(e, UnknownHostException.class).isPresent()) {
-      return new Attempt.NotYet("the host name " + address.host() + " is unknown", true);
+    Optional<UnknownHostException> unknown = cause(e, UnknownHostException.class);
+    if (unknown.isPresent()) {
+      String why = String.valueOf(unknown.get().getMessage()).replaceFirst("^[^:]*(: )?", "");
+      return new Attempt.NotYet(
+          "the host name %s is unknown%s"
+              .formatted(address.host(), why.isEmpty() ? "" : " (DNS: " + why + ")"),
+          true);
     }
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);

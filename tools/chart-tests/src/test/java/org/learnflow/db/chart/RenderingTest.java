@@ -75,11 +75,10 @@ class RenderingTest {
     assertThat(hooks("pre-install"))
         .containsExactly(
             "NetworkPolicy/learnflow-db-hooks",
-            "Job/learnflow-db-image-pull",
             "Role/learnflow-db-credentials",
             "RoleBinding/learnflow-db-credentials",
             "ServiceAccount/learnflow-db-credentials",
-            "Job/learnflow-db-credentials");
+            "Pod/learnflow-db-image-pull-and-credentials");
     assertThat(hooks("pre-upgrade")).isEqualTo(hooks("pre-install"));
     assertThat(hooks("post-install")).containsExactly("Job/learnflow-db-migrate");
     assertThat(hooks("post-upgrade")).isEqualTo(hooks("post-install"));
@@ -159,7 +158,7 @@ class RenderingTest {
         Repository.tool("helm", "template", longest, Repository.CHART.toString()).successful();
     assertThat(Repository.yaml(text))
         .filteredOn(object ->
-            !Set.of("ConfigMap", "Role", "RoleBinding").contains(object.path("kind").asText()))
+            !Set.of("ConfigMap", "Pod", "Role", "RoleBinding").contains(object.path("kind").asText()))
         .allSatisfy(object ->
             assertThat(object.at("/metadata/name").asText()).hasSizeLessThanOrEqualTo(63));
   }
