@@ -158,7 +158,8 @@ class RenderingTest {
         Repository.tool("helm", "template", longest, Repository.CHART.toString()).successful();
     assertThat(Repository.yaml(text))
         .filteredOn(object ->
-            !Set.of("ConfigMap", "Pod", "Role", "RoleBinding").contains(object.path("kind").asText()))
+            !Set.of("ConfigMap", "Pod", "Role", "RoleBinding")
+                .contains(object.path("kind").asText()))
         .allSatisfy(object ->
             assertThat(object.at("/metadata/name").asText()).hasSizeLessThanOrEqualTo(63));
   }
