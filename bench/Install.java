@@ -116,10 +116,11 @@ class Install {
       // What Helm has just seen may still be on its way to the watch.
       Thread.sleep(300);
       var run = new Timeline.Run(start);
-      for (var hook : List.of("image-pull", "credentials")) {
-        var name = Cluster.RELEASE + "-" + hook;
-        run.part(hook + " hook", watch.first("pods", name, "ADDED"), succeeded(watch, name));
-      }
+      var credentials = Cluster.RELEASE + "-image-pull-and-credentials";
+      run.part(
+          "image pull and credentials hook",
+          watch.first("pods", credentials, "ADDED"),
+          watch.first("pods", credentials, "Succeeded"));
       var ready = watch.first("pods", "postgres-0", "Ready");
       run.part("PostgreSQL until Ready", watch.first("pods", "postgres-0", "ADDED"), ready);
       migrate(run, watch);
@@ -130,12 +131,6 @@ class Install {
       run.moment("Helm has ended", OptionalLong.of(end));
       return run;
     }
-  }
-
-  /** When a hook was over, which is a Job or only a pod. */
-  private static OptionalLong succeeded(Watch watch, String hook) {
-    var job = watch.first("jobs", hook, "Complete");
-    return job.isPresent() ? job : watch.first("pods", hook, "Succeeded");
   }
 
   private static void migrate(Timeline.Run run, Watch watch)

@@ -189,24 +189,46 @@ final class Deploy {
       return;
     }
     say(
-        "found release %s in namespace %s of %s, revision %s, %s: it is upgraded"
+        "found release %s in namespace %s of %s, revision %s, %s"
             .formatted(settings.release, settings.namespace, context, revision, state));
     if (state.startsWith("pending-")) {
-      fail(
-          10,
-          """
-          release %1$s is %3$s: another Helm is at work, or one was killed
-          State: nothing was changed.
-          Next: if no Helm runs any more: %4$s --namespace %2$s --no-hooks, and again make deploy\
-          """
-              .formatted(
-                  settings.release,
-                  settings.namespace,
-                  state,
-                  state.equals("pending-install")
-                      ? settings.helm + " uninstall " + settings.release
-                      : settings.helm + " rollback " + settings.release));
+      free(state);
     }
+  }
+
+  /** A Helm that was killed leaves a release that no other Helm touches; the way out is offered. */
+  private void free(String state) throws IOException, InterruptedException {
+    List<String> wayOut =
+        List.of(
+            settings.helm,
+            state.equals("pending-install") ? "uninstall" : "rollback",
+            settings.release,
+            "--namespace",
+            settings.namespace,
+            "--no-hooks");
+    String what =
+        "release %s is %s: another Helm is at work, or one was killed"
+            .formatted(settings.release, state);
+    if (!settings.yes) {
+      String command = String.join(" ", wayOut);
+      if (!isAsked()) {
+        fail(
+            10,
+            """
+            %s
+            State: nothing was changed; volume and passwords are as they were.
+            Next: if no Helm runs any more: make deploy YES=1 with the same settings, which first does %s"""
+                .formatted(what, command));
+      }
+      String answer =
+          System.console()
+              .readLine("%s. If none runs any more: %s, and go on? [y/N] ", what, command);
+      if (!"y".equalsIgnoreCase(answer)) {
+        fail(10, "nothing was changed");
+      }
+    }
+    say(what + "; " + String.join(" ", wayOut));
+    check(run(wayOut.toArray(String[]::new)));
   }
 
   /** Brings the image of this checkout to the cluster's nodes, where that is possible. */
@@ -291,7 +313,7 @@ final class Deploy {
     String where =
         "release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context);
     if (purge && !settings.yes) {
-      if (System.console() == null) {
+      if (!isAsked()) {
         fail(
             10,
             """
@@ -342,6 +364,11 @@ final class Deploy {
             : where
                 + " is gone; volume and passwords stay, and the next make deploy takes them up"
                 + " again");
+  }
+
+  /** Whether somebody sits there who can answer. */
+  private static boolean isAsked() {
+    return System.console() != null && System.console().isTerminal();
   }
 
   private void delete(String kinds, String selector) throws IOException, InterruptedException {

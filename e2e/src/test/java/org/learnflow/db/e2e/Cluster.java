@@ -48,6 +48,12 @@ final class Cluster implements AutoCloseable {
     return kubeconfig;
   }
 
+  /** Whether it is kind's, whose network enforces policies. */
+  boolean enforcesNetworkPolicies() {
+    return client.nodes().list().getItems().stream()
+        .anyMatch(node -> String.valueOf(node.getSpec().getProviderID()).startsWith("kind://"));
+  }
+
   /**
    * Stops, starts or restarts a part of the cluster of make cluster, such as the kubelet. Skips the
    * test on another cluster.

@@ -77,6 +77,11 @@ final class Jobs {
             TimeUnit.SECONDS);
   }
 
+  /** Waits until a Job has failed. */
+  void awaitFailed(String name, int seconds) {
+    job(name).waitUntilCondition(job -> is(job, "Failed"), seconds, TimeUnit.SECONDS);
+  }
+
   boolean hasEnded(String name) {
     return hasEnded(job(name).get());
   }

@@ -54,6 +54,31 @@ class MakeTest {
   }
 
   @Test
+  @DisplayName(
+      "make deploy after a killed Helm: says what is stuck and how to get out, changes nothing; with YES=1 it does that and deploys, with all rows")
+  void stuck(Workspace workspace) throws InterruptedException {
+    String namespace = workspace.restricted();
+    Release release = new Release(workspace, "helm", namespace, "values-prod.yaml");
+    Process install = release.startUpgradeInstall();
+    release.awaitHook();
+    install.destroyForcibly().waitFor();
+    assertThat(make(workspace, namespace, "deploy", "ENV=prod").failed().output())
+        .contains("learnflow-db is pending-install", "make deploy YES=1", "uninstall learnflow-db");
+    make(workspace, namespace, "deploy", "ENV=prod", "YES=1").successful();
+    new Service(workspace, namespace).run("add", "ada");
+
+    Process upgrade = release.startUpgradeInstall();
+    release.awaitHook();
+    upgrade.destroyForcibly().waitFor();
+    assertThat(make(workspace, namespace, "deploy", "ENV=prod").failed().output())
+        .contains("learnflow-db is pending-upgrade", "make deploy YES=1", "rollback learnflow-db");
+    assertThat(make(workspace, namespace, "deploy", "ENV=prod", "YES=1").successful().output())
+        .contains("rollback learnflow-db", "deployed in");
+    new Service(workspace, namespace).run("find", "ada");
+    assertThat(make(workspace, namespace, "verify").successful().output()).endsWith("healthy\n");
+  }
+
+  @Test
   @DisplayName("make with QUIET=1: at most 40 tokens each")
   void quiet(Workspace workspace) {
     String namespace = workspace.restricted();

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 
 /** Pods that run to their end. */
 final class Pods {
@@ -51,6 +52,17 @@ final class Pods {
 
   String log(Pod pod, String container) {
     return resource(pod).inContainer(container).getLog();
+  }
+
+  /** Waits until a pod has said something. */
+  void awaitLog(Pod pod, String text) {
+    long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+    while (!log(pod).contains(text)) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("the pod does not say: %s%n%s".formatted(text, log(pod)));
+      }
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
+    }
   }
 
   /** Runs a statement as the admin, in the pod of the built-in PostgreSQL. */

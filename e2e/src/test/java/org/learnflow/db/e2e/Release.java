@@ -14,8 +14,10 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /** The release learnflow-db in a namespace, as people install it. */
 final class Release {
@@ -139,6 +141,18 @@ final class Release {
     command.addAll(List.of(words));
     command.addAll(List.of("--release", NAME, "--namespace", namespace));
     return command;
+  }
+
+  /** The way out that is told where a Helm was killed. */
+  Command rollbackWithoutHooks() {
+    return helm(List.of("rollback", NAME, "-n", namespace, "--no-hooks"));
+  }
+
+  /** Waits until Helm has begun its first hook anew, and so is between its hooks. */
+  void awaitHook() {
+    var hook =
+        client().pods().inNamespace(namespace).withName(NAME + "-image-pull-and-credentials");
+    hook.waitUntilCondition(Objects::nonNull, 30, TimeUnit.SECONDS);
   }
 
   /** Status of the newest revisions, the last one last, such as {@code deployed}. */

@@ -14,23 +14,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** PostgreSQL or the migrator in trouble while they work. */
 @ExtendWith(Workspaces.class)
 class RunFaultsTest {
-  private static final String MIGRATE_JOB = "templates/migrate-job.yaml";
   private static final int TIMES = 10;
-
-  private static final String VERSION =
-      "%03d".formatted(Integer.parseInt(Repository.newestMigration()) + 1);
-
-  /** Half done for two seconds. */
-  private static final String LONG =
-      """
-      CREATE TABLE badges (
-          id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-          user_id bigint NOT NULL REFERENCES users (id),
-          title   text NOT NULL
-      );
-      SELECT pg_sleep(2);
-      COMMENT ON TABLE badges IS 'Badges of learners.';
-      """;
 
   @Test
   @DisplayName(
@@ -57,8 +41,7 @@ class RunFaultsTest {
   @DisplayName(
       "a full volume: said by verify and status; a migration that needs room fails and leaves nothing; with room it is applied")
   void volumeFull(Workspace workspace) {
-    String next =
-        Images.withMigration("room", "V" + VERSION + "__create_badges.sql", LONG.replace("2", "0"));
+    String next = Images.withMigration("room", Migrations.FILE, Migrations.longBadges(0));
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     String tiny = "postgresql.primary.persistence.storageClass=tiny";
@@ -76,7 +59,7 @@ class RunFaultsTest {
 
     pods.shell(namespace, "rm /bitnami/postgresql/filler");
     release.upgradeInstall("--set", tiny + ",migrator.image.tag=" + next).successful();
-    assertThat(release.published(namespace)).containsEntry("SCHEMA_VERSION", VERSION);
+    assertThat(release.published(namespace)).containsEntry("SCHEMA_VERSION", Migrations.NEXT);
     service.run("find,award_badge", "ada");
   }
 
@@ -84,7 +67,7 @@ class RunFaultsTest {
   @DisplayName(
       "the migrate pod killed at 10 random moments of a long migration: the next run applies it, once")
   void migratePodKilled(Workspace workspace) {
-    String longer = Images.withMigration("long", "V" + VERSION + "__create_badges.sql", LONG);
+    String longer = Images.withMigration("long", Migrations.FILE, Migrations.longBadges(2));
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
@@ -92,7 +75,7 @@ class RunFaultsTest {
     service.run("add,without_badges", "ada");
     String job =
         release
-            .template("--show-only", MIGRATE_JOB, "--set", "migrator.image.tag=" + longer)
+            .template("--show-only", Migrations.JOB, "--set", "migrator.image.tag=" + longer)
             .successful()
             .output();
     Jobs jobs = new Jobs(workspace, namespace);
@@ -102,8 +85,9 @@ class RunFaultsTest {
       sleep(Duration.ofMillis(ThreadLocalRandom.current().nextInt(2000)));
       workspace.client().resource(pod).withGracePeriod(0).delete();
     }
-    assertThat(jobs.run(job, 60)).contains("done: schema at " + VERSION + ", 1 migrations applied");
-    assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + VERSION);
+    assertThat(jobs.run(job, 60))
+        .contains("done: schema at " + Migrations.NEXT + ", 1 migrations applied");
+    assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + Migrations.NEXT);
     service.run("find,award_badge", "ada");
   }
 
@@ -112,7 +96,7 @@ class RunFaultsTest {
   @DisplayName(
       "PostgreSQL killed (-9) at 10 random moments while a long migration runs: it is applied once, and every row is there")
   void postgresqlKilled(Workspace workspace) {
-    String longer = Images.withMigration("killed", "V" + VERSION + "__create_badges.sql", LONG);
+    String longer = Images.withMigration("killed", Migrations.FILE, Migrations.longBadges(2));
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
@@ -120,7 +104,7 @@ class RunFaultsTest {
     service.run("add,without_badges", "ada");
     String job =
         release
-            .template("--show-only", MIGRATE_JOB, "--set", "migrator.image.tag=" + longer)
+            .template("--show-only", Migrations.JOB, "--set", "migrator.image.tag=" + longer)
             .successful()
             .output();
     Jobs jobs = new Jobs(workspace, namespace);
@@ -134,7 +118,7 @@ class RunFaultsTest {
     }
     String last = jobs.end(name, 150);
     assertThat(last).contains("healthy");
-    assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + VERSION);
+    assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + Migrations.NEXT);
     service.run("find,everything,award_badge", "ada");
     assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
   }

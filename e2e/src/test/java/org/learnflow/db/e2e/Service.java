@@ -7,8 +7,6 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * A pod as one of LearnFlow's services: the Progress Service of the examples, in Python with
@@ -94,14 +92,7 @@ final class Service {
 
   /** Waits until a service has said something. */
   void awaitLog(Pod pod, String text) {
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
-    while (!pods().log(pod).contains(text)) {
-      if (System.nanoTime() > end) {
-        throw new AssertionError(
-            "the service does not say: %s%n%s".formatted(text, pods().log(pod)));
-      }
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
-    }
+    pods().awaitLog(pod, text);
   }
 
   /**

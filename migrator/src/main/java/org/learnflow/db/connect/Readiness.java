@@ -2,6 +2,7 @@ package org.learnflow.db.connect;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -243,6 +244,14 @@ public final class Readiness {
           "the host name %s is unknown%s"
               .formatted(address.host(), why.isEmpty() ? "" : " (DNS: " + why + ")"),
           true);
+    }
+    if (cause(e, SocketTimeoutException.class).isPresent()) {
+      return new Attempt.NotYet(
+          message,
+          false,
+          Optional.of(
+              "see whether a firewall or network policy is in between; in a cluster: kubectl get"
+                  + " networkpolicies --all-namespaces"));
     }
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);
