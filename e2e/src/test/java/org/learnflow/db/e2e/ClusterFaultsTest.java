@@ -30,7 +30,7 @@ class ClusterFaultsTest {
     CompletableFuture<Command> upgrade = release.upgradeInstallMeanwhile(next);
     new Pods(workspace.client())
         .awaitLog(
-            new Jobs(workspace, namespace).awaitStarted(Release.NAME + "-migrate", 60),
+            new Jobs(workspace, namespace).awaitRunning(Release.NAME + "-migrate", 60),
             Migrations.FILE);
     workspace.cluster().control("stop", "apiserver");
     Thread.sleep(Duration.ofSeconds(20));

@@ -30,9 +30,14 @@ class HelmFaultsTest {
         .singleElement()
         .extracting(Command::output)
         .asString()
+        .containsAnyOf("another operation", "release: already exists");
+
+    CompletableFuture<Command> first = release.upgradeInstallMeanwhile();
+    release.awaitHook();
+    assertThat(release.upgradeInstall().failed().output())
         .contains("another operation (install/upgrade/rollback) is in progress");
+    first.join().successful();
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
-    release.upgradeInstall().successful();
     new Service(workspace, release.namespace()).run("find", "ada");
   }
 
@@ -51,7 +56,7 @@ class HelmFaultsTest {
     String job =
         release.template("--show-only", Migrations.JOB, "--set", tag).successful().output();
 
-    jobs.awaitStarted(jobs.start(job), 30);
+    jobs.awaitRunning(jobs.start(job), 30);
     release.upgradeInstall("--set", tag).successful();
     assertThat(jobs.log(MIGRATE)).contains("healthy");
     assertThat(release.published(namespace)).containsEntry("SCHEMA_VERSION", Migrations.NEXT);

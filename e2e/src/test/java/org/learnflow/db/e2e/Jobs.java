@@ -63,18 +63,15 @@ final class Jobs {
     return log;
   }
 
-  /** Waits until a container of a Job's pod runs or has run. */
-  Pod awaitStarted(String name, int seconds) {
+  /** Waits until a Job's pod runs. */
+  Pod awaitRunning(String name, int seconds) {
     return workspace
         .client()
         .pods()
         .inNamespace(namespace)
         .withLabel("batch.kubernetes.io/job-name", name)
         .waitUntilCondition(
-            pod ->
-                pod != null && !List.of("Pending", "Unknown").contains(pod.getStatus().getPhase()),
-            seconds,
-            TimeUnit.SECONDS);
+            pod -> pod != null && Pods.phase(pod).equals("Running"), seconds, TimeUnit.SECONDS);
   }
 
   /** Waits until a Job has failed. */

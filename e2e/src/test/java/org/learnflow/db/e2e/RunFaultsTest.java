@@ -80,7 +80,7 @@ class RunFaultsTest {
             .output();
     Jobs jobs = new Jobs(workspace, namespace);
     for (int i = 0; i < TIMES; i++) {
-      Pod pod = jobs.awaitStarted(jobs.start(job), 30);
+      Pod pod = jobs.awaitRunning(jobs.start(job), 30);
       // Less than the migration takes, so that it is never applied here.
       sleep(Duration.ofMillis(ThreadLocalRandom.current().nextInt(2000)));
       workspace.client().resource(pod).withGracePeriod(0).delete();

@@ -5,6 +5,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
+import org.opentest4j.TestAbortedException;
 
 /**
  * Gives each test its {@link Workspace}; afterwards writes down what a failed one left, and deletes
@@ -35,10 +36,11 @@ final class Workspaces implements ParameterResolver, AfterEachCallback {
     if (workspace == null) {
       return;
     }
-    if (test.getExecutionException().isPresent()) {
-      new FailureReport(workspace)
-          .write(Summary.name(test.getRequiredTestMethod()), test.getExecutionException().get());
-    }
+    test.getExecutionException()
+        .filter(failure -> !(failure instanceof TestAbortedException))
+        .ifPresent(failure ->
+            new FailureReport(workspace)
+                .write(Summary.name(test.getRequiredTestMethod()), failure));
     workspace.namespaces().forEach(workspace.cluster()::delete);
   }
 }

@@ -47,6 +47,11 @@ public final class KubernetesApi implements AutoCloseable {
   /** Outside a cluster a person waits, so a server that does not answer is told within a second. */
   private static final int RETRIES_OUTSIDE = 3;
 
+  private static final Duration PATIENCE_OUTSIDE = Duration.ofSeconds(10);
+
+  /** In a pod an API server that is being restarted is waited for; a call is repeated meanwhile. */
+  private static final Duration PATIENCE_IN_POD = Duration.ofSeconds(30);
+
   private static final String JSON_TYPE = "application/json";
 
   private static final int UNAUTHORIZED = 401;
@@ -56,10 +61,12 @@ public final class KubernetesApi implements AutoCloseable {
 
   private final Config config;
   private final HttpClient http;
+  private final Duration patience;
   private final List<AutoCloseable> forwards = new ArrayList<>();
 
-  private KubernetesApi(Config config) {
+  private KubernetesApi(Config config, Duration patience) {
     this.config = config;
+    this.patience = patience;
     this.http = new StoppingHttpClientFactory().newBuilder(config).build();
   }
 
@@ -91,7 +98,7 @@ public final class KubernetesApi implements AutoCloseable {
     }
     // One request after the other has no use for HTTP/2, whose classes take long to load.
     config.setHttp2Disable(true);
-    return new KubernetesApi(config);
+    return new KubernetesApi(config, inPod ? PATIENCE_IN_POD : PATIENCE_OUTSIDE);
   }
 
   private static Optional<String> contextOf(Config config) {
@@ -285,13 +292,13 @@ public final class KubernetesApi implements AutoCloseable {
             : request.method(method, contentType, body.toString()).build();
     CompletableFuture<HttpResponse<String>> response = http.sendAsync(finished, String.class);
     try {
-      HttpResponse<String> answer = response.get(config.getRequestTimeout(), TimeUnit.MILLISECONDS);
+      HttpResponse<String> answer = response.get(patience.toMillis(), TimeUnit.MILLISECONDS);
       return new Answer(config.getMasterUrl(), answer.code(), answer.body());
     } catch (ExecutionException e) {
       throw unreached(rootCause(e), e);
     } catch (TimeoutException e) {
       response.cancel(true);
-      throw unreached("no answer within " + config.getRequestTimeout() / 1000 + " s", e);
+      throw unreached("no answer within " + patience.toSeconds() + " s", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw unreached("interrupted", e);
