@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -109,7 +110,14 @@ final class Dependencies {
     return helm.exitValue() == 0;
   }
 
+  /** Packages it, unless that was done since it was changed last. */
   private static void useStandIn() throws IOException, InterruptedException {
+    List<Path> present = present();
+    if (present.size() == 1
+        && present.getFirst().toString().endsWith(STAND_IN_SUFFIX + ".tgz")
+        && !isChangedSince(Files.getLastModifiedTime(present.getFirst()))) {
+      return;
+    }
     removeArchives();
     Process helm =
         new ProcessBuilder(
@@ -120,6 +128,17 @@ final class Dependencies {
     if (helm.waitFor() != 0) {
       fail("the stand-in " + STAND_IN + " could not be packaged");
     }
+  }
+
+  private static boolean isChangedSince(FileTime time) throws IOException {
+    try (Stream<Path> files = Files.walk(STAND_IN)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        if (Files.getLastModifiedTime(file).compareTo(time) > 0) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   private static void use(Path archive) throws IOException {

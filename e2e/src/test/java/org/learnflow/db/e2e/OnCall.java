@@ -16,7 +16,7 @@ import java.util.function.Predicate;
  */
 final class OnCall {
   /** Soon enough for a test; people have three minutes, and three repetitions. */
-  private static final String SOON = "migrator.timeout=20s,migrator.backoffLimit=0";
+  private static final String SOON = "migrator.timeout=15s,migrator.backoffLimit=0";
 
   private static final Path TOLD = Repository.ROOT.resolve("e2e/target/told.txt");
 
