@@ -46,7 +46,8 @@ final class Dependencies {
             State: nothing was installed.
             Next: copy postgresql-%s.tgz there from a machine that reaches the registry
               (helm pull oci://registry-1.docker.io/bitnamicharts/postgresql --version %s),
-              or, to try things out, use the stand-in of the tests: make deps STANDIN=1"""
+              or, to try things out, use the stand-in of the tests: make deps STANDIN=1\
+            """
                 .formatted(pinned, ARCHIVES, pinned, pinned));
       }
     } else if (mode.equals("test")) {

@@ -133,7 +133,8 @@ final class Deploy {
           1,
           """
           State: release %s is as the lines above say; what was published before is untouched.
-          Next: make status NAMESPACE=%s RELEASE=%s, correct the cause, and run it again"""
+          Next: make status NAMESPACE=%s RELEASE=%s, correct the cause, and run it again\
+          """
               .formatted(settings.release, settings.namespace, settings.release));
     }
     say("deployed in %d s".formatted(Duration.between(start, Instant.now()).toSeconds()));
@@ -162,7 +163,8 @@ final class Deploy {
           """
           the cluster of context %s does not answer: %s
           State: nothing was changed.
-          Next: kubectl version"""
+          Next: kubectl version\
+          """
               .formatted(context.text, version.text.lines().reduce((a, b) -> b).orElse("")));
     }
     return context.text;
@@ -217,7 +219,8 @@ final class Deploy {
             """
             %s
             State: nothing was changed; volume and passwords are as they were.
-            Next: if no Helm runs any more: make deploy YES=1 with the same settings, which first does %s"""
+            Next: if no Helm runs any more: make deploy YES=1 with the same settings, which first does %s\
+            """
                 .formatted(what, command));
       }
       String answer =
@@ -319,7 +322,8 @@ final class Deploy {
             """
             nobody can be asked whether all data of %s may go
             State: nothing was changed.
-            Next: make undeploy PURGE=1 YES=1"""
+            Next: make undeploy PURGE=1 YES=1\
+            """
                 .formatted(where));
       }
       String answer =

@@ -1,6 +1,7 @@
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Kubernetes in a container, made by kind. */
@@ -19,6 +20,7 @@ final class KindCluster implements Backend {
   private static final List<String> STATIC_PODS =
       List.of("apiserver", "controller-manager", "scheduler");
   private static final List<String> SERVICES = List.of("kubelet", "containerd");
+  private static final String DNS = "coredns";
 
   static boolean possible() throws IOException, InterruptedException {
     return Commands.find("docker").isPresent() && Commands.succeeds("docker", "info");
@@ -146,11 +148,32 @@ final class KindCluster implements Backend {
         Commands.run("docker", "exec", NODE, "mv", stopped, manifest);
         awaitPod(part, true);
       }
+    } else if (part.equals(DNS)) {
+      if (!action.equals("start")) {
+        scaleDns(0);
+      }
+      if (!action.equals("stop")) {
+        scaleDns(2);
+      }
     } else {
       throw new ClusterException(
-          "there is no part %s; there are: %s, %s"
-              .formatted(part, String.join(", ", SERVICES), String.join(", ", STATIC_PODS)));
+          "there is no part %s; there are: %s, %s, %s"
+              .formatted(part, String.join(", ", SERVICES), String.join(", ", STATIC_PODS), DNS));
     }
+  }
+
+  private static void scaleDns(int replicas) throws IOException, InterruptedException {
+    var inSystem = List.of("docker", "exec", NODE, "kubectl", ADMIN, "--namespace=kube-system");
+    var scale = new ArrayList<>(inSystem);
+    scale.addAll(List.of("scale", "deployment", DNS, "--replicas=" + replicas));
+    Commands.run(scale.toArray(String[]::new));
+    var wait = new ArrayList<>(inSystem);
+    wait.addAll(
+        replicas == 0
+            ? List.of(
+                "wait", "pods", "--selector=k8s-app=kube-dns", "--for=delete", "--timeout=60s")
+            : List.of("rollout", "status", "deployment", DNS, "--timeout=60s"));
+    Commands.run(wait.toArray(String[]::new));
   }
 
   private static void awaitPod(String part, boolean running)

@@ -56,6 +56,11 @@ final class CredentialsRepairCommand extends BaseCommand {
           .next("name it: --release NAME --namespace NS");
     }
     Optional<Release> release = release();
+    if (release.filter(found -> found.statefulSet().isEmpty()).isPresent()) {
+      throw Failure.of(ExitCode.REFUSED, "the database is not the release's own, but external")
+          .state("nothing was changed")
+          .next("set the roles' passwords there: ALTER ROLE ... PASSWORD ...");
+    }
     String name =
         release
             .map(found -> found.credentialsSecret().name())
@@ -68,15 +73,7 @@ final class CredentialsRepairCommand extends BaseCommand {
     if (release.isEmpty()) {
       return notInstalled(name, made, progress);
     }
-    String statefulSet =
-        release
-            .get()
-            .statefulSet()
-            .orElseThrow(() ->
-                Failure.of(ExitCode.REFUSED, "the database is not the release's own, but external")
-                    .state("nothing was changed")
-                    .next("set the roles' passwords there: ALTER ROLE ... PASSWORD ..."));
-    List<String> set = set(name, statefulSet, progress);
+    List<String> set = set(name, release.get().statefulSet().orElseThrow(), progress);
     boolean nothingDone = set.isEmpty() && made.isEmpty();
     String text = "the database's passwords are those of Secret " + name;
     if (!nothingDone) {
