@@ -235,7 +235,7 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 E2E_LOAD ?= $(if $(E2E_KUBECONFIG),,$(CLUSTER) load)
 e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
 	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
-	@rm -rf e2e/target/failures
+	@rm -rf e2e/target/failures e2e/target/told.txt
 	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \
 	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
 

@@ -341,7 +341,7 @@ rules:
         status: "True"
 {{- end }}
 
-{{/* Environment of the credentials Job. */}}
+{{/* Environment of the credentials pod. */}}
 {{- define "learnflow-db.credentialsEnvironment" -}}
 - name: LEARNFLOW_DB_RELEASE
   value: {{ .Release.Name | quote }}
