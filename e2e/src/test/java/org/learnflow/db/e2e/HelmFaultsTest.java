@@ -53,8 +53,7 @@ class HelmFaultsTest {
     service.run("add", "ada");
     Jobs jobs = new Jobs(workspace, namespace);
     String tag = "migrator.image.tag=" + longer;
-    String job =
-        release.template("--show-only", Migrations.JOB, "--set", tag).successful().output();
+    String job = release.migrateJob("--set", tag);
 
     jobs.awaitRunning(jobs.start(job), 30);
     release.upgradeInstall("--set", tag).successful();

@@ -15,7 +15,6 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** The image, in pods as the chart makes them, but without Helm. */
 @ExtendWith(Workspaces.class)
 class ImageTest {
-  private static final String MIGRATE = "templates/migrate-job.yaml";
   private static final int JOB_SECONDS = 90;
   private static final int POD_SECONDS = 30;
 
@@ -82,17 +81,12 @@ class ImageTest {
 
   /** The migrate Job as the chart renders it, with less memory. */
   private static String job(Release release, String aotMode) {
-    return release
-        .template(
-            "--show-only",
-            MIGRATE,
-            "--set",
-            "migrator.resources.limits.memory=256Mi",
-            "--set",
-            "migrator.extraEnv[0].name=JAVA_TOOL_OPTIONS,migrator.extraEnv[0].value=-XX:AOTMode="
-                + aotMode)
-        .successful()
-        .output();
+    return release.migrateJob(
+        "--set",
+        "migrator.resources.limits.memory=256Mi",
+        "--set",
+        "migrator.extraEnv[0].name=JAVA_TOOL_OPTIONS,migrator.extraEnv[0].value=-XX:AOTMode="
+            + aotMode);
   }
 
   private static Pod pod(String namespace, String name, List<String> command, List<String> args) {

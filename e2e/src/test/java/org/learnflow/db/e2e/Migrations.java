@@ -1,29 +1,32 @@
 package org.learnflow.db.e2e;
 
-/** The next version's migration, as tests make it up, and the Job that applies it. */
+/** The next version's migration, as tests make it up. */
 final class Migrations {
-  /** Template of the Job. */
-  static final String JOB = "templates/migrate-job.yaml";
-
   /** Version behind the newest one. */
   static final String NEXT = "%03d".formatted(Integer.parseInt(Repository.newestMigration()) + 1);
 
   /** Name of its file. */
   static final String FILE = "V" + NEXT + "__create_badges.sql";
 
+  /** Makes table badges. */
+  static final String BADGES =
+      """
+      CREATE TABLE badges (
+          id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          user_id bigint NOT NULL REFERENCES users (id),
+          title   text NOT NULL
+      );
+      """;
+
   private Migrations() {}
 
-  /** Makes table badges, and is half done for a while. */
+  /** The same, half done for a while. */
   static String longBadges(int seconds) {
-    return """
-    CREATE TABLE badges (
-        id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        user_id bigint NOT NULL REFERENCES users (id),
-        title   text NOT NULL
-    );
-    SELECT pg_sleep(%d);
-    COMMENT ON TABLE badges IS 'Badges of learners.';
-    """
-        .formatted(seconds);
+    return BADGES
+        + """
+        SELECT pg_sleep(%d);
+        COMMENT ON TABLE badges IS 'Badges of learners.';
+        """
+            .formatted(seconds);
   }
 }

@@ -1,5 +1,7 @@
 package org.learnflow.db.e2e;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Secret;
@@ -99,15 +101,24 @@ final class Release {
     return helm(List.of("get", "all", NAME, "-n", namespace));
   }
 
-  /**
-   * Manifests without hooks, for those who apply them themselves; or only those of one template.
-   */
+  /** The manifests, for those who apply them themselves. */
   Command template(String... options) {
+    return run(templateCommand(options));
+  }
+
+  /** The manifest of the migrate Job. */
+  String migrateJob(String... options) {
+    List<String> all = new ArrayList<>(List.of("--show-only", "templates/migrate-job.yaml"));
+    all.addAll(List.of(options));
+    return template(all.toArray(String[]::new)).successful().output();
+  }
+
+  private List<String> templateCommand(String... options) {
     List<String> words = new ArrayList<>(List.of("template", NAME, CHART, "-n", namespace));
     words.addAll(List.of("-f", values));
     words.addAll(Images.values());
     words.addAll(Arrays.asList(options));
-    return helm(words);
+    return helmCommand(words);
   }
 
   /** {@link #upgradeInstall} that goes on while the test does something else. */
@@ -120,9 +131,7 @@ final class Release {
   Command apply() {
     List<String> words =
         new ArrayList<>(List.of("sh", "-c", "\"$@\" | kubectl apply --server-side -f -", "sh"));
-    words.addAll(List.of(Repository.tool(helm).toString(), "template", NAME, CHART));
-    words.addAll(List.of("-n", namespace, "-f", values, "--no-hooks"));
-    words.addAll(Images.values());
+    words.addAll(templateCommand("--no-hooks"));
     return run(words);
   }
 
@@ -201,6 +210,16 @@ final class Release {
   /** The Secret with the passwords; null where it is not there. */
   Secret credentials() {
     return secret(namespace, NAME + "-credentials");
+  }
+
+  /** Fails where one of the passwords stands in a text. */
+  void assertNoPasswordIn(String... texts) {
+    for (String password : decoded(credentials()).values()) {
+      for (String text : texts) {
+        // AssertJ would print it.
+        assertThat(text.contains(password)).as("a password is shown").isFalse();
+      }
+    }
   }
 
   /** What services get in a namespace, if they read all of it. */

@@ -13,24 +13,14 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(Workspaces.class)
 class UpgradeTest {
   private static final String MIGRATE = Release.NAME + "-migrate";
-  private static final String VERSION =
-      "%03d".formatted(Integer.parseInt(Repository.newestMigration()) + 1);
-  private static final String FILE = "V" + VERSION + "__create_badges.sql";
-  private static final String BADGES =
-      """
-      CREATE TABLE badges (
-          id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-          user_id bigint NOT NULL REFERENCES users (id),
-          title   text NOT NULL
-      );
-      """;
 
   @Test
   @DisplayName(
       "an upgrade with a migration that fails says file, line, SQLSTATE and what to do, and leaves nothing behind; corrected, it is applied while services' connections go on")
   void migrationFailsAndIsCorrected(Workspace workspace) {
-    String broken = Images.withMigration("broken", FILE, BADGES + "SELECT 1 / 0;\n");
-    String corrected = Images.withMigration("corrected", FILE, BADGES);
+    String broken =
+        Images.withMigration("broken", Migrations.FILE, Migrations.BADGES + "SELECT 1 / 0;\n");
+    String corrected = Images.withMigration("corrected", Migrations.FILE, Migrations.BADGES);
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
@@ -42,10 +32,10 @@ class UpgradeTest {
     Instant ended = Instant.now();
     Jobs jobs = new Jobs(workspace, namespace);
     assertThat(upgrade.output())
-        .contains(FILE + ", line 6, SQLSTATE 22012", "division by zero", "next:");
+        .contains(Migrations.FILE + ", line 6, SQLSTATE 22012", "division by zero", "next:");
     assertThat(jobs.exitCode(MIGRATE)).isEqualTo(6);
     assertThat(jobs.attempts(MIGRATE)).isEqualTo(1);
-    assertThat(jobs.terminationMessage(MIGRATE)).contains(FILE, "22012");
+    assertThat(jobs.terminationMessage(MIGRATE)).contains(Migrations.FILE, "22012");
     assertThat(Duration.between(jobs.finished(MIGRATE), ended)).isLessThan(Duration.ofSeconds(10));
     assertThat(published(workspace, namespace).changedSince(published)).isEmpty();
     service.run("find,without_badges", "ada");
@@ -53,7 +43,7 @@ class UpgradeTest {
     Pod connected = service.start("stay", "ada");
     release.upgradeInstall("--set", "migrator.image.tag=" + corrected).successful();
     service.end(connected);
-    assertThat(release.published(namespace)).containsEntry("SCHEMA_VERSION", VERSION);
+    assertThat(release.published(namespace)).containsEntry("SCHEMA_VERSION", Migrations.NEXT);
     service.run("find,everything,award_badge", "ada");
   }
 
@@ -61,7 +51,7 @@ class UpgradeTest {
   @DisplayName(
       "--wait --rollback-on-failure: installs; an upgrade that fails leaves the older release deployed, and what is published untouched")
   void rollbackOnFailure(Workspace workspace) {
-    String broken = Images.withMigration("rolled-back", FILE, "SELECT 1 / 0;\n");
+    String broken = Images.withMigration("rolled-back", Migrations.FILE, "SELECT 1 / 0;\n");
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
     release.upgradeInstall("--wait", "--rollback-on-failure").successful();
@@ -73,7 +63,8 @@ class UpgradeTest {
             .upgradeInstall(
                 "--wait", "--rollback-on-failure", "--set", "migrator.image.tag=" + broken)
             .failed();
-    assertThat(upgrade.output()).contains(FILE + ", line 1, SQLSTATE 22012", "rolled back");
+    assertThat(upgrade.output())
+        .contains(Migrations.FILE + ", line 1, SQLSTATE 22012", "rolled back");
     assertThat(release.history()).containsExactly("superseded", "failed", "deployed");
     assertThat(published(workspace, namespace).changedSince(published)).isEmpty();
     new Service(workspace, namespace).run("find", "ada");
