@@ -25,7 +25,11 @@ public final class AdvisoryLock implements AutoCloseable {
     /** Applying migrations. */
     MIGRATE(0x6c66_0002L),
     /** Loading seeds. */
-    SEED(0x6c66_0003L);
+    SEED(0x6c66_0003L),
+    /** Replacing passwords. */
+    CREDENTIALS(0x6c66_0004L),
+    /** Putting another database in a database's place; in the maintenance database. */
+    RESTORE(0x6c66_0005L);
 
     private final long key;
 

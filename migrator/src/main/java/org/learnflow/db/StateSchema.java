@@ -8,21 +8,59 @@ import java.sql.Statement;
 public final class StateSchema {
   private static final String CREATE =
       """
-      CREATE SCHEMA learnflow_db;
+      CREATE SCHEMA IF NOT EXISTS learnflow_db;
       COMMENT ON SCHEMA learnflow_db IS 'State of the learnflow-db migrator; for the owner only.';
-      CREATE TABLE learnflow_db.seed_sets (
+      CREATE TABLE IF NOT EXISTS learnflow_db.seed_sets (
           name      text PRIMARY KEY,
           checksum  text NOT NULL,
           mode      text NOT NULL,
           loaded_at timestamptz NOT NULL DEFAULT now());
       COMMENT ON TABLE learnflow_db.seed_sets IS 'Seed sets as last loaded.';
-      CREATE TABLE learnflow_db.index_builds (
+      CREATE TABLE IF NOT EXISTS learnflow_db.index_builds (
           version    text NOT NULL,
           index_name text NOT NULL,
           PRIMARY KEY (version, index_name));
       COMMENT ON TABLE learnflow_db.index_builds IS
           'Indexes that CREATE INDEX CONCURRENTLY in a migration began to build and did not finish yet.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.undo_scripts (
+          version       text PRIMARY KEY,
+          script        text NOT NULL,
+          checksum      integer NOT NULL,
+          undo_script   text NOT NULL,
+          undo_sql      text NOT NULL,
+          undo_checksum integer NOT NULL);
+      COMMENT ON TABLE learnflow_db.undo_scripts IS
+          'The way back of each applied migration that has one, stored in its transaction.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.rollbacks (
+          id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          version   text NOT NULL,
+          script    text NOT NULL,
+          undo_sql  text NOT NULL,
+          undone_at timestamptz NOT NULL DEFAULT now(),
+          undone_by text NOT NULL DEFAULT session_user);
+      COMMENT ON TABLE learnflow_db.rollbacks IS 'Migrations that were undone, each in its transaction.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.catalogs (
+          server_major   integer PRIMARY KEY,
+          expected       jsonb NOT NULL,
+          before_changes jsonb,
+          recorded_at    timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.catalogs IS
+          'What migrations made, by object; and what was there when a run began that has not ended.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.backups (
+          id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          kind           text NOT NULL,
+          name           text NOT NULL,
+          bytes          bigint NOT NULL,
+          sha256         text NOT NULL,
+          schema_version text NOT NULL,
+          finished_at    timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.backups IS 'Dumps that were read back whole.';
       """;
+
+  private static final String LOCK = "SELECT pg_advisory_xact_lock(x'6c660000'::bigint);\n";
+
+  /** Made last, in one transaction with the others. */
+  private static final String NEWEST = "learnflow_db.backups";
 
   /** Whoever default privileges let in is sent out in the transaction that makes the schema. */
   private static final String CLOSE =
@@ -51,20 +89,23 @@ public final class StateSchema {
   private StateSchema() {}
 
   /**
-   * Makes the schema where it is missing.
+   * Makes the schema, or what an older version did not make in it.
    *
    * @param connection as the owner, holding an {@link AdvisoryLock}; in autocommit mode or not
    */
   public static void ensure(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
-      try (var rows = statement.executeQuery("SELECT to_regnamespace('learnflow_db') IS NULL")) {
+      try (var rows =
+          statement.executeQuery("SELECT to_regclass('%s') IS NULL".formatted(NEWEST))) {
         rows.next();
         if (!rows.getBoolean(1)) {
           return;
         }
       }
-      // One text is one transaction, also in autocommit mode.
-      statement.execute(CREATE + CLOSE);
+    }
+    // One text is one transaction, also in autocommit mode; two at once would both find it missing.
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(LOCK + CREATE + CLOSE);
     }
   }
 }
