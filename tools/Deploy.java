@@ -329,7 +329,7 @@ final class Deploy {
       String answer =
           System.console()
               .readLine(
-                  "All data and passwords of %s will be gone. Type the release's name: ", where);
+                  "All data, dumps and passwords of %s will be gone. Type the release's name: ", where);
       if (!settings.release.equals(answer)) {
         fail(10, "nothing was changed");
       }
@@ -358,15 +358,15 @@ final class Deploy {
               "--namespace",
               settings.namespace,
               "delete",
-              "secret",
-              settings.release + "-credentials",
+              "secret/" + settings.release + "-credentials",
+              "persistentvolumeclaim/" + settings.release + "-backups",
               "--ignore-not-found"));
     }
     say(
         purge
-            ? where + " is gone, with data and passwords"
+            ? where + " is gone, with data, dumps and passwords"
             : where
-                + " is gone; volume and passwords stay, and the next make deploy takes them up"
+                + " is gone; volumes and passwords stay, and the next make deploy takes them up"
                 + " again");
   }
 

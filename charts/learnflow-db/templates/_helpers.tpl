@@ -39,10 +39,13 @@ chart's appVersion.
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* imagePullSecrets of a pod: global.imagePullSecrets (names or objects with a name, as Bitnami takes both), then ours. */}}
+{{/*
+imagePullSecrets of a pod: global.imagePullSecrets, then ours, then PostgreSQL's; names or objects with a name, as Bitnami
+takes both.
+*/}}
 {{- define "learnflow-db.imagePullSecrets" -}}
 {{- $names := list -}}
-{{- range concat (.Values.global.imagePullSecrets | default list) .Values.migrator.image.pullSecrets -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.migrator.image.pullSecrets (.Values.postgresql.image.pullSecrets | default list) -}}
 {{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
 {{- end -}}
 {{- with $names | uniq }}
@@ -145,6 +148,27 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- else -}}
 {{ .Values.externalDatabase.appSecret | default (include "learnflow-db.credentialsSecret" .) }}
 {{- end -}}
+{{- end }}
+
+{{/* Whether anything is dumped; "" for no. */}}
+{{- define "learnflow-db.dumps" -}}
+{{- if or .Values.backup.beforeMigrate (include "learnflow-db.scheduledDumps" .) }}true{{ end -}}
+{{- end }}
+
+{{/* Whether the subchart's CronJob dumps; "" for no. */}}
+{{- define "learnflow-db.scheduledDumps" -}}
+{{- if and .Values.postgresql.enabled (dig "backup" "enabled" false .Values.postgresql) }}true{{ end -}}
+{{- end }}
+
+{{/* Name of the claim for dumps. */}}
+{{- define "learnflow-db.backupClaim" -}}
+{{ .Values.backup.volume.existingClaim | default (printf "%s-backups" .Release.Name) }}
+{{- end }}
+
+{{/* The image of PostgreSQL, as the subchart names it; its programs dump. */}}
+{{- define "learnflow-db.postgresqlImage" -}}
+{{- $image := .Values.postgresql.image -}}
+{{ .Values.global.imageRegistry | default $image.registry }}/{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end }}
 {{- end }}
 
 {{/* Namespaces that get the connection, comma separated, the release's own first; empty where nothing is published. */}}
@@ -349,6 +373,16 @@ rules:
   value: {{ .Release.Namespace | quote }}
 - name: LEARNFLOW_DB_CREDENTIALS_SECRET
   value: {{ include "learnflow-db.credentialsSecret" . | quote }}
+{{- if and (include "learnflow-db.dumps" .) (not .Values.backup.volume.existingClaim) }}
+- name: LEARNFLOW_DB_BACKUP_CLAIM
+  value: {{ include "learnflow-db.backupClaim" . | quote }}
+- name: LEARNFLOW_DB_BACKUP_SIZE
+  value: {{ .Values.backup.volume.size | quote }}
+{{- with .Values.backup.volume.storageClass }}
+- name: LEARNFLOW_DB_BACKUP_STORAGE_CLASS
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
 {{- end }}
@@ -374,6 +408,28 @@ rules:
   value: {{ include "learnflow-db.publishNamespaces" . | quote }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
+{{- end }}
+
+{{/* Environment of the container that dumps: libpq's variables. */}}
+{{- define "learnflow-db.dumpEnvironment" -}}
+- name: PGHOST
+  value: {{ include "learnflow-db.host" . | quote }}
+- name: PGPORT
+  value: {{ include "learnflow-db.port" . | quote }}
+- name: PGUSER
+  value: {{ include "learnflow-db.ownerUser" . | quote }}
+- name: PGDATABASE
+  value: {{ include "learnflow-db.database" . | quote }}
+- name: PGSSLMODE
+  value: {{ include "learnflow-db.sslmode" . | quote }}
+{{- if and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret }}
+- name: PGSSLROOTCERT
+  value: /tls/ca.crt
+{{- end }}
+- name: PGPASSWORD_FILE
+  value: /credentials/password
+- name: PGDUMP_DIR
+  value: /backups
 {{- end }}
 
 {{/* Port of PostgreSQL in its pod, which network policies see. */}}

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.kubernetes.BackupClaim;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -12,13 +13,29 @@ import picocli.CommandLine.Option;
 @Command(
     name = "ensure",
     description =
-        "Makes the Secret with the release's passwords if it is absent; never changes a password.")
+        "Makes the Secret with the release's passwords if it is absent, and the claim of the volume"
+            + " for dumps where one is named; never changes what is there.")
 final class CredentialsEnsureCommand extends BaseCommand {
   @Option(
       names = "--credentials-secret",
       paramLabel = "NAME",
       description = "The Secret (default: RELEASE-credentials).")
   private @Nullable String secret;
+
+  @Option(
+      names = "--backup-claim",
+      paramLabel = "NAME",
+      description = "PersistentVolumeClaim for dumps (default: none).")
+  private String claim = "";
+
+  @Option(names = "--backup-size", paramLabel = "SIZE", description = "Its size (default: 10Gi).")
+  private String claimSize = "10Gi";
+
+  @Option(
+      names = "--backup-storage-class",
+      paramLabel = "NAME",
+      description = "Its storage class (default: the cluster's).")
+  private String claimClass = "";
 
   /**
    * What ensure did.
@@ -47,6 +64,10 @@ final class CredentialsEnsureCommand extends BaseCommand {
                 name,
                 namespace,
                 made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
+    if (!claim.isEmpty()
+        && new BackupClaim(cluster().api(), namespace, claim).ensure(claimSize, claimClass)) {
+      progress.line("backup", "made PersistentVolumeClaim %s, %s".formatted(claim, claimSize));
+    }
     conclude(text);
     print(text, new Ensured(name, namespace, made));
     return ExitCode.OK;

@@ -33,7 +33,8 @@ public final class Main {
           PublishCommand.class,
           ConnectionCommand.class,
           StatusCommand.class,
-          CredentialsCommand.class);
+          CredentialsCommand.class,
+          PendingCommand.class);
 
   private Main() {}
 

@@ -1,0 +1,71 @@
+# Dumps a database, reads the dump back whole, and only then names and records it:  sh dump.sh KIND KEEP [DATABASE]
+# Dumps of a kind that are older than the newest KEEP are removed afterwards. KIND "before-migrate" does so only where the
+# container before this one found pending migrations. Where the database is, libpq's variables say; beside them
+# PGPASSWORD_FILE and PGDUMP_DIR.
+set -eu
+kind=$1
+keep=$2
+export PGDATABASE="${3:-${PGDATABASE:-}}" PGAPPNAME=learnflow-db-dump PGCONNECT_TIMEOUT=30
+umask 077
+
+if [ "$kind" = before-migrate ]; then
+  if [ -e /pending/failure ]; then
+    cat /pending/failure >&2
+    echo "no dump was made, and so no migration was applied" >&2
+    exit 1
+  fi
+  if [ ! -s /pending/pending ]; then
+    echo "nothing to do: no migration is pending, or nothing is applied yet"
+    exit 0
+  fi
+  echo "pending: $(tr '\n' ' ' </pending/pending)"
+fi
+
+name=$kind-$(date -u +%Y%m%dT%H%M%SZ).dump
+part=$kind.part
+problem="no dump was made"
+ended() {
+  code=$?
+  if [ "$code" != 0 ]; then
+    rm -f "$PGDUMP_DIR/$part"
+    echo "error: $problem of database $PGDATABASE on $PGHOST, see above" >&2
+    echo "  where: $(df -Ph "$PGDUMP_DIR" | tail -n 1)" >&2
+    echo "  state: the dumps before it are kept$([ "$kind" != before-migrate ] || echo '; no migration was applied')" >&2
+    echo "  next:  correct the cause and repeat; docs/backup.md says how to enlarge the volume" >&2
+  fi
+  exit "$code"
+}
+trap ended EXIT
+trap 'exit 1' TERM INT
+
+PGPASSWORD=$(cat "$PGPASSWORD_FILE")
+export PGPASSWORD
+ask() {
+  psql --no-psqlrc --quiet --tuples-only --no-align --no-password --set ON_ERROR_STOP=1 "$@"
+}
+
+cd "$PGDUMP_DIR"
+version=$(ask --command "SELECT coalesce((SELECT version FROM public.flyway_schema_history
+  WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), 'none')")
+echo "dumping $PGDATABASE, schema $version, $(ask --command 'SELECT pg_size_pretty(pg_database_size(current_database()))')"
+pg_dump --format=custom --no-password --file="$part"
+pg_restore --file=/dev/null "$part"
+sync "$part"
+bytes=$(wc -c <"$part")
+sha256=$(sha256sum "$part" | cut -d ' ' -f 1)
+mv "$part" "$name"
+problem="$name was made, but not recorded,"
+ask --set kind="$kind" --set name="$name" --set bytes="$bytes" --set sha256="$sha256" --set version="$version" <<'SQL'
+SELECT to_regclass('learnflow_db.backups') IS NOT NULL AS recorded \gset
+\if :recorded
+  INSERT INTO learnflow_db.backups (kind, name, bytes, sha256, schema_version)
+  VALUES (:'kind', :'name', :'bytes', :'sha256', :'version');
+\endif
+SQL
+echo "$name: $bytes bytes, SHA-256 $sha256"
+
+# Their names sort by time.
+ls -1 "$kind"-*.dump | head -n "-$keep" | while IFS= read -r old; do
+  rm -f "$old"
+  echo "removed $old"
+done

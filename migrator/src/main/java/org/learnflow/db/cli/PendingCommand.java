@@ -1,0 +1,94 @@
+package org.learnflow.db.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.StateSchema;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.schema.MigrationFile;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * Tells the container that dumps, which is made of another image, whether it has to. It runs before
+ * it in the same pod.
+ */
+@Command(
+    name = "pending",
+    hidden = true,
+    description =
+        "For the chart's dump before a migration: makes the roles and writes the names of pending"
+            + " migrations into DIR/pending, which stays empty where nothing is applied yet. Why that"
+            + " is not possible it writes into DIR/failure, and ends with 0: the container that reads"
+            + " it ends with an error, since Helm prints its log and not this one.")
+final class PendingCommand extends BaseCommand {
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Mixin private FileOptions files = new FileOptions();
+
+  @Option(names = "--to", paramLabel = "DIR", required = true, description = "An empty folder.")
+  private @Nullable Path folder;
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    List<String> pending;
+    try {
+      pending = pending(progress);
+    } catch (Failure failure) {
+      write("failure", failure.text());
+      print("not known: " + failure.what(), Map.of("failure", failure.what()));
+      return ExitCode.OK;
+    }
+    write("pending", String.join("\n", pending));
+    print(
+        pending.isEmpty() ? "nothing to dump for" : String.join("\n", pending),
+        Map.of("pending", pending));
+    return ExitCode.OK;
+  }
+
+  private List<String> pending(ConsoleProgress progress) {
+    MigrationFiles migrations = files.migrations();
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    try (Session session = steps.ownerSession()) {
+      steps.roles(session);
+      return session.run(
+          "pending",
+          connection -> {
+            SchemaState state = SchemaState.read(connection, migrations);
+            state.requireUnchanged();
+            if (state.applied().isEmpty() || state.pending().isEmpty()) {
+              return List.of();
+            }
+            try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+              // The dump is recorded there.
+              StateSchema.ensure(connection);
+            }
+            return state.pending().stream().map(MigrationFile::name).toList();
+          });
+    }
+  }
+
+  private void write(String name, String text) {
+    Path file = Objects.requireNonNull(folder).resolve(name);
+    try {
+      Files.writeString(file, text.isEmpty() ? "" : text + "\n");
+    } catch (IOException e) {
+      throw Failure.of(ExitCode.USAGE, "cannot write: " + e.getMessage())
+          .where(file.toString())
+          .state("nothing was changed");
+    }
+  }
+}
