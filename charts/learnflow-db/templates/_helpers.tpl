@@ -385,6 +385,10 @@ rules:
 {{- end }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
+- name: LEARNFLOW_DB_DATA_SIZE
+  value: {{ dig "primary" "persistence" "enabled" true .Values.postgresql | ternary (dig "primary" "persistence" "size" "" .Values.postgresql) "none" | quote }}
+- name: LEARNFLOW_DB_POSTGRESQL_IMAGE
+  value: {{ include "learnflow-db.postgresqlImage" . | quote }}
 {{- end }}
 
 {{/* Environment of the migrate Job. */}}

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.kubernetes.BackupClaim;
 import org.learnflow.db.kubernetes.CredentialsSecret;
+import org.learnflow.db.kubernetes.StatefulSetChange;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -37,6 +38,18 @@ final class CredentialsEnsureCommand extends BaseCommand {
       description = "Its storage class (default: the cluster's).")
   private String claimClass = "";
 
+  @Option(
+      names = "--data-size",
+      paramLabel = "SIZE",
+      description = "Size of the database's volume, or none; refused where it is another one.")
+  private String dataSize = "";
+
+  @Option(
+      names = "--postgresql-image",
+      paramLabel = "IMAGE",
+      description = "PostgreSQL's image; refused where its major version is not the volume's.")
+  private String image = "";
+
   /**
    * What ensure did.
    *
@@ -50,13 +63,14 @@ final class CredentialsEnsureCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     String name = Optional.ofNullable(secret).orElse(cluster().release() + "-credentials");
     String namespace = cluster().namespace();
+    Optional<String> statefulSet = cluster().statefulSet();
+    if (statefulSet.isPresent() && !dataSize.isEmpty()) {
+      new StatefulSetChange(cluster().api(), namespace, statefulSet.get())
+          .check(dataSize.equals("none") ? "" : dataSize, image);
+    }
     List<String> made =
         new CredentialsSecret(
-                cluster().api(),
-                namespace,
-                cluster().release(),
-                name,
-                cluster().statefulSet().orElse(""))
+                cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
             .ensure();
     String text =
         "Secret %s in namespace %s: %s"

@@ -12,6 +12,9 @@ import org.learnflow.db.connect.Hosting.Obstacle;
 
 /** Why a pod is not ready, in the words that Kubernetes uses and people search for. */
 final class PodDiagnosis {
+  /** PostgreSQL's words for data of another major version. */
+  private static final String OTHER_MAJOR = "data directory was initialized by PostgreSQL version";
+
   /** What a container waits for that is on its way. */
   private static final Set<String> STARTING = Set.of("ContainerCreating", "PodInitializing");
 
@@ -157,11 +160,17 @@ final class PodDiagnosis {
           "raise its memory limit: postgresql.primary.resources.limits.memory");
     }
     String line = api.lastLogLine(namespace, pod, container, previous);
+    String logs =
+        "kubectl -n %s logs %s -c %s%s"
+            .formatted(namespace, pod, container, previous ? " --previous" : "");
     return new Obstacle(
         "pod %s: %s: %s%s"
             .formatted(pod, state, how, line.isEmpty() ? "" : ", last log line: " + line),
-        "kubectl -n %s logs %s -c %s%s"
-            .formatted(namespace, pod, container, previous ? " --previous" : ""));
+        line.contains(OTHER_MAJOR)
+            ? "the volume is of another major version: put postgresql.image.tag back to it, see"
+                + " docs/major-upgrade.md; or: "
+                + logs
+            : logs);
   }
 
   private Optional<Obstacle> evicted(JsonNode pod, String describe) {

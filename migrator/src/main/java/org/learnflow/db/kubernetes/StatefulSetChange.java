@@ -1,0 +1,125 @@
+package org.learnflow.db.kubernetes;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.math.BigDecimal;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.StreamSupport;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * Refuses values that the living StatefulSet cannot take, before it is touched: Kubernetes would
+ * refuse another volume with a text that names no way, and another major version of PostgreSQL
+ * would not start on the old data.
+ */
+public final class StatefulSetChange {
+  private static final Pattern QUANTITY =
+      Pattern.compile("(?<number>\\d+(\\.\\d+)?)(?<unit>[KMGTPE]i|[kMGTPE])?");
+  private static final Map<String, BigDecimal> UNITS =
+      Map.ofEntries(
+          Map.entry("k", BigDecimal.TEN.pow(3)),
+          Map.entry("M", BigDecimal.TEN.pow(6)),
+          Map.entry("G", BigDecimal.TEN.pow(9)),
+          Map.entry("T", BigDecimal.TEN.pow(12)),
+          Map.entry("P", BigDecimal.TEN.pow(15)),
+          Map.entry("E", BigDecimal.TEN.pow(18)),
+          Map.entry("Ki", BigDecimal.TWO.pow(10)),
+          Map.entry("Mi", BigDecimal.TWO.pow(20)),
+          Map.entry("Gi", BigDecimal.TWO.pow(30)),
+          Map.entry("Ti", BigDecimal.TWO.pow(40)),
+          Map.entry("Pi", BigDecimal.TWO.pow(50)),
+          Map.entry("Ei", BigDecimal.TWO.pow(60)));
+
+  /** Of a tag such as 17, 17.6 or 17.6.0-debian-12-r4; a tag that names something else is none. */
+  private static final Pattern MAJOR = Pattern.compile(":(?<major>[12]\\d)(?!\\d)");
+
+  private final KubernetesApi api;
+  private final String namespace;
+  private final String name;
+
+  /** The StatefulSet as it is, which may not be there. */
+  public StatefulSetChange(KubernetesApi api, String namespace, String name) {
+    this.api = api;
+    this.namespace = namespace;
+    this.name = name;
+  }
+
+  /**
+   * Goes on only if the change is possible.
+   *
+   * @param size of the data volume, as Kubernetes writes it; empty where there shall be none
+   * @param image of PostgreSQL
+   * @throws Failure 10 that names the page with the way
+   */
+  public void check(String size, String image) {
+    Optional<JsonNode> found = api.get(Kind.STATEFUL_SET, namespace, name);
+    if (found.isEmpty()) {
+      return;
+    }
+    String living = size(found.get());
+    if (living.isEmpty() != size.isEmpty()) {
+      throw refused(
+          size.isEmpty()
+              ? "the values want no volume, but %s has one of %s".formatted(this, living)
+              : "the values want a volume of %s, but %s has none".formatted(size, this),
+          "put postgresql.primary.persistence.enabled back; how to bring the data into a release"
+              + " with a volume: docs/dev-to-prod.md");
+    }
+    if (!size.isEmpty() && bytes(size).compareTo(bytes(living)) != 0) {
+      throw refused(
+          "the values want a volume of %s, but that of %s has %s".formatted(size, this, living),
+          bytes(size).compareTo(bytes(living)) < 0
+              ? "put postgresql.primary.persistence.size back: volumes do not shrink"
+              : "enlarge the claim first: docs/volume.md");
+    }
+    if (!size.isEmpty()) {
+      checkMajor(found.get().at("/spec/template/spec/containers/0/image").asText(), image);
+    }
+  }
+
+  private void checkMajor(String living, String wanted) {
+    Matcher old = MAJOR.matcher(living);
+    Matcher now = MAJOR.matcher(wanted);
+    if (old.find() && now.find() && !old.group("major").equals(now.group("major"))) {
+      throw refused(
+          "the values want PostgreSQL %s, which does not start on the data of PostgreSQL %s"
+              .formatted(now.group("major"), old.group("major")),
+          "put postgresql.image.tag back; how to change the major version: docs/major-upgrade.md");
+    }
+  }
+
+  private Failure refused(String what, String next) {
+    return Failure.of(ExitCode.REFUSED, what)
+        .where("%s in namespace %s".formatted(this, namespace))
+        .state("nothing was changed, the database runs on")
+        .next(next);
+  }
+
+  private static String size(JsonNode statefulSet) {
+    return StreamSupport.stream(statefulSet.at("/spec/volumeClaimTemplates").spliterator(), false)
+        .filter(claim -> claim.at("/metadata/name").asText().equals("data"))
+        .map(claim -> claim.at("/spec/resources/requests/storage").asText())
+        .findFirst()
+        .orElse("");
+  }
+
+  private static BigDecimal bytes(String quantity) {
+    Matcher matcher = QUANTITY.matcher(quantity);
+    if (!matcher.matches()) {
+      throw Failure.of(ExitCode.USAGE, quantity + " is no size").next("give it like 10Gi");
+    }
+    BigDecimal number = new BigDecimal(matcher.group("number"));
+    return Optional.ofNullable(matcher.group("unit"))
+        .flatMap(unit -> Optional.ofNullable(UNITS.get(unit)))
+        .map(number::multiply)
+        .orElse(number);
+  }
+
+  @Override
+  public String toString() {
+    return "StatefulSet " + name;
+  }
+}

@@ -1,0 +1,135 @@
+package org.learnflow.db.kubernetes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.ApiServer;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
+
+/**
+ * What {@code credentials ensure} does besides: the volume for dumps, and values that cannot be.
+ */
+class StatefulSetChangeTest {
+  private static final String NO_VOLUME = "[]";
+  private static final String TEN_GIBIBYTES =
+      """
+      [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}]
+      """;
+
+  @AutoClose private final ApiServer server = ApiServer.withNamespace();
+
+  @BeforeAll
+  static void requireCluster() {
+    ApiServer.require("values that the StatefulSet cannot take are");
+  }
+
+  private void living(String volumes) {
+    server.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres}
+        spec:
+          serviceName: postgres
+          replicas: 0
+          selector: {matchLabels: {app: postgres}}
+          template:
+            metadata: {labels: {app: postgres}}
+            spec: {containers: [{name: postgresql, image: "registry.example:5000/postgresql:17.6.0-debian-12-r4"}]}
+          volumeClaimTemplates: %s
+        """
+            .formatted(volumes.strip()));
+  }
+
+  private CliResult ensure(String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "credentials",
+                "ensure",
+                "--namespace",
+                server.namespace(),
+                "--stateful-set",
+                "postgres"));
+    arguments.addAll(List.of(more));
+    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+  }
+
+  private CliResult wanted(String size, String tag) {
+    return ensure("--data-size", size, "--postgresql-image", "registry.example:5000/db:" + tag);
+  }
+
+  @Test
+  void whatTheStatefulSetCanTakeGoesOn() {
+    assertThat(wanted("10Gi", "17")).exited(ExitCode.OK);
+    living(TEN_GIBIBYTES);
+    assertThat(wanted("10Gi", "17.5")).exited(ExitCode.OK);
+    assertThat(wanted("10240Mi", "17.7.0")).exited(ExitCode.OK);
+    assertThat(wanted("10Gi", "latest")).exited(ExitCode.OK);
+    assertThat(wanted("10Gi", "2026-11")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void anotherVolumeIsRefusedWithThePageThatHelps() {
+    living(TEN_GIBIBYTES);
+    assertThat(wanted("20Gi", "17"))
+        .exited(ExitCode.REFUSED)
+        .says("a volume of 20Gi, but that of StatefulSet postgres has 10Gi")
+        .says("docs/volume.md");
+    assertThat(wanted("5G", "17")).exited(ExitCode.REFUSED).says("volumes do not shrink");
+    assertThat(wanted("none", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
+  }
+
+  @Test
+  void aVolumeWhereThereIsNoneIsRefused() {
+    living(NO_VOLUME);
+    assertThat(wanted("10Gi", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
+    // The data go with the pod anyway.
+    assertThat(wanted("none", "18")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void anotherMajorVersionOnTheSameVolumeIsRefused() {
+    living(TEN_GIBIBYTES);
+    assertThat(wanted("10Gi", "18.0.0-debian-12-r1"))
+        .exited(ExitCode.REFUSED)
+        .says("PostgreSQL 18, which does not start on the data of PostgreSQL 17")
+        .says("docs/major-upgrade.md");
+  }
+
+  @Test
+  void theClaimForDumpsIsMadeOnceAndLeftAlone() {
+    assertThat(ensure("--backup-claim", "r-backups", "--backup-size", "3Gi")).exited(ExitCode.OK);
+    var made = claim();
+    assertThat(made.getSpec().getResources().getRequests().get("storage")).hasToString("3Gi");
+
+    assertThat(ensure("--backup-claim", "r-backups", "--backup-size", "4Gi")).exited(ExitCode.OK);
+
+    assertThat(claim().getMetadata().getResourceVersion())
+        .isEqualTo(made.getMetadata().getResourceVersion());
+    server
+        .client()
+        .resource(claim())
+        .edit(claim -> {
+          claim.getMetadata().setFinalizers(List.of());
+          return claim;
+        });
+  }
+
+  private PersistentVolumeClaim claim() {
+    return server
+        .client()
+        .persistentVolumeClaims()
+        .inNamespace(server.namespace())
+        .withName("r-backups")
+        .get();
+  }
+}
