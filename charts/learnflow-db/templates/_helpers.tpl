@@ -40,12 +40,15 @@ chart's appVersion.
 {{- end }}
 
 {{/*
-imagePullSecrets of a pod: global.imagePullSecrets, then ours, then PostgreSQL's; names or objects with a name, as Bitnami
-takes both.
+imagePullSecrets of a pod: global.imagePullSecrets, then ours, then PostgreSQL's where its image is used too; names or objects
+with a name, as Bitnami takes both.
+Parameters: context; postgresql, whether PostgreSQL's image is used.
 */}}
 {{- define "learnflow-db.imagePullSecrets" -}}
+{{- $values := .context.Values -}}
+{{- $theirs := .postgresql | ternary $values.postgresql.image.pullSecrets list | default list -}}
 {{- $names := list -}}
-{{- range concat (.Values.global.imagePullSecrets | default list) .Values.migrator.image.pullSecrets (.Values.postgresql.image.pullSecrets | default list) -}}
+{{- range concat ($values.global.imagePullSecrets | default list) $values.migrator.image.pullSecrets $theirs -}}
 {{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
 {{- end -}}
 {{- with $names | uniq }}
@@ -257,7 +260,8 @@ annotations:
 {{/*
 A pod that runs the migrator.
 Parameters: context; component, also the container's name; args; environment and volumes, YAML lists; serviceAccount,
-whose token is mounted, none by default; deadline, in seconds from the moment a node has taken the pod.
+whose token is mounted, none by default; deadline, in seconds from the moment a node has taken the pod; postgresql, whether
+PostgreSQL's image is used too.
 */}}
 {{- define "learnflow-db.podSpec" -}}
 {{- $root := .context -}}
@@ -271,7 +275,7 @@ enableServiceLinks: false
 {{- with .deadline }}
 activeDeadlineSeconds: {{ . }}
 {{- end }}
-{{- include "learnflow-db.imagePullSecrets" $root }}
+{{- include "learnflow-db.imagePullSecrets" (dict "context" $root "postgresql" (not (empty .postgresql))) }}
 {{- with $migrator.podSecurityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}

@@ -5,6 +5,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.ExecWatch;
 import io.fabric8.kubernetes.client.dsl.PodResource;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -105,6 +106,34 @@ final class Pods {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);
+    }
+  }
+
+  /** Runs a shell script in a pod of its own that has a claim mounted. */
+  void once(String namespace, String claim, String path, String script) {
+    String manifest =
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {generateName: once-, namespace: %s}
+        spec:
+          restartPolicy: Never
+          automountServiceAccountToken: false
+          securityContext:
+            {runAsNonRoot: true, runAsUser: 1001, fsGroup: 1001, seccompProfile: {type: RuntimeDefault}}
+          containers:
+            - name: once
+              image: learnflow.test/postgresql:17
+              imagePullPolicy: IfNotPresent
+              command: [sh, -c, %s]
+              securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+              volumeMounts: [{name: claim, mountPath: %s}]
+          volumes: [{name: claim, persistentVolumeClaim: {claimName: %s}}]
+        """
+            .formatted(namespace, Serialization.asJson(script), path, claim);
+    Pod ended = run(Serialization.unmarshal(manifest, Pod.class), 60);
+    if (!phase(ended).equals("Succeeded")) {
+      throw new AssertionError(script + "\n" + log(ended));
     }
   }
 

@@ -13,7 +13,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SecurityTest {
   /** The only ones that call the Kubernetes API. */
   private static final Set<String> WITH_TOKEN =
-      Set.of("Pod/learnflow-db-image-pull-and-credentials", "Job/learnflow-db-migrate");
+      Set.of(
+          "Pod/learnflow-db-image-pull-and-credentials",
+          "Job/learnflow-db-dump",
+          "Job/learnflow-db-migrate");
 
   @ParameterizedTest
   @MethodSource("org.learnflow.db.chart.Rendering#all")

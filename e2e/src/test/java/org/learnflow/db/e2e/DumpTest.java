@@ -1,0 +1,115 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The dump before a migration, and the nightly one. */
+@ExtendWith(Workspaces.class)
+class DumpTest {
+  private static final String FILL =
+      "cat /dev/zero >/backups/filler 2>/dev/null; ls -l /backups >&2; true";
+
+  @Test
+  @DisplayName(
+      "prod: a dump is made before a migration is applied, and only then; without room for it the upgrade stops, says so and applies nothing")
+  void beforeMigration(Workspace workspace) {
+    String next = Images.withMigration("dumped", Migrations.FILE, Migrations.BADGES);
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    String[] tiny = {"--set", "backup.volume.storageClass=tiny"};
+    String[] upgrade = {"--set", tiny[1] + ",migrator.image.tag=" + next};
+    release.upgradeInstall("--wait", tiny[0], tiny[1]).successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add,without_badges", "ada");
+    Jobs jobs = new Jobs(workspace, namespace);
+    String dump = Release.NAME + "-dump";
+    assertThat(jobs.log(dump)).contains("nothing to do");
+    onVolume(workspace, namespace, FILL);
+
+    OnCall onCall = new OnCall(release, "volume for dumps full");
+    onCall.installs(
+        upgrade, "No space left on device", "no migration was applied", "docs/backup.md");
+    service.run("find,without_badges", "ada");
+    assertThat(backups(release)).isEqualTo("none");
+
+    onVolume(workspace, namespace, "rm /backups/filler");
+    release.upgradeInstall(upgrade).successful();
+    service.run("find,award_badge", "ada");
+    assertThat(jobs.log(dump)).contains("pending: " + Migrations.FILE, "before-migrate-");
+    assertThat(backups(release))
+        .contains("before-migrate", "schema " + Repository.newestMigration());
+    release.upgradeInstall(upgrade).successful();
+    assertThat(jobs.log(dump)).contains("nothing to do");
+    release.assertNoPasswordIn(jobs.log(dump), release.kept().output());
+  }
+
+  @Test
+  @DisplayName("prod: the nightly CronJob's dump is read back whole and recorded; old ones go")
+  void scheduled(Workspace workspace) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release
+        .upgradeInstall(
+            "--set-json",
+            "postgresql.backup.cronjob.command=[\"sh\",\"/scripts/dump.sh\",\"scheduled\",\"1\",\"learnflow\"]")
+        .successful();
+    var cronJob =
+        workspace
+            .client()
+            .batch()
+            .v1()
+            .cronjobs()
+            .inNamespace(namespace)
+            .withName("postgres-pgdumpall")
+            .get();
+    Jobs jobs = new Jobs(workspace, namespace);
+    String first = "";
+    for (String name : List.of("first", "second")) {
+      workspace
+          .client()
+          .batch()
+          .v1()
+          .jobs()
+          .inNamespace(namespace)
+          .resource(
+              new JobBuilder()
+                  .withNewMetadata()
+                  .withName(name)
+                  .endMetadata()
+                  .withSpec(cronJob.getSpec().getJobTemplate().getSpec())
+                  .build())
+          .create();
+      String log = jobs.end(name, 60);
+      assertThat(log).contains("bytes, SHA-256");
+      if (!first.isEmpty()) {
+        assertThat(log).contains("removed " + first);
+      }
+      first = log.lines().filter(line -> line.contains(".dump: ")).findFirst().orElseThrow();
+      first = first.substring(0, first.indexOf(':'));
+    }
+    assertThat(backups(release)).contains("scheduled");
+  }
+
+  /** The line of status about backups. */
+  private static String backups(Release release) {
+    return release
+        .learnflowDb("status")
+        .successful()
+        .output()
+        .lines()
+        .filter(line -> line.startsWith("Backup:"))
+        .findFirst()
+        .orElseThrow()
+        .replaceFirst("^Backup: *", "");
+  }
+
+  /** Runs a script in a pod that has the volume for dumps at /backups. */
+  private static void onVolume(Workspace workspace, String namespace, String script) {
+    new Pods(workspace.client()).once(namespace, Release.NAME + "-backups", "/backups", script);
+  }
+}
