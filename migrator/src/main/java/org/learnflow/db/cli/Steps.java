@@ -47,6 +47,21 @@ final class Steps {
         source, new Readiness(source, address, timeout, progress, target.hosting()), progress);
   }
 
+  /** Sessions of the owner in another database of the server. */
+  DataSource ownerIn(String database) {
+    return connector.dataSource(
+        target.hosting().route(target.owner().in(database)), target.password());
+  }
+
+  /** Sessions of the admin in the database, where there are admin credentials. */
+  Optional<DataSource> admin() {
+    return target
+        .admin()
+        .map(admin ->
+            connector.dataSource(
+                target.hosting().route(target.owner().as(admin.user())), admin.password()));
+  }
+
   /**
    * Makes roles, database and rights, where admin credentials were given. The admin comes only
    * where something is to do: that nothing is, the owner sees too.

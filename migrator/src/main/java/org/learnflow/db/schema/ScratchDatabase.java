@@ -1,0 +1,230 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+import javax.sql.DataSource;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+
+/**
+ * An empty database beside the real one, to try things in; dropped at close. Only its owner may
+ * connect.
+ *
+ * <p>Its maker's session holds an advisory lock whose key is in the name, from before the database
+ * is made until it is dropped. One without a holder was left by a kill, and the next maker drops
+ * it.
+ */
+public final class ScratchDatabase implements AutoCloseable {
+  /** What the names begin with. */
+  public static final String PREFIX = "learnflow_db_scratch_";
+
+  private static final String STEP = "scratch";
+
+  /** "lf"; the locks of {@link org.learnflow.db.AdvisoryLock} have one key instead of two. */
+  private static final int LOCK_CLASS = 0x6c66;
+
+  /** The snapshot of pg_database is older than what pg_locks shows, so none is taken too early. */
+  private static final String LEFTOVERS =
+      """
+      SELECT d.datname FROM pg_database d
+      WHERE d.datname ~ '^%1$s[0-9a-f]{8}$' AND d.datdba = current_user::regrole
+        AND NOT EXISTS (
+          SELECT FROM pg_locks l
+          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %2$d
+            AND d.datname = '%1$s' || lpad(to_hex(l.objid::bigint), 8, '0'))
+      """
+          .formatted(PREFIX, LOCK_CLASS);
+
+  /** Encoding and locale as of the database that is connected to; the catalog differs by major. */
+  private static final String LIKE_THIS_ONE =
+      """
+      SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
+             || CASE datlocprovider WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', @LOCALE@)
+                                    WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', @LOCALE@)
+                                    ELSE ' LOCALE_PROVIDER libc' END
+             || coalesce(' ICU_RULES ' || quote_literal(@RULES@), '')
+      FROM pg_database WHERE datname = current_database()
+      """;
+
+  private final Connection connection;
+  private final String name;
+  private final int key;
+  private final DataSource source;
+  private final Progress progress;
+
+  private ScratchDatabase(
+      Connection connection, String name, int key, DataSource source, Progress progress) {
+    this.connection = connection;
+    this.name = name;
+    this.key = key;
+    this.source = source;
+    this.progress = progress;
+  }
+
+  /**
+   * Makes a database, after dropping those that were left by a kill.
+   *
+   * @param connection a session of the owner in the real database, in autocommit mode; stays open
+   *     for as long as the scratch database is used
+   * @param databases sessions of the owner in a database of that server, by its name
+   * @param admin sessions of an admin, who makes it where the owner may not
+   * @throws Failure 10 where nobody may
+   */
+  public static ScratchDatabase create(
+      Connection connection,
+      Function<String, DataSource> databases,
+      Optional<DataSource> admin,
+      Progress progress)
+      throws SQLException {
+    sweep(connection, progress);
+    int key = lockedKey(connection);
+    String name = PREFIX + "%08x".formatted(key);
+    ScratchDatabase scratch =
+        new ScratchDatabase(connection, name, key, databases.apply(name), progress);
+    try {
+      scratch.make(admin);
+    } catch (SQLException | RuntimeException e) {
+      scratch.close();
+      throw e;
+    }
+    return scratch;
+  }
+
+  /** Drops what was left by a kill; what cannot be dropped now is left to the next one. */
+  public static void sweep(Connection connection, Progress progress) throws SQLException {
+    List<String> leftovers = new ArrayList<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(LEFTOVERS)) {
+      while (rows.next()) {
+        leftovers.add(rows.getString(1));
+      }
+    }
+    for (String leftover : leftovers) {
+      try {
+        drop(connection, leftover);
+        progress.line(STEP, "dropped %s, left by a run that was killed".formatted(leftover));
+      } catch (SQLException e) {
+        if (SqlStates.connectionLost(e)) {
+          throw e;
+        }
+        progress.line(STEP, "%s could not be dropped: %s".formatted(leftover, e.getMessage()));
+      }
+    }
+  }
+
+  private static int lockedKey(Connection connection) throws SQLException {
+    while (true) {
+      int key = ThreadLocalRandom.current().nextInt();
+      try (PreparedStatement lock =
+          connection.prepareStatement("SELECT pg_try_advisory_lock(?, ?)")) {
+        lock.setInt(1, LOCK_CLASS);
+        lock.setInt(2, key);
+        try (ResultSet row = lock.executeQuery()) {
+          if (row.next() && row.getBoolean(1)) {
+            return key;
+          }
+        }
+      }
+    }
+  }
+
+  private void make(Optional<DataSource> admin) throws SQLException {
+    // Nobody comes in before PUBLIC's right to connect is taken.
+    String sql =
+        "CREATE DATABASE %s OWNER %s TEMPLATE template0 ALLOW_CONNECTIONS false %s"
+            .formatted(
+                name,
+                value(connection, "SELECT quote_ident(current_user)"),
+                value(connection, likeThisOne(connection)));
+    if (value(
+            connection, "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
+        .equals("t")) {
+      execute(connection, sql);
+    } else {
+      makeAsAdmin(admin.orElseThrow(this::refused), sql);
+    }
+    execute(connection, "REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
+    execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
+  }
+
+  private void makeAsAdmin(DataSource admin, String sql) throws SQLException {
+    try (Connection session = admin.getConnection()) {
+      execute(session, sql);
+    } catch (SQLException e) {
+      if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        throw refused().causedBy(e);
+      }
+      throw e;
+    }
+  }
+
+  private Failure refused() {
+    try {
+      String owner = value(connection, "SELECT quote_ident(current_user)");
+      return Failure.of(
+              ExitCode.REFUSED, owner + " may not make the scratch database that is needed")
+          .state("nothing was changed")
+          .next("as an admin: ALTER ROLE %s CREATEDB; or give --admin-user".formatted(owner));
+    } catch (SQLException e) {
+      throw new IllegalStateException("the owner's session is lost", e);
+    }
+  }
+
+  private static String likeThisOne(Connection connection) throws SQLException {
+    int major = connection.getMetaData().getDatabaseMajorVersion();
+    return LIKE_THIS_ONE
+        .replace("@LOCALE@", major >= 17 ? "datlocale" : "daticulocale")
+        .replace("@RULES@", major >= 16 ? "daticurules" : "NULL");
+  }
+
+  /** Its name. */
+  public String name() {
+    return name;
+  }
+
+  /** Sessions of the owner in it. */
+  public DataSource source() {
+    return source;
+  }
+
+  /** Drops it; where that fails, the next maker does. */
+  @Override
+  public void close() {
+    try {
+      drop(connection, name);
+      execute(connection, "SELECT pg_advisory_unlock(%d, %d)".formatted(LOCK_CLASS, key));
+    } catch (SQLException e) {
+      progress.line(
+          STEP,
+          "%s could not be dropped, the next run does it: %s".formatted(name, e.getMessage()));
+    }
+  }
+
+  private static void drop(Connection connection, String name) throws SQLException {
+    execute(connection, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
+  }
+
+  private static String value(Connection connection, String query) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(query)) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}
