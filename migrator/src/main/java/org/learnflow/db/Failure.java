@@ -34,6 +34,16 @@ public final class Failure extends RuntimeException {
     return new Failure(code, what, null, null, null, null);
   }
 
+  /** The first one in the chain of causes. */
+  public static Optional<Failure> in(Throwable thrown) {
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      if (cause instanceof Failure failure) {
+        return Optional.of(failure);
+      }
+    }
+    return Optional.empty();
+  }
+
   /** The same, described by {@code text}. */
   public Failure what(String text) {
     return new Failure(code, text, where, state, next, getCause());

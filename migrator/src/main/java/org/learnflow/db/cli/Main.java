@@ -28,6 +28,7 @@ public final class Main {
           RolesCommand.class,
           WaitCommand.class,
           MigrateCommand.class,
+          PlanCommand.class,
           SeedCommand.class,
           VerifyCommand.class,
           PublishCommand.class,

@@ -19,6 +19,7 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
+import org.learnflow.db.schema.ScratchDatabase;
 
 /** The steps that several commands share. */
 final class Steps {
@@ -47,19 +48,22 @@ final class Steps {
         source, new Readiness(source, address, timeout, progress, target.hosting()), progress);
   }
 
-  /** Sessions of the owner in another database of the server. */
-  DataSource ownerIn(String database) {
+  private DataSource ownerIn(String database) {
     return connector.dataSource(
         target.hosting().route(target.owner().in(database)), target.password());
   }
 
-  /** Sessions of the admin in the database, where there are admin credentials. */
-  Optional<DataSource> admin() {
+  private Optional<DataSource> admin() {
     return target
         .admin()
         .map(admin ->
             connector.dataSource(
                 target.hosting().route(target.owner().as(admin.user())), admin.password()));
+  }
+
+  /** A database to try things in. */
+  ScratchDatabase scratch(Connection owner) throws SQLException {
+    return ScratchDatabase.create(owner, this::ownerIn, admin(), progress);
   }
 
   /**

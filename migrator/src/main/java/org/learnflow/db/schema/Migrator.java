@@ -242,10 +242,9 @@ public final class Migrator {
     if (SqlStates.connectionLost(e)) {
       return e; // repeated once the database is back
     }
-    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-      if (cause instanceof Failure known) {
-        return known;
-      }
+    Optional<Failure> known = Failure.in(e);
+    if (known.isPresent()) {
+      return known.get();
     }
     if (isForeignDatabase(e)) {
       return Failure.of(

@@ -109,7 +109,11 @@ class OptionsTest {
     if (option.type().isEnum()) {
       return String.valueOf(option.type().getEnumConstants()[1]);
     }
-    return List.class.isAssignableFrom(option.type()) ? "[a, b]" : "some$value";
+    if (List.class.isAssignableFrom(option.type())) {
+      Class<?> element = option.auxiliaryTypes()[0];
+      return element.isEnum() ? "[" + element.getEnumConstants()[1] + "]" : "[a, b]";
+    }
+    return "some$value";
   }
 
   /** The option's value as picocli reads it when only the variable is set. */

@@ -1,0 +1,163 @@
+package org.learnflow.db.schema;
+
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+
+/**
+ * Finds out what pending migrations will do, by applying all migrations to a {@link
+ * ScratchDatabase}. The real database is only read, and no table of it is locked.
+ */
+public final class Planner {
+  private static final String STEP = "plan";
+
+  /** Not pg_total_relation_size: it waits for whoever holds ACCESS EXCLUSIVE on the table. */
+  private static final String SIZES =
+      """
+      SELECT t.name, coalesce(f.pages, 0) * current_setting('block_size')::bigint,
+             coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0)::bigint, 0)
+      FROM unnest(?) t (name)
+      LEFT JOIN pg_class c ON c.oid = to_regclass(t.name)
+      LEFT JOIN LATERAL (
+        SELECT sum(r.relpages) AS pages FROM pg_class r
+        WHERE r.oid IN (c.oid, c.reltoastrelid)
+           OR r.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN (c.oid, c.reltoastrelid))) f ON true
+      """;
+
+  private final MigrationFiles files;
+  private final Progress progress;
+
+  /** A planner for the migrations in {@code files}. */
+  public Planner(MigrationFiles files, Progress progress) {
+    this.files = files;
+    this.progress = progress;
+  }
+
+  /** Makes a scratch database on the server of a session. */
+  @FunctionalInterface
+  public interface ScratchMaker {
+    /** Makes it; {@code connection} stays open for as long as it is used. */
+    ScratchDatabase create(Connection connection) throws SQLException;
+  }
+
+  /**
+   * Finds out what is pending and what it does.
+   *
+   * @param connection a session of the owner in the real database, in autocommit mode
+   * @throws Failure 6 if a migration fails in the scratch database, 7 if history and files differ,
+   *     10 if a scratch database may not be made
+   */
+  public MigrationPlan plan(Connection connection, ScratchMaker scratches) throws SQLException {
+    SchemaState state = SchemaState.read(connection, files);
+    state.requireUnchanged();
+    if (state.pending().isEmpty()) {
+      ScratchDatabase.sweep(connection, progress);
+      return new MigrationPlan(state.currentText(), List.of());
+    }
+    List<PlanObserver.Observed> observed;
+    try (ScratchDatabase scratch = scratches.create(connection);
+        Connection own = scratch.source().getConnection()) {
+      progress.update(STEP, "applying the migrations to " + scratch.name());
+      applyAgain(scratch, own, state);
+      observed = observe(scratch, own, state);
+    }
+    return new MigrationPlan(state.currentText(), steps(observed, connection));
+  }
+
+  /** What the real database has already. */
+  private void applyAgain(ScratchDatabase scratch, Connection own, SchemaState state)
+      throws SQLException {
+    List<MigrationFile> applied =
+        files.files().stream().filter(file -> state.applied().containsKey(file.version())).toList();
+    try {
+      new Migrator(
+              scratch.source(), new MigrationFiles(files.directory(), applied), 0, Progress.SILENT)
+          .migrate(own, Optional.empty());
+    } catch (Failure failure) {
+      throw inScratch(failure, state)
+          .next(
+              "it is applied already, so leave the file as it is; docs/plan.md says what can be done");
+    }
+  }
+
+  private List<PlanObserver.Observed> observe(
+      ScratchDatabase scratch, Connection own, SchemaState state) throws SQLException {
+    PlanObserver observer = new PlanObserver(own);
+    try {
+      new FlywayRun(scratch.source(), state.pending(), observer).migrate(false);
+      return observer.observed();
+    } catch (RuntimeException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw inScratch(
+              Failure.in(e)
+                  .orElseGet(() ->
+                      new MigrationFailures(scratch.source(), files, state.pending())
+                          .describe(e, observer.current(), List.of(), 1)),
+              state)
+          .next("correct the file and run: learnflow-db plan");
+    }
+  }
+
+  private static Failure inScratch(Failure failure, SchemaState state) {
+    return failure
+        .what(failure.what() + " (in a scratch database)")
+        .state("the real database was not changed, it is at " + state.currentText());
+  }
+
+  private static List<MigrationPlan.Step> steps(
+      List<PlanObserver.Observed> observed, Connection connection) throws SQLException {
+    List<String> names =
+        observed.stream().flatMap(one -> one.tables().keySet().stream()).distinct().toList();
+    Map<String, MigrationPlan.Size> sizes = sizes(connection, names);
+    List<MigrationPlan.Step> steps = new ArrayList<>();
+    for (PlanObserver.Observed one : observed) {
+      List<MigrationPlan.TableEffect> tables = new ArrayList<>();
+      one.tables()
+          .forEach((name, effect) ->
+              tables.add(
+                  new MigrationPlan.TableEffect(
+                      shown(name),
+                      effect.lock(),
+                      effect.rewritten(),
+                      effect.rebuiltIndexes().stream().map(Planner::shown).toList(),
+                      sizes.getOrDefault(name, new MigrationPlan.Size(0L, 0)))));
+      steps.add(new MigrationPlan.Step(one.file(), one.transaction(), List.copyOf(tables)));
+    }
+    return List.copyOf(steps);
+  }
+
+  private static String shown(String name) {
+    return name.startsWith("public.") ? name.substring("public.".length()) : name;
+  }
+
+  private static Map<String, MigrationPlan.Size> sizes(Connection connection, List<String> names)
+      throws SQLException {
+    Map<String, MigrationPlan.Size> sizes = new HashMap<>();
+    Array array = connection.createArrayOf("text", names.toArray());
+    try (PreparedStatement select = connection.prepareStatement(SIZES)) {
+      select.setArray(1, array);
+      try (ResultSet row = select.executeQuery()) {
+        while (row.next()) {
+          long bytes = row.getLong(2);
+          long rows = row.getLong(3);
+          sizes.put(
+              row.getString(1),
+              new MigrationPlan.Size(bytes == 0 && rows > 0 ? null : bytes, rows));
+        }
+      }
+    }
+    return sizes;
+  }
+}
