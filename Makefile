@@ -32,14 +32,14 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/learnflow-db
 CHART := charts/learnflow-db
 GO = $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(error \
 	Go 1.26 was not found, which builds the tools: install it (https://go.dev/dl, or apt, brew) and put it on PATH))
-TOOLS := $(patsubst tools/go/%/go.mod,tools/bin/%,$(wildcard tools/go/*/go.mod)) tools/bin/yamllint tools/bin/yamale
+TOOLS := $(patsubst tools/go/%/go.mod,tools/bin/%,$(wildcard tools/go/*/go.mod)) tools/bin/yamllint tools/bin/yamale tools/bin/squawk
 
 # Not followed: user 1001 is Bitnami's and our image's; a tag is never moved, so that an image on the node is right; liveness
 # and readiness are one question to PostgreSQL, with different patience, in Bitnami's chart.
 KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-context-user-group-id \
 	--ignore-test container-image-pull-policy --ignore-test pod-probes-identical
 
-.PHONY: FORCE help build test test-chart test-java lint lint-chart tools deps format generate demo demo-down migration \
+.PHONY: FORCE help build test test-chart test-java lint lint-chart lint-migrations tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	bench-install bench-fleet \
 	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load \
@@ -82,7 +82,7 @@ test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE trie
 	@tools/bin/helm-unittest --strict $(CHART)
 	@PATH="$(CURDIR)/tools/bin:$$PATH" tools/bin/ct lint --config ct.yaml --charts $(CHART)
 
-lint: lint-chart ## formatting, static analysis and naming, as CI wants them
+lint: lint-chart lint-migrations ## formatting, static analysis and naming, as CI wants them
 	@$(MVN) -q spotless:check test-compile
 	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check test-compile
 
@@ -93,6 +93,9 @@ lint-chart: deps-test tools
 	@tools/bin/actionlint
 	@tools/bin/yamllint --strict --config-file tools/yamllint.yaml $(CHART) .github
 	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check
+
+lint-migrations: tools/bin/squawk
+	@output=$$(tools/bin/squawk --config tools/squawk.toml migrations/V*.sql 2>&1) || { echo "$$output" >&2; exit 1; }
 
 deps: tools/bin/helm ## the PostgreSQL chart that learnflow-db needs; STANDIN=1 takes the one of the tests
 	@QUIET="$(QUIET)" "$(JDK)/bin/java" tools/Dependencies.java $(if $(STANDIN),stand-in,release) $(POSTGRESQL_CHART)
@@ -112,11 +115,11 @@ tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum
 
 tools/bin/yamllint: tools/requirements.txt
 	@venv="$(CACHE)/tools/python/$$(sha256sum < $< | cut -c1-12)"; mkdir -p $(@D); \
-	[ -x "$$venv/bin/yamale" ] || { echo "installing yamllint and yamale, once" >&2; \
+	[ -x "$$venv/bin/yamale" ] || { echo "installing yamllint, yamale and squawk, once" >&2; \
 	  python3 -m venv "$$venv" && "$$venv/bin/pip" --disable-pip-version-check install --quiet --require-hashes -r $<; } && \
-	touch "$$venv/bin/yamllint" "$$venv/bin/yamale" && ln -sf "$$venv/bin/yamllint" "$$venv/bin/yamale" $(@D)
+	cd "$$venv/bin" && touch yamllint yamale squawk && ln -sf "$$venv/bin/yamllint" "$$venv/bin/yamale" "$$venv/bin/squawk" "$(CURDIR)/$(@D)"
 
-tools/bin/yamale: tools/bin/yamllint
+tools/bin/yamale tools/bin/squawk: tools/bin/yamllint
 
 
 format: ## formats the Java sources
