@@ -34,6 +34,7 @@ public final class Main {
           PublishCommand.class,
           ConnectionCommand.class,
           StatusCommand.class,
+          DriftCommand.class,
           CredentialsCommand.class,
           PendingCommand.class);
 

@@ -15,6 +15,8 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.ReleaseState;
+import org.learnflow.db.schema.CatalogDifference;
+import org.learnflow.db.schema.CatalogLedger;
 import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -47,6 +49,7 @@ final class StatusCommand extends BaseCommand {
    * @param applied number of applied migrations
    * @param pending names of files that are not applied yet
    * @param differences between history and files
+   * @param drift what was changed outside migrations
    * @param seeds loaded sets with the mode they were loaded in
    * @param problem what is wrong with the server, else empty
    */
@@ -59,8 +62,17 @@ final class StatusCommand extends BaseCommand {
       int applied,
       List<String> pending,
       List<String> differences,
+      DriftStatus drift,
       Map<String, String> seeds,
       String problem) {}
+
+  /**
+   * Drift in short.
+   *
+   * @param recorded whether it is known what to expect
+   * @param objects such as {@code added index public.x}
+   */
+  record DriftStatus(boolean recorded, List<String> objects) {}
 
   /**
    * What status shows of a release.
@@ -208,6 +220,7 @@ final class StatusCommand extends BaseCommand {
     SeedLedger.read(connection)
         .forEach(
             (set, entry) -> seeds.put(set, entry.mode().name().toLowerCase(java.util.Locale.ROOT)));
+    DriftStatus drift = drift(connection);
     try (var statement = connection.createStatement();
         var row =
             statement.executeQuery(
@@ -226,9 +239,18 @@ final class StatusCommand extends BaseCommand {
           state.applied().size(),
           state.pending().stream().map(MigrationFile::name).toList(),
           state.differences().stream().map(SchemaState.Difference::what).toList(),
+          drift,
           seeds,
           Space.problem(connection).orElse(""));
     }
+  }
+
+  private static DriftStatus drift(Connection connection) throws SQLException {
+    return CatalogLedger.drift(connection)
+        .map(drift ->
+            new DriftStatus(
+                true, drift.objects().stream().map(CatalogDifference::summary).toList()))
+        .orElseGet(() -> new DriftStatus(false, List.of()));
   }
 
   private static String text(Status status) {
@@ -239,6 +261,7 @@ final class StatusCommand extends BaseCommand {
         Schema:      %s (%d applied)
         Pending:     %s
         Differences: %s
+        Drift:       %s
         Seeds:       %s\
         """
             .formatted(
@@ -250,6 +273,9 @@ final class StatusCommand extends BaseCommand {
                 status.applied(),
                 listed(status.pending()),
                 listed(status.differences()),
+                status.drift().recorded()
+                    ? listed(status.drift().objects())
+                    : "nothing recorded yet; the next learnflow-db migrate does it",
                 status.seeds().isEmpty()
                     ? "none"
                     : status.seeds().entrySet().stream()

@@ -6,7 +6,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
+import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -20,6 +22,7 @@ import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
 import org.learnflow.db.schema.ScratchDatabase;
+import org.learnflow.db.schema.CatalogLedger;
 
 /** The steps that several commands share. */
 final class Steps {
@@ -82,7 +85,14 @@ final class Steps {
       progress.line("roles", "all right, nothing to do");
       return Optional.of(List.of());
     }
-    DatabaseOptions.Admin admin = target.admin().get();
+    List<String> done = recorded(owner, () -> roles(target.admin().get()));
+    if (done.isEmpty()) {
+      progress.line("roles", "all right, nothing to do");
+    }
+    return Optional.of(done);
+  }
+
+  private List<String> roles(DatabaseOptions.Admin admin) {
     DatabaseAddress address = target.owner().as(admin.user());
     RoleManager manager = new RoleManager(target.names(), address.database(), progress);
     List<String> done = new ArrayList<>();
@@ -96,10 +106,25 @@ final class Steps {
                       manager.ensureRolesAndDatabase(connection, passwords(), this::accepts)));
       done.addAll(session.run("roles", manager::ensureRights));
     }
-    if (done.isEmpty()) {
-      progress.line("roles", "all right, nothing to do");
+    return List.copyOf(done);
+  }
+
+  /** Rights that this program gives or takes are no drift. */
+  private List<String> recorded(Session owner, Supplier<List<String>> work) {
+    if (!exists(owner, ExitCode.CREDENTIALS_REFUSED)
+        || !owner.run("roles", CatalogLedger::isRecorded)) {
+      return work.get();
     }
-    return Optional.of(List.copyOf(done));
+    return owner.run(
+        "roles",
+        connection -> {
+          try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+            CatalogLedger.begin(connection);
+            List<String> done = work.get();
+            CatalogLedger.finish(connection);
+            return done;
+          }
+        });
   }
 
   /** Whether both roles can log in with their passwords, and have the rights they should have. */

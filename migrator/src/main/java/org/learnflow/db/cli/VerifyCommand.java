@@ -27,7 +27,8 @@ import picocli.CommandLine.Mixin;
     name = "verify",
     description =
         "Checks the database stage by stage; last line: healthy, unhealthy: REASON or not deployed."
-            + " Exit code 0 or 1.")
+            + " Exit code 0 or 1. A stage with ! before it is a warning, and no reason to be"
+            + " unhealthy.")
 final class VerifyCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -104,7 +105,9 @@ final class VerifyCommand extends BaseCommand {
     }
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
-      stages.addAll(verify(session, migrations, sets, target.names()).stages());
+      Verifier verifier = new Verifier(migrations, sets, target.names());
+      stages.addAll(session.run("verify", verifier::verify).stages());
+      stages.add(session.run("verify", verifier::drift));
       if (release.isPresent()) {
         String version =
             session.run(
@@ -156,9 +159,10 @@ final class VerifyCommand extends BaseCommand {
     return session.run("verify", verifier::verify);
   }
 
-  /** A stage as a line: {@code ✓ migrations: 9 applied, at 009}. */
+  /** A stage as a line: {@code ✓ migrations: 9 applied, at 009}; {@code !} before a warning. */
   static String line(StageResult stage) {
-    return "%s %s: %s".formatted(stage.ok() ? "✓" : "✗", stage.name(), stage.detail());
+    return "%s %s: %s"
+        .formatted(stage.warning() ? "!" : stage.ok() ? "✓" : "✗", stage.name(), stage.detail());
   }
 
   static Map<String, Object> document(Verification verification) {

@@ -63,14 +63,73 @@ public final class Migrator {
     List<MigrationFile> pending = pending(before, target);
     if (pending.isEmpty()) {
       HistoryProtection.apply(connection);
+      if (CatalogLedger.isIncomplete(connection)) {
+        try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+          CatalogLedger.bringUpToDate(connection, progress);
+        }
+      }
       return report(before, before, List.of());
     }
     try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
       before = SchemaState.read(connection, files);
       before.requireUnchanged();
       pending = pending(before, target);
-      apply(connection, before, pending);
+      boolean first = before.applied().isEmpty();
+      if (first && Adoption.isForeign(connection)) {
+        throw foreignDatabase();
+      }
+      beginCatalog(connection, first);
+      try {
+        apply(connection, before, pending);
+      } finally {
+        finishCatalog(connection);
+      }
       return report(before, SchemaState.read(connection, files), pending);
+    }
+  }
+
+  /** Definitions of views cannot be read while somebody has locked a table in them. */
+  private void beginCatalog(Connection connection, boolean first) throws SQLException {
+    for (int attempt = 0; ; attempt++) {
+      try {
+        if (!first) {
+          CatalogLedger.bringUpToDate(connection, progress);
+        }
+        CatalogLedger.begin(connection);
+        return;
+      } catch (SQLException e) {
+        if (!isLockProblem(e)) {
+          throw e;
+        }
+        if (attempt >= lockRetries) {
+          throw Failure.of(
+                  ExitCode.MIGRATION_FAILED,
+                  "the catalog could not be read before the migrations: " + e.getMessage())
+              .where("SQLSTATE " + SqlStates.of(e))
+              .state("nothing was changed")
+              .next(
+                  "find who locks a table (SELECT * FROM pg_locks WHERE mode = 'AccessExclusiveLock'),"
+                      + " and run the same command again")
+              .causedBy(e);
+        }
+        progress.line(
+            STEP,
+            "no lock in time for reading the catalog; attempt %d of %d follows"
+                .formatted(attempt + 2, lockRetries + 1));
+        sleep(RETRY_PAUSE);
+      }
+    }
+  }
+
+  /** The migrations are applied, or a failure is under way that must not be hidden. */
+  private void finishCatalog(Connection connection) {
+    try {
+      CatalogLedger.finish(connection);
+    } catch (SQLException e) {
+      progress.line(
+          STEP,
+          "what was applied is not recorded for drift yet, the next run does it: "
+              + e.getMessage());
     }
   }
 
@@ -247,15 +306,20 @@ public final class Migrator {
       return known.get();
     }
     if (isForeignDatabase(e)) {
-      return Failure.of(
-              ExitCode.REFUSED,
-              "schema public holds tables, but no migration history: something else made them")
-          .state("nothing was changed")
-          .next("use an empty database")
-          .causedBy(e);
+      return foreignDatabase().causedBy(e);
     }
     return new MigrationFailures(source, files, window)
         .describe(e, counter.current, watch.lastBlockers(), lockRetries + 1);
+  }
+
+  private static Failure foreignDatabase() {
+    return Failure.of(
+            ExitCode.REFUSED,
+            "schema public holds tables, but no migration history: something else made them")
+        .state("nothing was changed")
+        .next(
+            "take them over with learnflow-db adopt --baseline V, where V is the version that they"
+                + " are at (docs/adopt.md), or use an empty database");
   }
 
   private static void sleep(Duration pause) {

@@ -5,14 +5,24 @@ package org.learnflow.db.verify;
  *
  * @param name the stage, such as {@code migrations}
  * @param ok whether it is as it should be
+ * @param warning whether somebody should look at it, although it is no reason to be unhealthy
  * @param detail what was found, one line
  */
-public record StageResult(String name, boolean ok, String detail) {
+public record StageResult(String name, boolean ok, boolean warning, String detail) {
+  /** An outcome without a warning. */
+  public StageResult(String name, boolean ok, String detail) {
+    this(name, ok, false, detail);
+  }
+
   static StageResult good(String name, String detail) {
     return new StageResult(name, true, detail);
   }
 
   static StageResult broken(String name, String detail) {
     return new StageResult(name, false, detail);
+  }
+
+  static StageResult warning(String name, String detail) {
+    return new StageResult(name, true, true, detail);
   }
 }

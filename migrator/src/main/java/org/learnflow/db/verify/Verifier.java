@@ -15,6 +15,7 @@ import org.learnflow.db.roles.Deviation;
 import org.learnflow.db.roles.PasswordReset;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleNames;
+import org.learnflow.db.schema.CatalogLedger;
 import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -61,6 +62,34 @@ public final class Verifier {
     stages.addAll(look("access", () -> access(connection)));
     stages.addAll(look("seeds", () -> List.of(seeds(connection))));
     return new Verification(true, List.copyOf(stages));
+  }
+
+  /**
+   * What was changed outside migrations: worth a look, but no reason to be unhealthy, so that an
+   * index made in an emergency blocks nothing.
+   *
+   * @param connection as for {@link #verify}
+   */
+  public StageResult drift(Connection connection) throws SQLException {
+    String name = "drift";
+    try {
+      return CatalogLedger.drift(connection)
+          .map(drift ->
+              drift.all().isEmpty()
+                  ? StageResult.good(name, "none")
+                  : StageResult.warning(
+                      name, drift.summary() + "; see learnflow-db drift and docs/drift.md"))
+          .orElseGet(() ->
+              StageResult.good(
+                  name, "nothing recorded yet; the next learnflow-db migrate does it"));
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      return StageResult.warning(
+          name,
+          "could not be looked for: %s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState()));
+    }
   }
 
   /** Says something only where something is wrong. */

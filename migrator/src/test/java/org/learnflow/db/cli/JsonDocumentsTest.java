@@ -53,6 +53,8 @@ class JsonDocumentsTest {
     record("publish", cli, "publish");
     record("connection", cli, "connection");
     record("status", cli, "status");
+    database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");
+    record("drift", cli, "drift");
     record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
   }
 
@@ -98,6 +100,7 @@ class JsonDocumentsTest {
         "publish",
         "connection",
         "status",
+        "drift",
         "errors"
       })
   void theDocumentedKeysAreTheRealOnes(String name) throws JsonProcessingException {

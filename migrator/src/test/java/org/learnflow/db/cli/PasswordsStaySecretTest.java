@@ -75,7 +75,16 @@ class PasswordsStaySecretTest {
       add(results, ExitCode.OK, all.run("run", "--publish-to", env));
       for (String command :
           new String[] {
-            "run", "roles", "wait", "migrate", "seed", "verify", "publish", "status", "connection"
+            "run",
+            "roles",
+            "wait",
+            "migrate",
+            "seed",
+            "verify",
+            "publish",
+            "status",
+            "connection",
+            "drift"
           }) {
         add(results, ExitCode.OK, all.run(command));
         add(results, ExitCode.OK, url.run(command));

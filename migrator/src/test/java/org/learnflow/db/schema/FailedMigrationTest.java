@@ -243,7 +243,8 @@ class FailedMigrationTest {
         .says(
             "error: schema public holds tables, but no migration history",
             "state: nothing was changed",
-            "next:  use an empty database");
+            "learnflow-db adopt --baseline V",
+            "or use an empty database");
     assertThat(tables()).isEqualTo("theirs");
   }
 

@@ -1,0 +1,206 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.StateSchema;
+
+/**
+ * Remembers in {@code learnflow_db.catalogs} what the database should look like: for each major
+ * version of the server, since each writes definitions in its own way.
+ *
+ * <p>What a run changes between {@link #begin} and {@link #finish} is expected from then on; what
+ * was changed outside runs stays drift. A run that is killed in between leaves the catalog that it
+ * began with, and the next one finishes it: what somebody changed by hand in the meantime cannot be
+ * told from what the killed run did, and is taken for it.
+ */
+public final class CatalogLedger {
+  private static final String STEP = "drift";
+
+  private static final String MAJOR = "current_setting('server_version_num')::integer / 10000";
+
+  private static final String STORED = "FROM learnflow_db.catalogs WHERE server_major = " + MAJOR;
+
+  private static final String BEGIN =
+      """
+      INSERT INTO learnflow_db.catalogs AS c (server_major, expected, before_changes)
+      SELECT %s, now.catalog, now.catalog
+      FROM (SELECT coalesce(jsonb_object_agg(object, definition), '{}') FROM (%s) q) now (catalog)
+      ON CONFLICT (server_major) DO UPDATE SET before_changes = EXCLUDED.before_changes
+      """
+          .formatted(MAJOR, Catalog.QUERY);
+
+  /** Where nothing changed since the run began, what was expected before it still is. */
+  private static final String FINISH =
+      """
+      WITH now AS MATERIALIZED (%s),
+           before AS (SELECT key AS object, value AS definition
+                      FROM jsonb_each_text((SELECT before_changes %s))),
+           expected AS (SELECT key AS object, value AS definition
+                        FROM jsonb_each_text((SELECT expected %s))),
+           merged AS (SELECT object,
+                             CASE WHEN now.definition IS DISTINCT FROM before.definition THEN now.definition
+                                  ELSE expected.definition END AS definition
+                      FROM now FULL JOIN before USING (object) FULL JOIN expected USING (object))
+      UPDATE learnflow_db.catalogs
+      SET expected = (SELECT coalesce(jsonb_object_agg(object, definition), '{}')
+                      FROM merged WHERE definition IS NOT NULL),
+          before_changes = NULL, recorded_at = now()
+      WHERE server_major = %s AND before_changes IS NOT NULL
+      """
+          .formatted(Catalog.QUERY, STORED, STORED, MAJOR);
+
+  /** While a run is under way, or was killed, what has changed since it began is its own doing. */
+  private static final String DRIFT =
+      """
+      WITH now AS MATERIALIZED (%s),
+           stored AS MATERIALIZED (SELECT expected, before_changes %s),
+           before AS (SELECT e.key AS object, e.value AS definition FROM stored, jsonb_each_text(before_changes) e),
+           expected AS (SELECT e.key AS object, e.value AS definition FROM stored, jsonb_each_text(expected) e)
+      SELECT object, expected.definition, now.definition
+      FROM now FULL JOIN expected USING (object) LEFT JOIN before USING (object)
+      WHERE now.definition IS DISTINCT FROM expected.definition
+        AND (now.definition IS NOT DISTINCT FROM before.definition
+             OR (SELECT before_changes IS NULL FROM stored))
+      ORDER BY object COLLATE "C"
+      """
+          .formatted(Catalog.QUERY, STORED);
+
+  private CatalogLedger() {}
+
+  private enum State {
+    MISSING,
+    UNFINISHED,
+    COMPLETE
+  }
+
+  /** Whether {@link #bringUpToDate} has something to do; one cheap query. */
+  static boolean isIncomplete(Connection connection) throws SQLException {
+    return state(connection) != State.COMPLETE;
+  }
+
+  /** Whether it is known what to expect on this server. */
+  public static boolean isRecorded(Connection connection) throws SQLException {
+    return state(connection) != State.MISSING;
+  }
+
+  private static State state(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SELECT before_changes IS NULL " + STORED)) {
+      return !row.next() ? State.MISSING : row.getBoolean(1) ? State.COMPLETE : State.UNFINISHED;
+    } catch (SQLException e) {
+      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
+        return State.MISSING;
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Called before a run changes anything; finishes first what a killed one left.
+   *
+   * @param connection of the owner in autocommit mode, which holds the lock MIGRATE
+   */
+  public static void begin(Connection connection) throws SQLException {
+    StateSchema.ensure(connection);
+    finish(connection);
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(Catalog.FIXED_PATH + BEGIN);
+    }
+  }
+
+  /**
+   * Called when a run has changed what it wanted, also where it failed half-way; does nothing where
+   * none was begun.
+   *
+   * @param connection as for {@link #begin}
+   */
+  public static void finish(Connection connection) throws SQLException {
+    if (state(connection) != State.UNFINISHED) {
+      return;
+    }
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(Catalog.FIXED_PATH + FINISH);
+    }
+  }
+
+  /**
+   * For a run that has nothing to change: finishes what a killed one left, and takes what is there
+   * as expected where nothing is recorded for this server yet.
+   *
+   * @param connection as for {@link #begin}
+   */
+  static void bringUpToDate(Connection connection, Progress progress) throws SQLException {
+    boolean missing = !isRecorded(connection);
+    if (missing) {
+      begin(connection);
+    }
+    finish(connection);
+    if (missing) {
+      tellFirst(connection, progress);
+    }
+  }
+
+  private static void tellFirst(Connection connection, Progress progress) throws SQLException {
+    progress.line(
+        STEP,
+        "nothing was recorded for PostgreSQL %d yet: what is there now is taken as expected"
+            .formatted(connection.getMetaData().getDatabaseMajorVersion()));
+  }
+
+  /**
+   * What was changed outside migrations, by object; nothing where no catalog is recorded yet.
+   *
+   * @param connection of the owner in autocommit mode
+   */
+  public static Optional<Drift> drift(Connection connection) throws SQLException {
+    if (!isRecorded(connection)) {
+      return Optional.empty();
+    }
+    List<CatalogDifference> differences = new ArrayList<>();
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(Catalog.FIXED_PATH + DRIFT);
+      statement.getMoreResults();
+      try (ResultSet rows = statement.getResultSet()) {
+        while (rows.next()) {
+          differences.add(
+              new CatalogDifference(rows.getString(1), rows.getString(2), rows.getString(3)));
+        }
+      }
+    }
+    return Optional.of(new Drift(differences));
+  }
+
+  /**
+   * Takes drift as expected, just as it was found.
+   *
+   * @param connection as for {@link #begin}
+   */
+  static void accept(Connection connection, List<CatalogDifference> accepted) throws SQLException {
+    try (PreparedStatement update =
+        connection.prepareStatement(
+            """
+            UPDATE learnflow_db.catalogs
+            SET expected = (expected - ?)
+                || coalesce((SELECT jsonb_object_agg(object, definition)
+                             FROM unnest(?, ?) a (object, definition)
+                             WHERE definition IS NOT NULL), '{}')
+            WHERE server_major = %s
+            """
+                .formatted(MAJOR))) {
+      Object[] objects = accepted.stream().map(CatalogDifference::object).toArray();
+      Object[] definitions = accepted.stream().map(CatalogDifference::found).toArray();
+      update.setArray(1, connection.createArrayOf("text", objects));
+      update.setArray(2, connection.createArrayOf("text", objects));
+      update.setArray(3, connection.createArrayOf("text", definitions));
+      update.executeUpdate();
+    }
+  }
+}
