@@ -5,8 +5,13 @@ import picocli.CommandLine.Command;
 /** Groups what is done with credentials. */
 @Command(
     name = "credentials",
-    description = "Makes the release's passwords, and sets them where they do not fit.",
+    description =
+        "Makes the release's passwords, replaces them, and sets them where they do not fit.",
     mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,
-    subcommands = {CredentialsEnsureCommand.class, CredentialsRepairCommand.class})
+    subcommands = {
+      CredentialsEnsureCommand.class,
+      CredentialsRotateCommand.class,
+      CredentialsRepairCommand.class
+    })
 final class CredentialsCommand {}

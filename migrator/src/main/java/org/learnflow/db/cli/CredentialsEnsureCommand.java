@@ -61,7 +61,8 @@ final class CredentialsEnsureCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    String name = Optional.ofNullable(secret).orElse(cluster().release() + "-credentials");
+    String name =
+        Optional.ofNullable(secret).orElse(CredentialsSecret.ofRelease(cluster().release()));
     String namespace = cluster().namespace();
     Optional<String> statefulSet = cluster().statefulSet();
     if (statefulSet.isPresent() && !dataSize.isEmpty()) {

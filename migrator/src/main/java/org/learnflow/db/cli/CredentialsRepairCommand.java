@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
@@ -64,8 +65,9 @@ final class CredentialsRepairCommand extends BaseCommand {
     String name =
         release
             .map(found -> found.credentialsSecret().name())
-            .orElseGet(
-                () -> Optional.ofNullable(secret).orElse(cluster().release() + "-credentials"));
+            .orElseGet(() ->
+                Optional.ofNullable(secret)
+                    .orElse(CredentialsSecret.ofRelease(cluster().release())));
     List<String> made =
         release.map(Release::ownsCredentials).orElse(true)
             ? completeSecret(name, release)
@@ -140,8 +142,19 @@ final class CredentialsRepairCommand extends BaseCommand {
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     boolean ruleLeft = isRuleLeft(steps);
     Map<String, Password> wrong = new LinkedHashMap<>();
+    Map<String, Password> next = next(target);
+    if (!next.isEmpty()) {
+      progress.line(
+          "next",
+          "a rotation was interrupted; finish it: "
+              + CredentialsSecret.rotation(cluster().release(), cluster().namespace()));
+    }
     passwords(target).entrySet().stream()
         .filter(entry -> !steps.accepts(entry.getKey(), entry.getValue()))
+        // The rotation has reached the database, and goes on from there.
+        .filter(entry ->
+            !next.containsKey(entry.getKey())
+                || !steps.accepts(entry.getKey(), Objects.requireNonNull(next.get(entry.getKey()))))
         .forEach(entry -> wrong.put(entry.getKey(), entry.getValue()));
     if (wrong.isEmpty() && !ruleLeft) {
       return List.of();
@@ -180,6 +193,22 @@ final class CredentialsRepairCommand extends BaseCommand {
           .next("see why: kubectl -n %s logs %s-0".formatted(cluster().namespace(), statefulSet));
     }
     return List.copyOf(wrong.keySet());
+  }
+
+  /** Passwords of a rotation that was not finished, by role. */
+  private Map<String, Password> next(DatabaseOptions.Target target) {
+    Map<String, Password> next = new LinkedHashMap<>();
+    target
+        .release()
+        .filter(Release::ownsCredentials)
+        .ifPresent(release -> {
+          Map<String, Password> pending = CredentialsSecret.of(cluster().api(), release).pending();
+          for (RotatedRole role : RotatedRole.values()) {
+            Optional.ofNullable(pending.get(role.key(release)))
+                .ifPresent(password -> next.put(role.name(release), password));
+          }
+        });
+    return next;
   }
 
   private static Map<String, Password> passwords(DatabaseOptions.Target target) {

@@ -125,11 +125,21 @@ final class DatabaseOptions {
       RoleNames names,
       Optional<Password> servicePassword,
       Hosting hosting,
-      Optional<Release> release) {}
+      Optional<Release> release) {
+    /** The same with another password of the service role. */
+    Target withServicePassword(Password other) {
+      return new Target(owner, password, admin, names, Optional.of(other), hosting, release);
+    }
+  }
 
   /** How long to wait for the database. */
   Duration timeout() {
     return timeout == null ? DEFAULT_TIMEOUT : duration("--timeout", timeout);
+  }
+
+  /** How long to wait for something else, where --timeout is not given. */
+  Duration timeoutOr(Duration other) {
+    return timeout == null ? other : timeout();
   }
 
   /** Makes sessions with --lock-timeout, within --timeout. */

@@ -60,7 +60,8 @@ final class RunCommand extends BaseCommand {
         return ExitCode.FAILED;
       }
       progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
-      String published = publishing.publish(target, cluster(), migrated.to());
+      String published =
+          steps.publish(session, () -> publishing.publish(target, cluster(), migrated.to()));
       progress.line("publish", published);
       print(
           text(roles, migrated, seeded, published),

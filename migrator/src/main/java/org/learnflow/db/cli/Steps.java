@@ -45,10 +45,30 @@ final class Steps {
     return session(target.owner(), target.password());
   }
 
+  /**
+   * A session of a role in the database, which is waited for; none where the server refuses the
+   * password.
+   */
+  Optional<Session> login(String role, Password password) {
+    Session session = session(target.owner().as(role), Optional.of(password));
+    try {
+      session.run("login", connection -> connection.isValid(0));
+      return Optional.of(session);
+    } catch (Failure failure) {
+      session.close();
+      if (SqlStates.of(failure).equals(SqlStates.INVALID_PASSWORD)) {
+        return Optional.empty();
+      }
+      throw failure;
+    }
+  }
+
   private Session session(DatabaseAddress address, Optional<Password> password) {
     DataSource source = connector.dataSource(target.hosting().route(address), password);
     return new Session(
-        source, new Readiness(source, address, timeout, progress, target.hosting()), progress);
+        source,
+        new Readiness(source, address, password, timeout, progress, target.hosting()),
+        progress);
   }
 
   private DataSource ownerIn(String database) {
@@ -102,8 +122,14 @@ final class Steps {
           (exists(session) ? session : maintenance)
               .run(
                   "roles",
-                  connection ->
-                      manager.ensureRolesAndDatabase(connection, passwords(), this::accepts)));
+                  connection -> {
+                    try (var _ =
+                        AdvisoryLock.acquire(
+                            connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
+                      refuseReplacedPasswords();
+                      return manager.ensureRolesAndDatabase(connection, passwords(), this::accepts);
+                    }
+                  }));
       done.addAll(session.run("roles", manager::ensureRights));
     }
     return List.copyOf(done);
@@ -153,6 +179,46 @@ final class Steps {
       }
       throw failure;
     }
+  }
+
+  /**
+   * A pod that began before a rotation has the old passwords, and would set the database back to
+   * them.
+   */
+  private void refuseReplacedPasswords() {
+    for (RolePassword role : passwords()) {
+      role.password()
+          .filter(password -> !accepts(role.role(), password))
+          .flatMap(password ->
+              target
+                  .hosting()
+                  .replaced(password)
+                  .or(() -> target.hosting().beingReplaced(password)))
+          .ifPresent(failure -> {
+            throw failure;
+          });
+    }
+  }
+
+  /**
+   * Publishes the services' password, unless a rotation has replaced it since it was read; no
+   * rotation comes between.
+   */
+  String publish(Session owner, Supplier<String> publishing) {
+    return owner.run(
+        "publish",
+        connection -> {
+          try (var _ =
+              AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
+            target
+                .servicePassword()
+                .flatMap(target.hosting()::replaced)
+                .ifPresent(failure -> {
+                  throw failure;
+                });
+            return publishing.get();
+          }
+        });
   }
 
   private List<RolePassword> passwords() {

@@ -5,11 +5,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.roles.RoleNames;
@@ -94,9 +96,7 @@ final class VerifyCommand extends BaseCommand {
                     .formatted(found.name(), found.namespace(), found.chart()))));
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     if (release.isPresent()) {
-      stages.add(
-          new StageResult(
-              "credentials", true, release.get().credentialsSecret().name() + " is complete"));
+      stages.add(credentials(release.get()));
       Optional<StageResult> pod = pod(release.get(), target);
       pod.ifPresent(stages::add);
       if (pod.filter(stage -> !stage.ok()).isPresent()) {
@@ -115,6 +115,23 @@ final class VerifyCommand extends BaseCommand {
         stages.add(published(release.get(), target, version));
       }
     }
+  }
+
+  private StageResult credentials(Release release) {
+    String secret = release.credentialsSecret().name();
+    Set<String> pending =
+        release.ownsCredentials()
+            ? CredentialsSecret.of(cluster().api(), release).pending().keySet()
+            : Set.of();
+    return new StageResult(
+        "credentials",
+        pending.isEmpty(),
+        pending.isEmpty()
+            ? secret + " is complete"
+            : "%s; next: %s"
+                .formatted(
+                    CredentialsSecret.interrupted(secret, pending),
+                    CredentialsSecret.rotation(release.name(), release.namespace())));
   }
 
   private static Optional<StageResult> pod(Release release, DatabaseOptions.Target target) {

@@ -2,6 +2,7 @@ package org.learnflow.db.connect;
 
 import java.util.Optional;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
 
 /**
  * Who runs the server, where that is known: a cluster knows more than a refused connection tells.
@@ -22,9 +23,26 @@ public interface Hosting {
     return address;
   }
 
-  /** A refusal of credentials, with what is known about where they come from. */
-  default Failure explained(Failure refused) {
+  /**
+   * A refusal of credentials, with what is known about where they come from.
+   *
+   * @param password that was refused
+   */
+  default Failure explained(Failure refused, Optional<Password> password) {
     return refused;
+  }
+
+  /**
+   * Why a password that was read a while ago must not be set or published any more: another one has
+   * taken its place. None where it may, or where that is not known.
+   */
+  default Optional<Failure> replaced(Password password) {
+    return Optional.empty();
+  }
+
+  /** The same of one whose replacement was begun and not finished. */
+  default Optional<Failure> beingReplaced(Password password) {
+    return Optional.empty();
   }
 
   /**

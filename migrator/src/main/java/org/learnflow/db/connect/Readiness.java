@@ -15,6 +15,7 @@ import javax.net.ssl.SSLException;
 import javax.sql.DataSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
 
@@ -37,6 +38,7 @@ public final class Readiness {
 
   private final DataSource source;
   private final DatabaseAddress address;
+  private final Optional<Password> password;
   private final Duration timeout;
   private final Progress progress;
   private final Hosting hosting;
@@ -45,17 +47,20 @@ public final class Readiness {
    * A wait for one database.
    *
    * @param address as people know it, for messages
+   * @param password that {@code source} logs in with
    * @param timeout how long to wait at most; zero tries once
    * @param hosting is asked first, before every attempt
    */
   public Readiness(
       DataSource source,
       DatabaseAddress address,
+      Optional<Password> password,
       Duration timeout,
       Progress progress,
       Hosting hosting) {
     this.source = source;
     this.address = address;
+    this.password = password;
     this.timeout = timeout;
     this.progress = progress;
     this.hosting = hosting;
@@ -214,7 +219,8 @@ public final class Readiness {
                       "give the password of "
                           + address.user()
                           + " by --password-file, PGPASSWORD or DATABASE_URL")
-                  .causedBy(e));
+                  .causedBy(e),
+              password);
       case SqlStates.INVALID_CATALOG_NAME ->
           throw Failure.of(
                   ExitCode.NOT_DEPLOYED,

@@ -4,11 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -27,6 +30,9 @@ public final class CredentialsSecret {
 
   /** Password of the services' role. */
   public static final String SERVICE_KEY = "app-password";
+
+  /** What the name of a key ends with that holds a password which is not in force yet. */
+  private static final String NEXT = "-next";
 
   private static final List<String> KEYS = List.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY);
 
@@ -54,6 +60,16 @@ public final class CredentialsSecret {
     this.release = release;
     this.name = name;
     this.claims = new DataClaims(api, namespace, release, statefulSet);
+  }
+
+  /** The Secret of an installed release. */
+  public static CredentialsSecret of(KubernetesApi api, Release release) {
+    return new CredentialsSecret(
+        api,
+        release.namespace(),
+        release.name(),
+        release.credentialsSecret().name(),
+        release.statefulSet().orElse(""));
   }
 
   /**
@@ -112,11 +128,137 @@ public final class CredentialsSecret {
         return missing;
       }
     }
-    throw Failure.of(ExitCode.FAILED, "%s changes all the time".formatted(this))
+    throw changesAllTheTime();
+  }
+
+  private Failure changesAllTheTime() {
+    return Failure.of(ExitCode.FAILED, "%s changes all the time".formatted(this))
         .state("nothing was changed by this command")
         .next(
             "see who writes it: kubectl -n %s get secret %s --show-managed-fields -o yaml"
                 .formatted(namespace, name));
+  }
+
+  /** Name of a release's own Secret. */
+  public static String ofRelease(String release) {
+    return release + "-credentials";
+  }
+
+  /** Passwords that are being replaced: the next ones by the keys that they are meant for. */
+  public Map<String, Password> pending() {
+    return api.get(Kind.SECRET, namespace, name).map(CredentialsSecret::pending).orElse(Map.of());
+  }
+
+  /** The passwords in force, by key. */
+  public Map<String, Password> current() {
+    return current(require());
+  }
+
+  private JsonNode require() {
+    return api.get(Kind.SECRET, namespace, name)
+        .orElseThrow(() ->
+            Failure.of(ExitCode.FAILED, this + " is not there")
+                .where("namespace " + namespace)
+                .next(
+                    "put it back from a backup; or: learnflow-db credentials repair --release %s"
+                            .formatted(release)
+                        + " --namespace "
+                        + namespace));
+  }
+
+  /**
+   * Keeps new passwords beside those in force, unless others are there that were not put in force
+   * yet: of two at once one makes them, and both go on with the same.
+   *
+   * @param keys of the passwords to replace
+   * @return the next ones by key, as they are in the Secret now
+   */
+  public Map<String, Password> begin(Collection<String> keys) {
+    edit(secret -> {
+      if (pending(secret).isEmpty()) {
+        ObjectNode data = secret.withObjectProperty("data");
+        keys.forEach(key -> data.put(key + NEXT, encoded(PasswordDirectory.generate().value())));
+      }
+    });
+    return pending();
+  }
+
+  /** Puts next passwords in the place of those in force, all in one write. */
+  public void finish(Map<String, Password> next) {
+    edit(secret -> {
+      ObjectNode data = secret.withObjectProperty("data");
+      Map<String, Password> pending = pending(secret);
+      next.forEach((key, password) -> {
+        if (password.equals(pending.get(key))) {
+          data.set(key, data.remove(key + NEXT));
+        } else if (!password.equals(current(secret).get(key))) {
+          throw Failure.of(
+                  ExitCode.FAILED, "somebody else changed %s%s of %s".formatted(key, NEXT, this))
+              .where("namespace " + namespace)
+              .state("the database has the password that was there before")
+              .next(
+                  "set it to that of the Secret: learnflow-db credentials repair --release %s"
+                          .formatted(release)
+                      + " --namespace "
+                      + namespace);
+        }
+      });
+    });
+  }
+
+  /** Changes the Secret as it is, again where somebody else was faster. */
+  private void edit(Consumer<ObjectNode> change) {
+    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      JsonNode found = require();
+      ObjectNode wanted = found.deepCopy();
+      change.accept(wanted);
+      if (wanted.equals(found) || api.replace(Kind.SECRET, namespace, wanted).isPresent()) {
+        return;
+      }
+    }
+    throw changesAllTheTime();
+  }
+
+  static Map<String, Password> pending(JsonNode secret) {
+    Map<String, Password> pending = new TreeMap<>();
+    passwords(secret)
+        .forEach((key, password) -> {
+          if (key.endsWith(NEXT)) {
+            pending.put(key.substring(0, key.length() - NEXT.length()), password);
+          }
+        });
+    return pending;
+  }
+
+  static Map<String, Password> current(JsonNode secret) {
+    Map<String, Password> current = passwords(secret);
+    current.keySet().removeIf(key -> key.endsWith(NEXT));
+    return current;
+  }
+
+  /** As they are read from files: a line end after them is no part of them. */
+  private static Map<String, Password> passwords(JsonNode secret) {
+    Map<String, Password> passwords = new TreeMap<>();
+    values(secret)
+        .forEach((key, value) -> {
+          String text = value.replaceFirst("\\r?\\n\\z", "");
+          if (!text.isEmpty()) {
+            passwords.put(key, new Password(text));
+          }
+        });
+    return passwords;
+  }
+
+  /** What is said of a rotation that was begun and not finished. */
+  public static String interrupted(String secret, Collection<String> keys) {
+    return "a rotation was interrupted: Secret %s has %s"
+        .formatted(secret, keys.stream().map(key -> key + NEXT).collect(Collectors.joining(", ")));
+  }
+
+  /** The command that rotates, and that finishes a rotation. */
+  public static String rotation(String release, String namespace) {
+    return "learnflow-db credentials rotate --release %s --namespace %s"
+        .formatted(release, namespace);
   }
 
   /** Keys that are not there or empty. */

@@ -1,9 +1,14 @@
 package org.learnflow.db.kubernetes;
 
+import java.util.Locale;
+
 /** The kinds of objects that the program reads or makes, with their places in the API. */
 enum Kind {
   CLAIM("PersistentVolumeClaim", "/api/v1", "persistentvolumeclaims"),
   CONFIG_MAP("ConfigMap", "/api/v1", "configmaps"),
+  CRON_JOB("CronJob", "/apis/batch/v1", "cronjobs"),
+  DAEMON_SET("DaemonSet", "/apis/apps/v1", "daemonsets"),
+  DEPLOYMENT("Deployment", "/apis/apps/v1", "deployments"),
   EVENT("Event", "/api/v1", "events"),
   POD("Pod", "/api/v1", "pods"),
   SECRET("Secret", "/api/v1", "secrets"),
@@ -28,6 +33,11 @@ enum Kind {
   /** As RBAC rules and kubectl write it. */
   String plural() {
     return plural;
+  }
+
+  /** As kubectl takes it for one object, such as {@code deployment/progress}. */
+  String singular() {
+    return text.toLowerCase(Locale.ROOT);
   }
 
   /** {@code v1} or {@code apps/v1}. */

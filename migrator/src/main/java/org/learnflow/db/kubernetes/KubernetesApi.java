@@ -172,6 +172,16 @@ public final class KubernetesApi implements AutoCloseable {
         .object("patch", kind, namespace, name(object));
   }
 
+  /** Changes an object as kubectl patch does: what {@code change} names is merged into it. */
+  JsonNode patch(Kind kind, String namespace, String name, JsonNode change) {
+    return send(
+            "PATCH",
+            kind.path(namespace) + "/" + name,
+            change,
+            "application/strategic-merge-patch+json")
+        .object("patch", kind, namespace, name);
+  }
+
   private static Optional<JsonNode> unlessConflict(
       String verb, Kind kind, String namespace, JsonNode object, Answer answer) {
     return answer.code() == CONFLICT

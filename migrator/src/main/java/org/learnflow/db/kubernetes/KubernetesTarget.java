@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
 import org.learnflow.db.publish.PublishTarget;
 import org.learnflow.db.publish.PublishedConnection;
 
@@ -159,6 +160,26 @@ public final class KubernetesTarget implements PublishTarget {
     }
     object.set("data", wanted.values());
     return object;
+  }
+
+  /**
+   * Namespaces in which a Secret is there with another password than this one.
+   *
+   * @throws Failure where it cannot be read
+   */
+  public List<String> withAnotherPassword(Password password) {
+    return namespaces.stream()
+        .filter(namespace ->
+            isAnother(namespace, release, "password", password)
+                || isAnother(namespace, release + "-env", "PGPASSWORD", password))
+        .toList();
+  }
+
+  private boolean isAnother(String namespace, String secret, String key, Password password) {
+    return api.get(Kind.SECRET, namespace, secret)
+        .map(CredentialsSecret::values)
+        .filter(values -> !password.value().equals(values.get(key)))
+        .isPresent();
   }
 
   /** The namespaces that are published in. */

@@ -190,7 +190,7 @@ public record Release(
 
   /** Whether the Secret with the passwords is the release's own, made by a hook. */
   public boolean ownsCredentials() {
-    return credentialsSecret.name().equals(name + "-credentials");
+    return credentialsSecret.name().equals(CredentialsSecret.ofRelease(name));
   }
 
   /** The services' password, where it was published. */

@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Hosting;
@@ -203,9 +204,15 @@ public final class StatefulSetHosting implements Hosting {
   }
 
   @Override
-  public Failure explained(Failure refused) {
+  public Failure explained(Failure refused, Optional<Password> password) {
     if (!SqlStates.of(refused).equals(SqlStates.INVALID_PASSWORD)) {
       return refused;
+    }
+    Optional<Failure> rotation =
+        password.flatMap(used -> replaced(used).or(() -> beingReplaced(used)));
+    if (rotation.isPresent()) {
+      Failure known = rotation.get().what(rotation.get().what() + ": " + refused.what());
+      return refused.where().map(known::where).orElse(known).causedBy(refused);
     }
     return refused
         .what("the Secret and the volume do not belong together: " + refused.what())
@@ -224,6 +231,48 @@ public final class StatefulSetHosting implements Hosting {
                         ? ""
                         : "; or, since the data is in the pod, start it anew, empty: kubectl -n %s delete pod %s"
                             .formatted(namespace, podName())));
+  }
+
+  @Override
+  public Optional<Failure> replaced(Password password) {
+    return credentials()
+        .filter(secret ->
+            !CredentialsSecret.current(secret).containsValue(password)
+                && !CredentialsSecret.pending(secret).containsValue(password))
+        .map(_ ->
+            Failure.of(ExitCode.FAILED, "the password was replaced after this command had read it")
+                .where("Secret %s in namespace %s".formatted(credentialsName(), namespace))
+                .state("nothing was changed by this step")
+                .next("run the same command again; the next pod of a Job reads the new one"));
+  }
+
+  @Override
+  public Optional<Failure> beingReplaced(Password password) {
+    return credentials()
+        .filter(secret ->
+            CredentialsSecret.pending(secret).keySet().stream()
+                .anyMatch(key -> password.equals(CredentialsSecret.current(secret).get(key))))
+        .map(secret ->
+            Failure.of(
+                    ExitCode.CREDENTIALS_REFUSED,
+                    CredentialsSecret.interrupted(
+                        credentialsName(), CredentialsSecret.pending(secret).keySet()))
+                .where("namespace " + namespace)
+                .state("nothing was changed by this step; open sessions go on")
+                .next("finish it: " + CredentialsSecret.rotation(release, namespace)));
+  }
+
+  private String credentialsName() {
+    return CredentialsSecret.ofRelease(release);
+  }
+
+  /** The release's own Secret, where there is one and it may be read. */
+  private Optional<JsonNode> credentials() {
+    try {
+      return api.get(Kind.SECRET, namespace, credentialsName());
+    } catch (Failure e) {
+      return Optional.empty();
+    }
   }
 
   /** Also where that may not be looked up: the more careful advice. */

@@ -139,6 +139,24 @@ public final class RoleManager {
     return " PASSWORD " + "'" + admin.unwrap(PGConnection.class).escapeLiteral(verifier) + "'";
   }
 
+  /**
+   * Sets a role's password; open sessions go on.
+   *
+   * @param admin a session that may, or one of the role's own
+   */
+  public static void setPassword(Connection admin, String role, Password password)
+      throws SQLException {
+    String sql =
+        "ALTER ROLE %s%s"
+            .formatted(
+                quoted(admin, role),
+                passwordClause(admin, new RolePassword(role, Optional.of(password))));
+    CatalogConflict.retry(() -> {
+      execute(admin, sql);
+      return sql;
+    });
+  }
+
   /** What a server keeps of a password. */
   static String verifier(String role, Password password) {
     try {

@@ -109,11 +109,11 @@ class OptionsTest {
     if (option.type().isEnum()) {
       return String.valueOf(option.type().getEnumConstants()[1]);
     }
-    if (List.class.isAssignableFrom(option.type())) {
-      Class<?> element = option.auxiliaryTypes()[0];
-      return element.isEnum() ? "[" + element.getEnumConstants()[1] + "]" : "[a, b]";
+    if (!List.class.isAssignableFrom(option.type())) {
+      return "some$value";
     }
-    return "some$value";
+    Class<?> element = option.auxiliaryTypes()[0];
+    return element.isEnum() ? Arrays.toString(element.getEnumConstants()) : "[a, b]";
   }
 
   /** The option's value as picocli reads it when only the variable is set. */

@@ -62,6 +62,11 @@ public final class ApiServer implements AutoCloseable {
     System.setProperty(PROPERTY, kubeconfig.orElseThrow());
   }
 
+  /** For a process of its own. */
+  public static String kubeconfig() {
+    return KUBECONFIG.orElseThrow();
+  }
+
   /** A namespace of a test's own. */
   public static ApiServer withNamespace() {
     String namespace = "test-%d-%d".formatted(System.nanoTime(), NUMBER.incrementAndGet());

@@ -1,0 +1,191 @@
+package org.learnflow.db.testing;
+
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.SecretBuilder;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What the chart leaves of a release with a database of its own: that of a test, whose server
+ * stands for the pod. It has a superuser of its own, since that of the server is everybody's.
+ *
+ * @param admin name of the superuser
+ */
+public record TestRelease(ApiServer cluster, TestDatabase database, String admin) {
+  private static final String NAME = "learnflow-db";
+
+  /** Makes the superuser and the release's objects; no role, no database. */
+  public static TestRelease on(ApiServer cluster, TestDatabase database) throws SQLException {
+    String admin = database.owner().replace("owner", "admin");
+    String password = database.password(admin).value();
+    try (Connection connection = database.connect(PostgresServer.ADMIN, "postgres");
+        var statement = connection.createStatement()) {
+      statement.execute(
+          "CREATE ROLE %s SUPERUSER LOGIN PASSWORD '%s'"
+              .formatted(admin, password.replace("'", "''")));
+    }
+    TestRelease release = new TestRelease(cluster, database, admin);
+    release.deploy();
+    return release;
+  }
+
+  private void deploy() {
+    cluster.apply(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db-release}
+        data:
+          chart: learnflow-db-1.2.3
+          migrator-image: ghcr.io/learnflow/learnflow-db:1.2.3
+          newest-migration: "009"
+          seed-sets: reference
+          host: %s
+          port: "%d"
+          database: %s
+          sslmode: prefer
+          service: postgres
+          stateful-set: postgres
+          owner-user: %s
+          app-user: %s
+          admin-user: %s
+          credentials-secret: learnflow-db-credentials
+          owner-password-key: password
+          app-password-key: app-password
+          admin-password-key: postgres-password
+          publish-namespaces: %s
+        """
+            .formatted(
+                database.server().host(),
+                database.server().port(),
+                database.name(),
+                database.owner(),
+                database.service(),
+                admin,
+                cluster.namespace()));
+    cluster
+        .client()
+        .resource(
+            new SecretBuilder()
+                .withNewMetadata()
+                .withName(NAME + "-credentials")
+                .withNamespace(cluster.namespace())
+                .endMetadata()
+                .addToStringData("postgres-password", database.password(admin).value())
+                .addToStringData("password", database.password(database.owner()).value())
+                .addToStringData("app-password", database.password(database.service()).value())
+                .build())
+        .create();
+    cluster.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres}
+        spec:
+          selector: {matchLabels: {app: postgres}}
+          template:
+            metadata: {labels: {app: postgres}}
+            spec: {containers: [{name: postgresql, image: "postgres:17"}]}
+        status: {replicas: 1, observedGeneration: 1, updateRevision: r}
+        """);
+    cluster.apply(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: postgres-0, labels: {app: postgres, controller-revision-hash: r}}
+        spec: {containers: [{name: postgresql, image: "postgres:17"}]}
+        status:
+          phase: Running
+          conditions: [{type: Ready, status: "True"}]
+        """);
+  }
+
+  /** The program in a pod, as far as it can tell, so that it reaches the server directly. */
+  public Cli cli() {
+    Map<String, String> environment = new HashMap<>();
+    environment.put("KUBECONFIG", ApiServer.kubeconfig());
+    environment.put("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    environment.put("LEARNFLOW_DB_RELEASE", NAME);
+    environment.put("LEARNFLOW_DB_NAMESPACE", cluster.namespace());
+    environment.put("LEARNFLOW_DB_MIGRATIONS", TestFiles.migrations().toString());
+    environment.put("LEARNFLOW_DB_SEEDS_DIR", TestFiles.seeds().toString());
+    environment.put("LEARNFLOW_DB_TIMEOUT", "20s");
+    return new Cli(environment);
+  }
+
+  /** The migrate Job, with the passwords that the release had at first in its files. */
+  public Cli job() {
+    Map<String, String> environment = new HashMap<>(cli().environment());
+    environment.putAll(database.cli().environment());
+    environment.put("LEARNFLOW_DB_ADMIN_USER", admin);
+    environment.put(
+        "LEARNFLOW_DB_ADMIN_PASSWORD_FILE", database.passwords().file(admin).toString());
+    environment.put("LEARNFLOW_DB_SEEDS", "reference");
+    environment.put("LEARNFLOW_DB_STATEFUL_SET", "postgres");
+    environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
+    return new Cli(environment);
+  }
+
+  /** The Secret with the passwords, decoded. */
+  public Map<String, String> credentials() {
+    return values(NAME + "-credentials");
+  }
+
+  /** The values of a Secret in the release's namespace. */
+  public Map<String, String> values(String secret) {
+    Secret found =
+        cluster.client().secrets().inNamespace(cluster.namespace()).withName(secret).get();
+    Map<String, String> values = new TreeMap<>();
+    found
+        .getData()
+        .forEach((key, value) ->
+            values.put(key, new String(Base64.getDecoder().decode(value), StandardCharsets.UTF_8)));
+    return values;
+  }
+
+  /** Puts a key into the Secret with the passwords. */
+  public void put(String key, String value) {
+    cluster
+        .client()
+        .secrets()
+        .inNamespace(cluster.namespace())
+        .withName(NAME + "-credentials")
+        .edit(secret -> new SecretBuilder(secret).addToStringData(key, value).build());
+  }
+
+  /** The role whose password a key of the Secret is. */
+  public String role(String key) {
+    return switch (key) {
+      case "app-password" -> database.service();
+      case "password" -> database.owner();
+      default -> admin;
+    };
+  }
+
+  /** Whether the server lets a role in. */
+  public boolean accepts(String role, String password) {
+    try (Connection _ = open(role, password)) {
+      return true;
+    } catch (SQLException e) {
+      if (!"28P01".equals(e.getSQLState())) {
+        throw new IllegalStateException(e);
+      }
+      return false;
+    }
+  }
+
+  /** A session of a role. */
+  public Connection open(String role, String password) throws SQLException {
+    return DriverManager.getConnection(
+        "jdbc:postgresql://%s:%d/%s"
+            .formatted(database.server().host(), database.server().port(), database.name()),
+        role,
+        password);
+  }
+}
