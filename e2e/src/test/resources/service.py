@@ -1,6 +1,8 @@
 """What the tests want of the Progress Service beyond itself (examples/progress-service/progress.py)."""
 import asyncio
 import os
+import signal
+import socket
 import ssl
 import sys
 
@@ -92,6 +94,26 @@ async def stay(connection, name):
         await find(connection, name)
         await asyncio.sleep(0.05)
     await award_badge(connection, name)
+
+
+async def load(connection, name):
+    """A hundred transactions a second over connections that stay open, until told to end; one that fails ends it badly."""
+    user = await connection.fetchval("SELECT id FROM users WHERE username = $1", name)
+    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+
+    async def work(pool, topic):
+        due = loop.time()
+        while not ending.is_set():
+            async with pool.acquire() as own, own.transaction():
+                # Time adds up: a second for each transaction.
+                await progress.record(own, user, topic, 40, 1)
+            due += 0.05
+            await asyncio.sleep(due - loop.time())
+
+    async with asyncpg.create_pool(min_size=5, max_size=5, max_inactive_connection_lifetime=0) as pool:
+        await asyncio.gather(*(work(pool, f"{socket.gethostname()} {number}") for number in range(5)))
+        await progress.record(pool, user, socket.gethostname() + " ended in order", 40, 0)
 
 
 async def hold(connection, name):

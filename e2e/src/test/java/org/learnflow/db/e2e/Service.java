@@ -5,8 +5,11 @@ import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.apps.DeploymentBuilder;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A pod as one of LearnFlow's services: the Progress Service of the examples, in Python with
@@ -88,6 +91,47 @@ final class Service {
   Pod start(String... arguments) {
     makeSources();
     return pods().start(pod(List.of(arguments)).build(), SECONDS);
+  }
+
+  /**
+   * A Deployment of service.py that goes on until it is told to end, for a workload that is rolled.
+   *
+   * @param arguments as for {@link #run}
+   */
+  Deployment deploy(String name, int replicas, String... arguments) {
+    makeSources();
+    Pod pod = pod(List.of(arguments)).build();
+    pod.getSpec().setRestartPolicy("Always");
+    pod.getSpec().setActiveDeadlineSeconds(null);
+    pod.getSpec().setTerminationGracePeriodSeconds(10L);
+    Deployment made =
+        workspace
+            .client()
+            .resource(
+                new DeploymentBuilder()
+                    .withNewMetadata()
+                    .withName(name)
+                    .withNamespace(namespace)
+                    .addToLabels(LABEL, "progress")
+                    .endMetadata()
+                    .withNewSpec()
+                    .withReplicas(replicas)
+                    // A service that is not let in has ended by then.
+                    .withMinReadySeconds(3)
+                    .withNewSelector()
+                    .addToMatchLabels("app", name)
+                    .endSelector()
+                    .withNewTemplate()
+                    .withNewMetadata()
+                    .addToLabels(pod.getMetadata().getLabels())
+                    .addToLabels("app", name)
+                    .endMetadata()
+                    .withSpec(pod.getSpec())
+                    .endTemplate()
+                    .endSpec()
+                    .build())
+            .create();
+    return workspace.client().resource(made).waitUntilReady(SECONDS, TimeUnit.SECONDS);
   }
 
   /** Waits until a service has said something. */
