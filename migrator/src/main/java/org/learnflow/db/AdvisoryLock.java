@@ -28,6 +28,11 @@ public final class AdvisoryLock implements AutoCloseable {
     SEED(0x6c66_0003L),
     /** Replacing passwords. */
     CREDENTIALS(0x6c66_0004L),
+    /**
+     * Flyway's own, so that one started by hand waits; as its PostgreSQLAdvisoryLockTemplate
+     * counts.
+     */
+    FLYWAY(77_431_708_279_161L + "\"public\".\"flyway_schema_history\"".hashCode()),
     /** Putting another database in a database's place; in the maintenance database. */
     RESTORE(0x6c66_0005L);
 

@@ -39,6 +39,9 @@ public final class SqlStates {
   /** lock_timeout ran out. */
   public static final String LOCK_NOT_AVAILABLE = "55P03";
 
+  /** statement_timeout ran out, or somebody cancelled the statement. */
+  public static final String QUERY_CANCELED = "57014";
+
   /** The server ended a deadlock by aborting this transaction. */
   public static final String DEADLOCK_DETECTED = "40P01";
 
@@ -78,6 +81,12 @@ public final class SqlStates {
   /** The SQLSTATE of the first SQLException in the chain of causes, or an empty string. */
   public static String of(Throwable thrown) {
     return sqlException(thrown).map(SQLException::getSQLState).orElse("");
+  }
+
+  /** Whether a lock was not had in time, or only by a deadlock. */
+  public static boolean lockProblem(Throwable thrown) {
+    String state = of(thrown);
+    return state.equals(LOCK_NOT_AVAILABLE) || state.equals(DEADLOCK_DETECTED);
   }
 
   /**

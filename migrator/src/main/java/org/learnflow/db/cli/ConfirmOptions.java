@@ -12,6 +12,11 @@ final class ConfirmOptions {
   @Option(names = "--yes", description = "Does not ask.")
   private boolean yes;
 
+  /** Whether yes was said beforehand. */
+  boolean isGiven() {
+    return yes;
+  }
+
   /**
    * Goes on only where somebody says yes.
    *

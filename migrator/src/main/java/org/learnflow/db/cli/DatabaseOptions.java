@@ -334,7 +334,8 @@ final class DatabaseOptions {
     }
   }
 
-  private static Duration duration(String option, String text) {
+  /** A time as people write it. */
+  static Duration duration(String option, String text) {
     Matcher matcher = DURATION.matcher(text);
     if (!matcher.matches() || matcher.group("number").length() > 9) {
       throw usage(option + " is no time").next("give it like 500ms, 60s, 5m or 1h");

@@ -29,6 +29,7 @@ public final class Main {
           WaitCommand.class,
           MigrateCommand.class,
           PlanCommand.class,
+          RollbackCommand.class,
           SeedCommand.class,
           VerifyCommand.class,
           PublishCommand.class,

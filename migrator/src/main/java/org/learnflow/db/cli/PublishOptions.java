@@ -81,6 +81,13 @@ final class PublishOptions {
             : to.substring(FILE.length());
   }
 
+  /** Refuses what could not be published before any work is done. */
+  void requireConnection(DatabaseOptions.Target target) {
+    if (!destination(inCluster(target)).equals(NONE)) {
+      connection(target);
+    }
+  }
+
   /** Refuses a target that does not exist before any work is done. */
   void check() {
     String to = destination(inPod());

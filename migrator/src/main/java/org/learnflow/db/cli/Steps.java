@@ -21,8 +21,8 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
-import org.learnflow.db.schema.ScratchDatabase;
 import org.learnflow.db.schema.CatalogLedger;
+import org.learnflow.db.schema.ScratchDatabase;
 
 /** The steps that several commands share. */
 final class Steps {

@@ -30,6 +30,7 @@ final class BlockerWatch implements AutoCloseable {
           """;
 
   private final DataSource source;
+  private final String step;
   private final Progress progress;
   private final Thread thread;
   private final AtomicReference<Optional<Running>> running =
@@ -37,20 +38,26 @@ final class BlockerWatch implements AutoCloseable {
   private final AtomicReference<List<String>> blockers = new AtomicReference<>(List.of());
 
   /** A migration that is being applied by the server process {@code pid}. */
-  private record Running(MigrationFile file, int pid, long startNanos) {
+  private record Running(String file, int pid, long startNanos) {
     Duration elapsed() {
       return Duration.ofNanos(System.nanoTime() - startNanos);
     }
   }
 
-  BlockerWatch(DataSource source, Progress progress) {
+  /**
+   * Watches until closed.
+   *
+   * @param step the pipeline step that it speaks for
+   */
+  BlockerWatch(DataSource source, String step, Progress progress) {
     this.source = source;
+    this.step = step;
     this.progress = progress;
     this.thread = Thread.ofVirtual().name("blocker-watch").start(this::watch);
   }
 
-  /** A migration begins. */
-  void begin(MigrationFile file, int pid) {
+  /** A migration, or a way back, begins. */
+  void begin(String file, int pid) {
     blockers.set(List.of());
     running.set(Optional.of(new Running(file, pid, System.nanoTime())));
   }
@@ -95,10 +102,10 @@ final class BlockerWatch implements AutoCloseable {
           blockers.set(seen);
         }
         progress.update(
-            "migrate",
+            step,
             "%s, %d s%s"
                 .formatted(
-                    now.file().name(),
+                    now.file(),
                     now.elapsed().toSeconds(),
                     seen.isEmpty() ? "" : ", waiting for " + String.join("; ", seen)));
         Thread.sleep(MOMENT);

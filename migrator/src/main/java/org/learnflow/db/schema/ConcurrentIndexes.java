@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
@@ -76,6 +77,38 @@ final class ConcurrentIndexes {
       if (existing != Existing.VALID || begunBefore) {
         writeDown(version, build.index());
       }
+    }
+  }
+
+  /** Drops what attempts at a version left that is given up. */
+  void abandon(MigrationVersion version) throws SQLException {
+    StateSchema.ensure(connection);
+    List<String> left = new ArrayList<>();
+    try (PreparedStatement select =
+        connection.prepareStatement(
+            """
+            SELECT c.oid::regclass FROM learnflow_db.index_builds b
+                JOIN pg_class c ON c.relname = (parse_ident(b.index_name))[1] AND c.relkind IN ('i', 'I')
+            WHERE b.version = ? AND pg_has_role(c.relowner, 'USAGE')
+            """)) {
+      select.setString(1, version.toString());
+      try (ResultSet rows = select.executeQuery()) {
+        while (rows.next()) {
+          left.add(rows.getString(1));
+        }
+      }
+    }
+    for (String index : left) {
+      progress.line(
+          "rollback", "dropping index %s, left by an unfinished attempt".formatted(index));
+      execute("SET lock_timeout = 0");
+      execute("DROP INDEX CONCURRENTLY IF EXISTS " + index);
+      execute("RESET lock_timeout");
+    }
+    try (PreparedStatement delete =
+        connection.prepareStatement("DELETE FROM learnflow_db.index_builds WHERE version = ?")) {
+      delete.setString(1, version.toString());
+      delete.executeUpdate();
     }
   }
 

@@ -141,15 +141,24 @@ final class MigrationFailures {
    * comments before it, but its line number is the one after them.
    */
   private static int line(FlywaySqlScriptException script) {
-    String sql = Objects.toString(script.getStatement(), "");
+    return line(Objects.toString(script.getStatement(), ""), script.getLineNumber(), script);
+  }
+
+  /**
+   * The line of an error.
+   *
+   * @param sql the statement, maybe with the comments before it
+   * @param begin line of the statement behind those comments
+   */
+  static int line(String sql, int begin, Throwable thrown) {
     Matcher comments = COMMENTS.matcher(sql);
     int start = comments.lookingAt() ? comments.end() : 0;
     int position =
-        serverMessage(script).map(ServerErrorMessage::getPosition).filter(p -> p > 0).orElse(1);
+        serverMessage(thrown).map(ServerErrorMessage::getPosition).filter(p -> p > 0).orElse(1);
     // The server counts code points.
     int characters = Math.min(position - 1, sql.codePointCount(0, sql.length()));
     int end = sql.offsetByCodePoints(0, characters);
-    return script.getLineNumber() + lineEnds(sql, Math.max(end, start)) - lineEnds(sql, start);
+    return begin + lineEnds(sql, Math.max(end, start)) - lineEnds(sql, start);
   }
 
   private static int lineEnds(String sql, int end) {
@@ -163,7 +172,8 @@ final class MigrationFailures {
         .map(PSQLException::getServerErrorMessage);
   }
 
-  private static String message(Throwable thrown) {
+  /** What the server said, with detail and hint; else the first line of the exception. */
+  static String message(Throwable thrown) {
     Optional<ServerErrorMessage> server = serverMessage(thrown);
     if (server.isEmpty()) {
       return Objects.toString(thrown.getMessage(), thrown.toString())

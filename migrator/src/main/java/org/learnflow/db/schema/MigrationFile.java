@@ -37,7 +37,7 @@ public record MigrationFile(MigrationVersion version, String description, Path p
     return sql(path);
   }
 
-  private static String sql(Path path) {
+  static String sql(Path path) {
     try {
       String text = Files.readString(path);
       return text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text;
@@ -47,7 +47,7 @@ public record MigrationFile(MigrationVersion version, String description, Path p
   }
 
   /** As Flyway's ChecksumCalculator. */
-  private static int checksum(String sql) {
+  static int checksum(String sql) {
     CRC32 checksum = new CRC32();
     try (BufferedReader lines = new BufferedReader(new StringReader(sql))) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {

@@ -8,7 +8,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.flywaydb.core.api.MigrationVersion;
@@ -20,8 +23,11 @@ import org.learnflow.db.Failure;
  *
  * @param directory where they are
  * @param files in the order of their versions, no version twice
+ * @param undoFiles their ways back, as far as there are any
+ * @param cut whether newer files were left out
  */
-public record MigrationFiles(Path directory, List<MigrationFile> files) {
+public record MigrationFiles(
+    Path directory, List<MigrationFile> files, Map<MigrationVersion, Path> undoFiles, boolean cut) {
   private static final Pattern NAME =
       Pattern.compile("(?<kind>[VU])(?<version>\\d+(?:[._]\\d+)*)__(?<description>.+)\\.sql");
 
@@ -38,6 +44,7 @@ public record MigrationFiles(Path directory, List<MigrationFile> files) {
           .next("name it with --migrations DIR");
     }
     List<MigrationFile> files = new ArrayList<>();
+    NavigableMap<MigrationVersion, Path> undoFiles = new TreeMap<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, "*.sql")) {
       for (Path path : entries) {
         Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
@@ -49,12 +56,15 @@ public record MigrationFiles(Path directory, List<MigrationFile> files) {
               .state("nothing was changed")
               .next("rename or remove it (make migration NAME=... makes a right pair)");
         }
+        MigrationVersion version = MigrationVersion.fromVersion(matcher.group("version"));
         if (matcher.group("kind").equals("V")) {
           files.add(
-              MigrationFile.read(
-                  MigrationVersion.fromVersion(matcher.group("version")),
-                  matcher.group("description").replace('_', ' '),
-                  path));
+              MigrationFile.read(version, matcher.group("description").replace('_', ' '), path));
+        } else {
+          Path other = undoFiles.put(version, path);
+          if (other != null) {
+            throw twice(version, other, path);
+          }
         }
       }
     } catch (IOException e) {
@@ -62,7 +72,7 @@ public record MigrationFiles(Path directory, List<MigrationFile> files) {
     }
     files.sort(Comparator.comparing(MigrationFile::version));
     refuseDuplicates(files);
-    return new MigrationFiles(directory, List.copyOf(files));
+    return new MigrationFiles(directory, List.copyOf(files), undoFiles, false);
   }
 
   private static void refuseDuplicates(List<MigrationFile> files) {
@@ -70,12 +80,37 @@ public record MigrationFiles(Path directory, List<MigrationFile> files) {
       MigrationFile first = files.get(i - 1);
       MigrationFile second = files.get(i);
       if (first.version().equals(second.version())) {
-        throw Failure.of(ExitCode.USAGE, "two migrations have the version " + second.version())
-            .where(first.path() + " and " + second.path())
-            .state("nothing was changed")
-            .next("give the newer of them the next free version");
+        throw twice(second.version(), first.path(), second.path());
       }
     }
+  }
+
+  private static Failure twice(MigrationVersion version, Path first, Path second) {
+    return Failure.of(ExitCode.USAGE, "two migrations have the version " + version)
+        .where(first + " and " + second)
+        .state("nothing was changed")
+        .next("give the newer of them the next free version");
+  }
+
+  /** The files up to a version; nothing where it is empty. */
+  public MigrationFiles upTo(Optional<MigrationVersion> version) {
+    List<MigrationFile> older =
+        files.stream()
+            .filter(file -> version.filter(v -> file.version().compareTo(v) <= 0).isPresent())
+            .toList();
+    return new MigrationFiles(directory, older, undoFiles, cut || older.size() < files.size());
+  }
+
+  /** Some of the files. */
+  MigrationFiles only(List<MigrationFile> some) {
+    return new MigrationFiles(
+        directory, List.copyOf(some), undoFiles, cut || some.size() < files.size());
+  }
+
+  /** A file's way back, if there is one. */
+  Optional<UndoScript> undo(MigrationFile file) {
+    return Optional.ofNullable(undoFiles.get(file.version()))
+        .map(path -> UndoScript.read(file, path));
   }
 
   /** The newest version, if there is any migration. */

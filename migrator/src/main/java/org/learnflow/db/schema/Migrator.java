@@ -5,6 +5,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -15,6 +16,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.StateSchema;
 import org.postgresql.PGConnection;
 
 /**
@@ -61,7 +63,7 @@ public final class Migrator {
     SchemaState before = SchemaState.read(connection, files);
     before.requireUnchanged();
     List<MigrationFile> pending = pending(before, target);
-    if (pending.isEmpty()) {
+    if (pending.isEmpty() && UndoScripts.missing(connection, before, files).isEmpty()) {
       HistoryProtection.apply(connection);
       if (CatalogLedger.isIncomplete(connection)) {
         try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
@@ -74,9 +76,15 @@ public final class Migrator {
       before = SchemaState.read(connection, files);
       before.requireUnchanged();
       pending = pending(before, target);
+      storeMissing(connection, before);
       boolean first = before.applied().isEmpty();
       if (first && Adoption.isForeign(connection)) {
         throw foreignDatabase();
+      }
+      if (pending.isEmpty()) {
+        HistoryProtection.apply(connection);
+        CatalogLedger.bringUpToDate(connection, progress);
+        return report(before, before, List.of());
       }
       beginCatalog(connection, first);
       try {
@@ -98,7 +106,7 @@ public final class Migrator {
         CatalogLedger.begin(connection);
         return;
       } catch (SQLException e) {
-        if (!isLockProblem(e)) {
+        if (!SqlStates.lockProblem(e)) {
           throw e;
         }
         if (attempt >= lockRetries) {
@@ -130,6 +138,16 @@ public final class Migrator {
           STEP,
           "what was applied is not recorded for drift yet, the next run does it: "
               + e.getMessage());
+    }
+  }
+
+  /** Ways back of what was applied before they were kept. */
+  private void storeMissing(Connection connection, SchemaState state) throws SQLException {
+    List<MigrationFile> missing = UndoScripts.missing(connection, state, files);
+    if (!missing.isEmpty()) {
+      StateSchema.ensure(connection);
+      UndoScripts.store(connection, files, missing);
+      progress.line(STEP, "undo scripts of %d applied migrations stored".formatted(missing.size()));
     }
   }
 
@@ -171,7 +189,7 @@ public final class Migrator {
       throws SQLException {
     boolean grouped = before.applied().isEmpty() && before.failed().isEmpty();
     Counter counter = new Counter(pending.size());
-    try (BlockerWatch watch = new BlockerWatch(source, progress)) {
+    try (BlockerWatch watch = new BlockerWatch(source, STEP, progress)) {
       for (int start = 0; start < pending.size(); start += WINDOW) {
         List<MigrationFile> window =
             pending.subList(start, Math.min(start + WINDOW, pending.size()));
@@ -203,7 +221,8 @@ public final class Migrator {
     }
     int before = counter.done;
     try {
-      new FlywayRun(source, window, new Listener(connection, watch, counter)).migrate(true);
+      new FlywayRun(source, window, new Listener(connection, watch, counter, window.size()))
+          .migrate(true);
       return true;
     } catch (RuntimeException e) {
       if (SqlStates.connectionLost(e) || isForeignDatabase(e)) {
@@ -227,11 +246,11 @@ public final class Migrator {
       List<MigrationFile> pending = stillPending(connection, window);
       forgetFailed(connection, pending);
       try {
-        new FlywayRun(source, pending, new Listener(connection, watch, counter)).migrate(false);
+        new FlywayRun(source, pending, new Listener(connection, watch, counter, 1)).migrate(false);
         return;
       } catch (RuntimeException e) {
         watch.end();
-        if (!isLockProblem(e) || attempt >= lockRetries) {
+        if (!SqlStates.lockProblem(e) || attempt >= lockRetries) {
           throw failure(e, pending, watch, counter);
         }
         tellRetry(watch, attempt);
@@ -283,11 +302,6 @@ public final class Migrator {
                     : ", held by " + String.join("; ", watch.lastBlockers()),
                 attempt + 2,
                 lockRetries + 1));
-  }
-
-  private static boolean isLockProblem(Throwable thrown) {
-    String state = SqlStates.of(thrown);
-    return state.equals(SqlStates.LOCK_NOT_AVAILABLE) || state.equals(SqlStates.DEADLOCK_DETECTED);
   }
 
   private static boolean isForeignDatabase(Throwable thrown) {
@@ -348,20 +362,34 @@ public final class Migrator {
     private final Connection own;
     private final BlockerWatch watch;
     private final Counter counter;
+    private final int together;
+    private final List<MigrationFile> unstored = new ArrayList<>();
+    private boolean begun;
     private boolean lockTimeoutOff;
 
-    Listener(Connection own, BlockerWatch watch, Counter counter) {
+    /**
+     * A listener.
+     *
+     * @param own the session that holds the migration lock
+     * @param together how many migrations share a transaction
+     */
+    Listener(Connection own, BlockerWatch watch, Counter counter, int together) {
       this.own = own;
       this.watch = watch;
       this.counter = counter;
+      this.together = together;
     }
 
     @Override
     public void begin(MigrationFile file, Connection connection) throws SQLException {
+      if (!begun) {
+        begun = true;
+        StateSchema.ensure(own);
+      }
       counter.current = Optional.of(file);
       boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
       if (concurrent) {
-        watch.begin(file, own.unwrap(PGConnection.class).getBackendPID());
+        watch.begin(file.name(), own.unwrap(PGConnection.class).getBackendPID());
         new ConcurrentIndexes(own, progress).prepare(file);
       }
       // Such a build waits for every older transaction and blocks nobody meanwhile.
@@ -369,7 +397,7 @@ public final class Migrator {
         lockTimeoutOff = concurrent;
         setLockTimeout(connection, concurrent);
       }
-      watch.begin(file, connection.unwrap(PGConnection.class).getBackendPID());
+      watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
     }
 
     private static void setLockTimeout(Connection connection, boolean off) throws SQLException {
@@ -379,8 +407,13 @@ public final class Migrator {
     }
 
     @Override
-    public void end(MigrationFile file, Connection connection) {
+    public void end(MigrationFile file, Connection connection) throws SQLException {
       watch.end();
+      unstored.add(file);
+      if (unstored.size() == together) {
+        UndoScripts.store(connection, files, unstored);
+        unstored.clear();
+      }
       counter.done++;
       counter.current = Optional.empty();
       String line =

@@ -146,7 +146,7 @@ public final class Verifier {
   private StageResult objects(Connection connection, SchemaState state) throws SQLException {
     String name = "objects";
     Optional<ExpectedObjects> expected = ExpectedObjects.in(migrations.directory());
-    if (expected.isEmpty() || !state.newer().isEmpty()) {
+    if (expected.isEmpty() || !state.newer().isEmpty() || migrations.cut()) {
       int present = ExpectedObjects.present(connection).size();
       return StageResult.good(
           name,
@@ -155,7 +155,9 @@ public final class Verifier {
                   present,
                   expected.isEmpty()
                       ? "the migrations have no " + ExpectedObjects.FILE
-                      : "the database is newer"));
+                      : migrations.cut()
+                          ? ExpectedObjects.FILE + " is that of the newest migration"
+                          : "the database is newer"));
     }
     List<String> missing = expected.get().missing(connection);
     return missing.isEmpty()

@@ -1,0 +1,40 @@
+package org.learnflow.db.schema;
+
+import java.nio.file.Path;
+import org.flywaydb.core.api.MigrationVersion;
+
+/**
+ * The way back of a migration.
+ *
+ * @param version of the migration
+ * @param script name of the migration's file
+ * @param checksum of the migration
+ * @param undoScript name of the way back's file
+ * @param undoSql its text
+ * @param undoChecksum its checksum when it was stored
+ */
+record UndoScript(
+    MigrationVersion version,
+    String script,
+    int checksum,
+    String undoScript,
+    String undoSql,
+    int undoChecksum) {
+
+  /** Reads the way back of {@code file}. */
+  static UndoScript read(MigrationFile file, Path undo) {
+    String sql = MigrationFile.sql(undo);
+    return new UndoScript(
+        file.version(),
+        file.name(),
+        file.checksum(),
+        String.valueOf(undo.getFileName()),
+        sql,
+        MigrationFile.checksum(sql));
+  }
+
+  /** Whether the text is no longer the one that was stored. */
+  boolean altered() {
+    return MigrationFile.checksum(undoSql) != undoChecksum;
+  }
+}
