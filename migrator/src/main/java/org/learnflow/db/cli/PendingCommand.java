@@ -5,8 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -38,8 +36,11 @@ final class PendingCommand extends BaseCommand {
 
   @Mixin private FileOptions files = new FileOptions();
 
-  @Option(names = "--to", paramLabel = "DIR", required = true, description = "An empty folder.")
-  private @Nullable Path folder;
+  @Option(
+      names = "--pending-dir",
+      paramLabel = "DIR",
+      description = "An empty folder (default: /pending).")
+  private Path folder = Path.of("/pending");
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
@@ -82,7 +83,7 @@ final class PendingCommand extends BaseCommand {
   }
 
   private void write(String name, String text) {
-    Path file = Objects.requireNonNull(folder).resolve(name);
+    Path file = folder.resolve(name);
     try {
       Files.writeString(file, text.isEmpty() ? "" : text + "\n");
     } catch (IOException e) {

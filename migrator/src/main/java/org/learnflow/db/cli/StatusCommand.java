@@ -21,6 +21,7 @@ import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedLedger;
+import org.learnflow.db.verify.LastBackup;
 import org.learnflow.db.verify.Space;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -51,6 +52,7 @@ final class StatusCommand extends BaseCommand {
    * @param differences between history and files
    * @param drift what was changed outside migrations
    * @param seeds loaded sets with the mode they were loaded in
+   * @param lastBackup the newest one that is recorded, if there is any
    * @param problem what is wrong with the server, else empty
    */
   record Status(
@@ -64,6 +66,7 @@ final class StatusCommand extends BaseCommand {
       List<String> differences,
       DriftStatus drift,
       Map<String, String> seeds,
+      @Nullable LastBackup lastBackup,
       String problem) {}
 
   /**
@@ -221,6 +224,7 @@ final class StatusCommand extends BaseCommand {
         .forEach(
             (set, entry) -> seeds.put(set, entry.mode().name().toLowerCase(java.util.Locale.ROOT)));
     DriftStatus drift = drift(connection);
+    Optional<LastBackup> backup = LastBackup.read(connection);
     try (var statement = connection.createStatement();
         var row =
             statement.executeQuery(
@@ -241,6 +245,7 @@ final class StatusCommand extends BaseCommand {
           state.differences().stream().map(SchemaState.Difference::what).toList(),
           drift,
           seeds,
+          backup.orElse(null),
           Space.problem(connection).orElse(""));
     }
   }
@@ -262,7 +267,8 @@ final class StatusCommand extends BaseCommand {
         Pending:     %s
         Differences: %s
         Drift:       %s
-        Seeds:       %s\
+        Seeds:       %s
+        Backup:      %s\
         """
             .formatted(
                 status.database(),
@@ -280,7 +286,8 @@ final class StatusCommand extends BaseCommand {
                     ? "none"
                     : status.seeds().entrySet().stream()
                         .map(entry -> "%s (%s)".formatted(entry.getKey(), entry.getValue()))
-                        .collect(Collectors.joining(", ")));
+                        .collect(Collectors.joining(", ")),
+                Optional.ofNullable(status.lastBackup()).map(LastBackup::text).orElse("none"));
     return status.problem().isEmpty() ? text : text + "\nProblem:     " + status.problem();
   }
 

@@ -61,6 +61,7 @@ public final class Verifier {
     stages.addAll(look("rights", () -> List.of(rights(connection))));
     stages.addAll(look("access", () -> access(connection)));
     stages.addAll(look("seeds", () -> List.of(seeds(connection))));
+    stages.addAll(look("backup", () -> backup(connection)));
     return new Verification(true, List.copyOf(stages));
   }
 
@@ -95,6 +96,14 @@ public final class Verifier {
   /** Says something only where something is wrong. */
   private static List<StageResult> space(Connection connection) throws SQLException {
     return Space.problem(connection).map(why -> StageResult.broken("space", why)).stream().toList();
+  }
+
+  /** Says something only where one was made. */
+  private static List<StageResult> backup(Connection connection) throws SQLException {
+    return LastBackup.read(connection)
+        .map(backup -> StageResult.good("backup", backup.text()))
+        .stream()
+        .toList();
   }
 
   /** Looks at one or more stages. */

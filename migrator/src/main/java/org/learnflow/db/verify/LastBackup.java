@@ -1,0 +1,51 @@
+package org.learnflow.db.verify;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Optional;
+import org.learnflow.db.SqlStates;
+
+/**
+ * The newest dump that was read back whole.
+ *
+ * @param kind who made it: {@code file}, {@code before-migrate} or {@code scheduled}
+ * @param name of the file
+ * @param ageSeconds since it ended, by the server's clock
+ * @param schemaVersion newest migration in it
+ */
+public record LastBackup(String kind, String name, long ageSeconds, String schemaVersion) {
+  /** Reads it; nothing where none is recorded. */
+  public static Optional<LastBackup> read(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                """
+                SELECT kind, name, extract(epoch FROM now() - finished_at)::bigint, schema_version
+                FROM learnflow_db.backups ORDER BY finished_at DESC LIMIT 1
+                """)) {
+      return row.next()
+          ? Optional.of(
+              new LastBackup(row.getString(1), row.getString(2), row.getLong(3), row.getString(4)))
+          : Optional.empty();
+    } catch (SQLException e) {
+      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())
+          || SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  /** One line, such as "3 h ago (before-migrate, schema 009): NAME". */
+  public String text() {
+    Duration age = Duration.ofSeconds(ageSeconds);
+    String ago =
+        age.toDays() > 1
+            ? age.toDays() + " days"
+            : age.toHours() > 0 ? age.toHours() + " h" : age.toMinutes() + " min";
+    return "%s ago (%s, schema %s): %s".formatted(ago, kind, schemaVersion, name);
+  }
+}
