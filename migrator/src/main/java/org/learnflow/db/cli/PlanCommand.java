@@ -38,7 +38,7 @@ final class PlanCommand extends BaseCommand {
   @Option(
       names = "--fail-on",
       split = ",",
-      paramLabel = "WHAT",
+      paramLabel = "rewrite|share|access-exclusive",
       description =
           "Exit code 10 if a pending migration does it to a table that has rows: rewrite, share (a lock"
               + " that blocks writes), access-exclusive (one that blocks reads too).")

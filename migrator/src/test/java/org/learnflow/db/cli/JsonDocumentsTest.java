@@ -47,6 +47,8 @@ class JsonDocumentsTest {
     record("roles", cli, "roles");
     record("wait", cli, "wait");
     record("migrate --dry-run", cli, "migrate", "--dry-run");
+    cli.run("migrate", "--target", "4");
+    record("plan", cli, "plan");
     record("migrate", cli, "migrate");
     record("seed", cli, "seed");
     record("verify", cli, "verify");
@@ -95,6 +97,7 @@ class JsonDocumentsTest {
         "wait",
         "migrate",
         "migrate --dry-run",
+        "plan",
         "seed",
         "verify",
         "publish",

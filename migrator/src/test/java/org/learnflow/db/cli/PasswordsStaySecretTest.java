@@ -79,6 +79,7 @@ class PasswordsStaySecretTest {
             "roles",
             "wait",
             "migrate",
+            "plan",
             "seed",
             "verify",
             "publish",

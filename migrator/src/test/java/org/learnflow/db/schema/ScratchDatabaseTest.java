@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -40,11 +41,16 @@ class ScratchDatabaseTest {
   void itIsEmptyAndHasTheEncodingAndLocaleOfTheRealOne(int major, @TempDir Path directory)
       throws SQLException {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory).withRoles();
-    for (String locale :
-        List.of(
-            "LOCALE_PROVIDER libc LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
-            "LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
-            "LOCALE_PROVIDER icu ICU_LOCALE 'de-x-icu' LC_COLLATE 'C' LC_CTYPE 'C'")) {
+    List<String> locales =
+        new ArrayList<>(
+            List.of(
+                "LOCALE_PROVIDER libc LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
+                "LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
+                "LOCALE_PROVIDER icu ICU_LOCALE 'de-x-icu' LC_COLLATE 'C' LC_CTYPE 'C'"));
+    if (major >= 17) {
+      locales.add("LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'");
+    }
+    for (String locale : locales) {
       database.execute(PostgresServer.ADMIN, "DROP DATABASE IF EXISTS odd_" + database.name());
       try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
           Statement statement = admin.createStatement()) {
