@@ -94,6 +94,7 @@ lint-chart: deps-test tools
 	@tools/bin/yamllint --strict --config-file tools/yamllint.yaml $(CHART) .github
 	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check
 
+# V files only: U files take things away on purpose.
 lint-migrations: tools/bin/squawk
 	@output=$$(tools/bin/squawk --config tools/squawk.toml migrations/V*.sql 2>&1) || { echo "$$output" >&2; exit 1; }
 
