@@ -161,7 +161,7 @@ final class RollbackCommand extends BaseCommand {
       throw usage("--to is no version").next("give it like 7 or 007, or none");
     }
     if (backup != null && noBackup) {
-      throw usage("--backup and --no-backup exclude each other");
+      throw usage("--backup and --no-backup exclude each other").next("give one of them");
     }
     if (backup != null && BACKUP.isEmpty()) {
       throw usage("this build can make no backup").next("make it by pg_dump and use --no-backup");

@@ -57,6 +57,14 @@ class JsonDocumentsTest {
     record("status", cli, "status");
     database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");
     record("drift", cli, "drift");
+    database.execute(
+        database.owner(),
+        """
+        INSERT INTO flyway_schema_history SELECT 99, '099', 'failed', 'SQL', 'V099__failed.sql', 0, installed_by, installed_on, 0, false
+        FROM flyway_schema_history LIMIT 1
+        """);
+    record("rollback --dry-run", cli, "rollback", "--to", "6", "--dry-run");
+    record("rollback", cli, "rollback", "--to", "6", "--yes", "--no-backup");
     record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
   }
 
@@ -98,6 +106,8 @@ class JsonDocumentsTest {
         "migrate",
         "migrate --dry-run",
         "plan",
+        "rollback",
+        "rollback --dry-run",
         "seed",
         "verify",
         "publish",

@@ -103,7 +103,7 @@ class OptionsTest {
     if (option.type() == boolean.class) {
       return "true";
     }
-    if (option.type() == int.class) {
+    if (option.type() == int.class || option.type() == Integer.class) {
       return "7";
     }
     if (option.type().isEnum()) {
@@ -232,6 +232,8 @@ class OptionsTest {
         "migrate --lock-retries=secret",
         "run --database postgresql://u@h/d --publish-to=secret",
         "migrate --database postgresql://u@h/d --target=secret",
+        "rollback --database postgresql://u@h/d --to=secret",
+        "rollback --to 1 --database postgresql://u@h/d --backup-max-age=secret",
         "wait --database secret",
       })
   void aWrongCommandLineIsAUsageErrorThatDoesNotRepeatWhatMayBeAPassword(String line) {

@@ -90,6 +90,8 @@ class PasswordsStaySecretTest {
         add(results, ExitCode.OK, all.run(command));
         add(results, ExitCode.OK, url.run(command));
       }
+      add(results, ExitCode.OK, url.run("rollback", "--to", "8", "--yes", "--no-backup"));
+      add(results, ExitCode.OK, all.run("run"));
       add(results, ExitCode.OK, all.run("roles", "--app-password-file", wrong.toString()));
       add(results, ExitCode.OK, all.run("roles"));
       add(
