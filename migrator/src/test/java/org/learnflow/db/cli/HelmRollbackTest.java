@@ -127,7 +127,7 @@ class HelmRollbackTest {
     backup(database, "25 hours");
     assertThat(cli.run("rollback"))
         .exited(ExitCode.REFUSED)
-        .says("the last one is 25:00:0", "helm rollback shop 3");
+        .says("the last one is 1 day 01:00:0", "helm rollback shop 3");
     assertAt(database, "2");
     assertThat(cli.run("rollback", "--backup-max-age", "26h")).exited(ExitCode.OK);
     assertAt(database, "1");
