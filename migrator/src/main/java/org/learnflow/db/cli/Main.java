@@ -36,6 +36,7 @@ public final class Main {
           ConnectionCommand.class,
           StatusCommand.class,
           DriftCommand.class,
+          AdoptCommand.class,
           CredentialsCommand.class,
           PendingCommand.class);
 

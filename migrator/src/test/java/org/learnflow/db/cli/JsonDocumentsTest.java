@@ -65,6 +65,10 @@ class JsonDocumentsTest {
         """);
     record("rollback --dry-run", cli, "rollback", "--to", "6", "--dry-run");
     record("rollback", cli, "rollback", "--to", "6", "--yes", "--no-backup");
+    TestDatabase foreign = on("foreign").withRoles();
+    foreign.execute(
+        foreign.owner(), TestFiles.read(TestFiles.migrations().resolve("V001__create_users.sql")));
+    record("adopt", cli(foreign), "adopt", "--baseline", "001");
     record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
   }
 
@@ -114,6 +118,7 @@ class JsonDocumentsTest {
         "connection",
         "status",
         "drift",
+        "adopt",
         "errors"
       })
   void theDocumentedKeysAreTheRealOnes(String name) throws JsonProcessingException {

@@ -54,7 +54,7 @@ class VerifyTest {
     CliResult result = cli(deployed(database)).run("verify");
     assertThat(result).exited(ExitCode.OK);
     List<String> lines = result.out().lines().toList();
-    assertThat(lines).hasSize(7);
+    assertThat(lines).hasSize(8);
     assertThat(lines.get(0))
         .isEqualTo("✓ reachable: " + database.name() + " answers and takes writes");
     assertThat(lines.get(1)).matches("✓ version: PostgreSQL 17\\.\\d+.*");
@@ -66,7 +66,8 @@ class VerifyTest {
                 + database.service()
                 + " may run \\d\\d statements on rows, and nothing else");
     assertThat(lines.get(5)).isEqualTo("✓ seeds: reference");
-    assertThat(lines.get(6)).isEqualTo("healthy");
+    assertThat(lines.get(6)).isEqualTo("✓ drift: none");
+    assertThat(lines.get(7)).isEqualTo("healthy");
     assertThat(result.err()).isEmpty();
   }
 
