@@ -176,6 +176,36 @@ class DriftTest {
   }
 
   @Test
+  void whatAPartitionHasFromItsTableIsNotListed(TestDatabase database, @TempDir Path directory)
+      throws Exception {
+    MigrationDirectory migrations =
+        new MigrationDirectory(directory)
+            .with(
+                "V001__one.sql",
+                "CREATE TABLE one (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);",
+                "CREATE INDEX one_day ON one (day);",
+                "CREATE TABLE one_a PARTITION OF one FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');");
+    assertThat(migrations.cli(database.withRoles()).run("migrate")).exited(ExitCode.OK);
+    database.execute(
+        database.owner(),
+        "CREATE TABLE one_b PARTITION OF one FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');"
+            + " ALTER TABLE one ADD note text");
+    assertThat(drift(database))
+        .containsExactly("added column public.one.note", "added table public.one_b");
+  }
+
+  @Test
+  void aDatabaseThatIsNotThereIsNotDeployed(TestDatabase database) {
+    database.withRoles();
+    assertThat(
+            database
+                .cli()
+                .with("LEARNFLOW_DB_DATABASE", database.uri() + "_no")
+                .run("drift", "--timeout", "0"))
+        .exited(ExitCode.NOT_DEPLOYED);
+  }
+
+  @Test
   void anotherSearchPathOfTheRoleOrTheDatabaseIsNone(TestDatabase database) throws Exception {
     database.migrated();
     database.execute(
