@@ -3,8 +3,8 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -49,7 +49,7 @@ class RotateTest {
     assertThat(release.published(consumers)).isEqualTo(release.published(release.namespace()));
     assertThat(release.published(consumers).get("PGPASSWORD")).isNotEqualTo(old.get("PGPASSWORD"));
     assertThat(load.lets(old.get("PGPASSWORD"))).as("the old password").isFalse();
-    service.run("find", "ada");
+    service.run("add,find", "eve");
     Thread.sleep(5000);
     load.assertUntroubled();
     assertThat(load.ended()).isZero();
@@ -92,7 +92,7 @@ class RotateTest {
 
   @Test
   @DisplayName(
-      "helm upgrade while passwords are rotated again and again: it succeeds, and what is published at the end is what the database knows")
+      "helm upgrade while passwords are rotated: it succeeds, and what is published at the end is what the database knows")
   void duringUpgrade(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     release.upgradeInstall().successful();
@@ -100,17 +100,15 @@ class RotateTest {
     service.run("add", "ada");
     CompletableFuture<Command> upgrade =
         release.upgradeInstallMeanwhile("--set", "migrator.podAnnotations.round=two");
-    List<Command> rotations = new ArrayList<>();
-    while (!upgrade.isDone()) {
-      rotations.add(
-          release
-              .learnflowDb("credentials", "rotate", "--yes", "--role", "app,owner,admin")
-              .successful());
+    Jobs jobs = new Jobs(workspace, release.namespace());
+    for (int i = 0; i < 2 && !upgrade.isDone(); i++) {
+      release
+          .learnflowDb("credentials", "rotate", "--yes", "--role", "app,owner,admin")
+          .successful();
     }
     upgrade.join().successful();
     System.out.printf(
-        "%d rotations during the upgrade, whose Job needed %d pods%n",
-        rotations.size(), new Jobs(workspace, release.namespace()).attempts(MIGRATE));
+        "during the rotations the upgrade's Job needed %d pods%n", jobs.attempts(MIGRATE));
     assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
     service.run("find", "ada");
   }
@@ -129,10 +127,8 @@ class RotateTest {
         .secrets()
         .inNamespace(namespace)
         .withName(Release.NAME + "-credentials")
-        .edit(secret ->
-            new io.fabric8.kubernetes.api.model.SecretBuilder(secret)
-                .addToStringData("app-password-next", next)
-                .build());
+        .edit(
+            secret -> new SecretBuilder(secret).addToStringData("app-password-next", next).build());
     new Pods(workspace.client())
         .sql(namespace, "learnflow", "ALTER ROLE learnflow_user PASSWORD '" + next + "'");
 
@@ -160,7 +156,8 @@ class RotateTest {
   private record Load(Workspace workspace, Release release, String namespace) {
     /** Committed so far. */
     long transactions() {
-      return ask("SELECT sum(total_time_seconds) - 300 FROM progress");
+      return ask(
+          "SELECT coalesce(sum(total_time_seconds), 0) FROM progress WHERE topic LIKE 'steady%'");
     }
 
     /** Pods that ended when they were told to, and not before. */

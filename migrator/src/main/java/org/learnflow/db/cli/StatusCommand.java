@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.ReleaseState;
@@ -83,7 +84,8 @@ final class StatusCommand extends BaseCommand {
    * @param pods the database's; none for an external one
    * @param storage data volumes
    * @param published objects as they are found, of those that should be there
-   * @param problem why {@code status} is missing, else empty
+   * @param problem why {@code status} is missing, or what else is wrong with the release, else
+   *     empty
    * @param status of the database
    */
   record ReleaseStatus(
@@ -140,7 +142,8 @@ final class StatusCommand extends BaseCommand {
         List<KubernetesTarget.Found> published =
             new KubernetesTarget(cluster().api(), release.name(), release.publishNamespaces())
                 .compare(PublishOptions.connection(target), read.schemaVersion());
-        status = new ReleaseStatus(about, pods, storage, published, "", read);
+        String problem = CredentialsSecret.interruption(cluster().api(), release).orElse("");
+        status = new ReleaseStatus(about, pods, storage, published, problem, read);
       }
     } catch (Failure failure) {
       if (failure.code() == ExitCode.USAGE) {
@@ -195,7 +198,10 @@ final class StatusCommand extends BaseCommand {
                 storage.isEmpty() ? "no volume" : storage,
                 database.map(StatusCommand::text).orElse("Problem:     " + status.problem()))
             .stripTrailing()
-        + (database.isPresent() ? "\nPublished:   " + published(status.published()) : "");
+        + (database.isPresent() ? "\nPublished:   " + published(status.published()) : "")
+        + (database.isPresent() && !status.problem().isEmpty()
+            ? "\nProblem:     " + status.problem()
+            : "");
   }
 
   /** A line for each namespace: there, or what is not as it should be. */

@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
@@ -118,20 +117,11 @@ final class VerifyCommand extends BaseCommand {
   }
 
   private StageResult credentials(Release release) {
-    String secret = release.credentialsSecret().name();
-    Set<String> pending =
-        release.ownsCredentials()
-            ? CredentialsSecret.of(cluster().api(), release).pending().keySet()
-            : Set.of();
+    Optional<String> interrupted = CredentialsSecret.interruption(cluster().api(), release);
     return new StageResult(
         "credentials",
-        pending.isEmpty(),
-        pending.isEmpty()
-            ? secret + " is complete"
-            : "%s; next: %s"
-                .formatted(
-                    CredentialsSecret.interrupted(secret, pending),
-                    CredentialsSecret.rotation(release.name(), release.namespace())));
+        interrupted.isEmpty(),
+        interrupted.orElse(release.credentialsSecret().name() + " is complete"));
   }
 
   private static Optional<StageResult> pod(Release release, DatabaseOptions.Target target) {

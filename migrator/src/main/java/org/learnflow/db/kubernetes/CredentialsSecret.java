@@ -8,6 +8,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -249,8 +250,24 @@ public final class CredentialsSecret {
     return passwords;
   }
 
-  /** What is said of a rotation that was begun and not finished. */
-  public static String interrupted(String secret, Collection<String> keys) {
+  /**
+   * What is said of a rotation of a release that was begun and not finished, where there is one.
+   */
+  public static Optional<String> interruption(KubernetesApi api, Release release) {
+    if (!release.ownsCredentials()) {
+      return Optional.empty();
+    }
+    CredentialsSecret secret = of(api, release);
+    Set<String> keys = secret.pending().keySet();
+    return keys.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "%s; next: %s"
+                .formatted(
+                    interrupted(secret.name, keys), rotation(release.name(), release.namespace())));
+  }
+
+  static String interrupted(String secret, Collection<String> keys) {
     return "a rotation was interrupted: Secret %s has %s"
         .formatted(secret, keys.stream().map(key -> key + NEXT).collect(Collectors.joining(", ")));
   }

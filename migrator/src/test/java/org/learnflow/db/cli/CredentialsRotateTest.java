@@ -126,6 +126,10 @@ class CredentialsRotateTest {
                   + " has %s-next; next: learnflow-db credentials rotate --release learnflow-db --namespace %s"
                       .formatted(key, server.namespace()));
     }
+    if (step == 1) {
+      assertThat(release.cli().run("status").out())
+          .contains("Problem:     a rotation was interrupted", "Schema:      009");
+    }
     CliResult run = release.job().run("run");
     if (step == 1 || role.equals("admin")) {
       assertThat(run).exited(ExitCode.OK);

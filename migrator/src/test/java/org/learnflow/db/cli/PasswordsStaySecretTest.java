@@ -6,12 +6,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.PercentEncoding;
+import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.OwnServer;
@@ -19,6 +22,7 @@ import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
+import org.learnflow.db.testing.TestRelease;
 
 /** No password is printed, logged, or put in a process argument, however a command ends. */
 class PasswordsStaySecretTest {
@@ -136,6 +140,43 @@ class PasswordsStaySecretTest {
         .anyMatch(line -> line.contains("CREATE ROLE"))
         .anyMatch(line -> line.contains("ALTER ROLE"))
         .noneMatch(line -> line.contains(MARK));
+  }
+
+  /** The new ones are made by the program, so all that were ever in the Secret are looked for. */
+  @Test
+  void aRotationShowsNeitherOldNorNewPasswords() throws Exception {
+    ApiServer.requireWithoutNodes("that a rotation shows no password is");
+    try (ApiServer cluster = ApiServer.withNamespace()) {
+      TestRelease release = TestRelease.on(cluster, server.database());
+      Cli cli = release.cli().with("LEARNFLOW_DB_VERBOSE", "true");
+      Set<String> passwords = new TreeSet<>(release.credentials().values());
+      List<CliResult> results = new ArrayList<>();
+      add(results, ExitCode.OK, cli.run("run"));
+      for (String output : new String[] {"text", "json"}) {
+        Cli all = cli.with("LEARNFLOW_DB_OUTPUT", output);
+        String[] rotate = {"credentials", "rotate", "--yes", "--role", "app,owner,admin"};
+        add(results, ExitCode.OK, all.run(rotate));
+        passwords.addAll(release.credentials().values());
+        add(results, ExitCode.REFUSED, all.run("credentials", "rotate"));
+        release.put("app-password-next", "left" + ODD + MARK);
+        passwords.addAll(release.credentials().values());
+        add(results, ExitCode.FAILED, all.run("verify"));
+        add(results, ExitCode.OK, all.run(rotate));
+        release.put("app-password", "wrong" + ODD + MARK);
+        add(results, ExitCode.CREDENTIALS_REFUSED, all.run(rotate));
+        release.put("app-password", "left" + ODD + MARK);
+      }
+      assertThat(passwords).hasSizeGreaterThanOrEqualTo(8);
+      for (CliResult result : results) {
+        assertThat(passwords).noneMatch(result.all()::contains);
+        assertThat(result.all()).doesNotContain(MARK);
+      }
+      assertThat(server.log())
+          .anyMatch(line -> line.contains("ALTER ROLE \"" + release.admin()))
+          // What the test itself made.
+          .filteredOn(line -> !line.contains("SUPERUSER"))
+          .noneMatch(line -> line.contains(MARK) || passwords.stream().anyMatch(line::contains));
+    }
   }
 
   private static void add(List<CliResult> results, ExitCode expected, CliResult result) {
