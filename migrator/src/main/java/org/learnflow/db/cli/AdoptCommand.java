@@ -6,7 +6,6 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.Adoption;
-import org.learnflow.db.schema.ScratchDatabase;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,12 +51,7 @@ final class AdoptCommand extends BaseCommand {
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       Adoption.Report report =
-          session.run(
-              "adopt",
-              connection ->
-                  adoption.adopt(
-                      connection,
-                      own -> ScratchDatabase.create(own, steps::ownerIn, steps.admin(), progress)));
+          session.run("adopt", connection -> adoption.adopt(connection, steps::scratch));
       print(
           report.adopted().isEmpty()
               ? "nothing to do: the history is there, at " + report.version()

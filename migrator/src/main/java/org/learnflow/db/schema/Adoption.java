@@ -106,13 +106,6 @@ public final class Adoption {
    */
   public record Report(String version, List<String> adopted, List<String> differences) {}
 
-  /** Makes an empty database to replay migrations in. */
-  @FunctionalInterface
-  public interface Scratch {
-    /** Made with the session that is given. */
-    ScratchDatabase create(Connection connection) throws SQLException;
-  }
-
   /**
    * Compares the database with what the migrations up to the baseline make, and writes the history
    * as if they had been applied, in one transaction.
@@ -120,7 +113,7 @@ public final class Adoption {
    * @param connection of the owner in autocommit mode
    * @throws Failure 10 where the database is not what the baseline makes, is empty or has a history
    */
-  public Report adopt(Connection connection, Scratch scratch) throws SQLException {
+  public Report adopt(Connection connection, Planner.ScratchMaker scratch) throws SQLException {
     try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
       SchemaState state = SchemaState.read(connection, files);
       if (state.applied().containsKey(baseline)) {
@@ -167,8 +160,9 @@ public final class Adoption {
     }
   }
 
-  private Catalog expected(Connection connection, Scratch scratch) throws SQLException {
-    MigrationFiles replayed = new MigrationFiles(files.directory(), adopted());
+  private Catalog expected(Connection connection, Planner.ScratchMaker scratch)
+      throws SQLException {
+    MigrationFiles replayed = files.only(adopted());
     try (ScratchDatabase database = scratch.create(connection);
         Connection session = database.source().getConnection()) {
       new Migrator(database.source(), replayed, 0, Progress.SILENT)
