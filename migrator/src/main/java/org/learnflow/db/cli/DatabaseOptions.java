@@ -130,6 +130,12 @@ final class DatabaseOptions {
     Target withServicePassword(Password other) {
       return new Target(owner, password, admin, names, Optional.of(other), hosting, release);
     }
+
+    /** The same with another database of the server. */
+    Target in(String database) {
+      return new Target(
+          owner.in(database), password, admin, names, servicePassword, hosting, release);
+    }
   }
 
   /** How long to wait for the database. */

@@ -37,6 +37,8 @@ public final class Main {
           StatusCommand.class,
           DriftCommand.class,
           AdoptCommand.class,
+          BackupCommand.class,
+          RestoreCommand.class,
           CredentialsCommand.class,
           PendingCommand.class);
 

@@ -63,6 +63,24 @@ final class Steps {
     }
   }
 
+  /** One more session of the owner, in any database. */
+  Connection ownerConnection(String database) throws SQLException {
+    return connector.connect(
+        target.hosting().route(target.owner().in(database)), target.password());
+  }
+
+  /** A session of the admin in any database, where there are admin credentials. */
+  Optional<Connection> adminConnection(String database) throws SQLException {
+    if (target.admin().isEmpty()) {
+      return Optional.empty();
+    }
+    DatabaseOptions.Admin admin = target.admin().get();
+    return Optional.of(
+        connector.connect(
+            target.hosting().route(target.owner().as(admin.user()).in(database)),
+            admin.password()));
+  }
+
   private Session session(DatabaseAddress address, Optional<Password> password) {
     DataSource source = connector.dataSource(target.hosting().route(address), password);
     return new Session(

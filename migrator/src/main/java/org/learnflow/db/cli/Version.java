@@ -7,10 +7,12 @@ import picocli.CommandLine.IVersionProvider;
 final class Version implements IVersionProvider {
   @Override
   public String[] getVersion() {
-    return new String[] {
-      "learnflow-db "
-          + Optional.ofNullable(Version.class.getPackage().getImplementationVersion())
-              .orElse("(not built)")
-    };
+    return new String[] {"learnflow-db " + number()};
+  }
+
+  /** Such as 1.0.0. */
+  static String number() {
+    return Optional.ofNullable(Version.class.getPackage().getImplementationVersion())
+        .orElse("(not built)");
   }
 }

@@ -16,6 +16,9 @@ import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URLEncoder;
@@ -256,6 +259,111 @@ public final class KubernetesApi implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw unreached("interrupted", e);
+    }
+  }
+
+  /**
+   * Runs a command in a container with streams of any length; its stdin is not ended, but breaks
+   * off when this process ends.
+   *
+   * @return its exit code
+   * @throws IOException what {@code input} or {@code output} throws
+   * @throws Failure 1 where that is not allowed, or the connection was lost before the command
+   *     ended
+   */
+  int stream(
+      String namespace,
+      String pod,
+      String container,
+      InputStream input,
+      OutputStream output,
+      OutputStream errors,
+      String... command)
+      throws IOException {
+    CompletableFuture<Integer> ended = new CompletableFuture<>();
+    try (KubernetesClient client = client();
+        ExecWatch running =
+            client
+                .pods()
+                .inNamespace(namespace)
+                .withName(pod)
+                .inContainer(container)
+                .redirectingInput()
+                .writingOutput(new Guarded(output, ended))
+                .writingError(errors)
+                .exec(command)) {
+      running
+          .exitCode()
+          .whenComplete((code, e) -> {
+            if (e != null) {
+              ended.completeExceptionally(e);
+            } else if (code == null || code < 0) {
+              ended.completeExceptionally(new ConnectException("the connection was lost"));
+            } else {
+              ended.complete(code);
+            }
+          });
+      byte[] buffer = new byte[1 << 16];
+      for (int read = input.read(buffer); read >= 0 && !ended.isDone(); read = input.read(buffer)) {
+        try {
+          running.getInput().write(buffer, 0, read);
+          running.getInput().flush();
+        } catch (IOException | KubernetesClientException e) {
+          break; // It reads no more; its exit code says why.
+        }
+      }
+      return ended.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof UncheckedIOException unwritten) {
+        throw unwritten.getCause();
+      }
+      throw unfinished(pod, namespace, e);
+    } catch (KubernetesClientException e) {
+      throw unfinished(pod, namespace, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unreached("interrupted", e);
+    }
+  }
+
+  private Failure unfinished(String pod, String namespace, Exception e) {
+    return Failure.of(
+            ExitCode.FAILED,
+            "the command in pod %s could not be followed to its end: %s"
+                .formatted(pod, rootCause(e)))
+        .where("the Kubernetes API " + config.getMasterUrl())
+        .state("nothing of it is used")
+        .next(
+            "run the same command again; where it is refused, ask for the right, and test it with:"
+                + " kubectl -n %s auth can-i create pods/exec".formatted(namespace))
+        .causedBy(e);
+  }
+
+  /** Takes output until it cannot be written; that ends the command. */
+  private static final class Guarded extends OutputStream {
+    private final OutputStream output;
+    private final CompletableFuture<Integer> ended;
+
+    Guarded(OutputStream output, CompletableFuture<Integer> ended) {
+      this.output = output;
+      this.ended = ended;
+    }
+
+    @Override
+    public void write(int value) {
+      write(new byte[] {(byte) value}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) {
+      if (ended.isDone()) {
+        return;
+      }
+      try {
+        output.write(bytes, offset, length);
+      } catch (IOException e) {
+        ended.completeExceptionally(new UncheckedIOException(e));
+      }
     }
   }
 

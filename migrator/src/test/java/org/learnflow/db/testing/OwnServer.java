@@ -10,8 +10,8 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.EmbeddedServer;
 
 /**
- * A server of a test class's own, which it stops, breaks and reconfigures as it likes; always from
- * the embedded binaries, and always on the same port.
+ * A server of a test class's own, which it stops, breaks and reconfigures as it likes; always on the same
+ * port.
  */
 public final class OwnServer implements AutoCloseable {
   private final Path directory;
@@ -34,6 +34,15 @@ public final class OwnServer implements AutoCloseable {
     List<String> lines = new java.util.ArrayList<>(List.of("fsync = off"));
     lines.addAll(List.of(settings));
     return new OwnServer(directory, PostgresServers.dedicated(directory, major, lines));
+  }
+
+  /**
+   * The same of programs that are installed, which brings pg_dump along.
+   *
+   * @param bin such as {@code /usr/lib/postgresql/15/bin}
+   */
+  public static OwnServer start(Path directory, Path bin) {
+    return new OwnServer(directory, new EmbeddedServer(directory, bin, List.of("fsync = off")));
   }
 
   /** As tests of shared servers know it. */

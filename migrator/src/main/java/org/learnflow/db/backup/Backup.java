@@ -1,0 +1,328 @@
+package org.learnflow.db.backup;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.StateSchema;
+
+/**
+ * Dumps a database into a file: written to {@code FILE.part}, read back whole, then renamed. Killed
+ * anywhere, it leaves a {@code .part} at most, which the next one overwrites.
+ */
+public final class Backup {
+  private static final String STEP = "backup";
+
+  private final Path file;
+  private final Path part;
+  private final Progress progress;
+
+  /** A dump at {@code file}. */
+  public Backup(Path file, Progress progress) {
+    this.file = file.toAbsolutePath();
+    this.part = this.file.resolveSibling(this.file.getFileName() + ".part");
+    this.progress = progress;
+  }
+
+  /**
+   * Refuses a file that cannot be made, before any work is done.
+   *
+   * @throws Failure 2 where its folder is not there, 10 where the file is there already
+   */
+  public void check(boolean replace) {
+    Path folder = file.getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw refused(ExitCode.USAGE, "there is no folder " + folder)
+          .next("make it: mkdir -p %s".formatted(folder));
+    }
+    if (Files.isDirectory(file)) {
+      throw refused(ExitCode.USAGE, file + " is a folder")
+          .next("name a file in it, such as %s".formatted(file.resolve("learnflow.dump")));
+    }
+    if (!Files.isWritable(folder)) {
+      throw refused(ExitCode.USAGE, "nothing may be written in " + folder)
+          .next("ls -ld %s".formatted(folder));
+    }
+    if (Files.exists(file) && !replace) {
+      throw refused(ExitCode.REFUSED, file + " is there already")
+          .next("give another name; or replace it, once the new dump is whole: --replace");
+    }
+  }
+
+  private Failure refused(ExitCode code, String what) {
+    return Failure.of(code, what).state("nothing was changed");
+  }
+
+  /**
+   * What the database itself knows.
+   *
+   * @param server version
+   * @param bytes size
+   */
+  public record Facts(
+      String database,
+      String server,
+      long bytes,
+      List<DatabaseSetting> settings,
+      List<String> roles) {
+    /** Reads them, as any role that may connect. */
+    public static Facts read(Connection connection) throws SQLException {
+      String database = connection.getCatalog();
+      try (Statement statement = connection.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  """
+                  SELECT current_setting('server_version'), pg_database_size(current_database()),
+                    ARRAY(
+                      SELECT DISTINCT pg_get_userbyid(a.grantee)::text
+                      FROM (
+                        SELECT relacl AS acl FROM pg_class WHERE oid >= 16384
+                        UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid >= 16384
+                        UNION ALL SELECT nspacl FROM pg_namespace
+                          WHERE oid >= 16384 OR nspname = 'public'
+                        UNION ALL SELECT proacl FROM pg_proc WHERE oid >= 16384
+                        UNION ALL SELECT typacl FROM pg_type WHERE oid >= 16384
+                        UNION ALL SELECT defaclacl FROM pg_default_acl) r,
+                        aclexplode(r.acl) a
+                      WHERE a.grantee >= 16384
+                      UNION SELECT pg_get_userbyid(defaclrole)::text FROM pg_default_acl
+                      ORDER BY 1)
+                  """)) {
+        row.next();
+        return new Facts(
+            database,
+            PostgresPrograms.versionIn(row.getString(1)).orElse(row.getString(1)),
+            row.getLong(2),
+            DatabaseSetting.of(connection, database),
+            List.of((String[]) row.getArray(3).getArray()));
+      }
+    }
+  }
+
+  /**
+   * Makes the dump.
+   *
+   * @param dumping where pg_dump runs
+   * @param reading where it is read back
+   * @param facts about the database
+   * @param program version of learnflow-db
+   * @throws Failure 1 where it is not whole in the end, 10 where another one writes the file
+   */
+  public BackupDescription make(
+      PostgresPrograms dumping,
+      PostgresPrograms reading,
+      Facts facts,
+      String schemaVersion,
+      String program) {
+    String pgDump = dumping.version(PostgresPrograms.PG_DUMP);
+    String started = now();
+    progress.line(STEP, "pg_dump %s on %s".formatted(pgDump, dumping.place()));
+    try (FileChannel channel = FileChannel.open(part, options(), onlyForUs())) {
+      if (isTaken(channel)) {
+        throw refused(ExitCode.REFUSED, "another backup is writing " + part)
+            .next("wait for its end, or give another name");
+      }
+      Meter written = dump(channel, dumping, facts.database());
+      String sha256 = written.sha256Text();
+      if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
+        throw failed("what was read back is not what was written: the disk is not to be trusted")
+            .next("write it to another disk");
+      }
+      BackupDescription description =
+          new BackupDescription(
+              BackupDescription.FORMAT,
+              program,
+              facts.server(),
+              pgDump,
+              facts.database(),
+              schemaVersion,
+              started,
+              now(),
+              written.bytes(),
+              sha256,
+              facts.bytes(),
+              facts.settings(),
+              facts.roles());
+      putInPlace(description);
+      return description;
+    } catch (IOException e) {
+      throw cannotWrite(e);
+    }
+  }
+
+  private static Set<OpenOption> options() {
+    return Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+  }
+
+  /** A dump holds everybody's data. */
+  private static FileAttribute<?>[] onlyForUs() {
+    return FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
+        ? new FileAttribute<?>[] {
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
+        }
+        : new FileAttribute<?>[0];
+  }
+
+  /** The lock goes with the channel, or with the process. */
+  private static boolean isTaken(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() == null;
+    } catch (OverlappingFileLockException e) {
+      return true;
+    }
+  }
+
+  private Meter dump(FileChannel channel, PostgresPrograms dumping, String database)
+      throws IOException {
+    channel.truncate(0);
+    Meter meter = new Meter(progress, STEP, "written", 0);
+    Sink sink = new Sink(channel, meter);
+    PostgresPrograms.Ended ended;
+    try {
+      ended =
+          dumping.run(
+              List.of(
+                  PostgresPrograms.PG_DUMP,
+                  "--format=custom",
+                  "--no-password",
+                  PostgresPrograms.database(database)),
+              PostgresPrograms.Input.none(),
+              sink);
+    } catch (Failure e) {
+      throw sink.failure == null ? e.state(state()) : cannotWrite(sink.failure);
+    }
+    if (sink.failure != null) {
+      throw sink.failure;
+    }
+    if (ended.exitCode() != 0) {
+      throw failed("pg_dump failed on %s: %s".formatted(dumping.place(), ended.reason()))
+          .next("correct what it says and run the same command again");
+    }
+    channel.force(true);
+    progress.line(STEP, meter.text());
+    return meter;
+  }
+
+  private Failure failed(String what) {
+    return Failure.of(ExitCode.FAILED, what).state(state());
+  }
+
+  private String state() {
+    return "%s is as it was; %s is of no use, and the next backup overwrites it"
+        .formatted(Files.exists(file) ? file : "the database", part);
+  }
+
+  private Failure cannotWrite(IOException e) {
+    String reason = String.valueOf(e.getMessage());
+    Failure failure = failed("the dump cannot be written: " + reason).where(part.toString());
+    return (reason.contains("No space left") || reason.contains("Disk quota")
+            ? failure.next(
+                "make room there (df -h %s), or name a file elsewhere".formatted(file.getParent()))
+            : failure.next("name a file elsewhere"))
+        .causedBy(e);
+  }
+
+  /**
+   * The old description goes first: at no moment does one stand beside another's dump, and a dump
+   * without a description can be restored too.
+   */
+  private void putInPlace(BackupDescription description) throws IOException {
+    Path json = BackupDescription.path(file);
+    Path jsonPart = json.resolveSibling(json.getFileName() + ".part");
+    try (FileChannel channel = FileChannel.open(jsonPart, options(), onlyForUs())) {
+      channel.truncate(0);
+      channel.write(ByteBuffer.wrap(description.text().getBytes(StandardCharsets.UTF_8)));
+      channel.force(true);
+    }
+    Files.deleteIfExists(json);
+    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Files.move(jsonPart, json, StandardCopyOption.ATOMIC_MOVE);
+    Path folder = file.getParent();
+    if (folder != null) {
+      syncFolder(folder);
+    }
+  }
+
+  private static void syncFolder(Path folder) {
+    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      channel.force(true);
+    } catch (IOException e) {
+      // Some systems have no such thing.
+    }
+  }
+
+  /** Notes a good dump in the database, where that is one of ours. */
+  public void enter(Connection connection, BackupDescription description) throws SQLException {
+    StateSchema.ensure(connection);
+    try (PreparedStatement insert =
+        connection.prepareStatement(
+            """
+            INSERT INTO learnflow_db.backups (kind, name, bytes, sha256, schema_version)
+            VALUES ('file', ?, ?, ?, ?)
+            """)) {
+      insert.setString(1, String.valueOf(file.getFileName()));
+      insert.setLong(2, description.bytes());
+      insert.setString(3, description.sha256());
+      insert.setString(4, description.schemaVersion());
+      insert.executeUpdate();
+    }
+  }
+
+  private static String now() {
+    return Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
+  }
+
+  /** The file, which keeps what went wrong with it. */
+  private static final class Sink extends OutputStream {
+    private final FileChannel channel;
+    private final Meter meter;
+    private @Nullable IOException failure;
+
+    Sink(FileChannel channel, Meter meter) {
+      this.channel = channel;
+      this.meter = meter;
+    }
+
+    @Override
+    public void write(int value) throws IOException {
+      write(new byte[] {(byte) value}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      try {
+        ByteBuffer buffer = ByteBuffer.wrap(bytes, offset, length);
+        while (buffer.hasRemaining()) {
+          channel.write(buffer);
+        }
+      } catch (IOException e) {
+        failure = e;
+        throw e;
+      }
+      meter.passed(bytes, offset, length);
+    }
+  }
+}

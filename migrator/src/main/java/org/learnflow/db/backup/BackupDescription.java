@@ -1,0 +1,93 @@
+package org.learnflow.db.backup;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * What is known about a dump, in a file beside it.
+ *
+ * @param format version of this document
+ * @param program version of learnflow-db
+ * @param server version of the dumped server
+ * @param pgDump version of pg_dump
+ * @param schemaVersion newest applied migration
+ * @param started in UTC
+ * @param finished in UTC
+ * @param bytes of the dump
+ * @param sha256 of the dump
+ * @param databaseBytes size of the database
+ * @param settings of the database
+ * @param roles that have rights in the database
+ */
+@JsonIgnoreProperties(ignoreUnknown = true)
+public record BackupDescription(
+    int format,
+    String program,
+    String server,
+    String pgDump,
+    String database,
+    String schemaVersion,
+    String started,
+    String finished,
+    long bytes,
+    String sha256,
+    long databaseBytes,
+    List<DatabaseSetting> settings,
+    List<String> roles) {
+  /** The version that this program writes. */
+  static final int FORMAT = 1;
+
+  private static final JsonMapper JSON =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  /** Where the description of a dump is. */
+  public static Path path(Path dump) {
+    return dump.resolveSibling(dump.getFileName() + ".json");
+  }
+
+  /**
+   * The description beside a dump, if there is one.
+   *
+   * @throws Failure 10 where it cannot be understood
+   */
+  public static Optional<BackupDescription> beside(Path dump) {
+    Path file = path(dump);
+    try {
+      BackupDescription read = JSON.readValue(Files.readAllBytes(file), BackupDescription.class);
+      if (read.format > FORMAT || read.sha256 == null || read.settings == null) {
+        throw unusable(file, "it is of a format that this program does not know");
+      }
+      return Optional.of(read);
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      throw unusable(file, "it cannot be read").causedBy(e);
+    }
+  }
+
+  private static Failure unusable(Path file, String why) {
+    return Failure.of(ExitCode.REFUSED, "the description of the dump is damaged: " + why)
+        .where(file.toString())
+        .state("the database was not changed")
+        .next("copy it anew; or move it away, and the dump is taken as it is");
+  }
+
+  /** The document. */
+  String text() {
+    try {
+      return JSON.writeValueAsString(this) + "\n";
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("a record can be written", e);
+    }
+  }
+}

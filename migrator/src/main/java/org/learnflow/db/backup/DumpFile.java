@@ -1,0 +1,126 @@
+package org.learnflow.db.backup;
+
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+
+/** A dump that is read from beginning to end. */
+public final class DumpFile {
+  private static final int BUFFER = 1 << 16;
+
+  private final Path path;
+  private final Progress progress;
+  private final String step;
+
+  /** A dump at {@code path}; {@code step} is who reads it. */
+  public DumpFile(Path path, Progress progress, String step) {
+    this.path = path;
+    this.progress = progress;
+    this.step = step;
+  }
+
+  /**
+   * Reads it whole by pg_restore to nowhere, which finds what was cut and most of what was flipped.
+   *
+   * @return its SHA-256
+   * @throws Failure 10 where it is damaged
+   */
+  public String readWhole(PostgresPrograms programs) {
+    Fed fed = feed(programs, List.of(PostgresPrograms.PG_RESTORE, "--file=/dev/null"), "read back");
+    if (fed.ended.exitCode() != 0) {
+      throw fed.ended.errors().contains("unsupported version")
+          ? newerFormat(programs, fed.ended)
+          : ArchiveHeader.damaged(path, fed.ended.reason());
+    }
+    progress.line(step, "%s, by pg_restore on %s".formatted(fed.meter.text(), programs.place()));
+    return fed.meter.sha256Text();
+  }
+
+  private Failure newerFormat(PostgresPrograms programs, PostgresPrograms.Ended ended) {
+    return Failure.of(
+            ExitCode.REFUSED,
+            "pg_restore %s on %s is too old for this dump: %s"
+                .formatted(
+                    programs.version(PostgresPrograms.PG_RESTORE),
+                    programs.place(),
+                    ended.reason()))
+        .where(path.toString())
+        .state("the database was not changed")
+        .next("restore it on a server of the version that made it, or newer");
+  }
+
+  /** Loads it into a database; how pg_restore ended. */
+  public PostgresPrograms.Ended load(
+      PostgresPrograms programs, String database, List<String> options) {
+    List<String> command =
+        new java.util.ArrayList<>(
+            List.of(
+                PostgresPrograms.PG_RESTORE,
+                "--no-password",
+                "--exit-on-error",
+                "--no-owner",
+                "--no-tablespaces"));
+    command.addAll(options);
+    command.add(PostgresPrograms.database(database));
+    Fed fed = feed(programs, command, "loaded");
+    progress.line(step, fed.meter.text());
+    return fed.ended;
+  }
+
+  private record Fed(PostgresPrograms.Ended ended, Meter meter) {}
+
+  private Fed feed(PostgresPrograms programs, List<String> command, String doing) {
+    try (InputStream file = Files.newInputStream(path)) {
+      long size = Files.size(path);
+      Meter meter = new Meter(progress, step, doing, size);
+      InputStream metered = new Metered(file, meter);
+      PostgresPrograms.Ended ended =
+          programs.run(
+              command, new PostgresPrograms.Input(metered, size), OutputStream.nullOutputStream());
+      // The end of the archive is of no use to pg_restore, which may leave it unread.
+      byte[] rest = new byte[BUFFER];
+      while (metered.read(rest, 0, rest.length) >= 0) {
+        // Only counted.
+      }
+      return new Fed(ended, meter);
+    } catch (IOException e) {
+      throw Failure.of(ExitCode.FAILED, "the dump cannot be read: " + e.getMessage())
+          .where(path.toString())
+          .state("the database was not changed")
+          .next("take another copy of the file")
+          .causedBy(e);
+    }
+  }
+
+  /** Lets a meter see what is read. */
+  private static final class Metered extends FilterInputStream {
+    private final Meter meter;
+
+    Metered(InputStream in, Meter meter) {
+      super(in);
+      this.meter = meter;
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] buffer, int offset, int length) throws IOException {
+      int read = super.read(buffer, offset, length);
+      if (read > 0) {
+        meter.passed(buffer, offset, read);
+      }
+      return read;
+    }
+  }
+}

@@ -1,0 +1,95 @@
+package org.learnflow.db.backup;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Runs PostgreSQL's programs where they are: in the server's pod, or on this machine. */
+public interface PostgresPrograms {
+  /** Makes dumps. */
+  String PG_DUMP = "pg_dump";
+
+  /** Reads dumps. */
+  String PG_RESTORE = "pg_restore";
+
+  /** Number of a version, as {@code --version} and servers say it. */
+  Pattern VERSION = Pattern.compile("(?<major>\\d+)(\\.\\d+|beta\\d+|rc\\d+|devel)");
+
+  /** Where they run, for people. */
+  String place();
+
+  /** What {@code program --version} says, such as 17.6. */
+  String version(String program);
+
+  /**
+   * Runs a program. It finds server, role and password in its environment; it is ended when this
+   * process ends.
+   *
+   * @param command program and arguments, without a password
+   * @param input of its stdin
+   * @param output takes its stdout
+   * @throws IOException what {@code input} or {@code output} throws
+   */
+  Ended run(List<String> command, Input input, OutputStream output) throws IOException;
+
+  /** Room on the disk of the server's data, where that can be known. */
+  default OptionalLong freeBytes() {
+    return OptionalLong.empty();
+  }
+
+  /**
+   * What a program reads.
+   *
+   * @param bytes of it; the stream has at least as many
+   */
+  record Input(InputStream stream, long bytes) {
+    /** Nothing. */
+    public static Input none() {
+      return new Input(InputStream.nullInputStream(), 0);
+    }
+  }
+
+  /**
+   * How a program ended.
+   *
+   * @param errors the end of what it said on stderr
+   */
+  record Ended(int exitCode, String errors) {
+    private static final int DETAILS = 3;
+
+    /** The first error that it told, with its details; what follows is a consequence. */
+    public String reason() {
+      List<String> lines =
+          errors.lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
+      int first = 0;
+      while (first < lines.size() - 1 && !lines.get(first).contains("error:")) {
+        first++;
+      }
+      return lines.isEmpty()
+          ? "exit code " + exitCode
+          : String.join("; ", lines.subList(first, Math.min(first + DETAILS, lines.size())));
+    }
+  }
+
+  /** An argument that names a database, whatever its name is. */
+  static String database(String name) {
+    return "--dbname=dbname='%s'".formatted(name.replace("\\", "\\\\").replace("'", "\\'"));
+  }
+
+  /** The first number of a version, 0 where there is none. */
+  static int major(String version) {
+    Matcher matcher = VERSION.matcher(version);
+    return matcher.find() ? Integer.parseInt(matcher.group("major")) : 0;
+  }
+
+  /** The version in what a program answers to {@code --version}. */
+  static Optional<String> versionIn(String answer) {
+    Matcher matcher = VERSION.matcher(answer);
+    return matcher.find() ? Optional.of(matcher.group()) : Optional.empty();
+  }
+}

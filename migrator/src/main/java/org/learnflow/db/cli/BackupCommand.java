@@ -1,0 +1,62 @@
+package org.learnflow.db.cli;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.backup.BackupDescription;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.schema.MigrationFiles;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Dumps the database into a file. */
+@Command(
+    name = "backup",
+    description =
+        "Dumps the database into FILE, in pg_dump's custom format, and reads it back whole; what is"
+            + " known about it stands in FILE.json.")
+final class BackupCommand extends BaseCommand {
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Mixin private FileOptions files = new FileOptions();
+  @Mixin private ProgramsOptions programs = new ProgramsOptions();
+
+  @Parameters(arity = "0..1", paramLabel = "FILE", description = "The file that is made.")
+  private @Nullable Path file;
+
+  @Option(
+      names = "--replace",
+      description = "Replace FILE if it is there, once the new dump is whole.")
+  private boolean replace;
+
+  /** What backup made: the file, and what is known about it. */
+  record Made(String file, BackupDescription description) {}
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    if (file == null) {
+      throw Failure.of(ExitCode.USAGE, "no file is named")
+          .state("nothing was changed")
+          .next("learnflow-db backup FILE, such as learnflow.dump");
+    }
+    new org.learnflow.db.backup.Backup(file, progress).check(replace);
+    MigrationFiles migrations = files.migrations();
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    try (Session session = steps.ownerSession()) {
+      BackupDescription made =
+          new Backups(programs, cluster(), migrations, progress)
+              .make(target, session, file, replace);
+      print(
+          "%s: %d bytes, schema %s, SHA-256 %s"
+              .formatted(file, made.bytes(), made.schemaVersion(), made.sha256()),
+          new Made(file.toString(), made));
+      return ExitCode.OK;
+    }
+  }
+}

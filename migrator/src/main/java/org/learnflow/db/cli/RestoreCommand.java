@@ -1,0 +1,564 @@
+package org.learnflow.db.cli;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.flywaydb.core.api.MigrationVersion;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.backup.ArchiveHeader;
+import org.learnflow.db.backup.BackupDescription;
+import org.learnflow.db.backup.DatabaseSetting;
+import org.learnflow.db.backup.DumpFile;
+import org.learnflow.db.backup.PostgresPrograms;
+import org.learnflow.db.backup.Swap;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.MigrationReport;
+import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.verify.Verification;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Puts a dump in the database's place. */
+@Command(
+    name = "restore",
+    description =
+        "Loads FILE into a side database, migrates and verifies it, and only then puts it in the"
+            + " database's place, at one moment; the old database stays under another name. Asks"
+            + " first.")
+final class RestoreCommand extends BaseCommand {
+  private static final String STEP = "restore";
+
+  /** Indexes are built beside the rows, and write-ahead log comes on top. */
+  private static final double ROOM_FACTOR = 1.3;
+
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private DatabaseOptions database;
+
+  @Mixin private FileOptions files = new FileOptions();
+  @Mixin private MigrateOptions migrating = new MigrateOptions();
+  @Mixin private ProgramsOptions programs = new ProgramsOptions();
+  @Mixin private ConfirmOptions confirmation = new ConfirmOptions();
+
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private PublishOptions publishing;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "FILE",
+      description = "A dump in pg_dump's custom format, such as backup makes.")
+  private @Nullable Path file;
+
+  @Option(names = "--replace", description = "Also where the database has rows already.")
+  private boolean replace;
+
+  @Option(
+      names = "--no-acl",
+      description =
+          "Leave out the rights that the dump holds, for where it names roles that this server has"
+              + " not; owner and services get theirs anyway.")
+  private boolean noAcl;
+
+  @Option(
+      names = "--drop-old",
+      description = "Drop the databases that earlier restores put aside; without FILE.")
+  private boolean dropOld;
+
+  /**
+   * What restore did.
+   *
+   * @param migrated versions that were applied on top of the dump
+   * @param oldDatabase where the rows are now that were there before; empty if there were none
+   * @param oldDatabases all that restores have put aside
+   */
+  record Restored(
+      String database,
+      String schemaVersion,
+      List<String> migrated,
+      String oldDatabase,
+      List<String> oldDatabases,
+      String published) {}
+
+  /** What --drop-old did. */
+  record Dropped(List<String> dropped) {}
+
+  @Override
+  ExitCode execute(ConsoleProgress progress) {
+    publishing.check();
+    MigrationFiles migrations = files.migrations();
+    if (dropOld == (file != null)) {
+      throw refused(
+              ExitCode.USAGE,
+              dropOld ? "FILE and --drop-old exclude each other" : "no file is named")
+          .next("learnflow-db restore FILE, or learnflow-db restore --drop-old");
+    }
+    if (file == null) {
+      return dropOld(database.target(cluster(), false, progress), progress);
+    }
+    ArchiveHeader header = ArchiveHeader.read(file);
+    Optional<BackupDescription> description = BackupDescription.beside(file);
+    description.ifPresent(known -> requireKnownSchema(known, migrations));
+    DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    Context context = new Context(target, steps(target, progress), migrations, progress);
+    try (Session maintenance =
+            steps(target.in(Swap.MAINTENANCE_DATABASE), progress).ownerSession();
+        Session owner = context.steps.ownerSession()) {
+      int major =
+          maintenance.run(STEP, connection -> connection.getMetaData().getDatabaseMajorVersion());
+      requireServer(header, major);
+      PostgresPrograms loading = programs.forRestore(target, cluster(), major);
+      DumpFile dump = new DumpFile(file, progress, STEP);
+      check(dump, file, loading, description);
+      return locked(context, maintenance, owner, dump, loading, description);
+    }
+  }
+
+  private record Context(
+      DatabaseOptions.Target target,
+      Steps steps,
+      MigrationFiles migrations,
+      ConsoleProgress progress) {
+    String database() {
+      return target.owner().database();
+    }
+  }
+
+  private Steps steps(DatabaseOptions.Target target, ConsoleProgress progress) {
+    return new Steps(target, database.connector(), database.timeout(), progress);
+  }
+
+  private static Failure refused(ExitCode code, String what) {
+    return Failure.of(code, what).state("nothing was changed");
+  }
+
+  private static void requireKnownSchema(BackupDescription description, MigrationFiles migrations) {
+    boolean newer =
+        description.schemaVersion().matches("\\d+([._]\\d+)*")
+            && migrations
+                .newest()
+                .map(newest ->
+                    MigrationVersion.fromVersion(description.schemaVersion()).compareTo(newest) > 0)
+                .orElse(true);
+    if (newer) {
+      throw newerSchema(description.schemaVersion(), migrations)
+          .next(
+              "use the version that made the dump: %s, or newer".formatted(description.program()));
+    }
+  }
+
+  private static Failure newerSchema(String version, MigrationFiles migrations) {
+    return refused(
+            ExitCode.REFUSED,
+            "the dump's schema %s is newer than these migrations, which end at %s"
+                .formatted(version, migrations.newest().map(Object::toString).orElse("none")))
+        .where(migrations.directory().toString())
+        .next("use the version of learnflow-db that made the dump, or a newer one");
+  }
+
+  private static void requireServer(ArchiveHeader header, int major) {
+    if (PostgresPrograms.major(header.server()) > major) {
+      throw refused(
+              ExitCode.REFUSED,
+              "the dump comes from PostgreSQL %s, and this server is older: version %d"
+                  .formatted(header.server(), major))
+          .next(
+              "restore it on a server of version %d or newer"
+                  .formatted(PostgresPrograms.major(header.server())));
+    }
+  }
+
+  /** Damage is found before anything is made on the server. */
+  private void check(
+      DumpFile dump, Path path, PostgresPrograms loading, Optional<BackupDescription> description) {
+    String sha256 = dump.readWhole(loading);
+    if (description.filter(known -> !known.sha256().equals(sha256)).isPresent()) {
+      throw refused(
+              ExitCode.REFUSED,
+              "the dump is not the one that was made: its SHA-256 is not that of %s"
+                  .formatted(BackupDescription.path(path)))
+          .where(path.toString())
+          .next("take another copy of both files, or another dump: docs/restore.md");
+    }
+  }
+
+  /** Two restores on one server come one after the other. */
+  private ExitCode locked(
+      Context context,
+      Session maintenance,
+      Session owner,
+      DumpFile dump,
+      PostgresPrograms loading,
+      Optional<BackupDescription> description) {
+    try (Connection connection = maintenance.source().getConnection();
+        var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, context.progress);
+        Connection making = maker(context, connection);
+        Connection ending = ender(context, maintenance)) {
+      Swap swap = new Swap(making, context.database(), context.progress);
+      requireReplaceable(context, swap, owner);
+      requireSpace(context, loading, description);
+      if (!noAcl) {
+        requireRoles(swap, description);
+      }
+      confirm(context, swap);
+      Optional<Connection> old =
+          swap.exists() ? Optional.of(owner.source().getConnection()) : Optional.empty();
+      try {
+        lockMigrations(old, context.progress);
+        Loaded loaded = load(context, swap, dump, loading, description);
+        Optional<String> before = swap(context, swap, ending, maintenance);
+        context.progress.line(STEP, "the dump is in place of " + context.database());
+        return conclude(context, swap, loaded, before);
+      } finally {
+        if (old.isPresent()) {
+          closeQuietly(old.get());
+        }
+      }
+    } catch (SQLException e) {
+      throw failed(e);
+    }
+  }
+
+  private static Failure failed(SQLException e) {
+    return Failure.of(ExitCode.FAILED, "restore failed: " + e.getMessage())
+        .where("SQLSTATE " + e.getSQLState())
+        .state("the database is as it was; what was loaded beside it, the next restore drops")
+        .next("correct what the server says and run the same command again")
+        .causedBy(e);
+  }
+
+  private static void closeQuietly(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      // It was ended with the others.
+    }
+  }
+
+  /** The owner, if it may make databases, else the admin. */
+  private Connection maker(Context context, Connection owner) throws SQLException {
+    try (Statement statement = owner.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")) {
+      if (row.next() && row.getBoolean(1)) {
+        return context.steps.ownerConnection(Swap.MAINTENANCE_DATABASE);
+      }
+    }
+    return context
+        .steps
+        .adminConnection(Swap.MAINTENANCE_DATABASE)
+        .orElseThrow(() ->
+            refused(
+                    ExitCode.REFUSED,
+                    "%s may not make databases, which restore needs for the side database"
+                        .formatted(context.target.owner().user()))
+                .next(
+                    "as the admin: ALTER ROLE %s CREATEDB; or give admin credentials: --admin-user,"
+                            .formatted(context.target.owner().user())
+                        + " --admin-password-file"));
+  }
+
+  /** The admin may end everybody's sessions, the owner its own and those of the services. */
+  private Connection ender(Context context, Session maintenance) throws SQLException {
+    Optional<Connection> admin = context.steps.adminConnection(Swap.MAINTENANCE_DATABASE);
+    return admin.isPresent() ? admin.get() : maintenance.source().getConnection();
+  }
+
+  private void requireReplaceable(Context context, Swap swap, Session owner) throws SQLException {
+    if (!swap.exists()) {
+      return;
+    }
+    if (swap.preparedTransactions() > 0) {
+      throw refused(
+              ExitCode.REFUSED,
+              "prepared transactions are left in the database, which cannot be renamed then")
+          .next(
+              "end them: SELECT gid, prepared, owner FROM pg_prepared_xacts; ROLLBACK PREPARED ...");
+    }
+    Optional<String> table = owner.run(STEP, RestoreCommand::tableWithRows);
+    if (table.isPresent() && !replace) {
+      throw refused(
+              ExitCode.REFUSED,
+              "database %s has rows already, in table %s for one"
+                  .formatted(context.database(), table.get()))
+          .next(
+              "back it up (learnflow-db backup FILE), and run the same command with --replace, which"
+                  + " puts the database aside under another name");
+    }
+  }
+
+  private static Optional<String> tableWithRows(Connection connection) throws SQLException {
+    List<String> tables = new ArrayList<>();
+    try (Statement statement = connection.createStatement()) {
+      try (ResultSet row =
+          statement.executeQuery(
+              """
+              SELECT c.oid::regclass::text FROM pg_class c
+              WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+                AND c.relname <> 'flyway_schema_history' ORDER BY 1
+              """)) {
+        while (row.next()) {
+          tables.add(row.getString(1));
+        }
+      }
+      for (String table : tables) {
+        try (ResultSet row = statement.executeQuery("SELECT FROM " + table + " LIMIT 1")) {
+          if (row.next()) {
+            return Optional.of(table);
+          }
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static void requireSpace(
+      Context context, PostgresPrograms loading, Optional<BackupDescription> description) {
+    OptionalLong free = loading.freeBytes();
+    if (free.isEmpty() || description.isEmpty()) {
+      context.progress.line(
+          STEP,
+          "whether the server's disk has room for another database, this program cannot know here");
+      return;
+    }
+    long wanted = (long) (description.get().databaseBytes() * ROOM_FACTOR);
+    if (free.getAsLong() < wanted) {
+      throw refused(
+              ExitCode.REFUSED,
+              "the server's disk has %d MiB free, and the dump wants about %d MiB beside what is"
+                      .formatted(free.getAsLong() >> 20, wanted >> 20)
+                  + " there")
+          .where(loading.place())
+          .next(
+              "make room, such as by learnflow-db restore --drop-old; or grow the volume:"
+                  + " docs/install.md");
+    }
+  }
+
+  private static void requireRoles(Swap swap, Optional<BackupDescription> description)
+      throws SQLException {
+    if (description.isEmpty()) {
+      return;
+    }
+    List<String> missing = swap.missingRoles(description.get().roles());
+    if (!missing.isEmpty()) {
+      throw refused(
+              ExitCode.REFUSED,
+              "the dump gives rights to roles that this server has not: "
+                  + String.join(", ", missing))
+          .next("make them: CREATE ROLE ...; or leave these rights away: --no-acl");
+    }
+  }
+
+  private void confirm(Context context, Swap swap) throws SQLException {
+    confirmation.confirm(
+        swap.exists()
+            ? """
+            Database %s is replaced by the dump; as it is at the end, it stays under another name. \
+            At that moment its sessions are ended, %d at present.\
+            """
+                .formatted(context.database(), swap.sessions())
+            : "Database %s is made from the dump.".formatted(context.database()));
+  }
+
+  /** Whoever migrates the old database meanwhile would lose what it does. */
+  @SuppressWarnings("MustBeClosed") // It ends with its session, which the swap ends.
+  private static void lockMigrations(Optional<Connection> old, ConsoleProgress progress)
+      throws SQLException {
+    if (old.isPresent()) {
+      AdvisoryLock.acquire(old.get(), AdvisoryLock.Purpose.MIGRATE, progress);
+    }
+  }
+
+  private record Loaded(String schemaVersion, List<String> migrated) {}
+
+  private Loaded load(
+      Context context,
+      Swap swap,
+      DumpFile dump,
+      PostgresPrograms loading,
+      Optional<BackupDescription> description)
+      throws SQLException {
+    dropLeftover(context, swap);
+    List<DatabaseSetting> settings =
+        swap.exists()
+            ? swap.settings()
+            : description.map(BackupDescription::settings).orElse(List.of());
+    swap.makeSide(context.target.owner().user());
+    try {
+      PostgresPrograms.Ended ended =
+          dump.load(loading, swap.side(), noAcl ? List.of("--no-privileges") : List.of());
+      if (ended.exitCode() != 0) {
+        throw notLoaded(ended);
+      }
+      swap.set(settings);
+      return prepare(context, swap.side());
+    } catch (SQLException | RuntimeException e) {
+      try {
+        swap.drop(swap.side());
+      } catch (SQLException again) {
+        e.addSuppressed(again); // The next restore drops it.
+      }
+      throw e;
+    }
+  }
+
+  private static Failure notLoaded(PostgresPrograms.Ended ended) {
+    Failure failure =
+        Failure.of(ExitCode.FAILED, "the dump could not be loaded: " + ended.reason())
+            .state("the database is as it was; the side database was dropped");
+    if (ended.errors().contains("No space left on device")) {
+      return failure.next("make room on the server's disk and run the same command again");
+    }
+    return ended.errors().matches("(?s).*role \".*\" does not exist.*")
+        ? failure.next("make that role: CREATE ROLE ...; or leave such rights away: --no-acl")
+        : failure.next("correct what it says and run the same command again");
+  }
+
+  /** A killed restore has left it; nothing else may be dropped. */
+  private void dropLeftover(Context context, Swap swap) throws SQLException {
+    String side = swap.side();
+    if (!swap.exists(side)) {
+      return;
+    }
+    if (!swap.isLeftover(side) && !isEmpty(context, side)) {
+      throw refused(
+              ExitCode.REFUSED, "there is a database %s that restore has not made".formatted(side))
+          .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(side));
+    }
+    context.progress.line(STEP, "dropping %s, which a killed restore has left".formatted(side));
+    swap.drop(side);
+  }
+
+  private static boolean isEmpty(Context context, String side) throws SQLException {
+    try (Connection connection = context.steps.ownerConnection(side);
+        Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT NOT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)")) {
+      return row.next() && row.getBoolean(1);
+    }
+  }
+
+  /** Rights, migrations, statistics, verification. */
+  private Loaded prepare(Context context, String side) {
+    DatabaseOptions.Target target = context.target.in(side);
+    try (Session session = steps(target, context.progress).ownerSession()) {
+      SchemaState state =
+          session.run(STEP, connection -> SchemaState.read(connection, context.migrations));
+      if (!state.newer().isEmpty()) {
+        throw newerSchema(state.currentText(), context.migrations);
+      }
+      state.requireUnchanged();
+      RoleManager roles = new RoleManager(target.names(), side, context.progress);
+      session.run(STEP, roles::ensureRights);
+      MigrationReport migrated = migrating.migrate(session, context.migrations, context.progress);
+      session.run(
+          STEP,
+          connection -> {
+            try (Statement statement = connection.createStatement()) {
+              return statement.execute("ANALYZE");
+            }
+          });
+      Verification verification =
+          VerifyCommand.verify(session, context.migrations, List.of(), target.names());
+      if (!verification.healthy()) {
+        verification
+            .stages()
+            .forEach(stage -> context.progress.line("verify", VerifyCommand.line(stage)));
+        throw Failure.of(ExitCode.FAILED, "the dump was loaded, but is " + verification.summary())
+            .state("the database is as it was; the side database was dropped")
+            .next("correct what it says and run the same command again");
+      }
+      return new Loaded(
+          migrated.to(),
+          migrated.applied().stream().map(MigrationReport.Applied::version).toList());
+    }
+  }
+
+  /** A connection that is lost at the very moment of the swap leaves a question, which is asked. */
+  private static Optional<String> swap(
+      Context context, Swap swap, Connection ending, Session maintenance) throws SQLException {
+    context.progress.line(STEP, "verified; ending the sessions in " + context.database());
+    try {
+      return swap.swap(ending);
+    } catch (SQLException e) {
+      if (!SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      return maintenance.run(
+          STEP,
+          connection -> {
+            Swap again = new Swap(connection, context.database(), context.progress);
+            if (again.exists(again.side())) {
+              throw failed(e);
+            }
+            return again.old().isEmpty() ? Optional.empty() : Optional.of(again.old().getLast());
+          });
+    }
+  }
+
+  private ExitCode conclude(Context context, Swap swap, Loaded loaded, Optional<String> before)
+      throws SQLException {
+    List<String> old = swap.old();
+    String published = publishing.publish(context.target, cluster(), loaded.schemaVersion());
+    context.progress.line("publish", published);
+    if (!old.isEmpty()) {
+      context.progress.line(
+          "next",
+          "what was there before is in %s; drop it once it is not needed: learnflow-db restore"
+                  .formatted(String.join(", ", old))
+              + " --drop-old");
+    }
+    print(
+        "restored: %s at schema %s".formatted(context.database(), loaded.schemaVersion()),
+        new Restored(
+            context.database(),
+            loaded.schemaVersion(),
+            loaded.migrated(),
+            before.orElse(""),
+            old,
+            published));
+    return ExitCode.OK;
+  }
+
+  private ExitCode dropOld(DatabaseOptions.Target target, ConsoleProgress progress) {
+    Context context = new Context(target, steps(target, progress), files.migrations(), progress);
+    try (Session maintenance =
+            steps(target.in(Swap.MAINTENANCE_DATABASE), progress).ownerSession();
+        Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
+        var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress)) {
+      Swap swap = new Swap(connection, context.database(), progress);
+      List<String> old = swap.old();
+      if (!old.isEmpty()) {
+        confirmation.confirm(
+            "%s and all in it is gone for good then."
+                .formatted("Database " + String.join(", database ", old)));
+        for (String name : old) {
+          swap.drop(name);
+          progress.line(STEP, "dropped " + name);
+        }
+      }
+      print(
+          old.isEmpty() ? "nothing to drop" : "dropped: " + String.join(", ", old),
+          new Dropped(old));
+      return ExitCode.OK;
+    } catch (SQLException e) {
+      throw failed(e);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+package org.learnflow.db.kubernetes;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.SequenceInputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.OptionalLong;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.backup.ErrorTail;
+import org.learnflow.db.backup.PostgresPrograms;
+
+/** PostgreSQL's programs in the pod of a StatefulSet, which are of the server's own version. */
+public final class PodPrograms implements PostgresPrograms {
+  private static final long KIBIBYTE = 1024;
+
+  /** Of what {@code df -P} prints: size, used and available come behind the name. */
+  private static final int DF_AVAILABLE = 3;
+
+  private final KubernetesApi api;
+  private final String namespace;
+  private final String pod;
+  private final String role;
+  private final Password password;
+
+  /**
+   * Programs that log in as a role.
+   *
+   * @param statefulSet that runs the database
+   */
+  public PodPrograms(
+      KubernetesApi api, String namespace, String statefulSet, String role, Password password) {
+    this.api = api;
+    this.namespace = namespace;
+    this.pod = statefulSet + "-0";
+    this.role = role;
+    this.password = password;
+  }
+
+  @Override
+  public String place() {
+    return "pod " + pod;
+  }
+
+  @Override
+  public String version(String program) {
+    String answer = answer(program, "--version");
+    return PostgresPrograms.versionIn(answer)
+        .orElseThrow(() ->
+            Failure.of(ExitCode.FAILED, "pod %s has no %s: %s".formatted(pod, program, answer))
+                .where("namespace " + namespace)
+                .state("nothing was changed")
+                .next("use an image that has it: docs/postgresql-images.md"));
+  }
+
+  @Override
+  public OptionalLong freeBytes() {
+    String[] fields =
+        answer("sh", "-c", "df -Pk \"${PGDATA:-/}\" | tail -n 1").strip().split("\\s+", -1);
+    return fields.length > DF_AVAILABLE && fields[DF_AVAILABLE].matches("\\d+")
+        ? OptionalLong.of(Long.parseLong(fields[DF_AVAILABLE]) * KIBIBYTE)
+        : OptionalLong.empty();
+  }
+
+  private String answer(String... command) {
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    try {
+      Ended ended = run(List.of(command), Input.none(), output);
+      return output.toString(StandardCharsets.UTF_8) + ended.errors();
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory takes everything", e);
+    }
+  }
+
+  @Override
+  public Ended run(List<String> command, Input input, OutputStream output) throws IOException {
+    String container =
+        api.get(Kind.POD, namespace, pod)
+            .orElseThrow(() ->
+                Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " is not there")
+                    .state("nothing was changed")
+                    .next("kubectl -n %s get pods".formatted(namespace)))
+            .at("/spec/containers/0/name")
+            .asText();
+    List<String> words =
+        new ArrayList<>(
+            List.of("sh", "-c", script(), "program", role, String.valueOf(input.bytes())));
+    words.addAll(command);
+    ErrorTail errors = new ErrorTail();
+    InputStream line =
+        new ByteArrayInputStream((password.value() + "\n").getBytes(StandardCharsets.UTF_8));
+    int code =
+        api.stream(
+            namespace,
+            pod,
+            container,
+            new SequenceInputStream(line, input.stream()),
+            output,
+            errors,
+            words.toArray(String[]::new));
+    return new Ended(code, errors.text());
+  }
+
+  private static String script() {
+    try (InputStream script =
+        Objects.requireNonNull(PodPrograms.class.getResourceAsStream("program.sh"))) {
+      return new String(script.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

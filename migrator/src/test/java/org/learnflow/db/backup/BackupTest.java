@@ -1,0 +1,199 @@
+package org.learnflow.db.backup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.PostgresExtension;
+import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.Programs;
+import org.learnflow.db.testing.TestDatabase;
+import org.learnflow.db.testing.TestFiles;
+
+/** A dump is whole, or not there. */
+@ExtendWith(PostgresExtension.class)
+class BackupTest {
+  @TempDir private static Path directory;
+  private static DumpServer server;
+
+  @BeforeAll
+  static void start() throws Exception {
+    server = DumpServer.start(directory.resolve("server"));
+  }
+
+  @AfterAll
+  static void stop() {
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  @Test
+  void fileAndDescriptionAreWrittenForUsAloneAndTheDatabaseKnowsOfThem(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = folder.resolve("a dump");
+    CliResult made = server.cli(database).run("backup", file.toString());
+    assertThat(made).exited(ExitCode.OK).says("pg_dump ", "MiB written", "MiB read back");
+    assertThat(TestFiles.read(BackupDescription.path(file)))
+        .contains("\"format\" : 1", "\"schemaVersion\" : \"0", "\"database\" : \"learnflow_");
+    BackupDescription description = BackupDescription.beside(file).orElseThrow();
+    assertThat(description.bytes()).isEqualTo(Files.size(file));
+    assertThat(description.roles()).contains(database.service());
+    assertThat(database.query("SELECT name || ' ' || sha256 FROM learnflow_db.backups"))
+        .containsExactly("a dump " + description.sha256());
+    assertThat(Files.getPosixFilePermissions(file).toString()).doesNotContain("GROUP", "OTHERS");
+    assertOnly(folder, "a dump", "a dump.json");
+
+    assertThat(server.cli(database).run("backup", file.toString()))
+        .exited(ExitCode.REFUSED)
+        .says("is there already", "--replace");
+    assertThat(server.cli(database).run("backup", file.toString(), "--replace"))
+        .exited(ExitCode.OK);
+    assertThat(server.cli(database).run("backup", folder.resolve("none/x").toString()))
+        .exited(ExitCode.USAGE)
+        .says("there is no folder", "mkdir -p");
+    assertThat(server.cli(database).run("backup")).exited(ExitCode.USAGE).says("no file is named");
+    assertOnly(folder, "a dump", "a dump.json");
+  }
+
+  @Test
+  void aPgDumpThatIsOlderThanTheServerIsRefusedAndTheRightOneNamed(
+      TestDatabase newer, @TempDir Path folder) {
+    newer.migrated();
+    assumeTrue(server.bin().toString().contains("15"), "pg_dump is not older here");
+    assertThat(
+            newer
+                .cli()
+                .run("backup", folder.resolve("x").toString(), "--pg-dump-dir", server.bin() + ""))
+        .exited(ExitCode.REFUSED)
+        .says("needs pg_dump 17 or newer", "of version 15", "apt install postgresql-client-17");
+    assertOnly(folder);
+  }
+
+  @Test
+  void killedAtAnyMomentOnlyAPartIsLeftAndTheNextOneOverwritesIt(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    fill(database, 200_000);
+    Cli cli = server.cli(database);
+    Path file = folder.resolve("dump");
+    long start = System.nanoTime();
+    assertThat(cli.start("backup", folder.resolve("whole").toString()).await())
+        .exited(ExitCode.OK);
+    long whole = System.nanoTime() - start;
+    int met = 0;
+    for (int i = 0; i < 10; i++) {
+      Files.deleteIfExists(file);
+      Files.deleteIfExists(BackupDescription.path(file));
+      Cli.Running running = cli.start("backup", file.toString());
+      Thread.sleep(Duration.ofNanos(ThreadLocalRandom.current().nextLong(whole / 4, whole)));
+      met += running.kill().exitCode() == 0 ? 0 : 1;
+      if (Files.exists(file)) {
+        assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
+            .exited(ExitCode.REFUSED)
+            .says("read back", "nobody can be asked");
+      }
+    }
+    assertThat(met).isPositive();
+    Files.deleteIfExists(file);
+    assertThat(cli.run("backup", file.toString())).exited(ExitCode.OK);
+    assertOnly(folder, "dump", "dump.json", "whole", "whole.json");
+    Eventually.within(
+        Duration.ofSeconds(10),
+        "no session of a killed one is left",
+        () ->
+            database
+                .query(
+                    PostgresServer.ADMIN,
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s'"
+                        .formatted(database.name()))
+                .equals(List.of("1")));
+  }
+
+  @Test
+  void whereTheDiskIsFullThatIsSaidAndTheOldDumpStays(@TempDir Path folder) throws Exception {
+    Path disk = Files.createDirectory(folder.resolve("disk"));
+    assumeTrue(
+        Programs.run(
+                    Map.of(),
+                    List.of("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk.toString()))
+                .exitCode()
+            == 0,
+        "no small disk can be mounted");
+    try {
+      TestDatabase database = server.seeded();
+      Path file = disk.resolve("dump");
+      assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
+      byte[] before = Files.readAllBytes(file);
+      fill(database, 200_000);
+      assertThat(server.cli(database).run("backup", file.toString(), "--replace"))
+          .exited(ExitCode.FAILED)
+          .says("No space left on device", "where: " + file + ".part", "is as it was", "make room");
+      assertThat(Files.readAllBytes(file)).isEqualTo(before);
+      assertThat(BackupDescription.beside(file).orElseThrow().bytes()).isEqualTo(before.length);
+    } finally {
+      Programs.run(Map.of(), List.of("umount", disk.toString()));
+    }
+  }
+
+  @Test
+  void aLostConnectionIsSaidAndLeavesNoFile(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = folder.resolve("dump");
+    try (Connection other = database.connect(PostgresServer.ADMIN);
+        Statement statement = other.createStatement()) {
+      // pg_dump waits for this lock.
+      other.setAutoCommit(false);
+      statement.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+      CompletableFuture<CliResult> backup =
+          server.cli(database).runInBackground("backup", file.toString());
+      String waiting =
+          "pg_stat_activity WHERE application_name = 'learnflow-db' AND wait_event_type = 'Lock'"
+              + " AND datname = '%s'".formatted(database.name());
+      Eventually.within(
+          Duration.ofSeconds(60),
+          "pg_dump waits",
+          () ->
+              backup.isDone()
+                  || database
+                      .query(PostgresServer.ADMIN, "SELECT count(*) FROM " + waiting)
+                      .equals(List.of("1")));
+      database.query(PostgresServer.ADMIN, "SELECT pg_terminate_backend(pid) FROM " + waiting);
+      assertThat(backup.join())
+          .exited(ExitCode.FAILED)
+          .says("pg_dump failed on this machine", "terminating connection", "run the same command");
+    }
+    assertOnly(folder, "dump.part");
+    assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
+    assertOnly(folder, "dump", "dump.json");
+  }
+
+  static void fill(TestDatabase database, int rows) throws Exception {
+    database.execute(
+        database.owner(),
+        "CREATE TABLE bulk AS SELECT i AS id, md5(i::text) AS body FROM generate_series(1, %d) i"
+            .formatted(rows));
+  }
+
+  private static void assertOnly(Path folder, String... names) {
+    assertThat(folder.toFile().list()).containsExactlyInAnyOrder(names);
+  }
+}

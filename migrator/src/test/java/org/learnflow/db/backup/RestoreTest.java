@@ -1,0 +1,359 @@
+package org.learnflow.db.backup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.TestDatabase;
+import org.learnflow.db.testing.TestFiles;
+
+/** A database is at any time either whole as it was, or whole as the dump says. */
+class RestoreTest {
+  @TempDir private static Path directory;
+  private static DumpServer server;
+
+  @BeforeAll
+  static void start() throws Exception {
+    server = DumpServer.start(directory.resolve("server"));
+  }
+
+  @AfterAll
+  static void stop() {
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  private static Path backup(TestDatabase database, Path folder) {
+    Path file = folder.resolve("dump");
+    assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
+    return file;
+  }
+
+  @Test
+  void rowsRightsAndSettingsAreBackAndServicesGoOnWithTheirPassword(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    String admin = PostgresServer.ADMIN;
+    database.execute(
+        admin,
+        """
+        ALTER DATABASE %1$s SET statement_timeout = '59s';
+        ALTER DATABASE %1$s SET search_path = public, "$user";
+        ALTER ROLE %2$s IN DATABASE %1$s SET work_mem = '5MB';
+        COMMENT ON DATABASE %1$s IS 'it''s ours';
+        REVOKE CONNECT ON DATABASE %1$s FROM PUBLIC;
+        CREATE ROLE analyst_%1$s LOGIN PASSWORD 'x';
+        GRANT CONNECT ON DATABASE %1$s TO analyst_%1$s, %2$s;
+        GRANT SELECT ON users TO analyst_%1$s
+        """
+            .formatted(database.name(), database.service()));
+    String facts =
+        """
+        SELECT concat_ws('|', shobj_description(d.oid, 'pg_database'), d.datacl::text, datcollate,
+          (SELECT string_agg(setrole::regrole || setconfig::text, ',' ORDER BY setrole)
+           FROM pg_db_role_setting WHERE setdatabase = d.oid),
+          has_table_privilege('analyst_%1$s', 'users', 'SELECT'))
+        FROM pg_database d WHERE datname = '%1$s'
+        """
+            .formatted(database.name());
+    List<String> before = database.query(admin, facts);
+    Path file = backup(database, folder);
+    long users = count(database);
+    database.execute(database.owner(), "TRUNCATE users CASCADE");
+    database.execute(database.owner(), "INSERT INTO users (username, email) VALUES ('new', 'n@x')");
+
+    assertThat(server.cli(database).run("restore", file.toString()))
+        .exited(ExitCode.REFUSED)
+        .says("has rows already, in table ", "--replace");
+    assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
+        .exited(ExitCode.REFUSED)
+        .says("nobody can be asked", "its sessions are ended", "--yes");
+    assertThat(count(database)).isEqualTo(1);
+    try (Connection service = database.connect(database.service())) {
+      CliResult restored =
+          server.cli(database).run("restore", file.toString(), "--replace", "--yes");
+      assertThat(restored).exited(ExitCode.OK).says("--drop-old");
+      assertThat(service.isValid(1)).isFalse();
+    }
+    assertThat(count(database)).isEqualTo(users);
+    assertThat(database.query(admin, facts)).isEqualTo(before);
+    assertThat(
+            database.query(
+                admin, "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE oid >= 16384"))
+        .containsExactly(database.owner());
+    assertThat(database.query(database.service(), "SELECT count(*) FROM users"))
+        .containsExactly(String.valueOf(users));
+    assertThat(server.cli(database).with("LEARNFLOW_DB_SEEDS", "reference").run("verify"))
+        .exited(ExitCode.OK);
+    assertThat(server.cli(database).run("run")).exited(ExitCode.OK);
+
+    String old =
+        DumpServer.databases(database).stream()
+            .filter(name -> name.startsWith(database.name() + "_before_restore_"))
+            .findFirst()
+            .orElseThrow();
+    try (Connection there = database.connect(database.owner(), old);
+        var row = there.createStatement().executeQuery("SELECT username FROM users")) {
+      assertThat(row.next()).isTrue();
+      assertThat(row.getString(1)).isEqualTo("new");
+    }
+    assertThat(server.cli(database).run("restore", "--drop-old"))
+        .exited(ExitCode.REFUSED)
+        .says(old);
+    assertThat(server.cli(database).run("restore", "--drop-old", "--yes")).exited(ExitCode.OK);
+    assertThat(DumpServer.databases(database)).contains(database.name()).doesNotContain(old);
+  }
+
+  @Test
+  void whatIsNoWholeDumpOrNotForThisServerIsRefusedAndNothingIsMade(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    BackupTest.fill(database, 50_000);
+    byte[] whole = Files.readAllBytes(backup(database, folder));
+    byte[] json = Files.readAllBytes(folder.resolve("dump.json"));
+    List<String> databases = DumpServer.databases(database);
+    Map<String, byte[]> files = new LinkedHashMap<>();
+    Map<String, List<String>> said = new LinkedHashMap<>();
+    files.put("cut", Arrays.copyOf(whole, whole.length / 2));
+    said.put("cut", List.of("the dump is damaged", "unexpected end of file"));
+    files.put("block", Arrays.copyOf(whole, 4096 * (whole.length / 8192)));
+    said.put("block", List.of("the dump is damaged"));
+    files.put("toc", Arrays.copyOf(whole, 1000));
+    said.put("toc", List.of("the dump is damaged"));
+    files.put("head", Arrays.copyOf(whole, 20));
+    said.put("head", List.of("the dump is damaged", "within its head"));
+    byte[] flipped = whole.clone();
+    flipped[whole.length * 3 / 4] ^= 1;
+    files.put("flipped", flipped);
+    said.put("flipped", List.of("the dump is damaged"));
+    files.put("plain", "--\n-- PostgreSQL database dump\n--\n".getBytes(StandardCharsets.UTF_8));
+    said.put("plain", List.of("plain text", "psql"));
+    ByteArrayOutputStream zipped = new ByteArrayOutputStream();
+    try (GZIPOutputStream zip = new GZIPOutputStream(zipped)) {
+      zip.write(whole);
+    }
+    files.put("gzip", zipped.toByteArray());
+    said.put("gzip", List.of("gzip", "gunzip"));
+    files.put("noise", new byte[2000]);
+    said.put("noise", List.of("no dump"));
+    files.put("empty", new byte[0]);
+    said.put("empty", List.of("the file is empty"));
+    String text = new String(whole, StandardCharsets.ISO_8859_1);
+    files.put(
+        "newer", text.replaceFirst("1[5-8]\\.", "99.").getBytes(StandardCharsets.ISO_8859_1));
+    said.put("newer", List.of("the dump comes from PostgreSQL 99", "this server is older"));
+    for (Map.Entry<String, byte[]> file : files.entrySet()) {
+      Path path = folder.resolve(file.getKey());
+      Files.write(path, file.getValue());
+      CliResult refused =
+          server.cli(database).run("restore", path.toString(), "--replace", "--yes");
+      assertThat(refused.exitCode()).as(file.getKey() + refused.all()).isIn(2, 10);
+      assertThat(refused).says(said.get(file.getKey()).toArray(String[]::new));
+    }
+    // A text in the table of contents, which pg_restore does not check.
+    Path changed = folder.resolve("changed");
+    Files.write(
+        changed,
+        text.replaceFirst("updated_at", "updated_ax").getBytes(StandardCharsets.ISO_8859_1));
+    Files.write(folder.resolve("changed.json"), json);
+    assertThat(server.cli(database).run("restore", changed.toString(), "--replace", "--yes"))
+        .exited(ExitCode.REFUSED)
+        .says("SHA-256");
+    Path future = folder.resolve("future");
+    Files.write(future, whole);
+    Files.writeString(
+        folder.resolve("future.json"),
+        new String(json, StandardCharsets.UTF_8)
+            .replaceFirst("\"schemaVersion\" : \"\\d+\"", "\"schemaVersion\" : \"900\""));
+    assertThat(server.cli(database).run("restore", future.toString(), "--replace", "--yes"))
+        .exited(ExitCode.REFUSED)
+        .says("schema 900 is newer");
+    assertThat(server.cli(database).run("restore", folder.resolve("none").toString()))
+        .exited(ExitCode.USAGE)
+        .says("there is no file");
+    assertThat(DumpServer.databases(database)).isEqualTo(databases);
+  }
+
+  @Test
+  void aDumpOfAnOlderSchemaIsMigratedForward(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.server().database().withRoles();
+    assertThat(server.cli(database).run("migrate", "--target", "5")).exited(ExitCode.OK);
+    Path file = backup(database, folder);
+    assertThat(server.cli(database).run("migrate")).exited(ExitCode.OK);
+    String version =
+        "SELECT max(version) FROM flyway_schema_history";
+    List<String> newest = database.query(version);
+    CliResult restored = server.cli(database).run("restore", file.toString(), "--yes");
+    assertThat(restored).exited(ExitCode.OK).says("applied, now at " + newest.getFirst());
+    assertThat(database.query(version)).isEqualTo(newest);
+    // And without a database at all.
+    database.execute(PostgresServer.ADMIN, "SELECT 1");
+    assertThat(server.cli(database).run("restore", "--drop-old", "--yes")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void anOlderImageRefusesANewerDumpAlsoWithoutItsDescription(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = backup(database, folder);
+    Files.delete(BackupDescription.path(file));
+    Path older = Files.createDirectory(folder.resolve("older"));
+    for (Path path : Files.list(TestFiles.migrations()).toList()) {
+      if (path.getFileName().toString().matches("[VU]00[1-5]__.*")) {
+        Files.copy(path, older.resolve(path.getFileName()));
+      }
+    }
+    List<String> databases = DumpServer.databases(database);
+    assertThat(
+            server
+                .cli(database)
+                .with("LEARNFLOW_DB_MIGRATIONS", older.toString())
+                .run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.REFUSED)
+        .says("is newer than these migrations, which end at 005");
+    assertThat(DumpServer.databases(database)).isEqualTo(databases);
+  }
+
+  @Test
+  void withoutTheRightToMakeDatabasesItIsRefused(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = backup(database, folder);
+    database.execute(
+        PostgresServer.ADMIN, "ALTER ROLE %s NOCREATEDB".formatted(database.owner()));
+    Cli withoutAdmin = server.cli(database).without("LEARNFLOW_DB_ADMIN_USER");
+    assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.REFUSED)
+        .says("may not make databases", "CREATEDB");
+    assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.OK);
+  }
+
+  @Test
+  void withoutAdminCredentialsTheOwnerRestoresAndSaysWhoseSessionsItCannotEnd(
+      @TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = backup(database, folder);
+    long users = count(database);
+    Cli withoutAdmin = server.cli(database).without("LEARNFLOW_DB_ADMIN_USER");
+    try (Connection _ = database.connect(PostgresServer.ADMIN)) {
+      assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
+          .exited(ExitCode.FAILED)
+          .says("sessions in the database cannot be ended", "user postgres", "as it was");
+    }
+    assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.OK);
+    assertThat(count(database)).isEqualTo(users);
+    assertThat(withoutAdmin.run("verify")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void aDatabaseThatIsGoneIsMadeFromTheDump(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = backup(database, folder);
+    long users = count(database);
+    try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres")) {
+      admin.createStatement().execute("DROP DATABASE " + database.name() + " WITH (FORCE)");
+    }
+    assertThat(server.cli(database).run("restore", file.toString(), "--yes")).exited(ExitCode.OK);
+    assertThat(count(database)).isEqualTo(users);
+  }
+
+  @Test
+  void twoAtOnceComeOneAfterTheOther(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = backup(database, folder);
+    long users = count(database);
+    Cli cli = server.cli(database);
+    List<CompletableFuture<CliResult>> both = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      both.add(cli.runInBackground("restore", file.toString(), "--replace", "--yes"));
+    }
+    for (CompletableFuture<CliResult> one : both) {
+      assertThat(one.join()).exited(ExitCode.OK);
+    }
+    assertThat(count(database)).isEqualTo(users);
+    assertThat(DumpServer.databases(database)).doesNotContain(database.name() + "_restore");
+  }
+
+  @Test
+  void aDatabaseOfTheSidesNameThatIsSomebodyElsesIsLeftAlone(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = backup(database, folder);
+    String side = database.name() + "_restore";
+    try (Connection owner = database.connect(database.owner(), "postgres")) {
+      owner.createStatement().execute("CREATE DATABASE " + side);
+      try (Connection there = database.connect(database.owner(), side)) {
+        there.createStatement().execute("CREATE TABLE mine (id int)");
+      }
+      assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
+          .exited(ExitCode.REFUSED)
+          .says(side + " that restore has not made");
+      try (Connection there = database.connect(database.owner(), side)) {
+        there.createStatement().execute("DROP TABLE mine");
+      }
+    }
+    assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.OK);
+  }
+
+  @Test
+  void killedAtAnyMomentTheDatabaseIsWholeAndTheSameCommandAgainEndsRight(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    BackupTest.fill(database, 100_000);
+    database.execute(database.owner(), "CREATE TABLE state AS SELECT 'dump' AS name");
+    Path file = backup(database, folder);
+    Cli cli = server.cli(database);
+    String[] command = {"restore", file.toString(), "--replace", "--yes"};
+    long start = System.nanoTime();
+    assertThat(cli.start(command).await()).exited(ExitCode.OK);
+    long whole = System.nanoTime() - start;
+    database.execute(database.owner(), "UPDATE state SET name = 'now'");
+    int met = 0;
+    for (int i = 0; i < 10; i++) {
+      Cli.Running running = cli.start(command);
+      Thread.sleep(Duration.ofNanos(ThreadLocalRandom.current().nextLong(whole / 4, whole)));
+      met += running.kill().exitCode() == 0 ? 0 : 1;
+      Eventually.within(
+          Duration.ofSeconds(10),
+          "the database is there",
+          () -> DumpServer.databasesOf(database).contains(database.name()));
+      assertThat(database.query("SELECT name FROM state").getFirst()).isIn("dump", "now");
+      assertThat(database.query("SELECT count(*) FROM bulk")).containsExactly("100000");
+      assertThat(cli.run("verify")).exited(ExitCode.OK);
+      database.execute(database.owner(), "UPDATE state SET name = 'now'");
+    }
+    assertThat(met).isPositive();
+    assertThat(cli.run(command)).exited(ExitCode.OK);
+    assertThat(database.query("SELECT name FROM state")).containsExactly("dump");
+    assertThat(DumpServer.databases(database)).doesNotContain(database.name() + "_restore");
+    assertThat(cli.run("restore", "--drop-old", "--yes")).exited(ExitCode.OK);
+  }
+
+  private static long count(TestDatabase database) throws Exception {
+    return Long.parseLong(database.query("SELECT count(*) FROM users").getFirst());
+  }
+}

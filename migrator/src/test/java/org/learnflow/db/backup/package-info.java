@@ -1,0 +1,4 @@
+@NullMarked
+package org.learnflow.db.backup;
+
+import org.jspecify.annotations.NullMarked;
