@@ -33,8 +33,8 @@ public record DatabaseSetting(String role, String name, String value) {
             """
             SELECT coalesce(r.rolname, ''), split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
             FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
-              LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c
-            WHERE d.datname = ? ORDER BY 1, 2
+              LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) WITH ORDINALITY AS u (c, number)
+            WHERE d.datname = ? ORDER BY 1, number
             """)) {
       statement.setString(1, database);
       try (ResultSet row = statement.executeQuery()) {

@@ -200,22 +200,24 @@ public final class Swap {
     return grants;
   }
 
-  /** Makes a setting in the side database; what the role may not, it tells with the SQL. */
-  public void set(List<DatabaseSetting> settings) throws SQLException {
-    for (DatabaseSetting setting : settings) {
-      try {
-        execute(setting.sql(maintenance, side()));
+  /**
+   * Makes settings in the side database; what the role may not, is told with the SQL.
+   *
+   * @param setting a session of the admin, if there is one: roles' own settings and many others are
+   *     for admins
+   */
+  public void set(Connection setting, List<DatabaseSetting> settings) throws SQLException {
+    for (DatabaseSetting one : settings) {
+      try (Statement statement = setting.createStatement()) {
+        statement.execute(one.sql(setting, side()));
       } catch (SQLException e) {
         if (SqlStates.connectionLost(e)) {
           throw e;
         }
         progress.line(
             STEP,
-            "warning: %s (%s); afterwards, as the admin: %s"
-                .formatted(
-                    "a setting of the database could not be made",
-                    e.getMessage(),
-                    setting.sql(maintenance, database)));
+            "warning: a setting of the database could not be made (%s); afterwards, as the admin: %s"
+                .formatted(e.getMessage(), one.sql(setting, database)));
       }
     }
   }

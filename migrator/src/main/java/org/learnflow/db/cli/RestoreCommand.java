@@ -219,7 +219,7 @@ final class RestoreCommand extends BaseCommand {
           swap.exists() ? Optional.of(owner.source().getConnection()) : Optional.empty();
       try {
         lockMigrations(old, context.progress);
-        Loaded loaded = load(context, swap, dump, loading, description);
+        Loaded loaded = load(context, swap, ending, dump, loading, description);
         Optional<String> before = swap(context, swap, ending, maintenance);
         context.progress.line(STEP, "the dump is in place of " + context.database());
         return conclude(context, swap, loaded, before);
@@ -390,6 +390,7 @@ final class RestoreCommand extends BaseCommand {
   private Loaded load(
       Context context,
       Swap swap,
+      Connection ending,
       DumpFile dump,
       PostgresPrograms loading,
       Optional<BackupDescription> description)
@@ -406,7 +407,7 @@ final class RestoreCommand extends BaseCommand {
       if (ended.exitCode() != 0) {
         throw notLoaded(ended);
       }
-      swap.set(settings);
+      swap.set(ending, settings);
       return prepare(context, swap.side());
     } catch (SQLException | RuntimeException e) {
       try {

@@ -137,7 +137,7 @@ class RestoreTest {
     Map<String, byte[]> files = new LinkedHashMap<>();
     Map<String, List<String>> said = new LinkedHashMap<>();
     files.put("cut", Arrays.copyOf(whole, whole.length / 2));
-    said.put("cut", List.of("the dump is damaged", "unexpected end of file"));
+    said.put("cut", List.of("the dump is damaged", "end of file"));
     files.put("block", Arrays.copyOf(whole, 4096 * (whole.length / 8192)));
     said.put("block", List.of("the dump is damaged"));
     files.put("toc", Arrays.copyOf(whole, 1000));
@@ -208,8 +208,6 @@ class RestoreTest {
     CliResult restored = server.cli(database).run("restore", file.toString(), "--yes");
     assertThat(restored).exited(ExitCode.OK).says("applied, now at " + newest.getFirst());
     assertThat(database.query(version)).isEqualTo(newest);
-    // And without a database at all.
-    database.execute(PostgresServer.ADMIN, "SELECT 1");
     assertThat(server.cli(database).run("restore", "--drop-old", "--yes")).exited(ExitCode.OK);
   }
 
