@@ -11,6 +11,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -260,7 +261,7 @@ public final class Swap {
     }
   }
 
-  private static Failure sessionsStay(SQLException refused, TreeSet<String> staying) {
+  private static Failure sessionsStay(SQLException refused, Set<String> staying) {
     return Failure.of(ExitCode.FAILED, "sessions in the database cannot be ended")
         .where(
             staying.isEmpty() ? String.valueOf(refused.getMessage()) : String.join("; ", staying))

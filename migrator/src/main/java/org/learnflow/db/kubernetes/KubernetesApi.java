@@ -292,7 +292,7 @@ public final class KubernetesApi implements AutoCloseable {
                 .writingOutput(new Guarded(output, ended))
                 .writingError(errors)
                 .exec(command)) {
-      running
+      var _ = running
           .exitCode()
           .whenComplete((code, e) -> {
             if (e != null) {

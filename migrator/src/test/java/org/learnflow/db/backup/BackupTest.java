@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
@@ -176,6 +177,13 @@ class BackupTest {
                   || database
                       .query(PostgresServer.ADMIN, "SELECT count(*) FROM " + waiting)
                       .equals(List.of("1")));
+      String password = database.password(database.owner()).value();
+      assertThat(
+              ProcessHandle.allProcesses()
+                  .map(process -> process.info().commandLine().orElse(""))
+                  .filter(line -> line.contains("pg_dump")))
+          .isNotEmpty()
+          .noneMatch(line -> line.contains(password));
       database.query(PostgresServer.ADMIN, "SELECT pg_terminate_backend(pid) FROM " + waiting);
       assertThat(backup.join())
           .exited(ExitCode.FAILED)

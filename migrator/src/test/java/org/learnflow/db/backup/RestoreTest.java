@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;

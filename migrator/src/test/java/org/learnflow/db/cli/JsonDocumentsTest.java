@@ -22,6 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
@@ -128,6 +130,25 @@ class JsonDocumentsTest {
     assertThat(List.copyOf(output.properties()).stream().map(Map.Entry::getKey))
         .as("in the documented order")
         .containsExactlyElementsOf(example.properties().stream().map(Map.Entry::getKey).toList());
+  }
+
+  @Test
+  void backupAndRestoreToo() throws Exception {
+    try (DumpServer server = DumpServer.start(directory.resolve("dump-server"))) {
+      TestDatabase database = server.server().database().withRoles();
+      Cli cli = server.cli(database).with("LEARNFLOW_DB_OUTPUT", "json");
+      cli.run("migrate", "--target", "1");
+      database.execute(
+          PostgresServer.ADMIN,
+          "ALTER DATABASE %s SET statement_timeout = '60s'".formatted(database.name()));
+      String file = directory.resolve("dump").toString();
+      record("backup", cli, "backup", file);
+      record("restore", cli, "restore", file, "--yes");
+      record("restore --drop-old", cli, "restore", "--drop-old", "--yes");
+    }
+    for (String name : List.of("backup", "restore", "restore --drop-old")) {
+      theDocumentedKeysAreTheRealOnes(name);
+    }
   }
 
   @Test

@@ -1,4 +1,4 @@
-package org.learnflow.db.backup;
+package org.learnflow.db.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -13,15 +13,15 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import org.learnflow.db.ExitCode;
-import org.learnflow.db.testing.Cli;
-import org.learnflow.db.testing.OwnServer;
-import org.learnflow.db.testing.PostgresServer;
-import org.learnflow.db.testing.TestDatabase;
 
-/** A server whose pg_dump is installed too; the embedded binaries have none. */
-record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
+/**
+ * A server whose pg_dump is installed too; the embedded binaries have none.
+ *
+ * @param bin directory of its programs
+ */
+public record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
   /** Starts one, or skips the tests where none is installed. */
-  static DumpServer start(Path directory) throws IOException {
+  public static DumpServer start(Path directory) throws IOException {
     List<Path> found = new ArrayList<>();
     if (Files.isDirectory(Path.of("/usr/lib/postgresql"))) {
       try (DirectoryStream<Path> versions =
@@ -42,7 +42,7 @@ record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
   }
 
   /** A database with schema and all seeds. */
-  TestDatabase seeded() {
+  public TestDatabase seeded() {
     TestDatabase database = server.database();
     assertThat(database.cli().with("LEARNFLOW_DB_SEEDS", "reference,sample").run("run"))
         .exited(ExitCode.OK);
@@ -50,17 +50,17 @@ record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
   }
 
   /** The program for a database, with pg_dump of the server's version. */
-  Cli cli(TestDatabase database) {
+  public Cli cli(TestDatabase database) {
     return database.cli().with("LEARNFLOW_DB_PG_DUMP_DIR", bin.toString());
   }
 
   /** Names of all databases. */
-  static List<String> databases(TestDatabase database) throws java.sql.SQLException {
+  public static List<String> databases(TestDatabase database) throws java.sql.SQLException {
     return database.query(PostgresServer.ADMIN, "SELECT datname FROM pg_database ORDER BY 1");
   }
 
   /** The same, asked in another database, for while this one may be renamed. */
-  static List<String> databasesOf(TestDatabase database) throws java.sql.SQLException {
+  public static List<String> databasesOf(TestDatabase database) throws java.sql.SQLException {
     try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
         Statement statement = admin.createStatement();
         ResultSet row = statement.executeQuery("SELECT datname FROM pg_database")) {
@@ -72,6 +72,7 @@ record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
     }
   }
 
+  /** Stops and deletes it. */
   @Override
   public void close() {
     server.close();

@@ -1,0 +1,95 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.ThreadLocalRandom;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Backup and restore through the pod. */
+@ExtendWith(Workspaces.class)
+class BackupTest {
+  private static final String DATABASE = "learnflow";
+
+  /** How many pg_dump, pg_restore and head run in the pod, besides this script. */
+  private static final String PROGRAMS =
+      """
+      n=0
+      for process in /proc/[0-9]*; do
+        case $(cat $process/comm 2>/dev/null) in pg_dump|pg_restore|head) n=$((n + 1));; esac
+      done
+      echo $n
+      """;
+
+  @Test
+  @DisplayName(
+      "a backup through the pod, rows deleted, a restore: the rows are back, and services go on with the same password")
+  void backupAndRestore(Workspace workspace, @TempDir Path folder) throws Exception {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    new Service(workspace, namespace).run("add", "ada");
+    String file = folder.resolve("learnflow.dump").toString();
+    Command backup = release.learnflowDb("backup", file).successful();
+    assertThat(backup.output()).contains("on pod postgres-0", "MiB read back");
+    release.assertNoPasswordIn(backup.output(), Files.readString(Path.of(file + ".json")));
+    Pods pods = new Pods(workspace.client());
+    pods.sql(namespace, DATABASE, "TRUNCATE users CASCADE");
+    var published = release.published(namespace);
+
+    assertThat(release.learnflowDb("restore", file, "--yes").failed().output())
+        .contains("has rows already", "--replace");
+    Command restore = release.learnflowDb("restore", file, "--replace", "--yes").successful();
+    assertThat(restore.output()).contains("restored: learnflow at schema ", "--drop-old");
+    release.assertNoPasswordIn(restore.output());
+    assertThat(release.published(namespace)).isEqualTo(published);
+    new Service(workspace, namespace).run("find", "ada");
+    assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
+    release.learnflowDb("restore", "--drop-old", "--yes").successful();
+    assertThat(pods.shell(namespace, PROGRAMS)).isEqualTo("0\n");
+    release.upgradeInstall().successful();
+  }
+
+  @Test
+  @DisplayName(
+      "killed during backup or restore through the pod: nothing goes on there, the database is whole, and the same command again ends right")
+  void killed(Workspace workspace, @TempDir Path folder) throws Exception {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    new Service(workspace, namespace).run("add", "ada");
+    Pods pods = new Pods(workspace.client());
+    pods.sql(
+        namespace,
+        DATABASE,
+        "SET ROLE learnflow_owner; CREATE TABLE bulk AS SELECT i, md5(i::text) FROM generate_series(1, 200000) i");
+    String file = folder.resolve("learnflow.dump").toString();
+    for (String[] command : new String[][] {{"backup", file}, {"restore", file, "--replace", "--yes"}}) {
+      for (int i = 0; i < 4; i++) {
+        Process running = release.startLearnflowDb(command);
+        Thread.sleep(ThreadLocalRandom.current().nextInt(1000, 5000));
+        running.destroyForcibly().waitFor();
+        awaitNoPrograms(pods, namespace);
+        assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
+        new Service(workspace, namespace).run("find", "ada");
+        if (command[0].equals("backup")) {
+          Files.deleteIfExists(Path.of(file));
+        }
+      }
+      release.learnflowDb(command).successful();
+    }
+    new Service(workspace, namespace).run("find", "ada");
+  }
+
+  private static void awaitNoPrograms(Pods pods, String namespace) throws InterruptedException {
+    long end = System.nanoTime() + 20_000_000_000L;
+    while (!pods.shell(namespace, PROGRAMS).equals("0\n")) {
+      assertThat(System.nanoTime()).as("a program goes on in the pod").isLessThan(end);
+      Thread.sleep(500);
+    }
+  }
+}
