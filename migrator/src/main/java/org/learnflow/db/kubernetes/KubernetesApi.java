@@ -292,17 +292,18 @@ public final class KubernetesApi implements AutoCloseable {
                 .writingOutput(new Guarded(output, ended))
                 .writingError(errors)
                 .exec(command)) {
-      var _ = running
-          .exitCode()
-          .whenComplete((code, e) -> {
-            if (e != null) {
-              ended.completeExceptionally(e);
-            } else if (code == null || code < 0) {
-              ended.completeExceptionally(new ConnectException("the connection was lost"));
-            } else {
-              ended.complete(code);
-            }
-          });
+      var _ =
+          running
+              .exitCode()
+              .whenComplete((code, e) -> {
+                if (e != null) {
+                  ended.completeExceptionally(e);
+                } else if (code == null || code < 0) {
+                  ended.completeExceptionally(new ConnectException("the connection was lost"));
+                } else {
+                  ended.complete(code);
+                }
+              });
       byte[] buffer = new byte[1 << 16];
       for (int read = input.read(buffer); read >= 0 && !ended.isDone(); read = input.read(buffer)) {
         try {

@@ -97,8 +97,7 @@ class BackupTest {
     Cli cli = server.cli(database);
     Path file = folder.resolve("dump");
     long start = System.nanoTime();
-    assertThat(cli.start("backup", folder.resolve("whole").toString()).await())
-        .exited(ExitCode.OK);
+    assertThat(cli.start("backup", folder.resolve("whole").toString()).await()).exited(ExitCode.OK);
     long whole = System.nanoTime() - start;
     int met = 0;
     for (int i = 0; i < 10; i++) {

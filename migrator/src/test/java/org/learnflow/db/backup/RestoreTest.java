@@ -102,7 +102,8 @@ class RestoreTest {
     assertThat(database.query(admin, facts)).isEqualTo(before);
     assertThat(
             database.query(
-                admin, "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE oid >= 16384"))
+                admin,
+                "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE oid >= 16384"))
         .containsExactly(database.owner());
     assertThat(database.query(database.service(), "SELECT count(*) FROM users"))
         .containsExactly(String.valueOf(users));
@@ -162,8 +163,7 @@ class RestoreTest {
     files.put("empty", new byte[0]);
     said.put("empty", List.of("the file is empty"));
     String text = new String(whole, StandardCharsets.ISO_8859_1);
-    files.put(
-        "newer", text.replaceFirst("1[5-8]\\.", "99.").getBytes(StandardCharsets.ISO_8859_1));
+    files.put("newer", text.replaceFirst("1[5-8]\\.", "99.").getBytes(StandardCharsets.ISO_8859_1));
     said.put("newer", List.of("the dump comes from PostgreSQL 99", "this server is older"));
     for (Map.Entry<String, byte[]> file : files.entrySet()) {
       Path path = folder.resolve(file.getKey());
@@ -203,8 +203,7 @@ class RestoreTest {
     assertThat(server.cli(database).run("migrate", "--target", "5")).exited(ExitCode.OK);
     Path file = backup(database, folder);
     assertThat(server.cli(database).run("migrate")).exited(ExitCode.OK);
-    String version =
-        "SELECT max(version) FROM flyway_schema_history";
+    String version = "SELECT max(version) FROM flyway_schema_history";
     List<String> newest = database.query(version);
     CliResult restored = server.cli(database).run("restore", file.toString(), "--yes");
     assertThat(restored).exited(ExitCode.OK).says("applied, now at " + newest.getFirst());
@@ -239,8 +238,7 @@ class RestoreTest {
   void withoutTheRightToMakeDatabasesItIsRefused(@TempDir Path folder) throws Exception {
     TestDatabase database = server.seeded();
     Path file = backup(database, folder);
-    database.execute(
-        PostgresServer.ADMIN, "ALTER ROLE %s NOCREATEDB".formatted(database.owner()));
+    database.execute(PostgresServer.ADMIN, "ALTER ROLE %s NOCREATEDB".formatted(database.owner()));
     Cli withoutAdmin = server.cli(database).without("LEARNFLOW_DB_ADMIN_USER");
     assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.REFUSED)
@@ -250,8 +248,8 @@ class RestoreTest {
   }
 
   @Test
-  void withoutAdminCredentialsTheOwnerRestoresAndSaysWhoseSessionsItCannotEnd(
-      @TempDir Path folder) throws Exception {
+  void withoutAdminCredentialsTheOwnerRestoresAndSaysWhoseSessionsItCannotEnd(@TempDir Path folder)
+      throws Exception {
     TestDatabase database = server.seeded();
     Path file = backup(database, folder);
     long users = count(database);

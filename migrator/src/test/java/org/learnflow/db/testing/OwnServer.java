@@ -10,8 +10,8 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.EmbeddedServer;
 
 /**
- * A server of a test class's own, which it stops, breaks and reconfigures as it likes; always on the same
- * port.
+ * A server of a test class's own, which it stops, breaks and reconfigures as it likes; always on
+ * the same port.
  */
 public final class OwnServer implements AutoCloseable {
   private final Path directory;
