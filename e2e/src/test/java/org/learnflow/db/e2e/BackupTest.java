@@ -68,7 +68,8 @@ class BackupTest {
         DATABASE,
         "SET ROLE learnflow_owner; CREATE TABLE bulk AS SELECT i, md5(i::text) FROM generate_series(1, 200000) i");
     String file = folder.resolve("learnflow.dump").toString();
-    for (String[] command : new String[][] {{"backup", file}, {"restore", file, "--replace", "--yes"}}) {
+    for (String[] command :
+        new String[][] {{"backup", file}, {"restore", file, "--replace", "--yes"}}) {
       for (int i = 0; i < 4; i++) {
         Process running = release.startLearnflowDb(command);
         Thread.sleep(ThreadLocalRandom.current().nextInt(1000, 5000));
