@@ -44,9 +44,6 @@ final class RollbackCommand extends BaseCommand {
   private static final String STEP = "rollback";
   private static final String DEFAULT_MAX_AGE = "24h";
 
-  /** What --backup calls; without it the option is refused. */
-  private static final Optional<BackupStep> BACKUP = Optional.empty();
-
   @Mixin
   @SuppressWarnings("NullAway.Init")
   private DatabaseOptions database;
@@ -58,6 +55,7 @@ final class RollbackCommand extends BaseCommand {
   private PublishOptions publishing;
 
   @Mixin private ConfirmOptions confirmation = new ConfirmOptions();
+  @Mixin private ProgramsOptions programs = new ProgramsOptions();
 
   @Option(
       names = "--to",
@@ -140,7 +138,7 @@ final class RollbackCommand extends BaseCommand {
       publishing.requireConnection(target);
       List<String> undone = List.of();
       if (!plan.isEmpty()) {
-        prepare(plan, target, progress);
+        prepare(plan, migrations, session, target, progress);
         undone = session.run(STEP, connection -> rollback.undo(connection, plan));
       }
       // Also where nothing was to do: a run that was killed did not come this far.
@@ -162,9 +160,6 @@ final class RollbackCommand extends BaseCommand {
     }
     if (backup != null && noBackup) {
       throw usage("--backup and --no-backup exclude each other").next("give one of them");
-    }
-    if (backup != null && BACKUP.isEmpty()) {
-      throw usage("this build can make no backup").next("make it by pg_dump and use --no-backup");
     }
     maxAge();
   }
@@ -191,7 +186,12 @@ final class RollbackCommand extends BaseCommand {
   }
 
   /** Shows, makes the backup, asks. */
-  private void prepare(RollbackPlan plan, DatabaseOptions.Target target, ConsoleProgress progress) {
+  private void prepare(
+      RollbackPlan plan,
+      MigrationFiles migrations,
+      Session session,
+      DatabaseOptions.Target target,
+      ConsoleProgress progress) {
     text(plan).lines().forEach(line -> progress.line(STEP, line));
     if (helmRevision != null) {
       return;
@@ -208,9 +208,9 @@ final class RollbackCommand extends BaseCommand {
     confirmation.confirm(
         "%d migrations in %s are undone, down to %s."
             .formatted(plan.undo().size() + plan.failed().size(), target.owner(), plan.to()));
-    BACKUP
-        .filter(_ -> backup != null)
-        .ifPresent(step -> step.make(target, cluster(), Objects.requireNonNull(backup), progress));
+    if (backup != null) {
+      new Backups(programs, cluster(), migrations, progress).make(target, session, backup, false);
+    }
   }
 
   private static void requireSeen(RollbackPlan plan, String otherwise) {

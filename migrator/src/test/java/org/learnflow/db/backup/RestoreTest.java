@@ -13,8 +13,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -171,7 +173,8 @@ class RestoreTest {
       CliResult refused =
           server.cli(database).run("restore", path.toString(), "--replace", "--yes");
       assertThat(refused.exitCode()).as(file.getKey() + refused.all()).isIn(2, 10);
-      assertThat(refused).says(said.get(file.getKey()).toArray(String[]::new));
+      assertThat(refused)
+          .says(Objects.requireNonNull(said.get(file.getKey())).toArray(String[]::new));
     }
     // A text in the table of contents, which pg_restore does not check.
     Path changed = folder.resolve("changed");
@@ -218,9 +221,11 @@ class RestoreTest {
     Path file = backup(database, folder);
     Files.delete(BackupDescription.path(file));
     Path older = Files.createDirectory(folder.resolve("older"));
-    for (Path path : Files.list(TestFiles.migrations()).toList()) {
-      if (path.getFileName().toString().matches("[VU]00[1-5]__.*")) {
-        Files.copy(path, older.resolve(path.getFileName()));
+    try (Stream<Path> paths = Files.list(TestFiles.migrations())) {
+      for (Path path : paths.toList()) {
+        if (path.getFileName().toString().matches("[VU]00[1-5]__.*")) {
+          Files.copy(path, older.resolve(path.getFileName()));
+        }
       }
     }
     List<String> databases = DumpServer.databases(database);
