@@ -42,7 +42,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 .PHONY: FORCE help build test test-chart test-java lint lint-chart lint-migrations tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	bench-install bench-fleet \
-	deploy verify status connection migrate seed undeploy cluster cluster-down cluster-status cluster-load \
+	deploy verify status connection migrate seed plan drift backup restore rollback rotate undeploy cluster cluster-down cluster-status cluster-load \
 	cluster-listing cluster-check e2e clean
 
 help: ## this list
@@ -243,7 +243,7 @@ e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises
 	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \
 	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
 
-# The release that deploy, verify, status, connection, migrate, seed and undeploy mean, on the current kubeconfig context.
+# The release that deploy and the targets from here on mean, on the current kubeconfig context.
 RELEASE ?= learnflow-db
 NAMESPACE ?= postgres
 ENV ?= dev
@@ -275,6 +275,25 @@ migrate: build ## the whole pipeline on the deployed database: schema, seeds, ve
 
 seed: build ## loads seeds into it: SEED_MODE=skip|update
 	$(call show,seed --seed-mode $(or $(SEED_MODE),skip),tail -n 1)
+
+plan: build ## what pending migrations would lock and rewrite in it
+	$(call show,plan,cat)
+
+drift: build ## what was changed in it outside migrations
+	$(call show,drift,cat)
+
+backup: build ## dumps it into a file, read back whole: FILE=learnflow.dump
+	$(call show,backup "$(or $(FILE),$(error name the file: make backup FILE=learnflow.dump))",tail -n 1)
+
+restore: build ## puts a dump in its place: FILE=learnflow.dump, over data REPLACE=1 (asks, or YES=1)
+	$(call show,restore "$(or $(FILE),$(error name the file: make restore FILE=learnflow.dump))" $(if $(REPLACE),--replace) $(if $(YES),--yes),tail -n 1)
+
+rollback: build ## undoes its migrations above a version: TO=007, and BACKUP=before.dump or NO_BACKUP=1 (asks, or YES=1)
+	$(call show,rollback --to "$(or $(TO),$(error name the newest version to keep: make rollback TO=007))" \
+	  $(if $(BACKUP),--backup "$(BACKUP)") $(if $(NO_BACKUP),--no-backup) $(if $(YES),--yes),tail -n 1)
+
+rotate: build ## a new password for its services, or ROLE=owner, ROLE=admin; RESTART=1 restarts those that use it (asks, or YES=1)
+	$(call show,credentials rotate $(if $(ROLE),--role "$(ROLE)") $(if $(RESTART),--restart) $(if $(YES),--yes),tail -n 1)
 
 undeploy: tools/bin/helm ## removes the release, but not data and passwords; with PURGE=1 these too (asks, or YES=1)
 	@$(DEPLOY) down $(if $(PURGE),purge,keep)

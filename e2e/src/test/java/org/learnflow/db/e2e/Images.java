@@ -58,6 +58,15 @@ final class Images {
    * @return the tag
    */
   static String withMigration(String name, String file, String sql) {
+    return withMigration(name, Map.of(file, sql));
+  }
+
+  /**
+   * The same with several files.
+   *
+   * @param migrations text by name
+   */
+  static String withMigration(String name, Map<String, String> migrations) {
     String load = System.getProperty("image.load");
     assumeThat(load).as("E2E_LOAD, the command that loads an image's archive").isNotEmpty();
     try {
@@ -65,7 +74,7 @@ final class Images {
       Path archive = folder.resolve(name + ".tar");
       try {
         String image = MIGRATOR + "-" + name;
-        write(folder, image, file, sql);
+        write(folder, image, migrations);
         run("tar", "-cf", archive.toString(), "-C", folder.resolve("image").toString(), ".");
         run("sh", "-c", load + " \"$1\"", "sh", archive.toString());
         return tag(image);
@@ -78,11 +87,13 @@ final class Images {
   }
 
   /** Lays out the archive: that of the migrator with a layer on top. */
-  private static void write(Path folder, String image, String file, String sql) throws IOException {
+  private static void write(Path folder, String image, Map<String, String> migrations)
+      throws IOException {
     Path unpacked = Files.createDirectory(folder.resolve("image"));
     run("tar", "-xf", ARCHIVE, "-C", unpacked.toString());
     Path root = folder.resolve("root");
-    Repository.write(root.resolve("opt/learnflow-db/migrations").resolve(file), sql);
+    migrations.forEach((file, sql) ->
+        Repository.write(root.resolve("opt/learnflow-db/migrations").resolve(file), sql));
     Path layer = unpacked.resolve("migration.tar");
     run("tar", "-cf", layer.toString(), "--owner=0", "--group=0", "-C", root.toString(), "opt");
 

@@ -8,6 +8,10 @@ final class Migrations {
   /** Name of its file. */
   static final String FILE = "V" + NEXT + "__create_badges.sql";
 
+  /** Name of the one behind it, which tests make fail. */
+  static final String AFTER_NEXT =
+      "V%03d__fail.sql".formatted(Integer.parseInt(Repository.newestMigration()) + 2);
+
   /** Makes table badges. */
   static final String BADGES =
       """

@@ -152,6 +152,14 @@ final class Release {
     return command;
   }
 
+  /** Back to a revision. */
+  Command rollback(int revision, String... options) {
+    List<String> words =
+        new ArrayList<>(List.of("rollback", NAME, String.valueOf(revision), "-n", namespace));
+    words.addAll(List.of(options));
+    return helm(words);
+  }
+
   /** The way out that is told where a Helm was killed. */
   Command rollbackWithoutHooks() {
     return helm(List.of("rollback", NAME, "-n", namespace, "--no-hooks"));
@@ -172,6 +180,17 @@ final class Release {
         .valueStream()
         .map(revision -> revision.path("status").asText())
         .toList();
+  }
+
+  /** A page's commands, with helm and the program on PATH. */
+  Command shell(String script) {
+    return run(
+        List.of(
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            "PATH=\"$PWD/tools/bin:$PWD/migrator/target/dist/bin:$PATH\"\n" + script));
   }
 
   private Command helm(List<String> words) {

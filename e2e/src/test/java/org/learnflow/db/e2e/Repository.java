@@ -39,6 +39,13 @@ final class Repository {
     }
   }
 
+  /** A copy of an example with the tests' image of PostgreSQL. */
+  static Path withTestImage(String name, Path folder) {
+    Path copy = folder.resolve(Path.of(name).getFileName());
+    write(copy, example(name).replaceFirst("image: .*", "image: learnflow.test/postgresql:17"));
+    return copy;
+  }
+
   /** Version of the newest migration, such as 009. */
   static String newestMigration() {
     try (Stream<Path> files = Files.list(ROOT.resolve("migrations"))) {

@@ -52,7 +52,7 @@ class RunFaultsTest {
     pods.shell(namespace, "cat /dev/zero >/bitnami/postgresql/filler 2>/dev/null || true");
 
     OnCall onCall = new OnCall(release, "volume full");
-    onCall.asks("No space left on device", "docs/install.md");
+    onCall.asks("No space left on device", "docs/volume.md");
     onCall.installs(
         new String[] {"--set", tiny + ",migrator.image.tag=" + next}, "No space left on device");
     service.run("find,without_badges", "ada");

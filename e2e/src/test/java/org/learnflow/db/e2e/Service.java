@@ -26,10 +26,17 @@ final class Service {
 
   private final Workspace workspace;
   private final String namespace;
+  private final String release;
 
   Service(Workspace workspace, String namespace) {
+    this(workspace, namespace, Release.NAME);
+  }
+
+  /** A service of another release than the usual one. */
+  Service(Workspace workspace, String namespace, String release) {
     this.workspace = workspace;
     this.namespace = namespace;
+    this.release = release;
   }
 
   /** The Python files, at {@link #FOLDER} where this is mounted. */
@@ -78,7 +85,7 @@ final class Service {
             .addNewVolume()
             .withName("tls")
             .withNewSecret()
-            .withSecretName(Release.NAME)
+            .withSecretName(release)
             .addNewItem("ca.crt", null, "ca.crt")
             .endSecret()
             .endVolume()
@@ -189,12 +196,12 @@ final class Service {
         .withArgs(arguments)
         .addNewEnvFrom()
         .withNewSecretRef()
-        .withName(Release.NAME + "-env")
+        .withName(release + "-env")
         .endSecretRef()
         .endEnvFrom()
         .addNewEnvFrom()
         .withNewConfigMapRef()
-        .withName(Release.NAME)
+        .withName(release)
         .endConfigMapRef()
         .endEnvFrom()
         .withNewResources()

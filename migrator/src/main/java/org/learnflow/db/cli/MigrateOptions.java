@@ -52,6 +52,15 @@ final class MigrateOptions {
             + (report.newer().isEmpty()
                 ? ""
                 : ", which is newer than these files: " + String.join(", ", report.newer())));
+    if (!report.newer().isEmpty()) {
+      files
+          .newest()
+          .ifPresent(version ->
+              progress.line(
+                  "migrate",
+                  "they stay; to undo them, and see first what is lost: learnflow-db rollback --to "
+                      + version));
+    }
     return report;
   }
 }

@@ -346,7 +346,7 @@ final class RestoreCommand extends BaseCommand {
           .where(loading.place())
           .next(
               "make room, such as by learnflow-db restore --drop-old; or grow the volume:"
-                  + " docs/install.md");
+                  + " docs/volume.md");
     }
   }
 

@@ -27,7 +27,7 @@ public final class Space {
     } catch (SQLException e) {
       if (SqlStates.DISK_FULL.equals(e.getSQLState())) {
         return Optional.of(
-            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/install.md"
+            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
                 .formatted(e.getMessage(), e.getSQLState()));
       }
       throw e;

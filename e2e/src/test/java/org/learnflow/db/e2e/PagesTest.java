@@ -1,0 +1,182 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands of pages in docs/, run as they stand there. */
+@ExtendWith(Workspaces.class)
+class PagesTest {
+  private static final Pattern COMMANDS =
+      Pattern.compile("^```sh\\n(.*?)^```", Pattern.DOTALL | Pattern.MULTILINE);
+
+  /**
+   * Commands of a page, in a namespace of the test's, with the images of the tests.
+   *
+   * @param from the heading that they come after; empty for all of the page
+   */
+  private static String commands(String page, String from, Release release, Path folder) {
+    String text = text(page);
+    String commands =
+        COMMANDS
+            .matcher(text.substring(text.indexOf(from)))
+            .results()
+            .map(block -> block.group(1))
+            .collect(Collectors.joining());
+    return commands
+        .replaceAll("(-n|--namespace) postgres\\b", "$1 " + release.namespace())
+        .replace(" --set postgresql.image.tag=18", "")
+        .replace("-f values-prod.yaml", "-f values-prod.yaml " + String.join(" ", Images.values()))
+        .replace(
+            "apply -f examples/dumps/pod.yaml",
+            "apply -f " + Repository.withTestImage("dumps/pod.yaml", folder))
+        .replace("learnflow.dump", folder.resolve("learnflow.dump").toString());
+  }
+
+  private static String text(String page) {
+    try {
+      return Files.readString(Repository.ROOT.resolve("docs").resolve(page));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  @DisplayName(
+      "another size in the values is refused with the page; the page's commands enlarge the claim without disconnecting anybody")
+  void volume(Workspace workspace, @TempDir Path folder) {
+    assumeThat(workspace.client().storage().v1().storageClasses().withName("standard").get())
+        .as("a StorageClass that lets claims grow")
+        .matches(found -> found != null && Boolean.TRUE.equals(found.getAllowVolumeExpansion()));
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, release.namespace());
+    service.run("add", "ada");
+    String[] larger = {"--set", "postgresql.primary.persistence.size=20Gi"};
+    assertThat(release.upgradeInstall(larger).failed().output())
+        .contains("the values want a volume of 20Gi", "has 10Gi", "docs/volume.md");
+
+    var connected = service.start("stay", "ada");
+    release.shell(commands("volume.md", "", release, folder)).successful();
+    service.end(connected);
+    assertThat(
+            workspace
+                .client()
+                .persistentVolumeClaims()
+                .inNamespace(release.namespace())
+                .withName("data-postgres-0")
+                .get()
+                .getSpec()
+                .getResources()
+                .getRequests()
+                .get("storage"))
+        .hasToString("20Gi");
+    release.upgradeInstall(larger).successful();
+    service.run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "a volume for a release without one is refused with the page; its commands bring the rows into prod, with the old password")
+  void devToProd(Workspace workspace, @TempDir Path folder) {
+    String namespace = workspace.restricted();
+    Release dev = new Release(workspace, "helm", namespace, "values-dev.yaml");
+    dev.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    String password = dev.published(namespace).get("PGPASSWORD");
+    Release prod = new Release(workspace, "helm", namespace, "values-prod.yaml");
+    assertThat(prod.upgradeInstall().failed().output()).contains("docs/dev-to-prod.md");
+    service.run("find", "ada");
+
+    Command moved = dev.shell(commands("dev-to-prod.md", "", dev, folder)).successful();
+    assertThat(moved.output().strip()).endsWith("healthy");
+    service.run("find", "ada");
+    assertThat(prod.published(namespace).get("PGPASSWORD").equals(password)).isTrue();
+    prod.upgradeInstall().successful();
+  }
+
+  @Test
+  @DisplayName(
+      "another major version over a volume is refused with the page, also by verify where it got as far as crashing; the page's commands bring the rows over")
+  void majorUpgrade(Workspace workspace, @TempDir Path folder) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    assertThat(release.upgradeInstall("--set-string", "postgresql.image.tag=18").failed().output())
+        .contains("does not start on the data of PostgreSQL 17", "docs/major-upgrade.md");
+
+    Pods pods = new Pods(workspace.client());
+    pods.shell(namespace, "echo 16 >$PGDATA/PG_VERSION");
+    workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
+    OnCall onCall = new OnCall(release, "volume of another major version");
+    onCall.installs(new String[0], "initialized by PostgreSQL version 16", "docs/major-upgrade.md");
+    onCall.asks("initialized by PostgreSQL version 16");
+    pods.once(namespace, "data-postgres-0", "/volume", "echo 17 >/volume/data/PG_VERSION");
+    workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
+    release.upgradeInstall().successful();
+
+    Command moved = release.shell(commands("major-upgrade.md", "", release, folder)).successful();
+    assertThat(moved.output().strip()).endsWith("healthy");
+    service.run("find", "ada");
+    // The old volume stays; it is the test's to remove.
+    workspace.client().persistentVolumes().list().getItems().stream()
+        .filter(volume -> "Released".equals(volume.getStatus().getPhase()))
+        .filter(volume -> namespace.equals(volume.getSpec().getClaimRef().getNamespace()))
+        .forEach(volume ->
+            workspace
+                .client()
+                .persistentVolumes()
+                .resource(volume)
+                .edit(v -> {
+                  v.getSpec().setPersistentVolumeReclaimPolicy("Delete");
+                  return v;
+                }));
+  }
+
+  @Test
+  @DisplayName("a release gets another name by the page's commands, with rows and password")
+  void rename(Workspace workspace, @TempDir Path folder) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    new Service(workspace, namespace).run("add", "ada");
+    String password = release.published(namespace).get("PGPASSWORD");
+
+    release.shell(commands("rename.md", "", release, folder)).successful();
+    var published = Release.decoded(release.secret(namespace, "lessons-env"));
+    assertThat(published.get("PGPASSWORD").equals(password)).isTrue();
+    assertThat(release.secret(namespace, Release.NAME)).isNull();
+    new Service(workspace, namespace, "lessons").run("find", "ada");
+  }
+
+  @Test
+  @DisplayName("the dump that the release made is fetched and restored by the page's commands")
+  void dumps(Workspace workspace, @TempDir Path folder) {
+    String next = Images.withMigration("fetched", Migrations.FILE, Migrations.BADGES);
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    release.upgradeInstall("--set", "migrator.image.tag=" + next).successful();
+    new Pods(workspace.client()).sql(namespace, "learnflow", "TRUNCATE users CASCADE");
+
+    release
+        .shell(commands("backup.md", "## Dumps that the release makes", release, folder))
+        .successful();
+    service.run("find,without_badges", "ada");
+  }
+}
