@@ -68,6 +68,9 @@ class PagesTest {
 
     var connected = service.start("stay", "ada");
     release.shell(commands("volume.md", "", release, folder)).successful();
+    // What it waits for.
+    new Pods(workspace.client())
+        .sql(release.namespace(), "learnflow", "SET ROLE learnflow_owner; " + Migrations.BADGES);
     service.end(connected);
     assertThat(
             workspace
@@ -100,7 +103,8 @@ class PagesTest {
     service.run("find", "ada");
 
     Command moved = dev.shell(commands("dev-to-prod.md", "", dev, folder)).successful();
-    assertThat(moved.output().strip()).endsWith("healthy");
+    assertThat(moved.output().strip())
+        .endsWith("restored: learnflow at schema " + Repository.newestMigration());
     service.run("find", "ada");
     assertThat(prod.published(namespace).get("PGPASSWORD").equals(password)).isTrue();
     prod.upgradeInstall().successful();
@@ -129,7 +133,8 @@ class PagesTest {
     release.upgradeInstall().successful();
 
     Command moved = release.shell(commands("major-upgrade.md", "", release, folder)).successful();
-    assertThat(moved.output().strip()).endsWith("healthy");
+    assertThat(moved.output().strip())
+        .endsWith("restored: learnflow at schema " + Repository.newestMigration());
     service.run("find", "ada");
     // The old volume stays; it is the test's to remove.
     workspace.client().persistentVolumes().list().getItems().stream()

@@ -135,6 +135,8 @@ final class Pods {
     if (!phase(ended).equals("Succeeded")) {
       throw new AssertionError(script + "\n" + log(ended));
     }
+    // Also a pod that has ended keeps its claim from being deleted.
+    client.resource(ended).delete();
   }
 
   static String phase(Pod pod) {

@@ -56,6 +56,10 @@ class JsonDocumentsTest {
     record("verify", cli, "verify");
     record("publish", cli, "publish");
     record("connection", cli, "connection");
+    database.execute(
+        database.owner(),
+        "INSERT INTO learnflow_db.backups (kind, name, bytes, sha256, schema_version)"
+            + " VALUES ('file', 'a.dump', 1, 'x', '009')");
     record("status", cli, "status");
     database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");
     record("drift", cli, "drift");
@@ -154,6 +158,8 @@ class JsonDocumentsTest {
   @Test
   void everyCommandIsDocumented() {
     Set<String> commands = OptionsTest.commands().collect(Collectors.toSet());
+    // For the chart alone.
+    commands.remove("pending");
     assertThat(EXAMPLES.keySet()).containsAll(commands);
   }
 
