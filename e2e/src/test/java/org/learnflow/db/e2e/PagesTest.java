@@ -112,8 +112,8 @@ class PagesTest {
 
   @Test
   @DisplayName(
-      "another major version over a volume is refused with the page, also by verify where it got as far as crashing; the page's commands bring the rows over")
-  void majorUpgrade(Workspace workspace, @TempDir Path folder) {
+      "another major version over a volume is refused with the page; where it got as far as crashing, Helm, verify and status name the page")
+  void majorRefused(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
@@ -131,6 +131,18 @@ class PagesTest {
     pods.once(namespace, "data-postgres-0", "/volume", "echo 17 >/volume/data/PG_VERSION");
     workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
     release.upgradeInstall().successful();
+
+    service.run("find", "ada");
+  }
+
+  @Test
+  @DisplayName("the page's commands bring the rows into another major version, over a new volume")
+  void majorUpgrade(Workspace workspace, @TempDir Path folder) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
 
     Command moved = release.shell(commands("major-upgrade.md", "", release, folder)).successful();
     assertThat(moved.output().strip())

@@ -101,12 +101,16 @@ class RenderingTest {
     return object.at("/metadata/annotations").path("helm.sh/hook").asText();
   }
 
-  /** A hook such as post-rollback would be hidden by Argo CD. */
+  /**
+   * Argo CD passes over what it does not know in a list, but hides an object that has no other
+   * hook.
+   */
   @ParameterizedTest
   @MethodSource("org.learnflow.db.chart.Rendering#all")
-  void onlyHooksThatArgoCdKnowsAreUsed(Rendering rendering) {
+  void everyHookIsOneThatArgoCdKnows(Rendering rendering) {
     assertThat(rendering.objects())
-        .flatExtracting(object -> List.of(hook(object).split(",")))
+        .extracting(object -> hook(object).replace(",post-rollback", ""))
+        .flatExtracting(hooks -> List.of(hooks.split(",")))
         .isSubsetOf("", "pre-install", "pre-upgrade", "post-install", "post-upgrade", "test");
   }
 
