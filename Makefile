@@ -41,7 +41,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart lint-migrations tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
-	bench-install bench-fleet \
+	bench-install bench-backup bench-fleet \
 	deploy verify status connection migrate seed plan drift backup restore rollback rotate undeploy cluster cluster-down cluster-status cluster-load \
 	cluster-listing cluster-check e2e clean
 
@@ -199,6 +199,9 @@ bench-startup: $(IMAGE_TAR) ## a run with nothing to do against other tools, and
 
 bench-install: bench-image ## helm upgrade --install taken apart, where there is a cluster
 	@"$(JDK)/bin/java" bench/Install.java --runs 3
+
+bench-backup: bench-image build ## backup and restore of 5,000,000 rows through the pod against pg_dump and pg_restore in it
+	@"$(JDK)/bin/java" bench/Backup.java
 
 bench-fleet: bench-image ## many releases on the cluster, which should have nothing else to do: RELEASES=50 PARALLEL=10
 	@"$(JDK)/bin/java" bench/Fleet.java $(or $(RELEASES),50) $(or $(PARALLEL),10)

@@ -1,0 +1,237 @@
+import harness.BenchException;
+import harness.Cluster;
+import harness.ClusterReport;
+import harness.Programs;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * learnflow-db backup and restore through the pod, beside pg_dump and pg_restore in the same pod.
+ *
+ * <pre>java bench/Backup.java [--rows N] [--runs N] [--no-save]</pre>
+ */
+class Backup {
+  private static final String NAMESPACE = "learnflow-db-backup";
+  private static final String PROGRAM = "migrator/target/dist/bin/learnflow-db";
+  private static final Path VALUES = Path.of("values-prod.yaml");
+
+  private final int rows;
+  private final int runs;
+  private final boolean save;
+
+  /** Seconds by contestant, a value for each run. */
+  private final Map<String, List<Double>> seconds = new TreeMap<>();
+
+  private Backup(int rows, int runs, boolean save) {
+    this.rows = rows;
+    this.runs = runs;
+    this.save = save;
+  }
+
+  static void main(String[] arguments) throws Exception {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      Programs.require("kubectl");
+      if (!Cluster.possible()) {
+        throw new BenchException("run make cluster first");
+      }
+      List<String> words = List.of(arguments);
+      new Backup(
+              number(words, "--rows", 5_000_000),
+              number(words, "--runs", 3),
+              !words.contains("--no-save"))
+          .measure();
+    } catch (BenchException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private static int number(List<String> words, String option, int otherwise) {
+    int at = words.indexOf(option);
+    return at < 0 ? otherwise : Integer.parseInt(words.get(at + 1));
+  }
+
+  private void measure() throws Exception {
+    var report = ClusterReport.begin("backup");
+    Path folder = Files.createTempDirectory("bench-backup");
+    String file = folder.resolve("learnflow.dump").toString();
+    String size;
+    try {
+      Cluster.createNamespace(NAMESPACE);
+      Cluster.helm(Cluster.upgradeInstall(NAMESPACE, VALUES));
+      sql(
+          "CREATE TABLE bulk AS SELECT i AS id, md5(i::text) AS name, now() AS at FROM generate_series(1, %d) i"
+              .formatted(rows));
+      sql("ALTER TABLE bulk ADD PRIMARY KEY (id)");
+      sql("CHECKPOINT");
+      for (int run = 0; run < runs; run++) {
+        timed("1 pg_dump in the pod", () -> inPod("pg_dump -Fc -f /tmp/bare.dump"));
+        timed(
+            "2 kubectl exec pg_dump > FILE",
+            () -> {
+              shell(
+                  "kubectl --kubeconfig e2e/cluster/kubeconfig -n %s exec postgres-0 -- sh -c \"$0\" >\"$1\""
+                      .formatted(NAMESPACE),
+                  inPodScript("pg_dump -Fc"),
+                  folder.resolve("streamed.dump").toString());
+              return "";
+            });
+        program(
+            "3 learnflow-db backup, until written",
+            "4 learnflow-db backup, read back too",
+            "",
+            " written",
+            "backup",
+            file,
+            "--replace");
+        sql("CREATE DATABASE bare");
+        timed("5 pg_restore in the pod", () -> inPod("pg_restore -d bare /tmp/bare.dump"));
+        sql("DROP DATABASE bare");
+        program(
+            "6 learnflow-db restore, loading",
+            "7 learnflow-db restore, all of it",
+            " read back",
+            " loaded",
+            "restore",
+            file,
+            "--replace",
+            "--yes");
+        program("", "", "", "", "restore", "--drop-old", "--yes");
+      }
+      size = "%.0f MiB".formatted(Files.size(Path.of(file)) / 1048576.0);
+    } finally {
+      Cluster.deleteNamespace(NAMESPACE);
+      shell("rm -rf \"$0\"", folder.toString());
+    }
+    report.publish(
+        "%,d rows, dump of %s, fastest of %d runs".formatted(rows, size, runs),
+        markdown(),
+        json(),
+        save);
+  }
+
+  private interface Work {
+    String run() throws IOException, InterruptedException;
+  }
+
+  private void timed(String name, Work work) throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    work.run();
+    add(name, start, System.nanoTime());
+  }
+
+  private void add(String name, long start, long end) {
+    if (!name.isEmpty()) {
+      seconds.computeIfAbsent(name, n -> new ArrayList<>()).add((end - start) / 1e9);
+      System.err.printf("%-40s %6.1f s%n", name, (end - start) / 1e9);
+    }
+  }
+
+  /**
+   * Runs our program, and notes when it says that it has come to some point.
+   *
+   * @param part name of the time between the lines that hold {@code from}, or the start, and {@code
+   *     to}
+   * @param whole name of the time of all of it
+   */
+  private void program(String part, String whole, String from, String to, String... words)
+      throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of(PROGRAM));
+    command.addAll(List.of(words));
+    command.addAll(List.of("--release", Cluster.RELEASE, "--namespace", NAMESPACE));
+    var builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().put("KUBECONFIG", "e2e/cluster/kubeconfig");
+    var said = new StringBuilder();
+    long start = System.nanoTime();
+    long begin = start;
+    var process = builder.start();
+    try (var lines = process.inputReader()) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        said.append(line).append('\n');
+        if (!from.isEmpty() && line.contains(from)) {
+          begin = System.nanoTime();
+        }
+        if (!to.isEmpty() && line.contains(to)) {
+          add(part, begin, System.nanoTime());
+        }
+      }
+    }
+    if (process.waitFor() != 0) {
+      throw new BenchException(command + " failed:\n" + said);
+    }
+    add(whole, start, System.nanoTime());
+  }
+
+  private static String inPod(String command) throws IOException, InterruptedException {
+    return Cluster.kubectl(
+        "-n", NAMESPACE, "exec", "postgres-0", "--", "sh", "-c", inPodScript(command));
+  }
+
+  private static String inPodScript(String command) {
+    return "PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/password) PGHOST=127.0.0.1"
+               + " PGUSER=learnflow_owner PGDATABASE=learnflow exec "
+        + command;
+  }
+
+  private static void sql(String statement) throws IOException, InterruptedException {
+    String role = statement.equals("CHECKPOINT") ? "postgres-password" : "password";
+    String user = statement.equals("CHECKPOINT") ? "postgres" : "learnflow_owner";
+    Cluster.kubectl(
+        "-n",
+        NAMESPACE,
+        "exec",
+        "postgres-0",
+        "--",
+        "sh",
+        "-c",
+        "PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/$1) exec psql -v ON_ERROR_STOP=1 -qh"
+            + " 127.0.0.1 -U $2 -d learnflow -c \"$0\"",
+        statement,
+        role,
+        user);
+  }
+
+  private static void shell(String script, String... words)
+      throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of("sh", "-ec", script));
+    command.addAll(List.of(words));
+    Programs.run(Path.of("."), Map.of(), command);
+  }
+
+  private double fastest(String name) {
+    return seconds.get(name).stream().mapToDouble(Double::doubleValue).min().orElseThrow();
+  }
+
+  private String markdown() {
+    var text = new StringBuilder("| | seconds | times the program in the pod |\n|---|---:|---:|\n");
+    seconds
+        .keySet()
+        .forEach(
+            name -> {
+              String bare =
+                  name.compareTo("5") < 0 ? "1 pg_dump in the pod" : "5 pg_restore in the pod";
+              text.append(
+                  "| %s | %.1f | %.2f |\n"
+                      .formatted(name.substring(2), fastest(name), fastest(name) / fastest(bare)));
+            });
+    return text.toString();
+  }
+
+  private String json() {
+    return String.join(
+        ",\n",
+        seconds.keySet().stream()
+            .map(
+                name ->
+                    "    {\"name\": \"%s\", \"seconds\": %.2f}"
+                        .formatted(name.substring(2), fastest(name)))
+            .toList());
+  }
+}
