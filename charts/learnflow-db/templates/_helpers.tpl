@@ -163,6 +163,16 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- if and .Values.postgresql.enabled (dig "backup" "enabled" false .Values.postgresql) }}true{{ end -}}
 {{- end }}
 
+{{/* Whether the first hook makes the claim for dumps; "" for no. */}}
+{{- define "learnflow-db.makesBackupClaim" -}}
+{{- if and (include "learnflow-db.dumps" .) (not .Values.backup.volume.existingClaim) }}true{{ end -}}
+{{- end }}
+
+{{/* Whether the first hook makes the credentials; "" for no. */}}
+{{- define "learnflow-db.makesCredentials" -}}
+{{- if and .Values.postgresql.enabled (not .Values.credentials.existingSecret) }}true{{ end -}}
+{{- end }}
+
 {{/* Name of the claim for dumps. */}}
 {{- define "learnflow-db.backupClaim" -}}
 {{ .Values.backup.volume.existingClaim | default (printf "%s-backups" .Release.Name) }}
@@ -377,7 +387,7 @@ rules:
   value: {{ .Release.Namespace | quote }}
 - name: LEARNFLOW_DB_CREDENTIALS_SECRET
   value: {{ include "learnflow-db.credentialsSecret" . | quote }}
-{{- if and (include "learnflow-db.dumps" .) (not .Values.backup.volume.existingClaim) }}
+{{- if include "learnflow-db.makesBackupClaim" . }}
 - name: LEARNFLOW_DB_BACKUP_CLAIM
   value: {{ include "learnflow-db.backupClaim" . | quote }}
 - name: LEARNFLOW_DB_BACKUP_SIZE

@@ -67,16 +67,10 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or leave the keys as they are" -}}
 {{- end -}}
 
-{{- if and .Values.backup.beforeMigrate (not .Values.backup.volume.existingClaim) (or $credentials.existingSecret (not $postgresql.enabled)) -}}
-{{- $errors = append $errors "backup.beforeMigrate needs backup.volume.existingClaim here, a PersistentVolumeClaim: the hook that would make one runs only where it makes the credentials too" -}}
-{{- end -}}
 {{- if include "learnflow-db.scheduledDumps" . -}}
 {{- $claim := tpl (dig "backup" "cronjob" "storage" "existingClaim" "" $postgresql) . -}}
 {{- if ne $claim (include "learnflow-db.backupClaim" .) -}}
 {{- $errors = append $errors (printf "postgresql.backup.cronjob.storage.existingClaim is %q and backup.volume.existingClaim means %q: set both to the same claim" $claim (include "learnflow-db.backupClaim" .)) -}}
-{{- end -}}
-{{- if and $credentials.existingSecret (not .Values.backup.volume.existingClaim) -}}
-{{- $errors = append $errors "postgresql.backup.enabled needs backup.volume.existingClaim here, a PersistentVolumeClaim: the hook that would make one runs only where it makes the credentials too" -}}
 {{- end -}}
 {{- end -}}
 

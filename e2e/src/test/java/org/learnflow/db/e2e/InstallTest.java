@@ -69,7 +69,8 @@ class InstallTest {
     release.uninstall().successful();
     assertNothingPublished(workspace, namespace);
     assertThat(release.credentials()).isEqualTo(credentials);
-    assertThat(claims(workspace, namespace)).containsExactly("data-postgres-0");
+    assertThat(claims(workspace, namespace))
+        .containsExactly("data-postgres-0", "learnflow-db-backups");
 
     release.upgradeInstall().successful();
     assertThat(release.credentials()).isEqualTo(credentials);

@@ -74,7 +74,9 @@ class RotateTest {
 
     Process killed =
         release.startLearnflowDb("credentials", "rotate", "--yes", "--role", "app,owner,admin");
-    Thread.sleep(ThreadLocalRandom.current().nextLong(rotated.duration().toMillis() / 2, 4000));
+    Thread.sleep(
+        ThreadLocalRandom.current()
+            .nextLong(rotated.duration().toMillis() / 2, rotated.duration().toMillis()));
     killed.destroyForcibly().waitFor();
     Command again =
         release

@@ -4,10 +4,10 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
-import org.learnflow.db.kubernetes.BackupClaim;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.StatefulSetChange;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Makes the Secret with the passwords where it is not there. */
@@ -23,20 +23,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
       description = "The Secret (default: RELEASE-credentials).")
   private @Nullable String secret;
 
-  @Option(
-      names = "--backup-claim",
-      paramLabel = "NAME",
-      description = "PersistentVolumeClaim for dumps (default: none).")
-  private String claim = "";
-
-  @Option(names = "--backup-size", paramLabel = "SIZE", description = "Its size (default: 10Gi).")
-  private String claimSize = "10Gi";
-
-  @Option(
-      names = "--backup-storage-class",
-      paramLabel = "NAME",
-      description = "Its storage class (default: the cluster's).")
-  private String claimClass = "";
+  @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
 
   @Option(
       names = "--data-size",
@@ -79,10 +66,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
                 name,
                 namespace,
                 made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
-    if (!claim.isEmpty()
-        && new BackupClaim(cluster().api(), namespace, claim).ensure(claimSize, claimClass)) {
-      progress.line("backup", "made PersistentVolumeClaim %s, %s".formatted(claim, claimSize));
-    }
+    backups.ensure(cluster(), progress);
     conclude(text);
     print(text, new Ensured(name, namespace, made));
     return ExitCode.OK;

@@ -40,7 +40,8 @@ public final class Main {
           BackupCommand.class,
           RestoreCommand.class,
           CredentialsCommand.class,
-          PendingCommand.class);
+          PendingCommand.class,
+          BackupClaimCommand.class);
 
   private Main() {}
 
