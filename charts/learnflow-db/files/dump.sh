@@ -12,7 +12,7 @@ if [ "$kind" = before-migrate ]; then
   if [ -e /pending/failure ]; then
     cat /pending/failure >&2
     echo "no dump was made, and so no migration was applied" >&2
-    exit 1
+    exit "$(cat /pending/code)"
   fi
   if [ ! -s /pending/pending ]; then
     echo "nothing to do: no migration is pending, or nothing is applied yet"

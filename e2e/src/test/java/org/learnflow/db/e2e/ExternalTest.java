@@ -13,7 +13,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(Workspaces.class)
 class ExternalTest {
   private static final String SECRET = "passwords";
-  private static final String MIGRATE = Release.NAME + "-migrate";
+
+  /** The first Job that talks to the database, with values-prod.yaml. */
+  private static final String DUMP = Release.NAME + "-dump";
 
   @Test
   @DisplayName(
@@ -101,12 +103,12 @@ class ExternalTest {
     Command wrongHost = verified(release, unnamed, "right").failed();
     assertThat(wrongHost.output())
         .contains("TLS failed", unnamed, "sslmode verify-full", "next:", "externalDatabase.ca");
-    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(1);
+    assertThat(jobs.exitCode(DUMP)).isEqualTo(1);
     Command wrongAuthority = verified(release, host, "wrong").failed();
     assertThat(wrongAuthority.output())
         .contains(
             "TLS failed", "trust anchors", "sslmode verify-full", "next:", "externalDatabase.ca");
-    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(1);
+    assertThat(jobs.exitCode(DUMP)).isEqualTo(1);
     assertThat(release.published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).runWithCertificate("find", "ada");
   }

@@ -124,7 +124,7 @@ final class CredentialsRepairCommand extends BaseCommand {
   private ExitCode notInstalled(String name, List<String> made, ConsoleProgress progress) {
     progress.line(
         "next",
-        "install the release; its migrate Job ends with exit code 5, since the volume has other"
+        "install the release; one of its Jobs ends with exit code 5, since the volume has other"
             + " passwords; then run this command again");
     print(
         "release %s is not installed; Secret %s: %s"

@@ -49,6 +49,7 @@ final class PendingCommand extends BaseCommand {
       pending = pending(progress);
     } catch (Failure failure) {
       write("failure", failure.text());
+      write("code", String.valueOf(failure.code().value()));
       print("not known: " + failure.what(), Map.of("failure", failure.what()));
       return ExitCode.OK;
     }

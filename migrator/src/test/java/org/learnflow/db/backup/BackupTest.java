@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -44,6 +45,31 @@ class BackupTest {
     if (server != null) {
       server.close();
     }
+  }
+
+  @Test
+  void rollbackMakesTheBackupFirstAndUndoesNothingWithoutIt(@TempDir Path folder) {
+    TestDatabase database = server.seeded();
+    Path file = folder.resolve("before.dump");
+    String[] rollback = {"rollback", "--to", "8", "--yes", "--backup"};
+
+    assertThat(server.cli(database).run(with(rollback, folder.resolve("none/x"))))
+        .exited(ExitCode.USAGE)
+        .says("there is no folder");
+    assertThat(server.cli(database).run("status").out()).contains("Schema:      009");
+
+    assertThat(server.cli(database).run(with(rollback, file)))
+        .exited(ExitCode.OK)
+        .says("MiB read back");
+    assertThat(BackupDescription.beside(file).orElseThrow().schemaVersion()).isEqualTo("009");
+    assertThat(server.cli(database).run("status").out())
+        .contains("Schema:      008", "(file, schema 009): before.dump");
+  }
+
+  private static String[] with(String[] words, Path file) {
+    String[] all = Arrays.copyOf(words, words.length + 1);
+    all[words.length] = file.toString();
+    return all;
   }
 
   @Test
