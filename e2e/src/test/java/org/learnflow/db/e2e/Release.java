@@ -27,8 +27,8 @@ final class Release {
 
   private static final String CHART = "charts/learnflow-db";
 
-  /** Four times what an installation takes while another test runs beside it. */
-  private static final Duration MOST = Duration.ofSeconds(120);
+  /** Four times what an installation takes while two other tests run beside it. */
+  private static final Duration MOST = Duration.ofSeconds(180);
 
   private final Workspace workspace;
   private final String helm;
