@@ -286,46 +286,42 @@ final class RollbackCommand extends BaseCommand {
   }
 
   private void requireBackup(Session session, int revision) {
-    Duration maxAge = maxAge();
-    Optional<String> age = session.run(STEP, RollbackCommand::backupAge);
-    boolean recent =
-        session.run(STEP, connection -> isBackupWithin(connection, maxAge.toSeconds()));
-    if (!recent) {
-      throw wayOut(
-          ExitCode.REFUSED,
-          "undoing migrations needs a backup of the last %s, and %s"
-              .formatted(
-                  backupMaxAge,
-                  age.map(text -> "the last one is %s old".formatted(text))
-                      .orElse("there is none")),
-          revision);
-    }
+    long seconds = maxAge().toSeconds();
+    session
+        .run(STEP, connection -> whyNoRecentBackup(connection, seconds))
+        .ifPresent(why -> {
+          throw wayOut(
+              ExitCode.REFUSED,
+              "undoing migrations needs a backup of the last %s, and %s"
+                  .formatted(backupMaxAge, why),
+              revision);
+        });
   }
 
-  private static Optional<String> backupAge(Connection connection) throws SQLException {
-    try (PreparedStatement select =
-            connection.prepareStatement(
-                "SELECT date_trunc('second', now() - max(finished_at))::text FROM learnflow_db.backups");
-        ResultSet row = select.executeQuery()) {
-      row.next();
-      return Optional.ofNullable(row.getString(1));
-    } catch (SQLException e) {
-      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
-        return Optional.empty();
-      }
-      throw e;
-    }
-  }
-
-  private static boolean isBackupWithin(Connection connection, long seconds) throws SQLException {
+  private static Optional<String> whyNoRecentBackup(Connection connection, long seconds)
+      throws SQLException {
+    String none = "there is none";
     try (PreparedStatement select =
         connection.prepareStatement(
-            "SELECT EXISTS (SELECT FROM learnflow_db.backups"
-                + " WHERE finished_at > now() - make_interval(secs => ?))")) {
+            """
+            SELECT date_trunc('second', now() - max(finished_at))::text,
+                   max(finished_at) > now() - make_interval(secs => ?)
+            FROM learnflow_db.backups
+            """)) {
       select.setLong(1, seconds);
       try (ResultSet row = select.executeQuery()) {
-        return row.next() && row.getBoolean(1);
+        row.next();
+        if (row.getBoolean(2)) {
+          return Optional.empty();
+        }
+        String age = row.getString(1);
+        return Optional.of(age == null ? none : "the last one is %s old".formatted(age));
       }
+    } catch (SQLException e) {
+      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
+        return Optional.of(none);
+      }
+      throw e;
     }
   }
 
