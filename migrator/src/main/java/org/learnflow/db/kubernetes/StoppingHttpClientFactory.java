@@ -51,7 +51,7 @@ final class StoppingHttpClientFactory extends JdkHttpClientFactory {
 
     @Override
     public HttpClient build() {
-      HttpClient client = builder.build();
+      HttpClient client = new OrderedSendsHttpClient(builder.build());
       clients.add(client);
       return client;
     }

@@ -14,16 +14,23 @@ if [ "$bytes" -gt 0 ]; then
   exit
 fi
 
-exec 3<&0
-"$@" </dev/null 3<&- &
-program=$!
-(
-  while read -r _; do :; done
-  kill "$program"
-) <&3 >/dev/null 2>&1 &
-watchdog=$!
-wait "$program"
-code=$?
-kill "$watchdog" 2>/dev/null
-wait "$watchdog" 2>/dev/null
+# pg_dump writes 4 KiB at a time, and containerd, kubelet and API server make a message of each: so dd collects them.
+exec 3<&0 4>&1
+code=$(
+  {
+    {
+      "$@" </dev/null 3<&- 4>&- 5>&- &
+      program=$!
+      (
+        while read -r _; do :; done
+        kill "$program"
+      ) <&3 >/dev/null 2>&1 4>&- 5>&- &
+      watchdog=$!
+      wait "$program"
+      echo $? >&5
+      kill "$watchdog" 2>/dev/null
+      wait "$watchdog" 2>/dev/null
+    } | dd ibs=64k obs=64k 2>/dev/null >&4
+  } 5>&1
+)
 exit "$code"
