@@ -33,12 +33,17 @@ class BackupTest {
     String namespace = release.namespace();
     release.upgradeInstall().successful();
     new Service(workspace, namespace).run("add", "ada");
+    Pods pods = new Pods(workspace.client());
+    pods.sql(
+        namespace,
+        DATABASE,
+        // More than a connection holds at once.
+        "CREATE TABLE bulk AS SELECT i, md5(random()::text) AS name FROM generate_series(1, 1000000) i; ALTER TABLE bulk OWNER TO learnflow_owner");
     String file = folder.resolve("learnflow.dump").toString();
     Command backup = release.learnflowDb("backup", file).successful();
     assertThat(backup.output()).contains("on pod postgres-0", "MiB read back");
     release.assertNoPasswordIn(backup.output(), Files.readString(Path.of(file + ".json")));
-    Pods pods = new Pods(workspace.client());
-    pods.sql(namespace, DATABASE, "TRUNCATE users CASCADE");
+    pods.sql(namespace, DATABASE, "TRUNCATE users CASCADE; DROP TABLE bulk");
     var published = release.published(namespace);
 
     assertThat(release.learnflowDb("restore", file, "--yes").failed().output())
@@ -48,6 +53,8 @@ class BackupTest {
     release.assertNoPasswordIn(restore.output());
     assertThat(release.published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).run("find", "ada");
+    assertThat(pods.sql(namespace, DATABASE, "SELECT count(DISTINCT name) FROM bulk"))
+        .isEqualTo("1000000\n");
     assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
     release.learnflowDb("restore", "--drop-old", "--yes").successful();
     assertThat(pods.shell(namespace, PROGRAMS)).isEqualTo("0\n");

@@ -67,13 +67,13 @@ final class Pods {
   }
 
   /** Runs a statement as the admin, in the pod of the built-in PostgreSQL. */
-  void sql(String namespace, String database, String statement) {
+  String sql(String namespace, String database, String statement) {
     String script =
         """
         PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/postgres-password) \\
-          exec psql -v ON_ERROR_STOP=1 -h 127.0.0.1 -U postgres -d "$0" -c "$1"
+          exec psql -v ON_ERROR_STOP=1 -qtA -h 127.0.0.1 -U postgres -d "$0" -c "$1"
         """;
-    shell(namespace, script, database, statement);
+    return shell(namespace, script, database, statement);
   }
 
   /**
