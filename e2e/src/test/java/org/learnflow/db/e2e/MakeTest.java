@@ -6,6 +6,7 @@ import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.EncodingType;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -110,14 +111,21 @@ class MakeTest {
   }
 
   static Command make(Workspace workspace, String namespace, String... words) {
+    return make(workspace, Map.of(), namespace, words);
+  }
+
+  /** The same with variables for the program. */
+  static Command make(
+      Workspace workspace, Map<String, String> variables, String namespace, String... words) {
     List<String> command = new ArrayList<>(List.of("make", "--silent", "--no-print-directory"));
     command.addAll(List.of(words));
     command.add("NAMESPACE=" + namespace);
     if (Repository.hasStandIn()) {
       command.add("STANDIN=1");
     }
-    Map<String, String> environment =
-        Map.of("KUBECONFIG", workspace.cluster().kubeconfig().toString(), "MAKEFLAGS", "");
+    Map<String, String> environment = new HashMap<>(variables);
+    environment.put("KUBECONFIG", workspace.cluster().kubeconfig().toString());
+    environment.put("MAKEFLAGS", "");
     return workspace.record(Command.run(MOST, environment, command));
   }
 }

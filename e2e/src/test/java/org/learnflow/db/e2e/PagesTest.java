@@ -3,10 +3,15 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.fabric8.kubernetes.api.model.SecretBuilder;
+import io.fabric8.kubernetes.client.LocalPortForward;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.DisplayName;
@@ -161,6 +166,81 @@ class PagesTest {
                   v.getSpec().setPersistentVolumeReclaimPolicy("Delete");
                   return v;
                 }));
+  }
+
+  @Test
+  @DisplayName(
+      "the page's commands bring the rows to a PostgreSQL that somebody else runs, and publish it")
+  void moveOut(Workspace workspace, @TempDir Path folder) {
+    assumeThat(
+            workspace
+                .record(
+                    Command.run(
+                        Duration.ofSeconds(10),
+                        Map.of(),
+                        List.of(
+                            "sh",
+                            "-c",
+                            "for p in pg_restore /usr/lib/postgresql/*/bin/pg_restore; do $p --version; done; true")))
+                .output())
+        .as("pg_restore 17 or newer on this machine, which restore needs for a server without pod")
+        .containsPattern("\\(PostgreSQL\\) 1[7-9]");
+    Release external = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    external.upgradeInstall().successful();
+    Pods pods = new Pods(workspace.client());
+    pods.sql(external.namespace(), "postgres", "DROP DATABASE learnflow WITH (FORCE)");
+    pods.sql(external.namespace(), "postgres", "CREATE DATABASE learnflow OWNER learnflow_owner");
+    Map<String, String> passwords = Release.decoded(external.credentials());
+    Repository.write(folder.resolve("owner-password"), passwords.get("password"));
+
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    new Service(workspace, namespace).run("add", "ada");
+    workspace
+        .client()
+        .resource(
+            new SecretBuilder()
+                .withNewMetadata()
+                .withName("learnflow-external")
+                .withNamespace(namespace)
+                .endMetadata()
+                .withStringData(passwords)
+                .build())
+        .create();
+    String host = "postgres.%s.svc.cluster.local".formatted(external.namespace());
+    Path values = folder.resolve("values-external.yaml");
+    Repository.write(
+        values,
+        Repository.example("external-database/values.yaml")
+            .replace("learnflow.example.com", host)
+            .replaceFirst("sslmode: .*\\n  ca:\\n.*\\n", "sslmode: disable\n")
+            .replace("learnflow-db-passwords", "learnflow-external"));
+
+    try (LocalPortForward port =
+        workspace
+            .client()
+            .pods()
+            .inNamespace(external.namespace())
+            .withName("postgres-0")
+            .portForward(5432)) {
+      String uri =
+          "postgresql://learnflow_owner@127.0.0.1:%d/learnflow?sslmode=disable"
+              .formatted(port.getLocalPort());
+      release
+          .shell(
+              "EXTERNAL_URI='%s'\n".formatted(uri)
+                  + commands("move-out.md", "", release, folder)
+                      .replace("owner-password", folder.resolve("owner-password").toString())
+                      .replace(
+                          "-f values-external.yaml",
+                          "-f %s %s".formatted(values, String.join(" ", Images.values()))))
+          .successful();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    assertThat(release.published(namespace)).containsEntry("PGHOST", host);
+    new Service(workspace, namespace).run("find", "ada");
   }
 
   @Test
