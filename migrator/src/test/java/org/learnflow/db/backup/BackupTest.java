@@ -10,10 +10,8 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -25,26 +23,19 @@ import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
-import org.learnflow.db.testing.Programs;
+import org.learnflow.db.testing.PostgresServers;
+import org.learnflow.db.testing.SmallDisk;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
 /** A dump is whole, or not there. */
 @ExtendWith(PostgresExtension.class)
 class BackupTest {
-  @TempDir private static Path directory;
   private static DumpServer server;
 
   @BeforeAll
-  static void start() throws Exception {
-    server = DumpServer.start(directory.resolve("server"));
-  }
-
-  @AfterAll
-  static void stop() {
-    if (server != null) {
-      server.close();
-    }
+  static void start(@TempDir Path directory) {
+    server = DumpServer.oldest(directory);
   }
 
   @Test
@@ -105,7 +96,7 @@ class BackupTest {
   void aPgDumpThatIsOlderThanTheServerIsRefusedAndTheRightOneNamed(
       TestDatabase newer, @TempDir Path folder) {
     newer.migrated();
-    assumeTrue(server.bin().toString().contains("15"), "pg_dump is not older here");
+    assumeTrue(server.major() < PostgresServers.DEFAULT_MAJOR, "pg_dump is not older here");
     assertThat(
             newer
                 .cli()
@@ -119,7 +110,7 @@ class BackupTest {
   void killedAtAnyMomentOnlyAPartIsLeftAndTheNextOneOverwritesIt(@TempDir Path folder)
       throws Exception {
     TestDatabase database = server.seeded();
-    fill(database, 200_000);
+    DumpServer.fill(database, 200_000);
     Cli cli = server.cli(database);
     Path file = folder.resolve("dump");
     long start = System.nanoTime();
@@ -156,27 +147,17 @@ class BackupTest {
 
   @Test
   void whereTheDiskIsFullThatIsSaidAndTheOldDumpStays(@TempDir Path folder) throws Exception {
-    Path disk = Files.createDirectory(folder.resolve("disk"));
-    assumeTrue(
-        Programs.run(
-                    Map.of(),
-                    List.of("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk.toString()))
-                .exitCode()
-            == 0,
-        "no small disk can be mounted");
-    try {
+    try (SmallDisk disk = SmallDisk.mount(folder.resolve("disk"), "2m")) {
       TestDatabase database = server.seeded();
-      Path file = disk.resolve("dump");
+      Path file = disk.path().resolve("dump");
       assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
       byte[] before = Files.readAllBytes(file);
-      fill(database, 200_000);
+      DumpServer.fill(database, 200_000);
       assertThat(server.cli(database).run("backup", file.toString(), "--replace"))
           .exited(ExitCode.FAILED)
           .says("No space left on device", "where: " + file + ".part", "is as it was", "make room");
       assertThat(Files.readAllBytes(file)).isEqualTo(before);
       assertThat(BackupDescription.beside(file).orElseThrow().bytes()).isEqualTo(before.length);
-    } finally {
-      Programs.run(Map.of(), List.of("umount", disk.toString()));
     }
   }
 
@@ -217,13 +198,6 @@ class BackupTest {
     assertOnly(folder, "dump.part");
     assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
     assertOnly(folder, "dump", "dump.json");
-  }
-
-  static void fill(TestDatabase database, int rows) throws Exception {
-    database.execute(
-        database.owner(),
-        "CREATE TABLE bulk AS SELECT i AS id, md5(i::text) AS body FROM generate_series(1, %d) i"
-            .formatted(rows));
   }
 
   private static void assertOnly(Path folder, String... names) {

@@ -138,18 +138,17 @@ class JsonDocumentsTest {
 
   @Test
   void backupAndRestoreToo() throws Exception {
-    try (DumpServer server = DumpServer.start(directory.resolve("dump-server"))) {
-      TestDatabase database = server.server().database().withRoles();
-      Cli cli = server.cli(database).with("LEARNFLOW_DB_OUTPUT", "json");
-      cli.run("migrate", "--target", "1");
-      database.execute(
-          PostgresServer.ADMIN,
-          "ALTER DATABASE %s SET statement_timeout = '60s'".formatted(database.name()));
-      String file = directory.resolve("dump").toString();
-      record("backup", cli, "backup", file);
-      record("restore", cli, "restore", file, "--yes");
-      record("restore --drop-old", cli, "restore", "--drop-old", "--yes");
-    }
+    DumpServer server = DumpServer.oldest(directory);
+    TestDatabase database = server.database().withRoles();
+    Cli cli = server.cli(database).with("LEARNFLOW_DB_OUTPUT", "json");
+    cli.run("migrate", "--target", "1");
+    database.execute(
+        PostgresServer.ADMIN,
+        "ALTER DATABASE %s SET statement_timeout = '60s'".formatted(database.name()));
+    String file = directory.resolve("dump").toString();
+    record("backup", cli, "backup", file);
+    record("restore", cli, "restore", file, "--yes");
+    record("restore --drop-old", cli, "restore", "--drop-old", "--yes");
     for (String name : List.of("backup", "restore", "restore --drop-old")) {
       theDocumentedKeysAreTheRealOnes(name);
     }

@@ -1,12 +1,8 @@
 package org.learnflow.db.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -15,37 +11,30 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
-import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.OwnServer;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
-import org.learnflow.db.testing.Programs;
+import org.learnflow.db.testing.SmallDisk;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
 /** A full disk: a clear error, nothing half done, and success once there is room. */
 class DiskFullTest {
   @TempDir private static Path directory;
-  private static boolean mounted;
+  private static SmallDisk disk;
   private static OwnServer server;
   private static TestDatabase database;
 
   /** Tables go to a small disk of their own; the server's log of changes does not. */
   @BeforeAll
   static void start() throws Exception {
-    Path disk = Files.createDirectory(directory.resolve("disk"));
-    CliResult mount = mount("size=16m", "tmpfs", disk.toString());
-    assumeTrue(mount.exitCode() == 0, "skipped: no small disk can be mounted: " + mount.out());
-    mounted = true;
+    disk = SmallDisk.mount(directory.resolve("disk"), "16m");
     server = OwnServer.start(directory.resolve("server"), PostgresServers.DEFAULT_MAJOR);
     database = server.database().withRoles();
-    Path space = Files.createDirectory(disk.resolve("space"));
-    database.execute(
-        PostgresServer.ADMIN, "CREATE TABLESPACE small LOCATION '%s'".formatted(space));
+    disk.makeTablespace("small", database);
     database.execute(
         PostgresServer.ADMIN,
-        "GRANT CREATE ON TABLESPACE small TO %s; ALTER DATABASE %s SET default_tablespace = small"
-            .formatted(database.owner(), database.name()));
+        "ALTER DATABASE %s SET default_tablespace = small".formatted(database.name()));
   }
 
   @AfterAll
@@ -55,20 +44,10 @@ class DiskFullTest {
         server.close();
       }
     } finally {
-      if (mounted) {
-        Programs.run(Map.of(), List.of("umount", directory.resolve("disk").toString()));
+      if (disk != null) {
+        disk.close();
       }
     }
-  }
-
-  private static CliResult mount(String options, String... rest) {
-    if (!Programs.onPath("mount")) {
-      return new CliResult(1, "there is no mount on the PATH", "");
-    }
-    List<String> command =
-        new java.util.ArrayList<>(List.of("mount", "-t", "tmpfs", "-o", options));
-    command.addAll(List.of(rest));
-    return Programs.run(Map.of(), command);
   }
 
   @Test
@@ -121,8 +100,7 @@ class DiskFullTest {
     assertThat(database.query("SELECT to_regclass('other'), to_regclass('big')"))
         .containsExactly("null");
 
-    assertThat(mount("remount,size=256m", directory.resolve("disk").toString()))
-        .exited(ExitCode.OK);
+    disk.resize("256m");
     assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");
     assertThat(database.query("SELECT count(*) FROM item")).containsExactly("20000");
     assertThat(database.query("SELECT count(*) FROM big")).containsExactly("20000");

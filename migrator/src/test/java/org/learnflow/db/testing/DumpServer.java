@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -12,46 +12,104 @@ import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.backup.LocalPrograms;
+import org.learnflow.db.backup.PostgresPrograms;
 
 /**
- * A server whose pg_dump is installed too; the embedded binaries have none.
+ * The shared server of a version whose pg_dump and pg_restore are installed here; the embedded
+ * binaries have none.
  *
- * @param bin directory of its programs
+ * @param major its version
+ * @param bin directory of these programs
+ * @param directory where password files go
  */
-public record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
-  /** Starts one, or skips the tests where none is installed. */
-  public static DumpServer start(Path directory) throws IOException {
-    List<Path> found = new ArrayList<>();
-    if (Files.isDirectory(Path.of("/usr/lib/postgresql"))) {
-      try (DirectoryStream<Path> versions =
-          Files.newDirectoryStream(Path.of("/usr/lib/postgresql"), "1[5-8]")) {
-        for (Path version : versions) {
-          if (Files.isExecutable(version.resolve("bin/initdb"))
-              && Files.isExecutable(version.resolve("bin/pg_dump"))) {
-            found.add(version.resolve("bin"));
-          }
-        }
-      }
+public record DumpServer(int major, Path bin, Path directory) {
+  /** That of the oldest version; skips the tests where none is installed. */
+  public static DumpServer oldest(Path directory) {
+    List<DumpServer> all = all(directory);
+    if (all.isEmpty()) {
+      System.out.println("backup and restore are not tested: there is no pg_dump of 15 to 18");
     }
-    if (found.isEmpty()) {
-      System.out.println("backup and restore not tested: no /usr/lib/postgresql/*/bin/pg_dump");
+    assumeTrue(!all.isEmpty(), "no pg_dump is installed");
+    return all.getFirst();
+  }
+
+  /** One for each version whose programs are installed, the oldest first. */
+  public static List<DumpServer> all(Path directory) {
+    return IntStream.rangeClosed(15, 18)
+        .boxed()
+        .flatMap(
+            major -> programs(major).stream().map(found -> new DumpServer(major, found, directory)))
+        .toList();
+  }
+
+  /** Debian's pg_dump on the PATH chooses a version by itself, so its folders come first. */
+  private static Optional<Path> programs(int major) {
+    Path packaged = Path.of("/usr/lib/postgresql/" + major + "/bin");
+    return LocalPrograms.find(
+            Optional.of(packaged), PostgresPrograms.PG_DUMP, found -> found == major)
+        .or(() ->
+            LocalPrograms.find(
+                Optional.empty(), PostgresPrograms.PG_DUMP, found -> found == major));
+  }
+
+  /** A database on it that does not exist yet. */
+  public TestDatabase database() {
+    return TestDatabase.on(PostgresServers.shared(major), passwords());
+  }
+
+  /** The same database of another server, with owner and services' role, empty. */
+  public TestDatabase counterpart(TestDatabase other) {
+    return TestDatabase.named(
+            PostgresServers.shared(major),
+            other.name(),
+            other.owner(),
+            other.service(),
+            passwords())
+        .withRoles();
+  }
+
+  private Path passwords() {
+    try {
+      return Files.createTempDirectory(directory, "passwords-");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
-    assumeTrue(!found.isEmpty(), "no server with pg_dump is installed");
-    return new DumpServer(OwnServer.start(directory, found.getFirst()), found.getFirst());
   }
 
   /** A database with schema and all seeds. */
   public TestDatabase seeded() {
-    TestDatabase database = server.database();
+    return seeded(database());
+  }
+
+  /** Gives a database schema and all seeds. */
+  public static TestDatabase seeded(TestDatabase database) {
     assertThat(database.cli().with("LEARNFLOW_DB_SEEDS", "reference,sample").run("run"))
         .exited(ExitCode.OK);
     return database;
   }
 
-  /** The program for a database, with pg_dump of the server's version. */
+  /** A table with so many rows of 65 bytes. */
+  public static void fill(TestDatabase database, int rows) throws java.sql.SQLException {
+    database.execute(
+        database.owner(),
+        "CREATE TABLE bulk AS SELECT i AS id, md5(i::text) AS body FROM generate_series(1, %d) i"
+            .formatted(rows));
+  }
+
+  /** The program for a database, with pg_dump and pg_restore of this version. */
   public Cli cli(TestDatabase database) {
     return database.cli().with("LEARNFLOW_DB_PG_DUMP_DIR", bin.toString());
+  }
+
+  /** Dumps a database into {@code folder}. */
+  public Path backup(TestDatabase database, Path folder) {
+    Path file = folder.resolve("dump");
+    assertThat(cli(database).run("backup", file.toString())).exited(ExitCode.OK);
+    return file;
   }
 
   /** Names of all databases. */
@@ -70,11 +128,5 @@ public record DumpServer(OwnServer server, Path bin) implements AutoCloseable {
       }
       return names;
     }
-  }
-
-  /** Stops and deletes it. */
-  @Override
-  public void close() {
-    server.close();
   }
 }

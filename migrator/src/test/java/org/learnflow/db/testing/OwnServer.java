@@ -36,15 +36,6 @@ public final class OwnServer implements AutoCloseable {
     return new OwnServer(directory, PostgresServers.dedicated(directory, major, lines));
   }
 
-  /**
-   * The same of programs that are installed, which brings pg_dump along.
-   *
-   * @param bin such as {@code /usr/lib/postgresql/15/bin}
-   */
-  public static OwnServer start(Path directory, Path bin) {
-    return new OwnServer(directory, new EmbeddedServer(directory, bin, List.of("fsync = off")));
-  }
-
   /** As tests of shared servers know it. */
   public PostgresServer server() {
     return new PostgresServer(

@@ -34,10 +34,14 @@ public record TestDatabase(
   /** Names that no other test of this run uses; password files go to {@code directory}. */
   public static TestDatabase on(PostgresServer server, Path directory) {
     int number = NUMBER.incrementAndGet();
+    return named(server, "learnflow_" + number, "owner_" + number, "service_" + number, directory);
+  }
+
+  /** The same with given names. */
+  public static TestDatabase named(
+      PostgresServer server, String name, String owner, String service, Path directory) {
     PasswordDirectory passwords = new PasswordDirectory(directory.resolve("passwords"));
-    TestDatabase database =
-        new TestDatabase(
-            server, "learnflow_" + number, "owner_" + number, "service_" + number, passwords);
+    TestDatabase database = new TestDatabase(server, name, owner, service, passwords);
     TestFiles.write(passwords.file(PostgresServer.ADMIN), server.adminPassword().value() + "\n");
     database.password(database.owner);
     database.password(database.service);
