@@ -23,6 +23,7 @@ import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
+import org.learnflow.db.testing.TestRelease;
 
 /** A database that is found by the name of its release, and what its pods leave behind. */
 @ExtendWith(PostgresExtension.class)
@@ -58,61 +59,19 @@ class ReleaseTest {
     return new Cli(environment);
   }
 
-  /** What the chart makes for an external database. */
+  /** What the chart makes, but for the server itself. */
   private void deploy(TestDatabase database, String statefulSet) {
-    server.apply(
-        """
-        apiVersion: v1
-        kind: ConfigMap
-        metadata: {name: learnflow-db-release}
-        data:
-          chart: learnflow-db-1.2.3
-          migrator-image: ghcr.io/learnflow/learnflow-db:1.2.3
-          newest-migration: "009"
-          seed-sets: reference,sample
-          host: %s
-          port: "%d"
-          database: %s
-          sslmode: prefer
-          service: "%s"
-          stateful-set: "%s"
-          owner-user: %s
-          app-user: %s
-          admin-user: %s
-          credentials-secret: learnflow-db-credentials
-          owner-password-key: password
-          app-password-key: app-password
-          admin-password-key: postgres-password
-          publish-namespaces: %s
-        """
-            .formatted(
-                database.server().host(),
-                database.server().port(),
-                database.name(),
-                statefulSet,
-                statefulSet,
-                database.owner(),
-                database.service(),
-                PostgresServer.ADMIN,
-                namespace()));
+    TestRelease.writeRecord(
+        server, database, PostgresServer.ADMIN, statefulSet, "reference,sample");
     secret(database, database.password(database.owner()).value());
   }
 
   private void secret(TestDatabase database, String ownerPassword) {
-    server.apply(
-        """
-        apiVersion: v1
-        kind: Secret
-        metadata: {name: learnflow-db-credentials}
-        stringData:
-          postgres-password: "%s"
-          password: "%s"
-          app-password: "%s"
-        """
-            .formatted(
-                database.server().adminPassword().value(),
-                ownerPassword,
-                database.password(database.service()).value()));
+    TestRelease.writeCredentials(
+        server,
+        database.server().adminPassword().value(),
+        ownerPassword,
+        database.password(database.service()).value());
   }
 
   private void deleteSecret() {
@@ -265,7 +224,7 @@ class ReleaseTest {
     database.withRoles();
     deleteSecret();
     secret(database, "another");
-    statefulSetWithReadyPod();
+    TestRelease.writeReadyPod(server);
     CliResult verified = cli().run("verify");
     assertThat(verified).exited(ExitCode.FAILED).says("delete pod postgres-0");
     assertThat(verified.lastLine())
@@ -287,32 +246,6 @@ class ReleaseTest {
     assertThat(cli().run("status").out())
         .contains(
             "postgres-0 Running, ready, 2 restarts, postgres:17", "data-postgres-0 Pending, 10Gi");
-  }
-
-  private void statefulSetWithReadyPod() {
-    server.apply(
-        """
-        apiVersion: apps/v1
-        kind: StatefulSet
-        metadata: {name: postgres}
-        spec:
-          selector: {matchLabels: {app: postgres}}
-          template:
-            metadata: {labels: {app: postgres}}
-            spec: {containers: [{name: postgresql, image: "postgres:17"}]}
-        status: {replicas: 1, observedGeneration: 1, updateRevision: r}
-        """);
-    server.apply(
-        """
-        apiVersion: v1
-        kind: Pod
-        metadata: {name: postgres-0, labels: {app: postgres, controller-revision-hash: r}}
-        spec: {containers: [{name: postgresql, image: "postgres:17"}]}
-        status:
-          phase: Running
-          conditions: [{type: Ready, status: "True"}]
-          containerStatuses: [{name: postgresql, image: i, imageID: i, ready: true, restartCount: 2}]
-        """);
   }
 
   @Test

@@ -36,6 +36,23 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
   }
 
   private void deploy() {
+    writeRecord(cluster, database, admin, "postgres", "reference");
+    writeCredentials(
+        cluster,
+        database.password(admin).value(),
+        database.password(database.owner()).value(),
+        database.password(database.service()).value());
+    writeReadyPod(cluster);
+  }
+
+  /**
+   * What the chart writes about a release.
+   *
+   * @param statefulSet empty for an external database
+   * @param seedSets such as {@code reference,sample}
+   */
+  public static void writeRecord(
+      ApiServer cluster, TestDatabase database, String admin, String statefulSet, String seedSets) {
     cluster.apply(
         """
         apiVersion: v1
@@ -45,13 +62,13 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
           chart: learnflow-db-1.2.3
           migrator-image: ghcr.io/learnflow/learnflow-db:1.2.3
           newest-migration: "009"
-          seed-sets: reference
+          seed-sets: %s
           host: %s
           port: "%d"
           database: %s
           sslmode: prefer
-          service: postgres
-          stateful-set: postgres
+          service: "%s"
+          stateful-set: "%s"
           owner-user: %s
           app-user: %s
           admin-user: %s
@@ -62,13 +79,21 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
           publish-namespaces: %s
         """
             .formatted(
+                seedSets,
                 database.server().host(),
                 database.server().port(),
                 database.name(),
+                statefulSet,
+                statefulSet,
                 database.owner(),
                 database.service(),
                 admin,
                 cluster.namespace()));
+  }
+
+  /** The Secret with the passwords of admin, owner and services. */
+  public static void writeCredentials(
+      ApiServer cluster, String admin, String owner, String services) {
     cluster
         .client()
         .resource(
@@ -77,11 +102,15 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
                 .withName(NAME + "-credentials")
                 .withNamespace(cluster.namespace())
                 .endMetadata()
-                .addToStringData("postgres-password", database.password(admin).value())
-                .addToStringData("password", database.password(database.owner()).value())
-                .addToStringData("app-password", database.password(database.service()).value())
+                .addToStringData("postgres-password", admin)
+                .addToStringData("password", owner)
+                .addToStringData("app-password", services)
                 .build())
         .create();
+  }
+
+  /** StatefulSet and pod of a server that is ready. */
+  public static void writeReadyPod(ApiServer cluster) {
     cluster.apply(
         """
         apiVersion: apps/v1
@@ -103,6 +132,7 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
         status:
           phase: Running
           conditions: [{type: Ready, status: "True"}]
+          containerStatuses: [{name: postgresql, image: i, imageID: i, ready: true, restartCount: 2}]
         """);
   }
 
