@@ -37,6 +37,10 @@ public record ArchiveHeader(String database, String server, String program) {
    * @throws Failure 2 where the file is not there or something else, 10 where it is cut
    */
   public static ArchiveHeader read(Path file) {
+    if (Files.isDirectory(file)) {
+      throw usage(file, "it is a folder, and a dump in the custom format is one file")
+          .next("a dump by pg_dump -Fd: use pg_restore itself; docs/restore.md");
+    }
     byte[] start;
     try (DataInputStream in = new DataInputStream(Files.newInputStream(file))) {
       start = in.readNBytes(512);

@@ -40,8 +40,10 @@ public final class LocalPrograms implements PostgresPrograms {
   }
 
   /**
-   * Looks for a program of a fitting version: in the directory that was named; else on the PATH and
-   * where packages of PostgreSQL put it.
+   * Looks for a program of a fitting version: in the directory that was named; else where packages
+   * of PostgreSQL put it, and on the PATH. What Debian has there is a wrapper, whose version
+   * depends on which server it is to talk to, so that of two of the same version the packages' own
+   * is taken.
    *
    * @return the directory with the oldest one that fits
    */
@@ -73,9 +75,6 @@ public final class LocalPrograms implements PostgresPrograms {
       return List.of(named.get());
     }
     List<Path> directories = new ArrayList<>();
-    Stream.of(Optional.ofNullable(System.getenv("PATH")).orElse("").split(File.pathSeparator, -1))
-        .filter(text -> !text.isEmpty())
-        .forEach(text -> directories.add(Path.of(text)));
     for (String packages : PACKAGES) {
       try (DirectoryStream<Path> versions =
           Files.newDirectoryStream(Path.of(packages), "{pgsql-,}[0-9]*")) {
@@ -84,6 +83,9 @@ public final class LocalPrograms implements PostgresPrograms {
         // Nothing is installed there.
       }
     }
+    Stream.of(Optional.ofNullable(System.getenv("PATH")).orElse("").split(File.pathSeparator, -1))
+        .filter(text -> !text.isEmpty())
+        .forEach(text -> directories.add(Path.of(text)));
     return directories;
   }
 

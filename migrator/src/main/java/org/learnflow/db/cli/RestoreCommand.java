@@ -423,7 +423,10 @@ final class RestoreCommand extends BaseCommand {
     Failure failure =
         Failure.of(ExitCode.FAILED, "the dump could not be loaded: " + ended.reason())
             .state("the database is as it was; the side database was dropped");
-    if (ended.errors().contains("No space left on device")) {
+    // With a full disk PostgreSQL does not always get to tell why it could not write.
+    if (ended
+        .errors()
+        .matches("(?s).*(No space left on device|could not (write|extend)[^\\n]* file).*")) {
       return failure.next("make room on the server's disk and run the same command again");
     }
     return ended.errors().matches("(?s).*role \".*\" does not exist.*")

@@ -58,7 +58,7 @@ class OtherFormatsTest {
     assertRefused(database, tar, "the file is a tar archive", "use pg_restore itself");
     Path directory = folder.resolve("dump.d");
     program(database, "pg_dump", "--format=directory", "--file=" + directory, database.name());
-    assertRefused(database, directory, "Is a directory");
+    assertRefused(database, directory, "it is a folder", "pg_restore itself");
     assertRefused(
         database, directory.resolve("toc.dat"), "the directory or tar format", "pg_dump -Fc");
   }
