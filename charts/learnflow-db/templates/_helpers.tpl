@@ -428,6 +428,30 @@ rules:
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
 {{- end }}
 
+{{/* Environment of the CronJob beside that of the migrate Job: may it fill an empty database? */}}
+{{- define "learnflow-db.reconcileEnvironment" -}}
+{{- if and .Values.postgresql.enabled (not (dig "primary" "persistence" "enabled" true .Values.postgresql)) }}
+- name: LEARNFLOW_DB_REBUILD_EMPTY
+  value: "true"
+{{- end }}
+{{- end }}
+
+{{/*
+Pod template of a Job that works on the database as the migrate Job does: with its account, all passwords and its environment.
+Parameters: context; component; args, the component by default; environment, a YAML list of more.
+*/}}
+{{- define "learnflow-db.migratorTemplate" -}}
+{{- $root := .context -}}
+metadata:
+  {{- include "learnflow-db.podMetadata" (dict "context" $root "component" .component "client" true) | nindent 2 }}
+spec:
+  {{- include "learnflow-db.podSpec" (dict "context" $root "component" .component
+    "args" (.args | default (list .component))
+    "serviceAccount" (printf "%s-migrate" $root.Release.Name)
+    "environment" (printf "%s\n%s" (include "learnflow-db.migrateEnvironment" $root) (.environment | default ""))
+    "volumes" (include "learnflow-db.databaseVolumes" (dict "context" $root "admin" true "app" true))) | nindent 2 }}
+{{- end }}
+
 {{/* Environment of the container that dumps: libpq's variables. */}}
 {{- define "learnflow-db.dumpEnvironment" -}}
 - name: PGHOST

@@ -12,6 +12,11 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors (printf "the release name %q has %d characters; at most 51 are possible, since RELEASE-credentials is a label too" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
 
+{{- /* Kubernetes puts a number of eleven characters behind a CronJob's name. */ -}}
+{{- if and .Values.reconcile.schedule (gt (len .Release.Name) 42) -}}
+{{- $errors = append $errors (printf "the release name %q has %d characters; with reconcile.schedule at most 42 are possible, since RELEASE-reconcile is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
+{{- end -}}
+
 {{- if and $postgresql.enabled $external.host -}}
 {{- $errors = append $errors (printf "postgresql.enabled is true and externalDatabase.host is %q: one database is enough; set postgresql.enabled=false, or externalDatabase.host to \"\"" $external.host) -}}
 {{- end -}}

@@ -4,7 +4,10 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -63,7 +66,7 @@ public final class AdvisoryLock implements AutoCloseable {
    */
   public static AdvisoryLock acquire(Connection connection, Purpose purpose, Progress progress)
       throws SQLException {
-    String step = purpose.name().toLowerCase(java.util.Locale.ROOT);
+    String step = purpose.name().toLowerCase(Locale.ROOT);
     long told = 0;
     while (!tryLock(connection, purpose)) {
       long now = System.nanoTime();
@@ -81,6 +84,33 @@ public final class AdvisoryLock implements AutoCloseable {
       }
     }
     return new AdvisoryLock(connection, purpose);
+  }
+
+  /**
+   * Takes the locks of all purposes but RESTORE, which is another database's, or none of them;
+   * waits for nobody. The session gives them back with {@link #releaseAll} or when it ends.
+   *
+   * @return what somebody else is doing, where a lock is held; nothing where all were taken
+   */
+  public static Optional<String> tryAll(Connection connection) throws SQLException {
+    // Of two at once the first one to get the first lock gets them all.
+    for (Purpose purpose :
+        List.of(
+            Purpose.MIGRATE, Purpose.SEED, Purpose.CREDENTIALS, Purpose.ROLES, Purpose.FLYWAY)) {
+      if (!tryLock(connection, purpose)) {
+        String who = holder(connection, purpose).orElse("");
+        releaseAll(connection);
+        return Optional.of(purpose.name().toLowerCase(Locale.ROOT) + who);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Gives back whatever the session holds. */
+  public static void releaseAll(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("SELECT pg_advisory_unlock_all()");
+    }
   }
 
   private static boolean tryLock(Connection connection, Purpose purpose) throws SQLException {

@@ -55,12 +55,16 @@ public final class StateSchema {
           schema_version text NOT NULL,
           finished_at    timestamptz NOT NULL DEFAULT now());
       COMMENT ON TABLE learnflow_db.backups IS 'Dumps that were read back whole.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.rebuilds (
+          begun_at timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.rebuilds IS
+          'Rebuilds of an empty database by learnflow-db reconcile that have not ended yet.';
       """;
 
   private static final String LOCK = "SELECT pg_advisory_xact_lock(x'6c660000'::bigint);\n";
 
   /** Made last, in one transaction with the others. */
-  private static final String NEWEST = "learnflow_db.backups";
+  private static final String NEWEST = "learnflow_db.rebuilds";
 
   /** Whoever default privileges let in is sent out in the transaction that makes the schema. */
   private static final String CLOSE =

@@ -15,7 +15,8 @@ import picocli.CommandLine.Option;
     name = "ensure",
     description =
         "Makes the Secret with the release's passwords if it is absent, and the claim of the volume"
-            + " for dumps where one is named; never changes what is there.")
+            + " for dumps where one is named; never changes what is there. Refuses what the living"
+            + " StatefulSet cannot take, such as another release's name.")
 final class CredentialsEnsureCommand extends BaseCommand {
   @Option(
       names = "--credentials-secret",
@@ -52,10 +53,13 @@ final class CredentialsEnsureCommand extends BaseCommand {
         Optional.ofNullable(secret).orElse(CredentialsSecret.ofRelease(cluster().release()));
     String namespace = cluster().namespace();
     Optional<String> statefulSet = cluster().statefulSet();
-    if (statefulSet.isPresent() && !dataSize.isEmpty()) {
-      new StatefulSetChange(cluster().api(), namespace, statefulSet.get())
-          .check(dataSize.equals("none") ? "" : dataSize, image);
-    }
+    statefulSet.ifPresent(set -> {
+      StatefulSetChange change = new StatefulSetChange(cluster().api(), namespace, set);
+      change.checkRelease(cluster().release());
+      if (!dataSize.isEmpty()) {
+        change.check(dataSize.equals("none") ? "" : dataSize, image);
+      }
+    });
     List<String> made =
         new CredentialsSecret(
                 cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))

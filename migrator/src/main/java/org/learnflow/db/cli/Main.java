@@ -25,6 +25,7 @@ public final class Main {
   private static final List<Class<?>> COMMANDS =
       List.of(
           RunCommand.class,
+          ReconcileCommand.class,
           RolesCommand.class,
           WaitCommand.class,
           MigrateCommand.class,

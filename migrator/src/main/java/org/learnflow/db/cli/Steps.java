@@ -23,6 +23,7 @@ import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
 import org.learnflow.db.schema.CatalogLedger;
 import org.learnflow.db.schema.ScratchDatabase;
+import org.learnflow.db.verify.StageResult;
 
 /** The steps that several commands share. */
 final class Steps {
@@ -228,14 +229,46 @@ final class Steps {
         connection -> {
           try (var _ =
               AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
-            target
-                .servicePassword()
-                .flatMap(target.hosting()::replaced)
-                .ifPresent(failure -> {
-                  throw failure;
-                });
-            return publishing.get();
+            return publishLocked(publishing);
           }
+        });
+  }
+
+  /** The same for who holds the lock CREDENTIALS already. */
+  String publishLocked(Supplier<String> publishing) {
+    target
+        .servicePassword()
+        .flatMap(target.hosting()::replaced)
+        .ifPresent(failure -> {
+          throw failure;
+        });
+    return publishing.get();
+  }
+
+  /**
+   * Whether services can log in with the password that is published; nothing where roles are left
+   * alone, as in {@link #roles}.
+   *
+   * @throws Failure where the password was replaced since it was read
+   */
+  Optional<StageResult> login() {
+    return target
+        .admin()
+        .flatMap(_ -> target.servicePassword())
+        .map(password -> {
+          String role = target.names().service();
+          if (accepts(role, password)) {
+            return new StageResult("login", true, role + " can log in");
+          }
+          target
+              .hosting()
+              .replaced(password)
+              .or(() -> target.hosting().beingReplaced(password))
+              .ifPresent(failure -> {
+                throw failure;
+              });
+          return new StageResult(
+              "login", false, role + " cannot log in with its password; next: learnflow-db run");
         });
   }
 

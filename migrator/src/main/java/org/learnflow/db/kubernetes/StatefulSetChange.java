@@ -11,11 +11,18 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Refuses values that the living StatefulSet cannot take, before it is touched: Kubernetes would
- * refuse another volume with a text that names no way, and another major version of PostgreSQL
- * would not start on the old data.
+ * Refuses what the living StatefulSet cannot take, before it is touched: Kubernetes would refuse
+ * another volume or another release with a text that names no way, and another major version of
+ * PostgreSQL would not start on the old data.
  */
 public final class StatefulSetChange {
+  /** Of the object itself; on a StatefulSet Argo CD may write its Application's name over it. */
+  private static final String INSTANCE = "/metadata/labels/app.kubernetes.io~1instance";
+
+  /** Never changes; claims get it as their own label. */
+  private static final String SELECTED_INSTANCE =
+      "/spec/selector/matchLabels/app.kubernetes.io~1instance";
+
   private static final Pattern QUANTITY =
       Pattern.compile("(?<number>\\d+(\\.\\d+)?)(?<unit>[KMGTPE]i|[kMGTPE])?");
   private static final Map<String, BigDecimal> UNITS =
@@ -39,12 +46,46 @@ public final class StatefulSetChange {
   private final KubernetesApi api;
   private final String namespace;
   private final String name;
+  private final Optional<JsonNode> found;
 
   /** The StatefulSet as it is, which may not be there. */
   public StatefulSetChange(KubernetesApi api, String namespace, String name) {
     this.api = api;
     this.namespace = namespace;
     this.name = name;
+    this.found = api.get(Kind.STATEFUL_SET, namespace, name);
+  }
+
+  /**
+   * Goes on only if the database is not that of a release with another name. Where the StatefulSet
+   * is gone, its volume tells.
+   *
+   * @throws Failure 10 that names both
+   */
+  public void checkRelease(String release) {
+    String other =
+        found
+            .or(() -> api.get(Kind.CLAIM, namespace, "data-" + name + "-0"))
+            .map(object -> object.at(found.isPresent() ? SELECTED_INSTANCE : INSTANCE).asText())
+            .orElse("");
+    if (other.isEmpty() || other.equals(release)) {
+      return;
+    }
+    throw Failure.of(
+            ExitCode.REFUSED,
+            "this release is %s, but the database in this namespace is that of release %s"
+                .formatted(release, other))
+        .where(
+            "%s in namespace %s"
+                .formatted(
+                    found.isPresent() ? this : "PersistentVolumeClaim data-%s-0".formatted(name),
+                    namespace))
+        .state(
+            found.isPresent() ? "nothing was changed, the database runs on" : "nothing was changed")
+        .next(
+            ("give the release its name back (Argo CD: spec.source.helm.releaseName: %1$s; Flux:"
+                    + " spec.releaseName: %1$s), or rename it as docs/rename.md says")
+                .formatted(other));
   }
 
   /**
@@ -55,7 +96,6 @@ public final class StatefulSetChange {
    * @throws Failure 10 that names the page with the way
    */
   public void check(String size, String image) {
-    Optional<JsonNode> found = api.get(Kind.STATEFUL_SET, namespace, name);
     if (found.isEmpty()) {
       return;
     }

@@ -45,6 +45,19 @@ public final class Verifier {
    * @param connection a session of the owner in autocommit mode, and so it is left
    */
   public Verification verify(Connection connection) throws SQLException {
+    return verify(connection, false);
+  }
+
+  /**
+   * The same for a database that need not have what is pending, such as after an upgrade that
+   * failed: then what the files say about tables and seeds is not true of it yet. Where nothing at
+   * all is applied, it is as unhealthy as ever.
+   */
+  public Verification verifyAsItIs(Connection connection) throws SQLException {
+    return verify(connection, true);
+  }
+
+  private Verification verify(Connection connection, boolean mayBeBehind) throws SQLException {
     List<StageResult> stages = new ArrayList<>();
     DatabaseMetaData server = connection.getMetaData();
     stages.add(
@@ -56,11 +69,13 @@ public final class Verifier {
             "migrations",
             () -> {
               SchemaState state = SchemaState.read(connection, migrations);
-              return List.of(migrations(state), objects(connection, state));
+              StageResult found = migrations(state, mayBeBehind);
+              return List.of(found, objects(connection, state, found.warning()));
             }));
+    boolean behind = stages.stream().anyMatch(StageResult::warning);
     stages.addAll(look("rights", () -> List.of(rights(connection))));
     stages.addAll(look("access", () -> access(connection)));
-    stages.addAll(look("seeds", () -> List.of(seeds(connection))));
+    stages.addAll(look("seeds", () -> List.of(seeds(connection, behind))));
     stages.addAll(look("backup", () -> backup(connection)));
     return new Verification(true, List.copyOf(stages));
   }
@@ -125,7 +140,7 @@ public final class Verifier {
     }
   }
 
-  private static StageResult migrations(SchemaState state) {
+  private static StageResult migrations(SchemaState state, boolean mayBeBehind) {
     String name = "migrations";
     if (!state.differences().isEmpty()) {
       return StageResult.broken(name, state.differences().getFirst().what());
@@ -135,14 +150,16 @@ public final class Verifier {
           name, state.failed().getFirst().script() + " failed and was not repeated");
     }
     if (!state.pending().isEmpty()) {
-      return StageResult.broken(
-          name,
+      String behind =
           "at %s, %d pending: %s"
               .formatted(
                   state.currentText(),
                   state.pending().size(),
                   String.join(
-                      ", ", state.pending().stream().limit(5).map(MigrationFile::name).toList())));
+                      ", ", state.pending().stream().limit(5).map(MigrationFile::name).toList()));
+      return mayBeBehind && !state.applied().isEmpty()
+          ? StageResult.warning(name, behind)
+          : StageResult.broken(name, behind);
     }
     String note =
         state.newer().isEmpty()
@@ -152,10 +169,11 @@ public final class Verifier {
         name, "%d applied, at %s%s".formatted(state.applied().size(), state.currentText(), note));
   }
 
-  private StageResult objects(Connection connection, SchemaState state) throws SQLException {
+  private StageResult objects(Connection connection, SchemaState state, boolean behind)
+      throws SQLException {
     String name = "objects";
     Optional<ExpectedObjects> expected = ExpectedObjects.in(migrations.directory());
-    if (expected.isEmpty() || !state.newer().isEmpty() || migrations.cut()) {
+    if (expected.isEmpty() || !state.newer().isEmpty() || migrations.cut() || behind) {
       int present = ExpectedObjects.present(connection).size();
       return StageResult.good(
           name,
@@ -166,7 +184,7 @@ public final class Verifier {
                       ? "the migrations have no " + ExpectedObjects.FILE
                       : migrations.cut()
                           ? ExpectedObjects.FILE + " is that of the newest migration"
-                          : "the database is newer"));
+                          : behind ? "the database is older" : "the database is newer"));
     }
     List<String> missing = expected.get().missing(connection);
     return missing.isEmpty()
@@ -213,6 +231,12 @@ public final class Verifier {
 
   private static boolean roleExists(Connection connection, String role) throws SQLException {
     return exists(connection, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = ?)", role);
+  }
+
+  /** What is missing may depend on what is pending. */
+  private StageResult seeds(Connection connection, boolean behind) throws SQLException {
+    StageResult found = seeds(connection);
+    return behind && !found.ok() ? StageResult.warning(found.name(), found.detail()) : found;
   }
 
   private StageResult seeds(Connection connection) throws SQLException {

@@ -61,6 +61,7 @@ class JsonDocumentsTest {
         "INSERT INTO learnflow_db.backups (kind, name, bytes, sha256, schema_version)"
             + " VALUES ('file', 'a.dump', 1, 'x', '009')");
     record("status", cli, "status");
+    record("reconcile", cli, "reconcile");
     database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");
     record("drift", cli, "drift");
     database.execute(
@@ -111,6 +112,7 @@ class JsonDocumentsTest {
   @ValueSource(
       strings = {
         "run",
+        "reconcile",
         "roles",
         "wait",
         "migrate",

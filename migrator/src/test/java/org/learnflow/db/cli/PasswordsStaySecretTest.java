@@ -87,6 +87,7 @@ class PasswordsStaySecretTest {
             "seed",
             "verify",
             "publish",
+            "reconcile",
             "status",
             "connection",
             "drift"

@@ -105,6 +105,90 @@ class StatefulSetChangeTest {
         .says("docs/major-upgrade.md");
   }
 
+  /** A StatefulSet of release {@code learnflow-db}, as the subchart labels it. */
+  private void ofLearnflowDb(String instanceLabel) {
+    server.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres, labels: {app.kubernetes.io/instance: %s}}
+        spec:
+          serviceName: postgres
+          replicas: 0
+          selector: {matchLabels: {app.kubernetes.io/name: postgresql, app.kubernetes.io/instance: learnflow-db}}
+          template:
+            metadata: {labels: {app.kubernetes.io/name: postgresql, app.kubernetes.io/instance: learnflow-db}}
+            spec: {containers: [{name: postgresql, image: "postgresql:17"}]}
+          volumeClaimTemplates: %s
+        """
+            .formatted(instanceLabel, TEN_GIBIBYTES.strip()));
+  }
+
+  @Test
+  void aReleaseWithAnotherNameIsRefusedBeforeItsPasswordsAreMade() {
+    ofLearnflowDb("learnflow-db");
+    assertThat(ensure("--release", "lessons"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "this release is lessons, but the database in this namespace is that of release"
+                + " learnflow-db",
+            "StatefulSet postgres in namespace " + server.namespace(),
+            "nothing was changed, the database runs on",
+            "docs/rename.md");
+    assertThat(server.client().secrets().inNamespace(server.namespace()).list().getItems())
+        .isEmpty();
+  }
+
+  @Test
+  void theNameThatArgoCdWritesOverTheLabelDoesNotCount() {
+    ofLearnflowDb("an-application");
+    assertThat(ensure("--release", "learnflow-db")).exited(ExitCode.OK);
+    assertThat(ensure("--release", "an-application")).exited(ExitCode.REFUSED);
+  }
+
+  @Test
+  void theVolumeOfAnotherReleaseIsRefusedUntilItIsGivenAway() {
+    server.apply(
+        """
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata:
+          name: data-postgres-0
+          labels: {app.kubernetes.io/name: postgresql, app.kubernetes.io/instance: learnflow-db}
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}
+        ---
+        apiVersion: v1
+        kind: Secret
+        metadata: {name: lessons-credentials}
+        stringData: {postgres-password: a, password: b, app-password: c}
+        ---
+        apiVersion: v1
+        kind: Secret
+        metadata: {name: learnflow-db-credentials}
+        stringData: {postgres-password: a, password: b, app-password: c}
+        """);
+    assertThat(ensure("--release", "learnflow-db")).exited(ExitCode.OK);
+    assertThat(ensure("--release", "lessons"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "this release is lessons, but the database in this namespace is that of release"
+                + " learnflow-db",
+            "PersistentVolumeClaim data-postgres-0",
+            "docs/rename.md");
+    server
+        .client()
+        .persistentVolumeClaims()
+        .inNamespace(server.namespace())
+        .withName("data-postgres-0")
+        .edit(claim -> {
+          claim.getMetadata().getLabels().put("app.kubernetes.io/instance", "lessons");
+          claim.getMetadata().setFinalizers(List.of());
+          return claim;
+        });
+    assertThat(ensure("--release", "lessons")).exited(ExitCode.OK);
+    assertThat(ensure("--release", "learnflow-db")).exited(ExitCode.REFUSED);
+  }
+
   @Test
   void theClaimForDumpsIsMadeOnceAndLeftAlone() {
     assertThat(ensure("--backup-claim", "r-backups", "--backup-size", "3Gi")).exited(ExitCode.OK);

@@ -1,0 +1,48 @@
+package org.learnflow.db.schema;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.StateSchema;
+
+/**
+ * Remembers in {@code learnflow_db.rebuilds} that an empty database is being filled by somebody who
+ * would not touch one that is not empty, so that the next one goes on where it was killed.
+ */
+public final class Rebuild {
+  private Rebuild() {}
+
+  /** Called before anything is made. */
+  public static void begin(Connection connection, Progress progress) throws SQLException {
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress);
+        Statement statement = connection.createStatement()) {
+      StateSchema.ensure(connection);
+      statement.execute("INSERT INTO learnflow_db.rebuilds DEFAULT VALUES");
+    }
+  }
+
+  /** Called when everything is there; whoever else had begun finds it there too. */
+  public static void finish(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("DELETE FROM learnflow_db.rebuilds");
+    }
+  }
+
+  /** Whether one was begun that has not come to its end. */
+  public static boolean isUnfinished(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT EXISTS (SELECT FROM learnflow_db.rebuilds)")) {
+      return row.next() && row.getBoolean(1);
+    } catch (SQLException e) {
+      if (!SqlStates.UNDEFINED_TABLE.equals(SqlStates.of(e))) {
+        throw e;
+      }
+      return false;
+    }
+  }
+}
