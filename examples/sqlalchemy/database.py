@@ -1,4 +1,4 @@
-"""SQLAlchemy over the environment that progress-service/deployment.yaml gives."""
+"""SQLAlchemy over the environment that progress-service/templates/deployment.yaml gives."""
 
 import os
 

@@ -84,7 +84,7 @@ class ExampleTest {
   private static Deployment deployment(String namespace) {
     Deployment example =
         Serialization.unmarshal(
-            Repository.example("progress-service/deployment.yaml"), Deployment.class);
+            Repository.example("progress-service/templates/deployment.yaml"), Deployment.class);
     return new DeploymentBuilder(example)
         .editMetadata()
         .withNamespace(namespace)
