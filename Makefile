@@ -91,7 +91,7 @@ lint-chart: deps-test tools
 	@tools/bin/helm template learnflow-db $(CHART) -n postgres -f values-prod.yaml \
 	  | tools/bin/kube-score score $(KUBE_SCORE) --output-format ci - | { ! grep '^\[\(CRITICAL\|WARNING\)\]'; }
 	@tools/bin/actionlint
-	@tools/bin/yamllint --strict --config-file tools/yamllint.yaml $(CHART) .github
+	@tools/bin/yamllint --strict --config-file tools/yamllint.yaml $(CHART) examples .github
 	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q spotless:check
 
 # V files only: U files take things away on purpose.

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -42,21 +41,8 @@ final class KubernetesSchemas {
 
   private static JsonNode openApi(String version) throws IOException {
     System.err.println("making schemas of Kubernetes " + version + ", once");
-    String module =
-        Repository.run(
-                Repository.ROOT,
-                List.of(go(), "mod", "download", "-json", "k8s.io/kubernetes@v" + version))
-            .successful();
-    Path directory = Path.of(Repository.json(module).path("Dir").asText());
+    Path directory = GoModules.directory("k8s.io/kubernetes@v" + version);
     return Repository.JSON.readTree(directory.resolve("api/openapi-spec/swagger.json").toFile());
-  }
-
-  private static String go() {
-    Path usual = Path.of("/usr/local/go/bin/go");
-    boolean onPath =
-        List.of(System.getenv("PATH").split(":")).stream()
-            .anyMatch(folder -> Files.isExecutable(Path.of(folder, "go")));
-    return onPath || Files.notExists(usual) ? "go" : usual.toString();
   }
 
   private static void write(JsonNode openApi, Path directory) throws IOException {

@@ -10,11 +10,16 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is rendered is what Kubernetes knows, in the oldest and in the newest supported version. */
 class ManifestsTest {
+  private static final String SCHEMA_FILE = "/{{ .ResourceKind }}{{ .KindSuffix }}.json";
+
   @TempDir private Path directory;
+
+  @TempDir private Path customResources;
 
   @ParameterizedTest
   @ValueSource(strings = {"kubernetes.oldest", "kubernetes.newest"})
@@ -47,15 +52,35 @@ class ManifestsTest {
   void everyExampleIsValid() throws IOException {
     try (Stream<Path> files = Files.walk(Repository.ROOT.resolve("examples"))) {
       for (Path file : files.filter(path -> path.toString().endsWith(".yaml")).toList()) {
-        if (!file.getFileName().toString().startsWith("values")) {
-          Files.copy(
-              file, directory.resolve(file.getParent().getFileName() + "-" + file.getFileName()));
+        String name = file.getFileName().toString();
+        if (!name.startsWith("values") && !name.equals("Chart.yaml")) {
+          Files.copy(file, directory.resolve(file.getParent().getFileName() + "-" + name));
         }
       }
     }
+    CustomResourceSchemas.write(customResources);
     Repository.Result result = kubeconform(System.getProperty("kubernetes.newest"));
     assertThat(result.exit()).as(result.out() + result.err()).isZero();
     assertThat(Repository.json(result.out()).at("/summary/valid").asInt()).isPositive();
+  }
+
+  /** The schemas of Argo CD and Flux can fail too. */
+  @ParameterizedTest
+  @CsvSource({
+    "argocd/application-prod.yaml, releaseName:, release:",
+    "argocd/project.yaml, namespaceResourceWhitelist:, namespaceResources:",
+    "flux/prod.yaml, disableWait:, dontWait:",
+    "flux/prod.yaml, ref:, reference:"
+  })
+  void aMisspeltFieldOfAnExampleIsFound(String example, String right, String wrong)
+      throws IOException {
+    CustomResourceSchemas.write(customResources);
+    String text = Repository.read(Repository.ROOT.resolve("examples").resolve(example));
+    assertThat(text).contains(right);
+    Files.writeString(directory.resolve("misspelt.yaml"), text.replace(right, wrong));
+    Repository.Result result = kubeconform(System.getProperty("kubernetes.newest"));
+    assertThat(result.exit()).isNotZero();
+    assertThat(result.out()).contains(wrong.replace(":", ""));
   }
 
   /** An old Kubernetes is refused by its version, not by an error of the API server. */
@@ -76,7 +101,9 @@ class ManifestsTest {
         "-output",
         "json",
         "-schema-location",
-        KubernetesSchemas.of(version) + "/{{ .ResourceKind }}{{ .KindSuffix }}.json",
+        KubernetesSchemas.of(version) + SCHEMA_FILE,
+        "-schema-location",
+        customResources + SCHEMA_FILE,
         directory.toString());
   }
 }
