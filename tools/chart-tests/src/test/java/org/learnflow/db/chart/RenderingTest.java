@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What whole renderings promise. */
 class RenderingTest {
@@ -70,6 +73,23 @@ class RenderingTest {
         .isFalse();
   }
 
+  /**
+   * Argo CD with label tracking takes the claim, which gets the release's name as a label, for a
+   * part of an Application of that name.
+   */
+  @Test
+  void theClaimOfTheDataIsNeitherPrunedNorDeletedByArgoCd() {
+    assertThat(DEFAULTS.objects())
+        .filteredOn(object -> object.path("kind").asText().equals("StatefulSet"))
+        .singleElement()
+        .satisfies(set ->
+            assertThat(
+                    set.at("/spec/volumeClaimTemplates/0/metadata/annotations")
+                        .path("argocd.argoproj.io/sync-options")
+                        .asText())
+                .isEqualTo("Prune=false,Delete=false"));
+  }
+
   @Test
   void hooksRunInTheOrderOfTheDesign() {
     assertThat(hooks("pre-install"))
@@ -112,6 +132,56 @@ class RenderingTest {
         .extracting(object -> hook(object).replace(",post-rollback", ""))
         .flatExtracting(hooks -> List.of(hooks.split(",")))
         .isSubsetOf("", "pre-install", "pre-upgrade", "post-install", "post-upgrade", "test");
+  }
+
+  /** Argo CD syncs by itself where an object differs, and does not look at hooks. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "migrator.image.tag=new",
+        "migrator.deadlineSeconds=1000",
+        "migrator.lockTimeout=1s",
+        "migrator.resources.limits.memory=1Gi",
+        "migrator.podAnnotations.a=b",
+        "migrator.image.checkSeconds=100",
+        "seeds.mode=update",
+        "seeds.sets={reference,sample}",
+        "backup.beforeMigrate=true",
+        "networkPolicy.apiServer.cidrs={10.0.0.1/32}"
+      })
+  void whatChangesAHookChangesAnOrdinaryObject(String value) {
+    assertThat(release(DEFAULTS.text("helm", "--set", value)).at("/data/hooks"))
+        .isNotEqualTo(release(DEFAULTS.text()).at("/data/hooks"));
+  }
+
+  private static JsonNode release(String rendering) {
+    return Repository.yaml(rendering).stream()
+        .filter(object -> Rendering.name(object).equals("ConfigMap/learnflow-db-release"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** What it is made of: every hook but those that Argo CD does not know. */
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void theDigestOfTheHooksIsOfAllThatArgoCdRuns(Rendering rendering) {
+    String templates = Repository.read(Repository.CHART.resolve("templates/release.yaml"));
+    Pattern source = Pattern.compile("^# Source: learnflow-db/templates/(\\S+)\\.yaml$");
+    for (String document : rendering.text().split("(?m)^---$")) {
+      Optional<String> file =
+          document
+              .lines()
+              .map(source::matcher)
+              .filter(Matcher::matches)
+              .findFirst()
+              .map(m -> m.group(1));
+      for (JsonNode object : Repository.yaml(document)) {
+        String hook = hook(object);
+        if (file.isPresent() && hook.matches("(pre|post)-(install|upgrade).*")) {
+          assertThat(templates).contains('"' + file.get() + '"');
+        }
+      }
+    }
   }
 
   @Test
