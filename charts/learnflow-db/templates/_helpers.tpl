@@ -29,6 +29,16 @@ annotations:
 {{- end }}
 
 {{/*
+An annotation with which Helm prints the log of a hook that failed. Flux's helm-controller, which has Helm built in, crashes on it
+(fluxcd/helm-controller#1562), for all its releases. Only Helm's own program knows the commit that it was built from.
+*/}}
+{{- define "learnflow-db.hookOutput" -}}
+{{- if .Capabilities.HelmVersion.GitCommit -}}
+helm.sh/hook-output-log-policy: hook-failed
+{{- end -}}
+{{- end }}
+
+{{/*
 The migrator's image. Order: global.imageRegistry before migrator.image.registry, digest before tag, tag before the
 chart's appVersion.
 */}}

@@ -134,6 +134,28 @@ class RenderingTest {
         .isSubsetOf("", "pre-install", "pre-upgrade", "post-install", "post-upgrade", "test");
   }
 
+  /**
+   * Flux's helm-controller crashes on the annotation; that the chart leaves it out there, where
+   * Helm is built in, is what helm-unittest says, which has it built in too.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"helm", "helm3"})
+  void helmsOwnProgramPrintsTheLogOfAPodThatFailed(String helm) {
+    assertThat(
+            Repository.yaml(
+                DEFAULTS.text(helm, "--kube-version", System.getProperty("kubernetes.newest"))))
+        .filteredOn(object -> hook(object).contains("install"))
+        .filteredOn(object -> object.path("kind").asText().matches("Job|Pod"))
+        .hasSize(2)
+        .allSatisfy(object ->
+            assertThat(
+                    object
+                        .at("/metadata/annotations")
+                        .path("helm.sh/hook-output-log-policy")
+                        .asText())
+                .isEqualTo("hook-failed"));
+  }
+
   /** Argo CD syncs by itself where an object differs, and does not look at hooks. */
   @ParameterizedTest
   @ValueSource(
