@@ -43,7 +43,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	bench-install bench-backup bench-fleet \
 	deploy verify status connection migrate seed plan drift backup restore rollback rotate undeploy cluster cluster-down cluster-status cluster-load \
-	cluster-listing cluster-check e2e clean
+	cluster-listing cluster-check e2e e2e-gitops clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -107,12 +107,20 @@ deps-test: tools/bin/helm
 
 tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
 
+# As Helm's own releases do; the chart's hooks go by it, see learnflow-db.hookOutput.
+LDFLAGS_helm = -X helm.sh/helm/v4/internal/version.gitCommit=pinned
+LDFLAGS_helm3 = -X helm.sh/helm/v3/internal/version.gitCommit=pinned
+LDFLAGS_helm-unittest = $(LDFLAGS_helm3)
+
 # Built in the cache, under the hash of what pins it, and linked here.
-tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum
-	@built="$(CACHE)/tools/$*/$$(cat $^ | sha256sum | cut -c1-12)/$*"; mkdir -p $(@D) "$$(dirname "$$built")"; \
+define go-tool
+@built="$(CACHE)/tools/$*/$$({ cat $^; printf %s "$(LDFLAGS_$*)"; } | sha256sum | cut -c1-12)/$*"; mkdir -p $(@D) "$$(dirname "$$built")"; \
 	[ -x "$$built" ] || { echo "building $*, once" >&2; \
-	  "$(GO)" build -C tools/go/$* -trimpath -buildvcs=false -o "$$built.new" tool && mv "$$built.new" "$$built"; } && \
+	  "$(GO)" build -C $(<D) -ldflags "$(LDFLAGS_$*)" -trimpath -buildvcs=false -o "$$built.new" tool && mv "$$built.new" "$$built"; } && \
 	touch "$$built" && ln -sf "$$built" $@
+endef
+tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum
+	$(go-tool)
 
 tools/bin/yamllint: tools/requirements.txt
 	@venv="$(CACHE)/tools/python/$$(sha256sum < $< | cut -c1-12)"; mkdir -p $(@D); \
@@ -244,6 +252,24 @@ e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises
 	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures e2e/target/told.txt
 	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \
+	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
+
+# Controllers, which take minutes to build.
+e2e/gitops/bin/%: e2e/gitops/go/%/go.mod e2e/gitops/go/%/go.sum
+	$(go-tool)
+
+# Argo CD's cache.
+REDIS := $(or $(shell command -v redis-server),/usr/bin/redis-server)
+/usr/bin/redis-server:
+	@echo "installing redis-server" >&2; apt-get -qq update && apt-get -qq install --yes --no-install-recommends redis-server >/dev/null
+
+# GITOPS_INSTALLED=ADDRESS is for a cluster that Argo CD and Flux are installed in: where their pods reach this machine.
+GITOPS_PROGRAMS = $(if $(GITOPS_INSTALLED),,$(REDIS) $(patsubst e2e/gitops/go/%/go.mod,e2e/gitops/bin/%,$(wildcard e2e/gitops/go/*/go.mod)))
+e2e-gitops: build deps-test tools/bin/helm tools/bin/helm3 $(GITOPS_PROGRAMS) $(IMAGE_TAR) ## the same with Argo CD and Flux, see e2e/gitops; TEST=FluxTest for some
+	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
+	@rm -rf e2e/target/failures e2e/target/gitops
+	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' -Dgroups=gitops -DexcludedGroups= -Dgo="$(GO)" \
+	  $(if $(GITOPS_INSTALLED),-Dgitops.installed=true -Dgitops.address="$(GITOPS_INSTALLED)" -Dtests.parallel=false) \
 	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
 
 # The release that deploy and the targets from here on mean, on the current kubeconfig context.

@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.apps.Deployment;
-import io.fabric8.kubernetes.api.model.apps.DeploymentBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -29,7 +26,7 @@ class ExampleTest {
     String consumers = workspace.restricted();
     release.upgradeInstall("--set", "publish.namespaces={" + consumers + "}").successful();
     workspace.client().resource(Service.sources(consumers)).create();
-    workspace.client().resource(deployment(consumers)).create();
+    workspace.client().resource(Service.example()).inNamespace(consumers).create();
     workspace
         .client()
         .apps()
@@ -78,41 +75,6 @@ class ExampleTest {
         .isInstanceOfSatisfying(
             KubernetesClientException.class,
             answer -> assertThat(answer.getCode()).isEqualTo(status));
-  }
-
-  /** With an image that has Python and asyncpg, and the example's source. */
-  private static Deployment deployment(String namespace) {
-    Deployment example =
-        Serialization.unmarshal(
-            Repository.example("progress-service/templates/deployment.yaml"), Deployment.class);
-    return new DeploymentBuilder(example)
-        .editMetadata()
-        .withNamespace(namespace)
-        .endMetadata()
-        .editSpec()
-        .editTemplate()
-        .editMetadata()
-        .addToLabels(Service.LABEL, "progress")
-        .endMetadata()
-        .editSpec()
-        .editFirstContainer()
-        .withImage(Images.PYTHON)
-        .withImagePullPolicy("IfNotPresent")
-        .addNewVolumeMount()
-        .withName("source")
-        .withMountPath("/service")
-        .endVolumeMount()
-        .endContainer()
-        .addNewVolume()
-        .withName("source")
-        .withNewConfigMap()
-        .withName(Service.sources(namespace).getMetadata().getName())
-        .endConfigMap()
-        .endVolume()
-        .endSpec()
-        .endTemplate()
-        .endSpec()
-        .build();
   }
 
   /** The pod's HTTP, by way of the API server. */

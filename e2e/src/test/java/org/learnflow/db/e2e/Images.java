@@ -45,6 +45,24 @@ final class Images {
         "global.security.allowInsecureImages=true");
   }
 
+  /** {@link #values()} in a chart's values. */
+  static void setValues(ObjectNode values) {
+    setTag(values, tag(MIGRATOR));
+    ObjectNode postgresql = values.withObject("/postgresql");
+    postgresql
+        .withObject("/image")
+        .put("registry", "learnflow.test")
+        .put("repository", "postgresql")
+        .put("tag", "17");
+    postgresql.withObject("/primary/resources/requests").put("cpu", "100m");
+    values.withObject("/global/security").put("allowInsecureImages", true);
+  }
+
+  /** The migrator's tag in a chart's values. */
+  static void setTag(ObjectNode values, String tag) {
+    values.withObject("/migrator/image").put("tag", tag);
+  }
+
   static String tag(String image) {
     return image.substring(image.lastIndexOf(':') + 1);
   }

@@ -1,5 +1,7 @@
 package org.learnflow.db.e2e;
 
+import java.util.Map;
+
 /** The next version's migration, as tests make it up. */
 final class Migrations {
   /** Version behind the newest one. */
@@ -11,6 +13,9 @@ final class Migrations {
   /** Name of the one behind it, which tests make fail. */
   static final String AFTER_NEXT =
       "V%03d__fail.sql".formatted(Integer.parseInt(Repository.newestMigration()) + 2);
+
+  /** Its version. */
+  static final String AFTER_NEXT_VERSION = AFTER_NEXT.substring(1, 4);
 
   /** Makes table badges. */
   static final String BADGES =
@@ -24,7 +29,17 @@ final class Migrations {
 
   private Migrations() {}
 
-  /** The same, half done for a while. */
+  /** A version with both, of which the second fails. */
+  static Map<String, String> brokenAfterNext() {
+    return Map.of(FILE, BADGES, AFTER_NEXT, "SELECT 1 / 0;\n");
+  }
+
+  /** The same, corrected. */
+  static Map<String, String> correctedAfterNext() {
+    return Map.of(FILE, BADGES, AFTER_NEXT, "COMMENT ON TABLE badges IS 'Badges.';\n");
+  }
+
+  /** {@link #BADGES}, half done for a while. */
   static String longBadges(int seconds) {
     return BADGES
         + """

@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.apps.DeploymentBuilder;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -49,6 +50,40 @@ final class Service {
         .endMetadata()
         .addToData("progress.py", Repository.example("progress-service/progress.py"))
         .addToData("service.py", Repository.resource("service.py"))
+        .build();
+  }
+
+  /**
+   * The example's Deployment with an image that has Python and asyncpg, and its {@link #sources}.
+   */
+  static Deployment example() {
+    Deployment example =
+        Serialization.unmarshal(
+            Repository.example("progress-service/templates/deployment.yaml"), Deployment.class);
+    return new DeploymentBuilder(example)
+        .editSpec()
+        .editTemplate()
+        .editMetadata()
+        .addToLabels(LABEL, "progress")
+        .endMetadata()
+        .editSpec()
+        .editFirstContainer()
+        .withImage(Images.PYTHON)
+        .withImagePullPolicy("IfNotPresent")
+        .addNewVolumeMount()
+        .withName(SOURCES)
+        .withMountPath(FOLDER)
+        .endVolumeMount()
+        .endContainer()
+        .addNewVolume()
+        .withName(SOURCES)
+        .withNewConfigMap()
+        .withName(SOURCES)
+        .endConfigMap()
+        .endVolume()
+        .endSpec()
+        .endTemplate()
+        .endSpec()
         .build();
   }
 

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 /**
  * The resourceVersions of all objects in some namespaces: it changes with every write, whoever
  * writes. Left out is what a repeated Helm command may write (hooks and their pods, Helm's records,
- * Events) and the tests' own services.
+ * Events), what a CronJob runs, and the tests' own services.
  */
 final class Snapshot {
   private final Map<String, String> versions = new TreeMap<>();
@@ -34,10 +34,17 @@ final class Snapshot {
             .forEach(object ->
                 snapshot.versions.put(
                     "%s %s/%s".formatted(kind.getKind(), namespace, object.getMetadata().getName()),
-                    object.getMetadata().getResourceVersion()));
+                    version(object)));
       }
     }
     return snapshot;
+  }
+
+  /** Of a CronJob what it is: when it ran last is written into it too. */
+  private static String version(GenericKubernetesResource object) {
+    return object.getKind().equals("CronJob")
+        ? "generation " + object.getMetadata().getGeneration()
+        : object.getMetadata().getResourceVersion();
   }
 
   /** These alone; all of them must be there. */
@@ -45,6 +52,16 @@ final class Snapshot {
     Snapshot some = new Snapshot();
     for (String object : objects) {
       some.versions.put(object, Objects.requireNonNull(versions.get(object), object));
+    }
+    return some;
+  }
+
+  /** All but these kinds. */
+  Snapshot without(Collection<ResourceDefinitionContext> kinds) {
+    Snapshot some = new Snapshot();
+    some.versions.putAll(versions);
+    for (ResourceDefinitionContext kind : kinds) {
+      some.versions.keySet().removeIf(object -> object.startsWith(kind.getKind() + " "));
     }
     return some;
   }
@@ -68,6 +85,8 @@ final class Snapshot {
     Map<String, String> labels = object.getMetadata().getLabels();
     Map<String, String> annotations = object.getMetadata().getAnnotations();
     return object.getKind().equals("Event")
+        || object.getMetadata().getOwnerReferences().stream()
+            .anyMatch(owner -> owner.getKind().equals("CronJob"))
         || (annotations != null && annotations.containsKey("helm.sh/hook"))
         || (labels != null
             && (labels.containsKey("batch.kubernetes.io/job-name")

@@ -1,7 +1,9 @@
 package org.learnflow.db.e2e;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
@@ -12,6 +14,7 @@ final class Workspace {
   private final String prefix;
   private final List<String> namespaces = new ArrayList<>();
   private final List<Command> commands = new ArrayList<>();
+  private final Deque<Runnable> atEnd = new ArrayDeque<>();
 
   Workspace(Cluster cluster, String test) {
     this.cluster = cluster;
@@ -42,6 +45,19 @@ final class Workspace {
     String name = unmade();
     cluster.createRestricted(name);
     return name;
+  }
+
+  /** What is done after the test, before its namespaces are deleted; the last one first. */
+  void atEnd(Runnable action) {
+    atEnd.push(action);
+  }
+
+  void end() {
+    try {
+      atEnd.forEach(Runnable::run);
+    } finally {
+      namespaces.forEach(cluster::delete);
+    }
   }
 
   List<String> namespaces() {

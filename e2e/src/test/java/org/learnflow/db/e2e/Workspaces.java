@@ -41,6 +41,6 @@ final class Workspaces implements ParameterResolver, AfterEachCallback {
         .ifPresent(failure ->
             new FailureReport(workspace)
                 .write(Summary.name(test.getRequiredTestMethod()), failure));
-    workspace.namespaces().forEach(workspace.cluster()::delete);
+    workspace.end();
   }
 }
