@@ -1,0 +1,142 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Secret;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The examples for Argo CD, applied to Argo CD. */
+@Tag("gitops")
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
+@ExtendWith(Workspaces.class)
+class ArgoCdTest {
+  private static final int SYNCS = 20;
+
+  /** Of application-dev.yaml and application-prod.yaml. */
+  private record Deployed(ArgoCd argoCd, ArgoCd.Application application, Release release) {}
+
+  /** As the examples' README says. */
+  private static Deployed deploy(
+      Workspace workspace, GitRepository repository, String environment) {
+    ArgoCd argoCd = new ArgoCd(workspace);
+    for (String file : List.of("namespaces", "project", "application-" + environment)) {
+      argoCd.apply(repository.adapt("examples/argocd/%s.yaml".formatted(file), argoCd.namespace()));
+    }
+    String namespace =
+        repository.namespace(environment.equals("prod") ? "postgres" : "postgres-" + environment);
+    return new Deployed(
+        argoCd,
+        argoCd.application("learnflow-db-" + environment),
+        new Release(workspace, "helm", namespace, "values-%s.yaml".formatted(environment)));
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: the first sync ends Healthy with a published database that services of two namespaces work with; 20 more syncs, hooks included, change nothing")
+  void syncs(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, "dev");
+    deployed.application().awaitHealthy();
+    String namespace = deployed.release().namespace();
+    String consumers = repository.namespace("progress-dev");
+    assertThat(deployed.release().published(consumers))
+        .containsEntry("SCHEMA_VERSION", Repository.newestMigration())
+        .isEqualTo(deployed.release().published(namespace));
+    new Service(workspace, namespace).run("add,find,everything,refused", "ada");
+    new Service(workspace, consumers).run("find", "ada");
+
+    Snapshot before = Snapshot.of(workspace.client(), List.of(namespace, consumers));
+    for (int i = 0; i < SYNCS; i++) {
+      assertThat(deployed.application().sync().path("phase").asText()).isEqualTo("Succeeded");
+    }
+    deployed.application().refresh();
+    JsonNode status = deployed.application().awaitHealthy().path("status");
+    assertThat(status.path("resources"))
+        .isNotEmpty()
+        .allSatisfy(resource -> assertThat(resource.path("status").asText()).isEqualTo("Synced"));
+    assertThat(status.path("conditions")).isEmpty();
+    assertThat(Snapshot.of(workspace.client(), List.of(namespace, consumers)).changedSince(before))
+        .isEmpty();
+    new Service(workspace, consumers).run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: a commit with a new migration is applied once; a broken one fails the operation, with file, line and SQLSTATE in the Job that it names, and nothing published; the corrected image heals it without a hand")
+  void migrations(Workspace workspace) {
+    String next = Images.withMigration("argo-next", Migrations.FILE, Migrations.BADGES);
+    String broken = Images.withMigration("argo-broken", Migrations.brokenAfterNext());
+    String corrected = Images.withMigration("argo-corrected", Migrations.correctedAfterNext());
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, "dev");
+    deployed.application().awaitHealthy();
+    String namespace = deployed.release().namespace();
+    Service service = new Service(workspace, namespace);
+    service.run("add,without_badges", "ada");
+
+    String revision = repository.release(next);
+    assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    service.run("find,everything,award_badge", "ada");
+    assertThat(phase(deployed.application().sync())).isEqualTo("Succeeded");
+    Incident incident = new Incident(workspace, namespace);
+    incident.assertNothingWasToDo();
+
+    Snapshot published = incident.published();
+    JsonNode failed = deployed.application().awaitSynced(repository.release(broken));
+    assertThat(phase(failed)).isEqualTo("Failed");
+    assertThat(failed.at("/syncResult/resources"))
+        .anySatisfy(resource -> {
+          assertThat(resource.path("name").asText()).isEqualTo(Incident.JOB);
+          assertThat(resource.path("hookPhase").asText()).isEqualTo("Failed");
+        });
+    incident.assertTold(Migrations.AFTER_NEXT + ", line 1, SQLSTATE 22012");
+    assertThat(incident.published().changedSince(published)).isEmpty();
+    service.run("find", "ada");
+
+    assertThat(phase(deployed.application().awaitSynced(repository.release(corrected))))
+        .isEqualTo("Succeeded");
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.AFTER_NEXT_VERSION);
+    service.run("find,everything,award_badge", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: deleting the production Application leaves passwords and volumes alone; a new one over them has the old rows and password")
+  void deletion(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, "prod");
+    deployed.application().awaitHealthy();
+    String namespace = deployed.release().namespace();
+    new Service(workspace, namespace).run("add", "ada");
+    Secret credentials = deployed.release().credentials();
+    Map<String, String> published = deployed.release().published(namespace);
+
+    deployed.application().watched().delete();
+    deployed.application().watched().awaitGone(Duration.ofMinutes(2));
+    new Incident(workspace, namespace).assertOnlyKept();
+    assertThat(deployed.release().credentials()).isEqualTo(credentials);
+
+    deployed.argoCd().apply(repository.read("examples/argocd/application-prod.yaml"));
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().credentials()).isEqualTo(credentials);
+    assertThat(deployed.release().published(namespace)).isEqualTo(published);
+    new Service(workspace, namespace).run("find,everything,refused", "ada");
+  }
+
+  private static String phase(JsonNode operation) {
+    return operation.path("phase").asText();
+  }
+}

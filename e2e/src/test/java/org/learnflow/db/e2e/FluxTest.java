@@ -1,0 +1,158 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Secret;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The examples for Flux, applied to Flux. */
+@Tag("gitops")
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
+@ExtendWith(Workspaces.class)
+class FluxTest {
+  private static final int RECONCILIATIONS = 20;
+
+  /** Reconciliations that upgrade, and so run the hooks. */
+  private static final int UPGRADES = 5;
+
+  /** Of dev.yaml and prod.yaml. */
+  private record Deployed(
+      Flux flux, Flux.Reconciled source, Flux.Reconciled helmRelease, Release release) {
+    /** Has Flux see the last commit. */
+    void pull() {
+      source.reconcile();
+      helmRelease.reconcile();
+    }
+  }
+
+  /** As the examples' README says. */
+  private static Deployed deploy(
+      Workspace workspace, GitRepository repository, String environment) {
+    Flux flux = new Flux(workspace);
+    for (String file : List.of("namespaces", environment)) {
+      flux.apply(repository.adapt("examples/flux/%s.yaml".formatted(file), flux.namespace()));
+    }
+    String namespace =
+        repository.namespace(environment.equals("prod") ? "postgres" : "postgres-" + environment);
+    return new Deployed(
+        flux,
+        flux.gitRepository(namespace, Release.NAME),
+        flux.helmRelease(namespace, Release.NAME),
+        new Release(workspace, "helm", namespace, "values-%s.yaml".formatted(environment)));
+  }
+
+  @Test
+  @DisplayName(
+      "Flux: the first reconciliation ends Ready with a published database that services of two namespaces work with; 20 more, five of them upgrades with all hooks, change nothing, and no drift is found")
+  void reconciliations(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, "dev");
+    deployed.helmRelease().awaitReady();
+    String namespace = deployed.release().namespace();
+    String consumers = repository.namespace("progress-dev");
+    assertThat(deployed.release().published(consumers))
+        .containsEntry("SCHEMA_VERSION", Repository.newestMigration())
+        .isEqualTo(deployed.release().published(namespace));
+    new Service(workspace, namespace).run("add,find,everything,refused", "ada");
+    new Service(workspace, consumers).run("find", "ada");
+
+    Snapshot before = snapshot(workspace, List.of(namespace, consumers));
+    for (int i = 0; i < RECONCILIATIONS; i++) {
+      if (i < UPGRADES) {
+        deployed.helmRelease().force();
+      } else {
+        deployed.helmRelease().reconcile();
+      }
+      deployed.helmRelease().awaitReady();
+    }
+    JsonNode newest = deployed.helmRelease().watched().get().at("/status/history/0");
+    assertThat(newest.path("version").asInt()).isEqualTo(1 + UPGRADES);
+    assertThat(newest.path("status").asText()).isEqualTo("deployed");
+    assertThat(snapshot(workspace, List.of(namespace, consumers)).changedSince(before)).isEmpty();
+    assertThat(workspace.client().v1().events().inNamespace(namespace).list().getItems())
+        .noneSatisfy(event -> assertThat(event.getReason()).startsWith("Drift"));
+    new Service(workspace, consumers).run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Flux: a commit with a new migration is applied once; a broken one fails the HelmRelease, with file, line and SQLSTATE in the Job that it names, and nothing published; the corrected image heals it without a hand")
+  void migrations(Workspace workspace) {
+    String next = Images.withMigration("flux-next", Migrations.FILE, Migrations.BADGES);
+    String broken = Images.withMigration("flux-broken", Migrations.brokenAfterNext());
+    String corrected = Images.withMigration("flux-corrected", Migrations.correctedAfterNext());
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, "dev");
+    deployed.helmRelease().awaitReady();
+    String namespace = deployed.release().namespace();
+    Service service = new Service(workspace, namespace);
+    service.run("add,without_badges", "ada");
+
+    String revision = repository.release(next);
+    deployed.pull();
+    deployed.helmRelease().awaitRevision(revision);
+    deployed.helmRelease().awaitReady();
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    service.run("find,everything,award_badge", "ada");
+    deployed.helmRelease().force();
+    deployed.helmRelease().awaitReady();
+    Incident incident = new Incident(workspace, namespace);
+    incident.assertNothingWasToDo();
+
+    Snapshot published = incident.published();
+    repository.release(broken);
+    deployed.pull();
+    JsonNode failed = deployed.helmRelease().awaitFailed();
+    assertThat(Flux.Reconciled.message(failed, "Released")).contains(Incident.JOB);
+    incident.assertTold(Migrations.AFTER_NEXT + ", line 1, SQLSTATE 22012");
+    assertThat(incident.published().changedSince(published)).isEmpty();
+    service.run("find", "ada");
+
+    String healed = repository.release(corrected);
+    deployed.pull();
+    deployed.helmRelease().awaitRevision(healed);
+    deployed.helmRelease().awaitReady();
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.AFTER_NEXT_VERSION);
+    service.run("find,everything,award_badge", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Flux: deleting the production HelmRelease leaves passwords and volumes alone; a new one over them has the old rows and password")
+  void deletion(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, "prod");
+    deployed.helmRelease().awaitReady();
+    String namespace = deployed.release().namespace();
+    new Service(workspace, namespace).run("add", "ada");
+    Secret credentials = deployed.release().credentials();
+    Map<String, String> published = deployed.release().published(namespace);
+
+    deployed.helmRelease().watched().delete();
+    deployed.helmRelease().watched().awaitGone(Duration.ofMinutes(2));
+    new Incident(workspace, namespace).assertOnlyKept();
+    assertThat(deployed.release().credentials()).isEqualTo(credentials);
+
+    deployed.flux().apply(repository.read("examples/flux/prod.yaml"));
+    deployed.helmRelease().awaitReady();
+    assertThat(deployed.release().credentials()).isEqualTo(credentials);
+    assertThat(deployed.release().published(namespace)).isEqualTo(published);
+    new Service(workspace, namespace).run("find,everything,refused", "ada");
+  }
+
+  /** Without what says how Flux itself is getting on. */
+  private static Snapshot snapshot(Workspace workspace, List<String> namespaces) {
+    return Snapshot.of(workspace.client(), namespaces).without(Flux.KINDS);
+  }
+}
