@@ -26,7 +26,11 @@ final class Watched {
   /** As it is now; null where it is not there. */
   JsonNode get() {
     GenericKubernetesResource now = resource.get();
-    return now == null ? null : Serialization.unmarshal(Serialization.asJson(now), JsonNode.class);
+    if (now == null) {
+      return null;
+    }
+    now.getMetadata().setManagedFields(null);
+    return Serialization.unmarshal(Serialization.asJson(now), JsonNode.class);
   }
 
   /** Changes it by a merge patch, in JSON. */
