@@ -110,7 +110,6 @@ tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all ch
 # As Helm's own releases do; the chart's hooks go by it, see learnflow-db.hookOutput.
 LDFLAGS_helm = -X helm.sh/helm/v4/internal/version.gitCommit=pinned
 LDFLAGS_helm3 = -X helm.sh/helm/v3/internal/version.gitCommit=pinned
-LDFLAGS_helm-unittest = $(LDFLAGS_helm3)
 
 # Built in the cache, under the hash of what pins it, and linked here.
 define go-tool
