@@ -114,7 +114,7 @@ class CredentialsSecretTest {
   void aLostSecretWithALivingVolumeIsRefused() {
     for (String claim :
         List.of(
-            CLAIM.formatted("data-postgres-0", "other", "thing"),
+            CLAIM.formatted("data-postgres-0", "learnflow-db", "thing"),
             CLAIM.formatted("volume", "learnflow-db", "postgresql"))) {
       server.apply(claim);
       CliResult result = ensure("--stateful-set", "postgres");
