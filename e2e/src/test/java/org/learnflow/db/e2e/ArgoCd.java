@@ -184,7 +184,8 @@ final class ArgoCd {
 
   /** An Application, and what Argo CD says about it. */
   static final class Application {
-    private static final Duration MOST = Duration.ofSeconds(180);
+    /** Three tries of a sync, on a machine that is busy with other tests. */
+    private static final Duration MOST = Duration.ofMinutes(6);
 
     private static final Set<String> ENDED = Set.of("Succeeded", "Failed", "Error");
 

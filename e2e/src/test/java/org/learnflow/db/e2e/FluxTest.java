@@ -16,7 +16,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The examples for Flux, applied to Flux. */
 @Tag("gitops")
-@Timeout(value = 10, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @ExtendWith(Workspaces.class)
 class FluxTest {
   private static final int RECONCILIATIONS = 20;
