@@ -1,0 +1,271 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Secret;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What docs/argocd.md says of failures, of changes by hand, and of other ways to set it up. */
+@Tag("gitops")
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
+@ExtendWith(Workspaces.class)
+class ArgoCdChangesTest {
+  private static final Duration MOST = Duration.ofMinutes(5);
+
+  private static final String MISSING = "no-such-tag";
+
+  private static final String DEV_VALUES = "charts/learnflow-db/values-dev.yaml";
+
+  /** A repository, and one of the examples' Applications in it. */
+  private record Deployed(
+      GitRepository repository, ArgoCd argoCd, ArgoCd.Application application, Release release) {
+    String namespace() {
+      return release.namespace();
+    }
+  }
+
+  private static ArgoCd prepare(Workspace workspace, GitRepository repository) {
+    ArgoCd argoCd = new ArgoCd(workspace);
+    for (String file : List.of("namespaces", "project")) {
+      argoCd.apply(repository.adapt("examples/argocd/%s.yaml".formatted(file), argoCd.namespace()));
+    }
+    return argoCd;
+  }
+
+  private static Deployed deploy(
+      Workspace workspace, GitRepository repository, ArgoCd argoCd, String environment) {
+    argoCd.apply(
+        repository.adapt(
+            "examples/argocd/application-%s.yaml".formatted(environment), argoCd.namespace()));
+    return deployed(workspace, repository, argoCd, environment, "learnflow-db-" + environment);
+  }
+
+  private static Deployed deployed(
+      Workspace workspace,
+      GitRepository repository,
+      ArgoCd argoCd,
+      String environment,
+      String application) {
+    String namespace =
+        repository.namespace(environment.equals("prod") ? "postgres" : "postgres-" + environment);
+    return new Deployed(
+        repository,
+        argoCd,
+        argoCd.application(application),
+        new Release(workspace, "helm", namespace, "values-%s.yaml".formatted(environment)));
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD with label tracking, and an Application that has the release's name: nothing that is made in the cluster is pruned; deleting it leaves passwords and volumes alone, and a new one works with them")
+  void labelTracking(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCd argoCd = prepare(workspace, repository);
+    argoCd.settings().patch("{\"data\": {\"application.resourceTrackingMethod\": \"label\"}}");
+    String application =
+        repository
+            .adapt("examples/argocd/application-prod.yaml", argoCd.namespace())
+            .replace("learnflow-db-prod", Release.NAME);
+    argoCd.apply(application);
+    Deployed deployed = deployed(workspace, repository, argoCd, "prod", Release.NAME);
+    deployed.application().awaitHealthy();
+    String namespace = deployed.namespace();
+    new Service(workspace, namespace).run("add", "ada");
+    Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
+    for (int i = 0; i < 3; i++) {
+      assertThat(phase(deployed.application().sync())).isEqualTo("Succeeded");
+    }
+    deployed.application().refresh();
+    JsonNode status = deployed.application().awaitHealthy().path("status");
+    assertThat(status.path("resources"))
+        .isNotEmpty()
+        .allSatisfy(resource -> assertThat(resource.path("status").asText()).isEqualTo("Synced"));
+    assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
+
+    Secret credentials = deployed.release().credentials();
+    deployed.application().watched().delete();
+    deployed.application().watched().awaitGone(Duration.ofMinutes(2));
+    new Incident(workspace, namespace).assertOnlyKept();
+    argoCd.apply(application);
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().credentials()).isEqualTo(credentials);
+    new Service(workspace, namespace).run("find,everything,refused", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: a first sync whose first hook cannot start is tried as often as the example says, and the commit with the right image heals it without a hand")
+  void firstSync(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    String broken = repository.release(MISSING);
+    Deployed deployed = deploy(workspace, repository, prepare(workspace, repository), "dev");
+    JsonNode failed =
+        deployed
+            .application()
+            .watched()
+            .await(
+                "failed",
+                MOST,
+                now ->
+                    !now.has("operation")
+                        && now.at("/status/operationState/phase").asText().equals("Failed"))
+            .at("/status/operationState");
+    assertThat(failed.at("/syncResult/revision").asText()).isEqualTo(broken);
+    assertThat(failed.path("retryCount").asInt()).isEqualTo(2);
+    assertThat(deployed.release().credentials()).isNull();
+
+    String corrected = repository.release(Images.tag(Images.MIGRATOR));
+    assertThat(phase(deployed.application().awaitSynced(corrected))).isEqualTo("Succeeded");
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().published(deployed.namespace()))
+        .containsEntry("SCHEMA_VERSION", Repository.newestMigration());
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: a commit that only hooks feel is synced; a sync of an older image keeps the newer schema and is healthy; a deleted Role is back by self-heal, and what is published stays untouched")
+  void changes(Workspace workspace) {
+    String next = Images.withMigration("argo-changes", Migrations.FILE, Migrations.BADGES);
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, prepare(workspace, repository), "dev");
+    deployed.application().awaitHealthy();
+    String namespace = deployed.namespace();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+
+    repository.write(DEV_VALUES, repository.read(DEV_VALUES) + "migrator:\n  lockTimeout: 11s\n");
+    String revision = repository.commit("Wait longer for locks");
+    assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
+
+    revision = repository.release(next);
+    assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+
+    revision = repository.release(Images.tag(Images.MIGRATOR));
+    assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    deployed.application().awaitHealthy();
+    assertThat(new Jobs(workspace, namespace).log(Incident.JOB)).contains("newer than these files");
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    service.run("find,everything,award_badge", "ada");
+
+    Snapshot published = new Incident(workspace, namespace).published();
+    var role =
+        workspace
+            .client()
+            .rbac()
+            .roles()
+            .inNamespace(namespace)
+            .withName(Release.NAME + "-migrate-publish");
+    role.delete();
+    assertThat(role.waitUntilCondition(now -> now != null, 60, TimeUnit.SECONDS)).isNotNull();
+    deployed.application().awaitHealthy();
+    assertThat(new Incident(workspace, namespace).published().changedSince(published)).isEmpty();
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: in the app-of-apps the service is not even made while the database's migration fails, and comes with its correction")
+  void appOfApps(Workspace workspace) {
+    String broken = Images.withMigration("argo-apps", Migrations.brokenAfterNext());
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCd argoCd = prepare(workspace, repository);
+    String consumers = repository.namespace("progress-dev");
+    workspace.client().resource(Service.sources(consumers)).create();
+    argoCd.apply(repository.adapt("examples/argocd/argocd-cm-patch.yaml", argoCd.namespace()));
+    for (String application : List.of("learnflow-db-dev", "progress-dev")) {
+      repository.adapt("examples/argocd/apps/%s.yaml".formatted(application), argoCd.namespace());
+    }
+    String root = repository.adapt("examples/argocd/app-of-apps.yaml", argoCd.namespace());
+    repository.release(broken);
+    argoCd.apply(root);
+    ArgoCd.Application database = argoCd.application("learnflow-db-dev");
+    database
+        .watched()
+        .await(
+            "failed",
+            MOST,
+            now ->
+                !now.has("operation")
+                    && now.at("/status/operationState/phase").asText().equals("Failed"));
+    ArgoCd.Application service = argoCd.application("progress-dev");
+    assertThat(service.watched().isThere()).isFalse();
+
+    String corrected = repository.release(Images.tag(Images.MIGRATOR));
+    assertThat(phase(database.awaitSynced(corrected))).isEqualTo("Succeeded");
+    service
+        .watched()
+        .await(
+            "Synced and Healthy",
+            MOST,
+            now ->
+                now.at("/status/sync/status").asText().equals("Synced")
+                    && now.at("/status/health/status").asText().equals("Healthy"));
+    workspace
+        .client()
+        .apps()
+        .deployments()
+        .inNamespace(consumers)
+        .withName("progress")
+        .waitUntilReady(60, TimeUnit.SECONDS);
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: two environments of one repository: a commit reaches development alone, and a tag brings it to production")
+  void environments(Workspace workspace) {
+    String next = Images.withMigration("argo-two", Migrations.FILE, Migrations.BADGES);
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCd argoCd = prepare(workspace, repository);
+    Deployed dev = deploy(workspace, repository, argoCd, "dev");
+    Deployed prod = deploy(workspace, repository, argoCd, "prod");
+    dev.application().awaitHealthy();
+    prod.application().awaitHealthy();
+    Snapshot before = Snapshot.of(workspace.client(), List.of(prod.namespace()));
+
+    String revision = repository.release(next);
+    assertThat(phase(dev.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    assertThat(dev.release().published(dev.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    prod.application().refresh();
+    prod.application().awaitHealthy();
+    assertThat(Snapshot.of(workspace.client(), List.of(prod.namespace())).changedSince(before))
+        .isEmpty();
+
+    repository.tag(GitRepository.FIRST_TAG);
+    assertThat(phase(prod.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    assertThat(prod.release().published(prod.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: a chart that wants a kind which the project does not allow is refused, and nothing is changed")
+  void project(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    Deployed deployed = deploy(workspace, repository, prepare(workspace, repository), "dev");
+    deployed.application().awaitHealthy();
+    Snapshot before = Snapshot.of(workspace.client(), List.of(deployed.namespace()));
+    repository.write(
+        "charts/learnflow-db/templates/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: more}\n");
+    JsonNode refused = deployed.application().awaitSynced(repository.commit("A Secret"));
+    assertThat(phase(refused)).isEqualTo("Failed");
+    assertThat(refused.toString()).contains("resource :Secret is not permitted in project");
+    assertThat(Snapshot.of(workspace.client(), List.of(deployed.namespace())).changedSince(before))
+        .isEmpty();
+  }
+
+  private static String phase(JsonNode operation) {
+    return operation.path("phase").asText();
+  }
+}
