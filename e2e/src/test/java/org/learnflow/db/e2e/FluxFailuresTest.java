@@ -106,7 +106,8 @@ class FluxFailuresTest {
     Deployed deployed = deploy(workspace, repository);
     JsonNode stalled = deployed.helmRelease().awaitStalled();
     assertThat(stalled.at("/status/installFailures").asInt()).isEqualTo(2);
-    assertThat(Flux.Reconciled.message(stalled, "Stalled")).contains("Failed to install after 2 attempt");
+    assertThat(Flux.Reconciled.message(stalled, "Stalled"))
+        .contains("Failed to install after 2 attempt");
     String namespace = deployed.namespace();
     assertThat(
             workspace

@@ -159,12 +159,6 @@ final class GitRepository implements AutoCloseable {
         document.withObject("/spec/chart/metadata/labels").put(Flux.SHARD, controllers);
       }
     }
-    // TEMPORARY until the chart has it
-    for (String path : List.of("/spec/values", "/spec/source/helm/valuesObject")) {
-      if (!values(VALUES).has("reconcile") && document.at(path) instanceof ObjectNode own) {
-        own.remove("reconcile");
-      }
-    }
     moveNamespaces(document);
     return document;
   }

@@ -141,6 +141,6 @@ final class Images {
   }
 
   private static String run(String... words) {
-    return Command.run(Duration.ofSeconds(60), Map.of(), List.of(words)).successful().output();
+    return Command.run(Duration.ofSeconds(180), Map.of(), List.of(words)).successful().output();
   }
 }
