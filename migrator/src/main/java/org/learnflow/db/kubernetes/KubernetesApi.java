@@ -33,6 +33,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
@@ -65,7 +66,8 @@ public final class KubernetesApi implements AutoCloseable {
   private final Config config;
   private final HttpClient http;
   private final Duration patience;
-  private final List<AutoCloseable> forwards = new ArrayList<>();
+  private final List<LocalPortForward> forwards = new ArrayList<>();
+  private @Nullable KubernetesClient wholeClient;
 
   private KubernetesApi(Config config, Duration patience) {
     this.config = config;
@@ -230,17 +232,16 @@ public final class KubernetesApi implements AutoCloseable {
       String... command) {
     ByteArrayOutputStream output = new ByteArrayOutputStream();
     ByteArrayOutputStream errors = new ByteArrayOutputStream();
-    try (KubernetesClient client = client();
-        ExecWatch running =
-            client
-                .pods()
-                .inNamespace(namespace)
-                .withName(pod)
-                .inContainer(container)
-                .redirectingInput()
-                .writingOutput(output)
-                .writingError(errors)
-                .exec(command)) {
+    try (ExecWatch running =
+        client()
+            .pods()
+            .inNamespace(namespace)
+            .withName(pod)
+            .inContainer(container)
+            .redirectingInput()
+            .writingOutput(output)
+            .writingError(errors)
+            .exec(command)) {
       running.getInput().write(input.getBytes(StandardCharsets.UTF_8));
       running.getInput().flush();
       int code = running.exitCode().get(most.toMillis(), TimeUnit.MILLISECONDS);
@@ -281,17 +282,16 @@ public final class KubernetesApi implements AutoCloseable {
       String... command)
       throws IOException {
     CompletableFuture<Integer> ended = new CompletableFuture<>();
-    try (KubernetesClient client = client();
-        ExecWatch running =
-            client
-                .pods()
-                .inNamespace(namespace)
-                .withName(pod)
-                .inContainer(container)
-                .redirectingInput()
-                .writingOutput(new Guarded(output, ended))
-                .writingError(errors)
-                .exec(command)) {
+    try (ExecWatch running =
+        client()
+            .pods()
+            .inNamespace(namespace)
+            .withName(pod)
+            .inContainer(container)
+            .redirectingInput()
+            .writingOutput(new Guarded(output, ended))
+            .writingError(errors)
+            .exec(command)) {
       var _ =
           running
               .exitCode()
@@ -368,36 +368,43 @@ public final class KubernetesApi implements AutoCloseable {
     }
   }
 
-  /** The whole client, which takes long to load. */
-  private KubernetesClient client() {
-    return new KubernetesClientBuilder()
-        .withConfig(config)
-        .withHttpClientFactory(new StoppingHttpClientFactory())
-        .build();
+  /** The whole client, which takes long to load; until closing. */
+  private synchronized KubernetesClient client() {
+    KubernetesClient client = wholeClient;
+    if (client == null) {
+      client =
+          new KubernetesClientBuilder()
+              .withConfig(config)
+              .withHttpClientFactory(new StoppingHttpClientFactory())
+              .build();
+      wholeClient = client;
+    }
+    return client;
   }
 
   /** A port of this machine's loopback address that leads to a port of a pod, until closing. */
   int forward(String namespace, String pod, int port) {
-    KubernetesClient client = client();
-    forwards.add(client);
     LocalPortForward forward =
-        client
+        client()
             .pods()
             .inNamespace(namespace)
             .withName(pod)
             .portForward(port, InetAddress.getLoopbackAddress(), 0);
-    forwards.addFirst(forward);
+    forwards.add(forward);
     return forward.getLocalPort();
   }
 
   @Override
-  public void close() {
-    for (AutoCloseable forward : forwards) {
+  public synchronized void close() {
+    for (LocalPortForward forward : forwards) {
       try {
         forward.close();
       } catch (Exception e) {
         // It is gone either way.
       }
+    }
+    if (wholeClient != null) {
+      wholeClient.close();
     }
     http.close();
   }
