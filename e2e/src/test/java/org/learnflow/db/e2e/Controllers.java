@@ -2,6 +2,7 @@ package org.learnflow.db.e2e;
 
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import java.io.ByteArrayInputStream;
@@ -15,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -107,7 +109,21 @@ final class Controllers {
       } else {
         client().resource(object).forceConflicts().serverSideApply();
       }
+      if (object instanceof CustomResourceDefinition definition) {
+        client()
+            .resource(definition)
+            .waitUntilCondition(Controllers::isEstablished, 30, TimeUnit.SECONDS);
+      }
     }
+  }
+
+  /** The API serves its kind from then on. */
+  private static boolean isEstablished(CustomResourceDefinition definition) {
+    return definition != null
+        && definition.getStatus() != null
+        && definition.getStatus().getConditions().stream()
+            .anyMatch(condition ->
+                condition.getType().equals("Established") && condition.getStatus().equals("True"));
   }
 
   /** A kind of theirs. */
