@@ -150,7 +150,8 @@ class FluxFailuresTest {
             .helmRelease()
             .watched()
             .await("rolled back", MOST, now -> Flux.Reconciled.is(now, "Remediated", "True"));
-    assertThat(Flux.Reconciled.message(stalled, "Remediated")).contains("rollback succeeded");
+    assertThat(Flux.Reconciled.message(stalled, "Remediated"))
+        .contains("rollback to previous release", "succeeded");
     assertThat(new Jobs(workspace, namespace).exitCode(Incident.JOB)).isZero();
     assertThat(workspace.client().v1().events().inNamespace(namespace).list().getItems())
         .anySatisfy(event ->
