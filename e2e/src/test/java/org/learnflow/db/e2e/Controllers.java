@@ -121,6 +121,7 @@ final class Controllers {
   private static boolean isEstablished(CustomResourceDefinition definition) {
     return definition != null
         && definition.getStatus() != null
+        && definition.getStatus().getConditions() != null
         && definition.getStatus().getConditions().stream()
             .anyMatch(condition ->
                 condition.getType().equals("Established") && condition.getStatus().equals("True"));
