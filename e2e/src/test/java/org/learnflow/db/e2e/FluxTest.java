@@ -32,6 +32,13 @@ class FluxTest {
       source.reconcile();
       helmRelease.reconcile();
     }
+
+    /** Pulls, and waits until a revision has been deployed. */
+    void awaitDeployed(String revision) {
+      pull();
+      helmRelease.awaitRevision(revision);
+      helmRelease.awaitReady();
+    }
   }
 
   /** As the examples' README says. */
@@ -97,10 +104,7 @@ class FluxTest {
     Service service = new Service(workspace, namespace);
     service.run("add,without_badges", "ada");
 
-    String revision = repository.release(next);
-    deployed.pull();
-    deployed.helmRelease().awaitRevision(revision);
-    deployed.helmRelease().awaitReady();
+    deployed.awaitDeployed(repository.release(next));
     assertThat(deployed.release().published(namespace))
         .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
     service.run("find,everything,award_badge", "ada");
@@ -118,10 +122,7 @@ class FluxTest {
     assertThat(incident.published().changedSince(published)).isEmpty();
     service.run("find", "ada");
 
-    String healed = repository.release(corrected);
-    deployed.pull();
-    deployed.helmRelease().awaitRevision(healed);
-    deployed.helmRelease().awaitReady();
+    deployed.awaitDeployed(repository.release(corrected));
     assertThat(deployed.release().published(namespace))
         .containsEntry("SCHEMA_VERSION", Migrations.AFTER_NEXT_VERSION);
     service.run("find,everything,award_badge", "ada");
