@@ -41,9 +41,9 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 
 .PHONY: FORCE help build test test-chart test-java lint lint-chart lint-migrations tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
-	bench-install bench-backup bench-fleet \
+	bench-operations bench-install bench-backup bench-fleet \
 	deploy verify status connection migrate seed plan drift backup restore rollback rotate undeploy cluster cluster-down cluster-status cluster-load \
-	cluster-listing cluster-check e2e e2e-gitops clean
+	cluster-listing cluster-check e2e e2e-gitops e2e-gitops-built clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -64,13 +64,9 @@ $(DIST)/bin/jdk: $(DIST)/lib/learnflow-db.jar
 	@echo "$(JDK)" > $@
 
 # What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
-$(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar
-	@rm -rf "$(TRAINING)" "$@"; \
-	"$(JDK)/bin/java" -XX:AOTCacheOutput="$@" @$(DIST)/jvm.options -cp "$(CURDIR)/$(DIST)/lib/learnflow-db.jar:$(CURDIR)/$(DIST)/lib/embedded/*" \
-	  org.learnflow.db.cli.Main run --embedded "$(TRAINING)" --seeds reference,sample \
-	  --publish-to "file:$(TRAINING)/connection.env" >"$(TRAINING).log" 2>&1 \
-	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2; \
-	if [ -f "$(TRAINING)/data/postmaster.pid" ]; then kill -INT "$$(head -n 1 "$(TRAINING)/data/postmaster.pid")"; fi
+$(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar $(IMAGE_SOURCES)
+	@rm -f "$@"; $(BUILD_JAVA) migrator/src/main/image/Training.java $(DIST) "$(TRAINING)" >"$(TRAINING).log" 2>&1 \
+	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2
 
 test: test-java test-chart ## all tests, on a real PostgreSQL
 
@@ -193,7 +189,7 @@ image-reproducible: image ## builds the image once more from nothing: only the A
 	@grep -v -e '^aot-cache' -e '^all' migrator/target/image-layers.txt | diff migrator/target/before.txt - \
 	  && echo "the same layers twice"
 
-bench: bench-migrations bench-seeds bench-startup bench-install ## all measurements, against psql and other tools
+bench: bench-migrations bench-seeds bench-startup bench-operations bench-install ## all measurements, against psql and other tools
 
 bench-migrations: build ## migrations against psql, goose, golang-migrate, Flyway and Liquibase
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Migrations.java
@@ -203,6 +199,9 @@ bench-seeds: build ## bulk seeds against psql
 
 bench-startup: $(IMAGE_TAR) ## a run with nothing to do against other tools, and in a pod where there is a cluster
 	@JAVA_HOME="$(JDK)" "$(JDK)/bin/java" bench/Startup.java
+
+bench-operations: build ## plan, drift and rollback, against psql with the same files
+	@"$(JDK)/bin/java" bench/Operations.java
 
 bench-install: bench-image ## helm upgrade --install taken apart, where there is a cluster
 	@"$(JDK)/bin/java" bench/Install.java --runs 3
@@ -256,6 +255,12 @@ e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises
 # Controllers, which take minutes to build.
 e2e/gitops/bin/%: e2e/gitops/go/%/go.mod e2e/gitops/go/%/go.sum
 	$(go-tool)
+
+# With the cached ones of go-tool's names.
+e2e-gitops-built: ## ends with 0 where the controllers are built already
+	@for program in $(notdir $(wildcard e2e/gitops/go/*)); do \
+	  [ -x "$(CACHE)/tools/$$program/$$(cat e2e/gitops/go/$$program/go.mod e2e/gitops/go/$$program/go.sum | sha256sum | cut -c1-12)/$$program" ] \
+	    || { echo "$$program is not built yet: make e2e-gitops builds it, in minutes" >&2; exit 1; }; done
 
 # Argo CD's cache.
 REDIS := $(or $(shell command -v redis-server),/usr/bin/redis-server)

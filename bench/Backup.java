@@ -97,7 +97,7 @@ class Backup {
         program(
             "6 learnflow-db restore, loading",
             "7 learnflow-db restore, all of it",
-            " read back",
+            " loading into ",
             " loaded",
             "restore",
             file,

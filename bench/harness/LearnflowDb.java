@@ -38,7 +38,7 @@ public final class LearnflowDb {
     return command("seed", database, arguments.toArray(String[]::new));
   }
 
-  private List<String> command(String name, Database database, String... options) {
+  public List<String> command(String name, Database database, String... options) {
     var command =
         new ArrayList<>(
             List.of(

@@ -6,13 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The psql program: the baseline, and the harness's own way to the server. */
-final class Psql {
+public final class Psql {
   private final Path program = Programs.postgres("psql");
 
   Psql() throws IOException {}
 
   /** Runs a file. */
-  List<String> file(Database database, Path file) {
+  public List<String> file(Database database, Path file) {
     return command(database, "-f", file.toString());
   }
 

@@ -43,7 +43,7 @@ public final class Server {
     return sql(maintenance, "SHOW server_version").split(" ")[0];
   }
 
-  Psql psql() {
+  public Psql psql() {
     return psql;
   }
 

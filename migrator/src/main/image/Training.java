@@ -10,23 +10,63 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.EmbeddedServer;
 
 /**
- * Trains an AOT cache: runs the whole pipeline once, as the Job in the cluster does, against an
- * embedded PostgreSQL and an answering Kubernetes API. Roles are made before, so that the run that
- * is recorded finds them, as all runs but the first do. The cache fits only the runtime and the jar
- * files that it was trained with.
+ * Trains an AOT cache: runs the whole pipeline once against an embedded PostgreSQL and an answering
+ * Kubernetes API. The cache fits only the runtime and the jar files that it was trained with.
  */
 final class Training {
+  private static final String CACHE = "learnflow-db.aot";
+  private static final String MAIN = "org.learnflow.db.cli.Main";
+
   private Training() {}
 
   /**
-   * Leaves {@code learnflow-db.aot} in {@code home}.
+   * The cache of the program on a laptop, which works with an embedded database, and with one of a
+   * cluster.
+   *
+   * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: DIST, where the
+   * cache is left, and WORK (a directory for the training run, made anew).
+   */
+  public static void main(String[] arguments)
+      throws IOException, InterruptedException, GeneralSecurityException {
+    Path dist = Path.of(arguments[0]).toAbsolutePath();
+    Path work = Path.of(arguments[1]).toAbsolutePath();
+    Staging.delete(work);
+    Files.createDirectories(work);
+    Path database = work.resolve("postgresql");
+    try (TrainingKubernetesApi kubernetes = new TrainingKubernetesApi(work)) {
+      Map<String, String> environment = new HashMap<>(kubernetes.outsideEnvironment());
+      environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
+      environment.put("LEARNFLOW_DB_RELEASE", "learnflow-db");
+      Programs.run(
+          environment,
+          Programs.jdk("java"),
+          "-XX:AOTCacheOutput=" + dist.resolve(CACHE),
+          "@" + dist.resolve("jvm.options"),
+          "-cp",
+          // As in its launcher.
+          dist.resolve("lib/learnflow-db.jar") + ":" + dist.resolve("lib/embedded/*"),
+          MAIN,
+          "run",
+          "--embedded",
+          database.toString(),
+          "--seeds",
+          "reference,sample");
+      kubernetes.checkPublished();
+    } finally {
+      EmbeddedServer.in(database).stop("immediate");
+    }
+  }
+
+  /**
+   * The cache of the image, which works as the Job in the cluster does. Roles are made before, so
+   * that the run that is recorded finds them, as all runs but the first do.
    *
    * @param home directory of jre, lib, jvm.options, migrations and seeds
    * @param work directory for the database
    */
   static void train(Path home, Path work)
       throws IOException, InterruptedException, GeneralSecurityException {
-    Path cache = home.resolve("learnflow-db.aot");
+    Path cache = home.resolve(CACHE);
     EmbeddedServer server = EmbeddedServer.in(work.resolve("postgresql"));
     try (TrainingKubernetesApi kubernetes = new TrainingKubernetesApi(work)) {
       int port = server.start(List.of("learnflow_owner", "learnflow_user"), Progress.SILENT);
@@ -49,7 +89,7 @@ final class Training {
                 "@" + home.resolve("jvm.options"),
                 "-cp",
                 home.resolve("lib/learnflow-db.jar").toString(),
-                "org.learnflow.db.cli.Main"));
+                MAIN));
     command.addAll(List.of(arguments));
     Programs.run(
         environment, home.resolve("jre/bin/java").toString(), command.toArray(String[]::new));

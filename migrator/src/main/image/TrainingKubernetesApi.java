@@ -33,6 +33,7 @@ final class TrainingKubernetesApi implements AutoCloseable {
   static final String STATEFUL_SET = "postgres";
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  private final Path directory;
   private final Path certificate;
   private final HttpsServer server;
   private final Map<String, ObjectNode> objects = new ConcurrentHashMap<>();
@@ -40,6 +41,7 @@ final class TrainingKubernetesApi implements AutoCloseable {
 
   TrainingKubernetesApi(Path directory)
       throws IOException, InterruptedException, GeneralSecurityException {
+    this.directory = directory;
     Path keys = directory.resolve("kubernetes.p12");
     certificate = directory.resolve("kubernetes.crt");
     makeCertificates(directory, keys);
@@ -67,6 +69,25 @@ final class TrainingKubernetesApi implements AutoCloseable {
         "KUBERNETES_AUTH_TOKEN", "training",
         "KUBERNETES_NAMESPACE", "postgres",
         "KUBERNETES_SERVICE_HOST", "127.0.0.1");
+  }
+
+  /** The environment of a process outside of it, which reads a kubeconfig. */
+  Map<String, String> outsideEnvironment() throws IOException {
+    Path kubeconfig = directory.resolve("kubeconfig");
+    Files.writeString(
+        kubeconfig,
+        """
+        apiVersion: v1
+        kind: Config
+        clusters:
+          - name: training
+            cluster: {server: "https://127.0.0.1:%d", certificate-authority: "%s"}
+        users: [{name: training, user: {token: training}}]
+        contexts: [{name: training, context: {cluster: training, user: training, namespace: postgres}}]
+        current-context: training
+        """
+            .formatted(server.getAddress().getPort(), certificate));
+    return Map.of("KUBECONFIG", kubeconfig.toString());
   }
 
   /**

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -60,7 +61,7 @@ public final class DumpFile {
   public PostgresPrograms.Ended load(
       PostgresPrograms programs, String database, List<String> options) {
     List<String> command =
-        new java.util.ArrayList<>(
+        new ArrayList<>(
             List.of(
                 PostgresPrograms.PG_RESTORE,
                 "--no-password",
@@ -69,6 +70,8 @@ public final class DumpFile {
                 "--no-tablespaces"));
     command.addAll(options);
     command.add(PostgresPrograms.database(database));
+    progress.line(
+        step, "loading into %s, by pg_restore on %s".formatted(database, programs.place()));
     Fed fed = feed(programs, command, "loaded");
     progress.line(step, fed.meter.text());
     return fed.ended;

@@ -1,0 +1,153 @@
+import harness.BenchException;
+import harness.Case;
+import harness.Contestant;
+import harness.Database;
+import harness.LearnflowDb;
+import harness.Options;
+import harness.Outcome;
+import harness.Programs;
+import harness.Results;
+import harness.Server;
+import harness.Stopwatch;
+import harness.Workspace;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/**
+ * What is asked of a database that is in use, on LearnFlow's schema: plan, drift, and a rollback of
+ * seven migrations; beside psql with the same files, which knows no history and checks nothing.
+ */
+class Operations {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Path MIGRATIONS = Path.of("migrations").toAbsolutePath();
+  private static final Contestant PSQL = new Contestant("psql", "", true);
+  private static final String NAME = "bench_operations";
+
+  /** How many of the migrations are applied where the rest is planned, and after a rollback. */
+  private static final int FIRST = 2;
+
+  private static final int UNDONE = 7;
+
+  private final Options options;
+  private final Server server = Server.open();
+  private final Path work = Workspace.create();
+  private final Stopwatch stopwatch = new Stopwatch(work, LIMIT);
+  private final LearnflowDb program;
+  private final List<Case> cases = new ArrayList<>();
+
+  private Operations(Options options) throws IOException, InterruptedException {
+    this.options = options;
+    program =
+        LearnflowDb.find(server, work)
+            .orElseThrow(() -> new BenchException("without it nothing is measured"));
+  }
+
+  static void main(String[] arguments) throws IOException, InterruptedException {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      Programs.require("bash", "time");
+      new Operations(Options.parse(arguments)).measureAll();
+    } catch (BenchException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private void measureAll() throws IOException, InterruptedException {
+    var all = List.of(LearnflowDb.CONTESTANT, PSQL);
+    var plan = new Case("Plan, %d migrations pending".formatted(UNDONE), all);
+    var drift = new Case("Drift, none", List.of(LearnflowDb.CONTESTANT));
+    var rollback = new Case("Roll back %d migrations".formatted(UNDONE), all);
+    cases.addAll(List.of(plan, drift, rollback));
+    var first = migrations(work.resolve("first"), FIRST);
+    var every = migrations(work.resolve("every"), FIRST + UNDONE);
+    var inScratch = scratchScript();
+    var back = backScript();
+    for (int run = 0; run <= options.runs(); run++) {
+      System.err.printf("run %d of %d%s%n", run, options.runs(), run == 0 ? ": warm-up" : "");
+      var counted = run > 0;
+      var database = server.create(NAME);
+      done(ours("migrate", database, "--migrations", first.toString()));
+      add(plan, counted, LearnflowDb.CONTESTANT, ours("plan", database));
+      add(plan, counted, PSQL, psql(database, inScratch));
+      done(ours("migrate", database, "--migrations", every.toString()));
+      add(drift, counted, LearnflowDb.CONTESTANT, ours("drift", database));
+      add(
+          rollback,
+          counted,
+          LearnflowDb.CONTESTANT,
+          ours("rollback", database, "--to", Integer.toString(FIRST), "--yes", "--no-backup"));
+      database = server.create(NAME);
+      done(ours("migrate", database, "--migrations", every.toString()));
+      add(rollback, counted, PSQL, psql(database, back));
+      server.drop(NAME);
+    }
+    new Results("operations", cases, options).publish(server);
+  }
+
+  private static void add(Case measured, boolean counted, Contestant contestant, Outcome outcome) {
+    if (counted) {
+      measured.add(contestant, outcome);
+    } else {
+      done(outcome);
+    }
+  }
+
+  private static void done(Outcome outcome) {
+    if (outcome instanceof Outcome.Failed(var reason)) {
+      throw new BenchException(reason);
+    }
+  }
+
+  private Outcome ours(String command, Database database, String... more)
+      throws IOException, InterruptedException {
+    return stopwatch.measure(database, work, program.command(command, database, more));
+  }
+
+  private Outcome psql(Database database, Path script) throws IOException, InterruptedException {
+    return stopwatch.measure(database, work, server.psql().file(database, script));
+  }
+
+  /** A folder with the first migrations, and their ways back. */
+  private static Path migrations(Path folder, int count) throws IOException {
+    Files.createDirectories(folder);
+    for (var prefix : List.of("V", "U")) {
+      for (var file : files(prefix).subList(0, count)) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+    return folder;
+  }
+
+  /** All migrations into an empty database, which goes afterwards. */
+  private Path scratchScript() throws IOException {
+    return Files.writeString(
+        work.resolve("scratch.sql"),
+        "CREATE DATABASE scratch;\n\\c scratch\n"
+            + include(files("V"))
+            + "\\c %s%nDROP DATABASE scratch;%n".formatted(NAME));
+  }
+
+  private Path backScript() throws IOException {
+    return Files.writeString(
+        work.resolve("back.sql"), include(files("U").subList(FIRST, FIRST + UNDONE).reversed()));
+  }
+
+  private static String include(List<Path> files) {
+    return files.stream().map("\\i %s%n"::formatted).collect(Collectors.joining());
+  }
+
+  private static List<Path> files(String prefix) throws IOException {
+    try (var all = Files.list(MIGRATIONS)) {
+      return all.filter(file -> file.getFileName().toString().matches(prefix + "\\d+__.*\\.sql"))
+          .sorted()
+          .toList();
+    }
+  }
+}
