@@ -30,9 +30,10 @@ public final class RightsCheck {
       ), schemas AS (
         SELECT n.oid, n.nspname, n.nspowner, n.nspname = 'learnflow_db' AS private
         FROM pg_namespace n, roles r
-        WHERE n.nspname IN ('public', 'learnflow_db') OR n.nspowner = r.owner_oid
-           OR n.nspname NOT LIKE 'pg\\_%'
-              AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.owner_oid)
+        WHERE n.nspname IN ('public', 'learnflow_db')
+           OR n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' -- a superuser may own these
+              AND (n.nspowner = r.owner_oid
+                OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.owner_oid))
       ), relations AS (
         SELECT c.oid, c.relkind, format('%I.%I', s.nspname, c.relname) AS name, c.relowner, s.private,
                s.nspname = 'public' AND c.relname = 'flyway_schema_history' AS history,

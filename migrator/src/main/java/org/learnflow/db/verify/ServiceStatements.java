@@ -30,7 +30,8 @@ final class ServiceStatements {
                (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum DESC LIMIT 1) AS last_column,
                pg_relation_is_updatable(c.oid, true) AS can
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
-        WHERE o.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'learnflow_db'
+        WHERE o.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+          AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('learnflow_db', 'information_schema')
           AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
       ) r, LATERAL (VALUES
         (1, true, format('EXPLAIN SELECT * FROM %s', name)),

@@ -72,6 +72,26 @@ class RolesTest {
             .formatted(database.owner(), database.service(), database.name()));
   }
 
+  /** Whose are the system's own schemas, too. */
+  @ParameterizedTest
+  @ValueSource(ints = {15, 18})
+  void anOwnerThatIsTheServersSuperuserGivesNoRightsOnSystemTables(
+      int major, @TempDir Path directory) throws Exception {
+    TestDatabase database =
+        TestDatabase.named(
+            PostgresServers.shared(major),
+            "of_superuser",
+            PostgresServer.ADMIN,
+            "service_of_superuser",
+            directory);
+    assertThat(database.cli().run("run")).exited(ExitCode.OK).answers("healthy");
+    assertThat(database.cli().run("verify")).exited(ExitCode.OK).answers("healthy");
+    assertThat(
+            database.query(
+                "SELECT oid::regclass::text FROM pg_class WHERE oid < 16384 AND relacl::text LIKE '%service%'"))
+        .isEmpty();
+  }
+
   /** As on managed servers, where nobody gets a superuser. */
   @ParameterizedTest
   @ValueSource(ints = {15, 16, 17, 18})
