@@ -125,20 +125,15 @@ class Operations {
   private void migrate(Database database, int target) throws IOException, InterruptedException {
     done(
         ours(
-            "run",
+            "roles",
             database,
-            "--target",
-            Integer.toString(target),
             "--admin-user",
             database.user(),
             "--admin-password-file",
             work.resolve("password").toString(),
             "--app-password-file",
-            appPassword.toString(),
-            "--seeds",
-            "none",
-            "--publish-to",
-            "none"));
+            appPassword.toString()));
+    done(ours("migrate", database, "--target", Integer.toString(target)));
   }
 
   /** All migrations into an empty database, which goes afterwards. */
