@@ -183,6 +183,13 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- if and .Values.postgresql.enabled (not .Values.credentials.existingSecret) }}true{{ end -}}
 {{- end }}
 
+{{/* What the first hook does besides pulling the image: credentials (and all else), checks (all else), or "" for nothing. */}}
+{{- define "learnflow-db.prepares" -}}
+{{- if include "learnflow-db.makesCredentials" . }}credentials
+{{- else if or .Values.postgresql.enabled (include "learnflow-db.makesBackupClaim" .) }}checks
+{{- end }}
+{{- end }}
+
 {{/* Name of the claim for dumps. */}}
 {{- define "learnflow-db.backupClaim" -}}
 {{ .Values.backup.volume.existingClaim | default (printf "%s-backups" .Release.Name) }}
@@ -407,12 +414,14 @@ rules:
   value: {{ . | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.postgresql.enabled }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
 - name: LEARNFLOW_DB_DATA_SIZE
   value: {{ dig "primary" "persistence" "enabled" true .Values.postgresql | ternary (dig "primary" "persistence" "size" "" .Values.postgresql) "none" | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_IMAGE
   value: {{ include "learnflow-db.postgresqlImage" . | quote }}
+{{- end }}
 {{- end }}
 
 {{/* Environment of the migrate Job. */}}

@@ -24,6 +24,11 @@ final class CredentialsEnsureCommand extends BaseCommand {
       description = "The Secret (default: RELEASE-credentials).")
   private @Nullable String secret;
 
+  @Option(
+      names = "--no-secret",
+      description = "Leave the Secret to whoever makes it, and do only the rest.")
+  private boolean noSecret;
+
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
 
   @Option(
@@ -61,15 +66,19 @@ final class CredentialsEnsureCommand extends BaseCommand {
       }
     });
     List<String> made =
-        new CredentialsSecret(
-                cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
-            .ensure();
+        noSecret
+            ? List.of()
+            : new CredentialsSecret(
+                    cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
+                .ensure();
     String text =
         "Secret %s in namespace %s: %s"
             .formatted(
                 name,
                 namespace,
-                made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
+                noSecret
+                    ? "somebody else's"
+                    : made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
     backups.ensure(cluster(), progress);
     conclude(text);
     print(text, new Ensured(name, namespace, made));

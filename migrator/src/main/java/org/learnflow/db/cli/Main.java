@@ -41,8 +41,7 @@ public final class Main {
           BackupCommand.class,
           RestoreCommand.class,
           CredentialsCommand.class,
-          PendingCommand.class,
-          BackupClaimCommand.class);
+          PendingCommand.class);
 
   private Main() {}
 

@@ -190,6 +190,24 @@ class StatefulSetChangeTest {
   }
 
   @Test
+  void aSecretOfSomebodyElseIsLeftToThemAndTheChecksAreTheSame() {
+    assertThat(ensure("--no-secret", "--release", "others", "--data-size", "10Gi"))
+        .exited(ExitCode.OK);
+    assertThat(
+            server
+                .client()
+                .secrets()
+                .inNamespace(server.namespace())
+                .withName("others-credentials")
+                .get())
+        .isNull();
+    living(TEN_GIBIBYTES);
+    assertThat(ensure("--no-secret", "--release", "others", "--data-size", "20Gi"))
+        .exited(ExitCode.REFUSED)
+        .says("docs/volume.md");
+  }
+
+  @Test
   void theClaimForDumpsIsMadeOnceAndLeftAlone() {
     assertThat(ensure("--backup-claim", "r-backups", "--backup-size", "3Gi")).exited(ExitCode.OK);
     var made = claim();
