@@ -105,6 +105,10 @@ final class Flux {
     return new Reconciled(new Watched(client, GIT_REPOSITORY, namespace, name));
   }
 
+  Reconciled helmRepository(String namespace, String name) {
+    return new Reconciled(new Watched(client, HELM_REPOSITORY, namespace, name));
+  }
+
   /** An object that Flux reconciles, and what it says about it. */
   static final class Reconciled {
     private final Watched watched;
@@ -120,15 +124,20 @@ final class Flux {
 
     /** As {@code flux reconcile} does; waits until that has ended. */
     void reconcile() {
-      reconcile(false);
+      awaitHandled(request(false));
     }
 
     /** The same with an upgrade, whether anything has changed or not. */
     void force() {
-      reconcile(true);
+      awaitHandled(request(true));
     }
 
-    private void reconcile(boolean force) {
+    /**
+     * Asks for the one or the other.
+     *
+     * @return what is to be waited for
+     */
+    String request(boolean force) {
       String token = String.valueOf(System.nanoTime());
       watched.patch(
           """
@@ -137,6 +146,11 @@ final class Flux {
             "reconcile.fluxcd.io/requestedAt": "%s"}}}
           """
               .formatted(force ? "\"" + token + "\"" : "null", token));
+      return token;
+    }
+
+    /** Waits until what was asked for has ended. */
+    void awaitHandled(String token) {
       watched.await(
           "reconciled on request",
           MOST,

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.Secret;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -27,41 +26,6 @@ class FluxFailuresTest {
 
   private static final String REMEDIATION = "remediation: {retries: 3}";
 
-  /** A repository, and the example for development in it. */
-  private record Deployed(GitRepository repository, Flux flux, String namespace, Release release) {
-    Flux.Reconciled helmRelease() {
-      return flux.helmRelease(namespace, Release.NAME);
-    }
-
-    /** Commits a version, and has Flux see it. */
-    void release(String tag) {
-      repository.release(tag);
-      pull();
-    }
-
-    void pull() {
-      flux.gitRepository(namespace, Release.NAME).reconcile();
-      helmRelease().reconcile();
-    }
-  }
-
-  /** The first commit has an image that may not be there, or whose migrations fail. */
-  private static Deployed deploy(Workspace workspace, GitRepository repository) {
-    Flux flux = new Flux(workspace);
-    for (String file : List.of("namespaces", "dev")) {
-      flux.apply(repository.adapt("examples/flux/%s.yaml".formatted(file), flux.namespace()));
-    }
-    String namespace = repository.namespace("postgres-dev");
-    return new Deployed(
-        repository, flux, namespace, new Release(workspace, "helm", namespace, "values-dev.yaml"));
-  }
-
-  private static void replace(GitRepository repository, String old, String wanted) {
-    String example = repository.read("examples/flux/dev.yaml");
-    assertThat(example).contains(old);
-    repository.write("examples/flux/dev.yaml", example.replace(old, wanted));
-  }
-
   @Test
   @DisplayName(
       "Flux: a first installation whose first hook cannot start is tried again, and the commit with the right image heals it without a hand")
@@ -80,8 +44,8 @@ class FluxFailuresTest {
     GitRepository repository = new GitRepository(workspace);
     String right = Images.tag(Images.MIGRATOR);
     repository.release(MISSING);
-    replace(repository, REMEDIATION, install);
-    Deployed deployed = deploy(workspace, repository);
+    FluxExample.replace(repository, "dev", REMEDIATION, install);
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     deployed
         .helmRelease()
         .watched()
@@ -102,8 +66,8 @@ class FluxFailuresTest {
     String corrected = Images.withMigration("flux-second", Migrations.correctedAfterNext());
     GitRepository repository = new GitRepository(workspace);
     repository.release(broken);
-    replace(repository, REMEDIATION, "remediation: {retries: 1}");
-    Deployed deployed = deploy(workspace, repository);
+    FluxExample.replace(repository, "dev", REMEDIATION, "remediation: {retries: 1}");
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     JsonNode stalled = deployed.helmRelease().awaitStalled();
     assertThat(stalled.at("/status/installFailures").asInt()).isEqualTo(2);
     assertThat(Flux.Reconciled.message(stalled, "Stalled"))
@@ -137,8 +101,9 @@ class FluxFailuresTest {
     String broken = Images.withMigration("flux-roll", Migrations.brokenAfterNext());
     String corrected = Images.withMigration("flux-rolled", Migrations.correctedAfterNext());
     GitRepository repository = new GitRepository(workspace);
-    replace(repository, RETRY, "remediation: {retries: 0, remediateLastFailure: true}");
-    Deployed deployed = deploy(workspace, repository);
+    FluxExample.replace(
+        repository, "dev", RETRY, "remediation: {retries: 0, remediateLastFailure: true}");
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     deployed.helmRelease().awaitReady();
     String namespace = deployed.namespace();
     Service service = new Service(workspace, namespace);
@@ -177,7 +142,7 @@ class FluxFailuresTest {
       "Flux: a deleted Role and an edited label of the StatefulSet are put back, and what is published stays untouched")
   void drift(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository);
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     deployed.helmRelease().awaitReady();
     String namespace = deployed.namespace();
     Snapshot published = new Incident(workspace, namespace).published();
@@ -211,7 +176,7 @@ class FluxFailuresTest {
     String right = Images.tag(Images.MIGRATOR);
     GitRepository repository = new GitRepository(workspace);
     repository.release(broken);
-    Deployed deployed = deploy(workspace, repository);
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     String consumers = repository.namespace("progress-dev");
     workspace.client().resource(Service.sources(consumers)).create();
     deployed

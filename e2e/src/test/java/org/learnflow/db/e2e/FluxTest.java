@@ -3,7 +3,9 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -24,47 +26,14 @@ class FluxTest {
   /** Reconciliations that upgrade, and so run the hooks. */
   private static final int UPGRADES = 5;
 
-  /** Of dev.yaml and prod.yaml. */
-  private record Deployed(
-      Flux flux, Flux.Reconciled source, Flux.Reconciled helmRelease, Release release) {
-    /** Has Flux see the last commit. */
-    void pull() {
-      source.reconcile();
-      helmRelease.reconcile();
-    }
-
-    /** Pulls, and waits until a revision has been deployed. */
-    void awaitDeployed(String revision) {
-      pull();
-      helmRelease.awaitRevision(revision);
-      helmRelease.awaitReady();
-    }
-  }
-
-  /** As the examples' README says. */
-  private static Deployed deploy(
-      Workspace workspace, GitRepository repository, String environment) {
-    Flux flux = new Flux(workspace);
-    for (String file : List.of("namespaces", environment)) {
-      flux.apply(repository.adapt("examples/flux/%s.yaml".formatted(file), flux.namespace()));
-    }
-    String namespace =
-        repository.namespace(environment.equals("prod") ? "postgres" : "postgres-" + environment);
-    return new Deployed(
-        flux,
-        flux.gitRepository(namespace, Release.NAME),
-        flux.helmRelease(namespace, Release.NAME),
-        new Release(workspace, "helm", namespace, "values-%s.yaml".formatted(environment)));
-  }
-
   @Test
   @DisplayName(
       "Flux: the first reconciliation ends Ready with a published database that services of two namespaces work with; 20 more, five of them upgrades with all hooks, change nothing, and no drift is found")
   void reconciliations(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, "dev");
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     deployed.helmRelease().awaitReady();
-    String namespace = deployed.release().namespace();
+    String namespace = deployed.namespace();
     String consumers = repository.namespace("progress-dev");
     assertThat(deployed.release().published(consumers))
         .containsEntry("SCHEMA_VERSION", Repository.newestMigration())
@@ -98,9 +67,9 @@ class FluxTest {
     String broken = Images.withMigration("flux-broken", Migrations.brokenAfterNext());
     String corrected = Images.withMigration("flux-corrected", Migrations.correctedAfterNext());
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, "dev");
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     deployed.helmRelease().awaitReady();
-    String namespace = deployed.release().namespace();
+    String namespace = deployed.namespace();
     Service service = new Service(workspace, namespace);
     service.run("add,without_badges", "ada");
 
@@ -133,9 +102,9 @@ class FluxTest {
       "Flux: deleting the production HelmRelease leaves passwords and volumes alone; a new one over them has the old rows and password")
   void deletion(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, "prod");
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "prod");
     deployed.helmRelease().awaitReady();
-    String namespace = deployed.release().namespace();
+    String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
     Secret credentials = deployed.release().credentials();
     Map<String, String> published = deployed.release().published(namespace);
@@ -150,6 +119,77 @@ class FluxTest {
     assertThat(deployed.release().credentials()).isEqualTo(credentials);
     assertThat(deployed.release().published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).run("find,everything,refused", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Flux: two environments of one repository: a commit reaches development alone, and a tag brings it to production")
+  void environments(Workspace workspace) {
+    String next = Images.withMigration("flux-two", Migrations.FILE, Migrations.BADGES);
+    GitRepository repository = new GitRepository(workspace);
+    Flux flux = new Flux(workspace);
+    FluxExample dev = FluxExample.deploy(workspace, repository, flux, "dev");
+    FluxExample prod = FluxExample.deploy(workspace, repository, flux, "prod");
+    dev.helmRelease().awaitReady();
+    prod.helmRelease().awaitReady();
+    List<String> production = List.of(prod.namespace());
+    Snapshot before = snapshot(workspace, production);
+
+    String revision = repository.release(next);
+    dev.awaitDeployed(revision);
+    assertThat(dev.release().published(dev.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    prod.source().reconcile();
+    prod.helmRelease().reconcile();
+    prod.helmRelease().awaitReady();
+    assertThat(snapshot(workspace, production).changedSince(before)).isEmpty();
+
+    prod.awaitDeployed(revision);
+    assertThat(prod.release().published(prod.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+  }
+
+  @Test
+  @DisplayName(
+      "Flux: from a chart repository, as the examples' README says: a first installation, and the next version of the chart with a new migration")
+  void chartRepository(Workspace workspace) {
+    String next = Images.withMigration("flux-charts", Migrations.FILE, Migrations.BADGES);
+    GitRepository repository = new GitRepository(workspace);
+    repository.publish("0.1.0");
+    repository.write("prod.yaml", fromChartRepository(repository));
+    FluxExample deployed =
+        FluxExample.deploy(workspace, repository, new Flux(workspace), "prod", "prod.yaml");
+    deployed.helmRelease().awaitReady();
+    String namespace = deployed.namespace();
+    Service service = new Service(workspace, namespace);
+    service.run("add,without_badges", "ada");
+
+    repository.release(next);
+    repository.publish("0.2.0");
+    deployed.flux().helmRepository(namespace, Release.NAME).reconcile();
+    deployed.flux().apply(repository.read("prod.yaml").replace("0.1.0", "0.2.0"));
+    JsonNode upgraded = deployed.helmRelease().awaitReady();
+    assertThat(upgraded.at("/status/history/0/chartVersion").asText()).startsWith("0.2.0");
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    service.run("find,everything,award_badge", "ada");
+  }
+
+  /** The example for production with what the README has in the place of source and chart. */
+  private static String fromChartRepository(GitRepository repository) {
+    String readme = repository.read("examples/flux/README.md");
+    String[] section =
+        readme.substring(readme.indexOf("kind: HelmRepository\n")).split("\n---\n|\n```");
+    ObjectNode release =
+        Serialization.unmarshal(
+            repository.read("examples/flux/prod.yaml").split("\n---\n")[1], ObjectNode.class);
+    release
+        .withObject("/spec")
+        .set("chart", Serialization.unmarshal(section[1], JsonNode.class).at("/spec/chart"));
+    return "apiVersion: source.toolkit.fluxcd.io/v1\n"
+        + section[0].replaceFirst("url: .*", "url: " + repository.chartsUrl())
+        + "\n"
+        + Serialization.asYaml(release);
   }
 
   /** Without what says how Flux itself is getting on. */

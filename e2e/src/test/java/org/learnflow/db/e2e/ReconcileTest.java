@@ -68,7 +68,7 @@ class ReconcileTest {
   }
 
   /** Starts the CronJob's Job now, as kubectl create job --from does, and returns its log. */
-  private static String run(Workspace workspace, String namespace, String name) {
+  static String run(Workspace workspace, String namespace, String name) {
     var cron =
         workspace
             .client()
