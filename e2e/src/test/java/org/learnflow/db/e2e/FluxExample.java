@@ -69,21 +69,15 @@ record FluxExample(GitRepository repository, Flux flux, String environment, Rele
     source().reconcile();
   }
 
-  /** Has Flux see the last commit, and waits until that has been tried. */
-  void pull() {
-    see();
-    helmRelease().reconcile();
-  }
-
-  /** Commits a version, and has Flux see and try it. */
+  /** Commits a version, and has Flux see it. */
   void release(String tag) {
     repository.release(tag);
-    pull();
+    see();
   }
 
-  /** Pulls, and waits until a revision has been deployed. */
+  /** Has Flux see the last commit, and waits until that has been deployed. */
   void awaitDeployed(String revision) {
-    pull();
+    see();
     helmRelease().awaitRevision(revision);
     helmRelease().awaitReady();
   }

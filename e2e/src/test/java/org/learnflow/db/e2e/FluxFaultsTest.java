@@ -33,6 +33,17 @@ class FluxFaultsTest {
 
   private static final String PROD_VALUES = "charts/learnflow-db/values-prod.yaml";
 
+  /** The Job gives up sooner than anybody would want. */
+  private static final Consumer<ObjectNode> MISSING_POSTGRESQL =
+      values -> {
+        values.withObject("/postgresql/image").put("tag", MISSING);
+        values.withObject("/migrator").put("timeout", "5s").put("backoffLimit", 0);
+      };
+
+  /** The first hook does. */
+  private static final Consumer<ObjectNode> MISSING_MIGRATOR =
+      values -> values.withObject("/migrator/image").put("tag", MISSING).put("checkSeconds", 10);
+
   @Test
   @DisplayName(
       "Flux: helm-controller killed in the first hook, while Helm waits for PostgreSQL, and in the last hook, of a first installation and of an upgrade: started again it unlocks the release and ends Ready without a hand; the migration is applied, all rows stay")
@@ -89,7 +100,7 @@ class FluxFaultsTest {
     // The dump needs PostgreSQL's image too, and would wait for it until its Job's deadline.
     setValues(repository, values -> values.withObject("/backup").put("beforeMigrate", false));
     String right = repository.read(PROD_VALUES);
-    commitMissingPostgresql(repository);
+    commitMissing(repository, MISSING_POSTGRESQL);
     repository.tag(GitRepository.FIRST_TAG);
     FluxExample database = FluxExample.deploy(workspace, repository, "prod");
     String namespace = database.namespace();
@@ -105,37 +116,34 @@ class FluxFaultsTest {
     service.run("add", "ada");
     Snapshot published = new Incident(workspace, namespace).published();
 
-    database.release(MISSING);
+    commitMissing(repository, MISSING_MIGRATOR);
+    database.see();
     assertThat(Flux.Reconciled.message(database.helmRelease().awaitFailed(), "Released"))
         .contains(Release.NAME + "-image-pull-and-credentials failed");
     service.run("find", "ada");
-    database.awaitDeployed(repository.release(Images.tag(Images.MIGRATOR)));
+    repository.write(PROD_VALUES, right);
+    database.awaitDeployed(repository.commit("The migrator's image"));
     assertThat(new Incident(workspace, namespace).published().changedSince(published)).isEmpty();
 
-    commitMissingPostgresql(repository);
-    database.pull();
+    commitMissing(repository, MISSING_POSTGRESQL);
+    database.see();
     assertThat(Flux.Reconciled.message(database.helmRelease().awaitFailed(), "Released"))
         .contains(Incident.JOB + " failed");
     repository.write(PROD_VALUES, right);
     String corrected = repository.commit("PostgreSQL's image");
     database.see();
-    String command = "kubectl -n %s delete pod postgres-0".formatted(namespace);
     new Pods(workspace.client())
-        .awaitLog(new Jobs(workspace, namespace).awaitRunning(Incident.JOB, 60), command);
+        .awaitLog(
+            new Jobs(workspace, namespace).awaitRunning(Incident.JOB, 60),
+            "pod postgres-0 is of the previous revision and not ready");
     workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
     database.awaitDeployed(corrected);
     service.run("find,everything", "ada");
   }
 
-  /** Also has the Job give up sooner than anybody would want. */
-  private static void commitMissingPostgresql(GitRepository repository) {
-    setValues(
-        repository,
-        values -> {
-          values.withObject("/postgresql/image").put("tag", MISSING);
-          values.withObject("/migrator").put("timeout", "5s").put("backoffLimit", 0);
-        });
-    repository.commit("An image of PostgreSQL that is not there");
+  private static void commitMissing(GitRepository repository, Consumer<ObjectNode> image) {
+    setValues(repository, image);
+    repository.commit("An image that is not there");
   }
 
   private static void setValues(GitRepository repository, Consumer<ObjectNode> set) {

@@ -83,8 +83,7 @@ class FluxTest {
     incident.assertNothingWasToDo();
 
     Snapshot published = incident.published();
-    repository.release(broken);
-    deployed.pull();
+    deployed.release(broken);
     JsonNode failed = deployed.helmRelease().awaitFailed();
     assertThat(Flux.Reconciled.message(failed, "Released")).contains(Incident.JOB);
     incident.assertTold(Migrations.AFTER_NEXT + ", line 1, SQLSTATE 22012");
