@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.apps.StatefulSet;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.RollableScalableResource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.time.Duration;
@@ -32,6 +34,10 @@ class FluxFaultsTest {
   private static final String MISSING = "no-such-tag";
 
   private static final String PROD_VALUES = "charts/learnflow-db/values-prod.yaml";
+
+  /** A dump needs PostgreSQL's image too, and waits for it until its Job's deadline. */
+  private static final Consumer<ObjectNode> NO_DUMP =
+      values -> values.withObject("/backup").put("beforeMigrate", false);
 
   /** The Job gives up sooner than anybody would want. */
   private static final Consumer<ObjectNode> MISSING_POSTGRESQL =
@@ -94,11 +100,61 @@ class FluxFaultsTest {
 
   @Test
   @DisplayName(
+      "Flux: helm-controller killed while it removes an installation that failed: it says what is wrong, and after helm uninstall it installs again, with the same passwords")
+  void killedInRemoval(Workspace workspace) {
+    assumeThat(Controllers.INSTALLED).as("controllers that are part of the cluster").isFalse();
+    GitRepository repository = new GitRepository(workspace);
+    setValues(repository, NO_DUMP);
+    String right = repository.read(PROD_VALUES);
+    commitMissing(repository, MISSING_POSTGRESQL);
+    repository.tag(GitRepository.FIRST_TAG);
+    FluxExample database = FluxExample.deploy(workspace, repository, "prod");
+    Programs programs = database.flux().programs();
+
+    // A removal takes a moment; this one takes until the object has lost its finalizer.
+    Resource<ConfigMap> held =
+        workspace
+            .client()
+            .configMaps()
+            .inNamespace(database.namespace())
+            .withName(Release.NAME + "-release");
+    held.waitUntilCondition(Objects::nonNull, 60, TimeUnit.SECONDS);
+    setFinalizers(held, "learnflow.test/held");
+    held.waitUntilCondition(
+        now -> now.getMetadata().getDeletionTimestamp() != null, 120, TimeUnit.SECONDS);
+    programs.kill(Flux.HELM_CONTROLLER);
+    assertThat(database.release().history()).containsExactly("uninstalling");
+    setFinalizers(held);
+    Secret credentials = database.release().credentials();
+    programs.start(Flux.HELM_CONTROLLER);
+    database
+        .helmRelease()
+        .watched()
+        .await(
+            "stuck",
+            MOST,
+            now -> Flux.Reconciled.message(now, "Released").contains("has no deployed releases"));
+
+    database.release().uninstall().successful();
+    repository.write(PROD_VALUES, right);
+    database.awaitDeployed(repository.commit("PostgreSQL's image"));
+    assertThat(database.release().credentials()).isEqualTo(credentials);
+    new Service(workspace, database.namespace()).run("add,everything", "ada");
+  }
+
+  private static void setFinalizers(Resource<ConfigMap> object, String... finalizers) {
+    object.edit(now -> {
+      now.getMetadata().setFinalizers(List.of(finalizers));
+      return now;
+    });
+  }
+
+  @Test
+  @DisplayName(
       "Flux: an image of PostgreSQL that is not there fails the first installation, which the right one heals without a hand; so does one of the migrator in an upgrade; one of PostgreSQL in an upgrade heals once the pod is deleted that the Job names; all rows stay")
   void images(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    // The dump needs PostgreSQL's image too, and would wait for it until its Job's deadline.
-    setValues(repository, values -> values.withObject("/backup").put("beforeMigrate", false));
+    setValues(repository, NO_DUMP);
     String right = repository.read(PROD_VALUES);
     commitMissing(repository, MISSING_POSTGRESQL);
     repository.tag(GitRepository.FIRST_TAG);
