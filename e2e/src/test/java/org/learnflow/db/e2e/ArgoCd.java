@@ -232,12 +232,21 @@ final class ArgoCd {
     }
 
     /**
-     * Waits until automated synchronisation with a revision has ended.
+     * Has Argo CD see a revision, and waits until its synchronisation has ended.
      *
      * @return the operation's state
      */
     JsonNode awaitSynced(String revision) {
       refresh();
+      return awaitEnded(revision);
+    }
+
+    /**
+     * Waits until the synchronisation with a revision has ended, whoever began it.
+     *
+     * @return the operation's state
+     */
+    JsonNode awaitEnded(String revision) {
       return watched
           .await(
               "synchronised with " + revision,
@@ -251,8 +260,28 @@ final class ArgoCd {
           .at("/status/operationState");
     }
 
+    /**
+     * Waits until the last try of an operation has failed.
+     *
+     * @return the operation's state
+     */
+    JsonNode awaitFailed() {
+      return watched
+          .await("failed", MOST, now -> !now.has("operation") && phase(now).equals("Failed"))
+          .at("/status/operationState");
+    }
+
+    /** Ends an operation that waits, as {@code argocd app terminate-op} does. */
+    void terminate() {
+      watched.patch("{\"status\": {\"operationState\": {\"phase\": \"Terminating\"}}}");
+    }
+
     private static boolean ended(JsonNode application) {
-      return ENDED.contains(application.at("/status/operationState/phase").asText());
+      return ENDED.contains(phase(application));
+    }
+
+    private static String phase(JsonNode application) {
+      return application.at("/status/operationState/phase").asText();
     }
 
     /** Waits until it is Synced and Healthy, as people want to see it. */
@@ -261,7 +290,7 @@ final class ArgoCd {
           "Synced and Healthy",
           MOST,
           now ->
-              now.at("/status/operationState/phase").asText().equals("Succeeded")
+              phase(now).equals("Succeeded")
                   && now.at("/status/sync/status").asText().equals("Synced")
                   && now.at("/status/health/status").asText().equals("Healthy"));
     }

@@ -1,11 +1,17 @@
 package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.learnflow.db.e2e.ArgoCdExample.phase;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.batch.v1.CronJobBuilder;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -22,60 +28,23 @@ class ArgoCdChangesTest {
 
   private static final String MISSING = "no-such-tag";
 
+  private static final String PROJECT = "examples/argocd/project.yaml";
+  private static final String DEV = "examples/argocd/application-dev.yaml";
   private static final String DEV_VALUES = "charts/learnflow-db/values-dev.yaml";
-
-  /** A repository, and one of the examples' Applications in it. */
-  private record Deployed(
-      GitRepository repository, ArgoCd argoCd, ArgoCd.Application application, Release release) {
-    String namespace() {
-      return release.namespace();
-    }
-  }
-
-  private static ArgoCd prepare(Workspace workspace, GitRepository repository) {
-    ArgoCd argoCd = new ArgoCd(workspace);
-    for (String file : List.of("namespaces", "project")) {
-      argoCd.apply(repository.adapt("examples/argocd/%s.yaml".formatted(file), argoCd.namespace()));
-    }
-    return argoCd;
-  }
-
-  private static Deployed deploy(
-      Workspace workspace, GitRepository repository, ArgoCd argoCd, String environment) {
-    argoCd.apply(
-        repository.adapt(
-            "examples/argocd/application-%s.yaml".formatted(environment), argoCd.namespace()));
-    return deployed(workspace, repository, argoCd, environment, "learnflow-db-" + environment);
-  }
-
-  private static Deployed deployed(
-      Workspace workspace,
-      GitRepository repository,
-      ArgoCd argoCd,
-      String environment,
-      String application) {
-    String namespace =
-        repository.namespace(environment.equals("prod") ? "postgres" : "postgres-" + environment);
-    return new Deployed(
-        repository,
-        argoCd,
-        argoCd.application(application),
-        new Release(workspace, "helm", namespace, "values-%s.yaml".formatted(environment)));
-  }
 
   @Test
   @DisplayName(
       "Argo CD with label tracking, and an Application that has the release's name: nothing that is made in the cluster is pruned; deleting it leaves passwords and volumes alone, and a new one works with them")
   void labelTracking(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    ArgoCd argoCd = prepare(workspace, repository);
+    ArgoCd argoCd = ArgoCdExample.prepare(workspace, repository);
     argoCd.settings().patch("{\"data\": {\"application.resourceTrackingMethod\": \"label\"}}");
     String application =
         repository
             .adapt("examples/argocd/application-prod.yaml", argoCd.namespace())
             .replace("learnflow-db-prod", Release.NAME);
     argoCd.apply(application);
-    Deployed deployed = deployed(workspace, repository, argoCd, "prod", Release.NAME);
+    ArgoCdExample deployed = ArgoCdExample.of(workspace, repository, argoCd, "prod", Release.NAME);
     deployed.application().awaitHealthy();
     String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
@@ -108,18 +77,8 @@ class ArgoCdChangesTest {
   void firstSync(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
     String broken = repository.release(MISSING);
-    Deployed deployed = deploy(workspace, repository, prepare(workspace, repository), "dev");
-    JsonNode failed =
-        deployed
-            .application()
-            .watched()
-            .await(
-                "failed",
-                MOST,
-                now ->
-                    !now.has("operation")
-                        && now.at("/status/operationState/phase").asText().equals("Failed"))
-            .at("/status/operationState");
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
+    JsonNode failed = deployed.application().awaitFailed();
     assertThat(failed.at("/syncResult/revision").asText()).isEqualTo(broken);
     assertThat(failed.path("retryCount").asInt()).isEqualTo(2);
     assertThat(deployed.release().credentials()).isNull();
@@ -137,7 +96,7 @@ class ArgoCdChangesTest {
   void changes(Workspace workspace) {
     String next = Images.withMigration("argo-changes", Migrations.FILE, Migrations.BADGES);
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, prepare(workspace, repository), "dev");
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
     deployed.application().awaitHealthy();
     String namespace = deployed.namespace();
     Service service = new Service(workspace, namespace);
@@ -180,7 +139,7 @@ class ArgoCdChangesTest {
   void appOfApps(Workspace workspace) {
     String broken = Images.withMigration("argo-apps", Migrations.brokenAfterNext());
     GitRepository repository = new GitRepository(workspace);
-    ArgoCd argoCd = prepare(workspace, repository);
+    ArgoCd argoCd = ArgoCdExample.prepare(workspace, repository);
     String consumers = repository.namespace("progress-dev");
     workspace.client().resource(Service.sources(consumers)).create();
     argoCd.apply(repository.adapt("examples/argocd/argocd-cm-patch.yaml", argoCd.namespace()));
@@ -191,14 +150,7 @@ class ArgoCdChangesTest {
     repository.release(broken);
     argoCd.apply(root);
     ArgoCd.Application database = argoCd.application("learnflow-db-dev");
-    database
-        .watched()
-        .await(
-            "failed",
-            MOST,
-            now ->
-                !now.has("operation")
-                    && now.at("/status/operationState/phase").asText().equals("Failed"));
+    database.awaitFailed();
     ArgoCd.Application service = argoCd.application("progress-dev");
     assertThat(service.watched().isThere()).isFalse();
 
@@ -227,9 +179,9 @@ class ArgoCdChangesTest {
   void environments(Workspace workspace) {
     String next = Images.withMigration("argo-two", Migrations.FILE, Migrations.BADGES);
     GitRepository repository = new GitRepository(workspace);
-    ArgoCd argoCd = prepare(workspace, repository);
-    Deployed dev = deploy(workspace, repository, argoCd, "dev");
-    Deployed prod = deploy(workspace, repository, argoCd, "prod");
+    ArgoCd argoCd = ArgoCdExample.prepare(workspace, repository);
+    ArgoCdExample dev = ArgoCdExample.deploy(workspace, repository, argoCd, "dev");
+    ArgoCdExample prod = ArgoCdExample.deploy(workspace, repository, argoCd, "prod");
     dev.application().awaitHealthy();
     prod.application().awaitHealthy();
     Snapshot before = Snapshot.of(workspace.client(), List.of(prod.namespace()));
@@ -254,7 +206,7 @@ class ArgoCdChangesTest {
       "Argo CD: a chart that wants a kind which the project does not allow is refused, and nothing is changed")
   void project(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, prepare(workspace, repository), "dev");
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
     deployed.application().awaitHealthy();
     Snapshot before = Snapshot.of(workspace.client(), List.of(deployed.namespace()));
     repository.write(
@@ -267,7 +219,91 @@ class ArgoCdChangesTest {
         .isEmpty();
   }
 
-  private static String phase(JsonNode operation) {
-    return operation.path("phase").asText();
+  @Test
+  @DisplayName(
+      "Argo CD, with the health that CronJobs have from 3.2 on: after a periodic run that failed the Application is Degraded, and the next commit is migrated all the same")
+  void failedPeriodicRun(Workspace workspace) {
+    String next = Images.withMigration("argo-periodic", Migrations.FILE, Migrations.BADGES);
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCd argoCd = ArgoCdExample.prepare(workspace, repository);
+    argoCd
+        .settings()
+        .patch(
+            Serialization.asJson(
+                Map.of(
+                    "data",
+                    Map.of(
+                        "resource.customizations.health.batch_CronJob",
+                        Repository.resource("argocd-cronjob-health.lua")))));
+    // Never: a run would change the status that is set here.
+    repository.write(DEV, repository.read(DEV).replace("*/15 * * * *", "0 0 31 2 *"));
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, argoCd, "dev");
+    deployed.application().awaitHealthy();
+
+    Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+    workspace
+        .client()
+        .batch()
+        .v1()
+        .cronjobs()
+        .inNamespace(deployed.namespace())
+        .withName(Release.NAME + "-reconcile")
+        .editStatus(cronJob ->
+            new CronJobBuilder(cronJob)
+                .withNewStatus()
+                .withLastSuccessfulTime(now.minusSeconds(3600).toString())
+                .withLastScheduleTime(now.toString())
+                .endStatus()
+                .build());
+    deployed
+        .application()
+        .watched()
+        .await(
+            "Degraded",
+            MOST,
+            application -> application.at("/status/health/status").asText().equals("Degraded"));
+
+    String revision = repository.release(next);
+    assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().published(deployed.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: the chart from a chart repository, by version: first sync, and the next version with a new migration")
+  void chartRepository(Workspace workspace) {
+    String next = Images.withMigration("argo-charts", Migrations.FILE, Migrations.BADGES);
+    GitRepository repository = new GitRepository(workspace);
+    repository.publish("1.0.0");
+    repository.release(next);
+    repository.publish("1.1.0");
+    // As "From a chart repository" of the examples' README has it.
+    repository.write(
+        PROJECT,
+        repository
+            .read(PROJECT)
+            .replace("sourceRepos:", "sourceRepos:\n    - " + repository.chartsUrl()));
+    repository.write(
+        DEV,
+        repository
+            .read(DEV)
+            .replaceFirst("repoURL: .*", "repoURL: " + repository.chartsUrl())
+            .replaceFirst("path: .*", "chart: learnflow-db")
+            .replaceFirst("targetRevision: .*", "targetRevision: 1.0.0"));
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().published(deployed.namespace()))
+        .containsEntry("SCHEMA_VERSION", Repository.newestMigration());
+
+    deployed
+        .application()
+        .watched()
+        .patch("{\"spec\": {\"source\": {\"targetRevision\": \"1.1.0\"}}}");
+    assertThat(phase(deployed.application().awaitSynced("1.1.0"))).isEqualTo("Succeeded");
+    deployed.application().awaitHealthy();
+    assertThat(deployed.release().published(deployed.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
   }
 }

@@ -1,6 +1,7 @@
 package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.learnflow.db.e2e.ArgoCdExample.phase;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.Secret;
@@ -20,37 +21,19 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(Workspaces.class)
 class ArgoCdTest {
   /** What people and time trigger: Argo CD looks, and syncs where something differs. */
-  private static final int REFRESHES = 15;
+  private static final int REFRESHES = 5;
 
   /** What people trigger, with all hooks. */
-  private static final int SYNCS = 5;
-
-  /** Of application-dev.yaml and application-prod.yaml. */
-  private record Deployed(ArgoCd argoCd, ArgoCd.Application application, Release release) {}
-
-  /** As the examples' README says. */
-  private static Deployed deploy(
-      Workspace workspace, GitRepository repository, String environment) {
-    ArgoCd argoCd = new ArgoCd(workspace);
-    for (String file : List.of("namespaces", "project", "application-" + environment)) {
-      argoCd.apply(repository.adapt("examples/argocd/%s.yaml".formatted(file), argoCd.namespace()));
-    }
-    String namespace =
-        repository.namespace(environment.equals("prod") ? "postgres" : "postgres-" + environment);
-    return new Deployed(
-        argoCd,
-        argoCd.application("learnflow-db-" + environment),
-        new Release(workspace, "helm", namespace, "values-%s.yaml".formatted(environment)));
-  }
+  private static final int SYNCS = 20;
 
   @Test
   @DisplayName(
-      "Argo CD: the first sync ends Healthy with a published database that services of two namespaces work with; five more syncs with all hooks, and 15 comparisons that could sync, change nothing")
+      "Argo CD: the first sync ends Healthy with a published database that services of two namespaces work with; 20 more syncs with all hooks, and five comparisons that could sync, change nothing")
   void syncs(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, "dev");
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
     deployed.application().awaitHealthy();
-    String namespace = deployed.release().namespace();
+    String namespace = deployed.namespace();
     String consumers = repository.namespace("progress-dev");
     assertThat(deployed.release().published(consumers))
         .containsEntry("SCHEMA_VERSION", Repository.newestMigration())
@@ -60,7 +43,7 @@ class ArgoCdTest {
 
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace, consumers));
     for (int i = 0; i < SYNCS; i++) {
-      assertThat(deployed.application().sync().path("phase").asText()).isEqualTo("Succeeded");
+      assertThat(phase(deployed.application().sync())).isEqualTo("Succeeded");
     }
     for (int i = 0; i < REFRESHES; i++) {
       deployed.application().refresh();
@@ -87,9 +70,9 @@ class ArgoCdTest {
     String broken = Images.withMigration("argo-broken", Migrations.brokenAfterNext());
     String corrected = Images.withMigration("argo-corrected", Migrations.correctedAfterNext());
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, "dev");
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
     deployed.application().awaitHealthy();
-    String namespace = deployed.release().namespace();
+    String namespace = deployed.namespace();
     Service service = new Service(workspace, namespace);
     service.run("add,without_badges", "ada");
 
@@ -127,9 +110,9 @@ class ArgoCdTest {
       "Argo CD: deleting the production Application leaves passwords and volumes alone; a new one over them has the old rows and password")
   void deletion(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
-    Deployed deployed = deploy(workspace, repository, "prod");
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "prod");
     deployed.application().awaitHealthy();
-    String namespace = deployed.release().namespace();
+    String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
     Secret credentials = deployed.release().credentials();
     Map<String, String> published = deployed.release().published(namespace);
@@ -144,9 +127,5 @@ class ArgoCdTest {
     assertThat(deployed.release().credentials()).isEqualTo(credentials);
     assertThat(deployed.release().published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).run("find,everything,refused", "ada");
-  }
-
-  private static String phase(JsonNode operation) {
-    return operation.path("phase").asText();
   }
 }

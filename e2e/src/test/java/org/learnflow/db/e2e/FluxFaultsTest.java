@@ -264,7 +264,8 @@ class FluxFaultsTest {
     database.helmRelease().reconcile();
     database.helmRelease().awaitReady();
     assertThat(database.release().secret(namespace, Release.NAME + "-env")).isNull();
-    assertThat(ReconcileTest.run(workspace, namespace, "periodic"))
+    jobs.start(Release.NAME + "-reconcile", "periodic");
+    assertThat(jobs.end("periodic", 90).strip())
         .contains("2 written")
         .endsWith("healthy");
     assertThat(database.release().published(namespace)).isEqualTo(published);

@@ -3,6 +3,7 @@ package org.learnflow.db.e2e;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
 import io.fabric8.kubernetes.client.dsl.ScalableResource;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
@@ -46,6 +47,32 @@ final class Jobs {
     job(name).waitUntilCondition(there -> there == null, 30, TimeUnit.SECONDS);
     workspace.client().resource(job).inNamespace(namespace).create();
     return name;
+  }
+
+  /** Starts a CronJob's Job now, as kubectl create job --from does. */
+  void start(String cronJob, String name) {
+    var template =
+        workspace
+            .client()
+            .batch()
+            .v1()
+            .cronjobs()
+            .inNamespace(namespace)
+            .withName(cronJob)
+            .get()
+            .getSpec()
+            .getJobTemplate();
+    workspace
+        .client()
+        .resource(
+            new JobBuilder()
+                .withNewMetadata()
+                .withName(name)
+                .withNamespace(namespace)
+                .endMetadata()
+                .withSpec(template.getSpec())
+                .build())
+        .create();
   }
 
   /**

@@ -3,8 +3,6 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.batch.v1.Job;
-import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import io.fabric8.kubernetes.client.readiness.Readiness;
 import java.time.Duration;
@@ -67,27 +65,10 @@ class ReconcileTest {
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
   }
 
-  /** Starts the CronJob's Job now, as kubectl create job --from does, and returns its log. */
-  static String run(Workspace workspace, String namespace, String name) {
-    var cron =
-        workspace
-            .client()
-            .batch()
-            .v1()
-            .cronjobs()
-            .inNamespace(namespace)
-            .withName(Release.NAME + "-reconcile")
-            .get();
-    Job job =
-        new JobBuilder()
-            .withNewMetadata()
-            .withName(name)
-            .withNamespace(namespace)
-            .endMetadata()
-            .withSpec(cron.getSpec().getJobTemplate().getSpec())
-            .build();
-    workspace.client().resource(job).create();
+  /** Starts the CronJob's Job now, and returns its log. */
+  private static String run(Workspace workspace, String namespace, String name) {
     Jobs jobs = new Jobs(workspace, namespace);
+    jobs.start(Release.NAME + "-reconcile", name);
     String log = jobs.end(name, RUN_SECONDS).strip();
     System.out.printf(
         "reconcile, %s: %d s in its container%n", name, seconds(workspace, namespace, name));

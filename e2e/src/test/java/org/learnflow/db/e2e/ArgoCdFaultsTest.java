@@ -1,0 +1,264 @@
+package org.learnflow.db.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+import static org.learnflow.db.e2e.ArgoCdExample.phase;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
+import io.fabric8.kubernetes.client.readiness.Readiness;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Argo CD, what it reads, or what it deploys, is in trouble. */
+@Tag("gitops")
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
+@ExtendWith(Workspaces.class)
+class ArgoCdFaultsTest {
+  private static final Duration MOST = Duration.ofMinutes(4);
+  private static final int SECONDS = 120;
+
+  private static final String MISSING = "no-such-tag";
+
+  private static final String DEV_VALUES = "charts/learnflow-db/values-dev.yaml";
+
+  @Test
+  @DisplayName(
+      "Argo CD: its controller is killed in PreSync, in Sync and in PostSync of one sync, which ends Succeeded all the same, with each migration applied once; a commit that comes while the last hook runs is synced after it")
+  void controllerKilled(Workspace workspace) {
+    assumeThat(Controllers.INSTALLED).as("Argo CD is part of the cluster").isFalse();
+    String longer = Images.withMigration("argo-kill", Migrations.FILE, Migrations.longBadges(20));
+    GitRepository repository = new GitRepository(workspace);
+    String first = repository.release(longer);
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
+    kill(deployed, Set.of("PreSync"));
+    kill(deployed, Set.of("PreSync", "Sync"));
+    Pod migrating = awaitMigrating(workspace, deployed.namespace());
+    kill(deployed, Set.of("PreSync", "Sync", "PostSync"));
+
+    repository.write(DEV_VALUES, repository.read(DEV_VALUES) + "migrator:\n  lockTimeout: 11s\n");
+    String second = repository.commit("Wait longer for locks");
+    deployed.application().refresh();
+    Jobs jobs = new Jobs(workspace, deployed.namespace());
+    assertThat(jobs.hasEnded(Incident.JOB)).isFalse();
+    JsonNode ended = deployed.application().awaitEnded(first);
+    assertThat(phase(ended)).isEqualTo("Succeeded");
+    assertThat(ended.path("retryCount").asInt()).isZero();
+    assertThat(workspace.client().resource(migrating).get()).isNotNull();
+    assertThat(jobs.log(Incident.JOB)).contains("healthy");
+
+    assertThat(phase(deployed.application().awaitSynced(second))).isEqualTo("Succeeded");
+    JsonNode status = deployed.application().awaitHealthy().path("status");
+    assertThat(status.path("history").findValuesAsText("revision")).containsExactly(first, second);
+    new Incident(workspace, deployed.namespace()).assertNothingWasToDo();
+    assertThat(deployed.release().published(deployed.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+    new Service(workspace, deployed.namespace()).run("add,award_badge", "ada");
+  }
+
+  /** Kills the application controller while the operation has come so far, and starts it again. */
+  private static void kill(ArgoCdExample deployed, Set<String> phases) {
+    deployed
+        .application()
+        .watched()
+        .await(
+            "in the last of " + phases,
+            MOST,
+            now ->
+                phase(now.at("/status/operationState")).equals("Running")
+                    && now.at("/status/operationState/syncResult/resources")
+                        .valueStream()
+                        .map(resource -> resource.path("syncPhase").asText())
+                        .collect(Collectors.toSet())
+                        .equals(phases));
+    Programs programs = deployed.argoCd().programs();
+    programs.kill(ArgoCd.APPLICATION_CONTROLLER);
+    programs.start(ArgoCd.APPLICATION_CONTROLLER);
+  }
+
+  /** Waits until the long migration is being applied. */
+  private static Pod awaitMigrating(Workspace workspace, String namespace) {
+    Pod pod = new Jobs(workspace, namespace).awaitRunning(Incident.JOB, SECONDS);
+    new Pods(workspace.client()).awaitLog(pod, Migrations.FILE);
+    return pod;
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: the repository cannot be reached any more while a migration runs: that sync ends Succeeded, another one is refused, which changes nothing, and what was committed meanwhile is synced when it is back")
+  void repositoryGone(Workspace workspace) {
+    String longer = Images.withMigration("argo-gone", Migrations.FILE, Migrations.longBadges(15));
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
+    ArgoCd.Application application = deployed.application();
+    application.awaitHealthy();
+    Service service = new Service(workspace, deployed.namespace());
+    service.run("add", "ada");
+
+    String first = repository.release(longer);
+    application.refresh();
+    awaitMigrating(workspace, deployed.namespace());
+    repository.server().close();
+    application.refresh();
+    assertThat(phase(application.awaitEnded(first))).isEqualTo("Succeeded");
+    assertThat(deployed.release().published(deployed.namespace()))
+        .containsEntry("SCHEMA_VERSION", Migrations.NEXT);
+
+    Snapshot before = Snapshot.of(workspace.client(), List.of(deployed.namespace()));
+    application.refresh();
+    JsonNode refused = application.sync();
+    assertThat(phase(refused)).isEqualTo("Error");
+    assertThat(refused.path("message").asText()).contains("ComparisonError", "connection refused");
+    JsonNode unknown = application.watched().get().path("status");
+    assertThat(unknown.at("/sync/status").asText()).isEqualTo("Unknown");
+    assertThat(unknown.at("/health/status").asText()).isEqualTo("Healthy");
+    assertThat(Snapshot.of(workspace.client(), List.of(deployed.namespace())).changedSince(before))
+        .isEmpty();
+    service.run("find,everything,award_badge", "ada");
+
+    repository.write(DEV_VALUES, repository.read(DEV_VALUES) + "migrator:\n  lockTimeout: 11s\n");
+    String second = repository.commit("Wait longer for locks");
+    repository.server().start();
+    assertThat(phase(application.awaitSynced(second))).isEqualTo("Succeeded");
+    assertThat(application.awaitHealthy().at("/status/conditions")).isEmpty();
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: an image of the migrator that is not there ends the sync before anything is changed; one of PostgreSQL makes it wait until it is terminated and the pod is deleted; the commit with the right image heals both")
+  void imagesMissing(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
+    ArgoCd.Application application = deployed.application();
+    application.awaitHealthy();
+    String namespace = deployed.namespace();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+
+    // The example's further tries take another two minutes: ArgoCdChangesTest#firstSync.
+    application.watched().patch("{\"spec\": {\"syncPolicy\": {\"retry\": {\"limit\": 0}}}}");
+    Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
+    String missing = repository.release(MISSING);
+    JsonNode failed = application.awaitSynced(missing);
+    assertThat(phase(failed)).isEqualTo("Failed");
+    assertThat(Serialization.asYaml(failed)).contains("image-pull-and-credentials");
+    assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
+    service.run("find", "ada");
+    String corrected = repository.release(Images.tag(Images.MIGRATOR));
+    assertThat(phase(application.awaitSynced(corrected))).isEqualTo("Succeeded");
+
+    String values = repository.read(DEV_VALUES);
+    repository.write(
+        DEV_VALUES,
+        values.replaceFirst("(?m)^postgresql:$", "postgresql:\n  image: {tag: " + MISSING + "}"));
+    String waiting = repository.commit("An image of PostgreSQL that is not there");
+    application.refresh();
+    application
+        .watched()
+        .await(
+            "waiting for PostgreSQL",
+            MOST,
+            now ->
+                now.at("/status/operationState/syncResult/revision").asText().equals(waiting)
+                    && now.at("/status/operationState/message")
+                        .asText()
+                        .contains("waiting for healthy state of apps/StatefulSet/postgres"));
+    repository.write(DEV_VALUES, values);
+    String healed = repository.commit("The image of before");
+    application.terminate();
+    assertThat(phase(application.awaitEnded(waiting))).isEqualTo("Failed");
+    application.refresh();
+    workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
+    assertThat(phase(application.awaitSynced(healed))).isEqualTo("Succeeded");
+    application.awaitHealthy();
+    service.run("add,everything", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "Argo CD: what people do by hand: a StatefulSet scaled to nothing is back with its data; a deleted Secret, ConfigMap and Job leave it Synced and Healthy, and the periodic run publishes again; another name for the release is refused, and heals when it is taken back")
+  void byHand(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "prod");
+    ArgoCd.Application application = deployed.application();
+    application.awaitHealthy();
+    String namespace = deployed.namespace();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    Map<String, String> published = deployed.release().published(namespace);
+
+    var pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
+    String former = pod.get().getMetadata().getUid();
+    workspace
+        .client()
+        .apps()
+        .statefulSets()
+        .inNamespace(namespace)
+        .withName("postgres")
+        .edit(set -> {
+          set.getSpec().setReplicas(0);
+          return set;
+        });
+    pod.waitUntilCondition(
+        now ->
+            now != null && !now.getMetadata().getUid().equals(former) && Readiness.isPodReady(now),
+        SECONDS,
+        TimeUnit.SECONDS);
+    application.awaitHealthy();
+    service.run("find,everything", "ada");
+
+    workspace.client().secrets().inNamespace(namespace).withName(Release.NAME).delete();
+    workspace.client().secrets().inNamespace(namespace).withName(Release.NAME + "-env").delete();
+    workspace.client().configMaps().inNamespace(namespace).withName(Release.NAME).delete();
+    var hook = workspace.client().batch().v1().jobs().inNamespace(namespace).withName(Incident.JOB);
+    hook.delete();
+    hook.waitUntilCondition((Job there) -> there == null, SECONDS, TimeUnit.SECONDS);
+    Jobs jobs = new Jobs(workspace, namespace);
+    jobs.start(Release.NAME + "-reconcile", "now");
+    assertThat(jobs.end("now", SECONDS).strip()).contains("3 written").endsWith("healthy");
+    assertThat(deployed.release().published(namespace)).isEqualTo(published);
+    application.refresh();
+    application.awaitHealthy();
+    service.run("find,everything", "ada");
+
+    Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
+    name(application, "lessons");
+    JsonNode refused =
+        application
+            .watched()
+            .await(
+                "refused",
+                MOST,
+                now ->
+                    now.at("/status/operationState/syncResult")
+                        .toString()
+                        .contains("docs/rename.md"));
+    assertThat(refused.at("/status/operationState/syncResult").toString())
+        .contains(
+            "this release is lessons, but the database in this namespace is that of release "
+                + Release.NAME);
+    assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
+    name(application, Release.NAME);
+    application.awaitHealthy();
+    assertThat(deployed.release().published(namespace)).isEqualTo(published);
+    service.run("find,everything", "ada");
+  }
+
+  private static void name(ArgoCd.Application application, String release) {
+    application
+        .watched()
+        .patch(
+            "{\"spec\": {\"source\": {\"helm\": {\"releaseName\": \"%s\"}}}}".formatted(release));
+  }
+}
