@@ -74,8 +74,7 @@ class ArgoCdFaultsTest {
             MOST,
             now ->
                 phase(now.at("/status/operationState")).equals("Running")
-                    && now
-                        .at("/status/operationState/syncResult/resources")
+                    && now.at("/status/operationState/syncResult/resources")
                         .valueStream()
                         .anyMatch(resource ->
                             resource.path("kind").asText().equals(kind)

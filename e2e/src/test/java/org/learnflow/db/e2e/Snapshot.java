@@ -40,7 +40,10 @@ final class Snapshot {
     return snapshot;
   }
 
-  /** Of a CronJob what it is: when it ran last is written into it too. */
+  /**
+   * Of a CronJob what it is: when it ran last is written into it too, and Argo CD makes the chart's
+   * anew in each sync.
+   */
   private static String version(GenericKubernetesResource object) {
     return object.getKind().equals("CronJob")
         ? "generation " + object.getMetadata().getGeneration()
