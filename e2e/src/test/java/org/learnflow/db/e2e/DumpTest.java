@@ -2,8 +2,10 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -49,6 +51,45 @@ class DumpTest {
   }
 
   @Test
+  @DisplayName(
+      "prod: an image of PostgreSQL that cannot be pulled fails an upgrade as soon as the database was waited for, with the reason in the log of the Job that dumps; the rows stay, and the right image heals it")
+  void imageCannotBePulled(Workspace workspace) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall("--wait").successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    assertThat(
+            release
+                .upgradeInstall(
+                    "--set-string",
+                    "postgresql.image.tag=no-such-tag",
+                    "--set",
+                    "migrator.timeout=5s")
+                .failed()
+                .output())
+        .contains(Release.NAME + "-dump");
+    assertThat(new Jobs(workspace, namespace).log(Release.NAME + "-dump", "pending"))
+        .contains("ImagePullBackOff", "no-such-tag");
+
+    var pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
+    CompletableFuture<Command> corrected = release.upgradeInstallMeanwhile("--wait");
+    workspace
+        .client()
+        .apps()
+        .statefulSets()
+        .inNamespace(namespace)
+        .withName("postgres")
+        .waitUntilCondition(
+            set -> !Serialization.asYaml(set.getSpec()).contains("no-such-tag"),
+            60,
+            TimeUnit.SECONDS);
+    pod.delete();
+    corrected.join().successful();
+    service.run("find,everything", "ada");
+  }
+
+  @Test
   @DisplayName("prod: the nightly CronJob's dump is read back whole and recorded; old ones go")
   void scheduled(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
@@ -58,32 +99,10 @@ class DumpTest {
             "--set-json",
             "postgresql.backup.cronjob.command=[\"sh\",\"/scripts/dump.sh\",\"scheduled\",\"1\",\"learnflow\"]")
         .successful();
-    var cronJob =
-        workspace
-            .client()
-            .batch()
-            .v1()
-            .cronjobs()
-            .inNamespace(namespace)
-            .withName("postgres-pgdumpall")
-            .get();
     Jobs jobs = new Jobs(workspace, namespace);
     String first = "";
     for (String name : List.of("first", "second")) {
-      workspace
-          .client()
-          .batch()
-          .v1()
-          .jobs()
-          .inNamespace(namespace)
-          .resource(
-              new JobBuilder()
-                  .withNewMetadata()
-                  .withName(name)
-                  .endMetadata()
-                  .withSpec(cronJob.getSpec().getJobTemplate().getSpec())
-                  .build())
-          .create();
+      jobs.start("postgres-pgdumpall", name);
       String log = jobs.end(name, 60);
       assertThat(log).contains("bytes, SHA-256");
       if (!first.isEmpty()) {

@@ -130,6 +130,11 @@ final class Jobs {
     return new Pods(workspace.client()).log(lastPod(job));
   }
 
+  /** The same of one of its containers. */
+  String log(String job, String container) {
+    return workspace.client().pods().resource(lastPod(job)).inContainer(container).getLog();
+  }
+
   /** Exit code of a Job's last pod. */
   int exitCode(String job) {
     return Pods.end(lastPod(job)).getExitCode();

@@ -30,6 +30,9 @@ import picocli.CommandLine.Option;
             + " is not possible it writes into DIR/failure, and ends with 0: the container that reads"
             + " it ends with an error, since Helm prints its log and not this one.")
 final class PendingCommand extends BaseCommand {
+  /** In the kubelet's reasons for a container whose image it cannot get. */
+  private static final String IMAGE_PULL = "ImagePull";
+
   @Mixin
   @SuppressWarnings("NullAway.Init")
   private DatabaseOptions database;
@@ -48,6 +51,9 @@ final class PendingCommand extends BaseCommand {
     try {
       pending = pending(progress);
     } catch (Failure failure) {
+      if (failure.text().contains(IMAGE_PULL)) {
+        throw failure; // The container that would tell is made of that image.
+      }
       write("failure", failure.text());
       write("code", String.valueOf(failure.code().value()));
       print("not known: " + failure.what(), Map.of("failure", failure.what()));
