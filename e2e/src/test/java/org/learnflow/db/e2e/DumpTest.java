@@ -65,7 +65,7 @@ class DumpTest {
                     "--set-string",
                     "postgresql.image.tag=no-such-tag",
                     "--set",
-                    "migrator.timeout=5s")
+                    "migrator.timeout=45s")
                 .failed()
                 .output())
         .contains(Release.NAME + "-dump");
