@@ -21,7 +21,19 @@ import java.util.OptionalLong;
  */
 class Install {
   private static final String NAMESPACE = "learnflow-db-bench";
-  private static final List<String> ENVIRONMENTS = List.of("dev", "prod");
+
+  /** What is installed, and whether PostgreSQL's chart alone is installed beside it. */
+  private record Environment(String name, Path values, List<String> options, boolean beside) {}
+
+  private static final List<Environment> ENVIRONMENTS =
+      List.of(
+          new Environment("dev", Path.of("values-dev.yaml"), List.of(), true),
+          new Environment("prod", Path.of("values-prod.yaml"), List.of(), true),
+          new Environment(
+              "prod without dump",
+              Path.of("values-prod.yaml"),
+              List.of("--set", "backup.beforeMigrate=false"),
+              false));
 
   private final Path work = Workspace.create();
 
@@ -48,12 +60,16 @@ class Install {
     var timelines = new ArrayList<Timeline>();
     try {
       for (var environment : ENVIRONMENTS) {
-        var first = new Timeline(environment);
-        var again = new Timeline(environment + ", again");
-        var alone = new Timeline(environment + ", PostgreSQL alone");
-        timelines.addAll(List.of(first, again, alone));
+        var first = new Timeline(environment.name());
+        var again = new Timeline(environment.name() + ", again");
+        var alone = new Timeline(environment.name() + ", PostgreSQL alone");
+        timelines.addAll(
+            environment.beside() ? List.of(first, again, alone) : List.of(first, again));
         for (int run = 1; run <= options.runs(); run++) {
-          measure(Path.of("values-" + environment + ".yaml"), first, again, alone);
+          measure(environment, first, again);
+          if (environment.beside()) {
+            alone.add(postgresqlAlone());
+          }
         }
       }
     } finally {
@@ -66,26 +82,30 @@ class Install {
         options.save());
   }
 
-  private void measure(Path values, Timeline first, Timeline again, Timeline alone)
+  private static void measure(Environment environment, Timeline first, Timeline again)
       throws IOException, InterruptedException {
     Cluster.createNamespace(NAMESPACE);
-    var command = Cluster.upgradeInstall(NAMESPACE, values);
+    var command = new ArrayList<>(Cluster.upgradeInstall(NAMESPACE, environment.values()));
+    command.addAll(environment.options());
     first.add(timed(command));
     again.add(timed(command));
+  }
+
+  /** PostgreSQL's chart with the values that the release before has given to it. */
+  private Timeline.Run postgresqlAlone() throws IOException, InterruptedException {
     var postgresql = postgresqlValues();
     Cluster.createNamespace(NAMESPACE);
     createPasswords();
-    alone.add(
-        timed(
-            List.of(
-                "install",
-                Cluster.RELEASE,
-                Cluster.postgresqlChart().toString(),
-                "-n",
-                NAMESPACE,
-                "-f",
-                postgresql.toString(),
-                "--wait")));
+    return timed(
+        List.of(
+            "install",
+            Cluster.RELEASE,
+            Cluster.postgresqlChart().toString(),
+            "-n",
+            NAMESPACE,
+            "-f",
+            postgresql.toString(),
+            "--wait"));
   }
 
   /** What the release has given to PostgreSQL's chart. */
