@@ -15,6 +15,7 @@ class SecurityTest {
   private static final Set<String> WITH_TOKEN =
       Set.of(
           "Pod/learnflow-db-image-pull-and-credentials",
+          "Pod/learnflow-db-image-pull-and-checks",
           "Job/learnflow-db-dump",
           "Job/learnflow-db-migrate");
 
