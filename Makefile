@@ -107,9 +107,12 @@ tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all ch
 LDFLAGS_helm = -X helm.sh/helm/v4/internal/version.gitCommit=pinned
 LDFLAGS_helm3 = -X helm.sh/helm/v3/internal/version.gitCommit=pinned
 
-# Built in the cache, under the hash of what pins it, and linked here.
+# Where a tool is in the cache, under the hash of the files and flags that pin it: NAME, FILES.
+cached-tool = $(CACHE)/tools/$(1)/$$({ cat $(2); printf %s "$(LDFLAGS_$(1))"; } | sha256sum | cut -c1-12)/$(1)
+
+# Built in the cache, and linked here.
 define go-tool
-@built="$(CACHE)/tools/$*/$$({ cat $^; printf %s "$(LDFLAGS_$*)"; } | sha256sum | cut -c1-12)/$*"; mkdir -p $(@D) "$$(dirname "$$built")"; \
+@built="$(call cached-tool,$*,$^)"; mkdir -p $(@D) "$$(dirname "$$built")"; \
 	[ -x "$$built" ] || { echo "building $*, once" >&2; \
 	  "$(GO)" build -C $(<D) -ldflags "$(LDFLAGS_$*)" -trimpath -buildvcs=false -o "$$built.new" tool && mv "$$built.new" "$$built"; } && \
 	touch "$$built" && ln -sf "$$built" $@
@@ -256,11 +259,10 @@ e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises
 e2e/gitops/bin/%: e2e/gitops/go/%/go.mod e2e/gitops/go/%/go.sum
 	$(go-tool)
 
-# With the cached ones of go-tool's names.
+GITOPS_GO = $(patsubst e2e/gitops/go/%/go.mod,%,$(wildcard e2e/gitops/go/*/go.mod))
 e2e-gitops-built: ## ends with 0 where the controllers are built already
-	@for program in $(notdir $(wildcard e2e/gitops/go/*)); do \
-	  [ -x "$(CACHE)/tools/$$program/$$(cat e2e/gitops/go/$$program/go.mod e2e/gitops/go/$$program/go.sum | sha256sum | cut -c1-12)/$$program" ] \
-	    || { echo "$$program is not built yet: make e2e-gitops builds it, in minutes" >&2; exit 1; }; done
+	@$(foreach program,$(GITOPS_GO),[ -x "$(call cached-tool,$(program),$(addprefix e2e/gitops/go/$(program)/,go.mod go.sum))" ] \
+	    || { echo "$(program) is not built yet: make e2e-gitops builds it, in minutes" >&2; exit 1; };)
 
 # Argo CD's cache.
 REDIS := $(or $(shell command -v redis-server),/usr/bin/redis-server)
@@ -268,7 +270,7 @@ REDIS := $(or $(shell command -v redis-server),/usr/bin/redis-server)
 	@echo "installing redis-server" >&2; apt-get -qq update && apt-get -qq install --yes --no-install-recommends redis-server >/dev/null
 
 # GITOPS_INSTALLED=ADDRESS is for a cluster that Argo CD and Flux are installed in: where their pods reach this machine.
-GITOPS_PROGRAMS = $(if $(GITOPS_INSTALLED),,$(REDIS) $(patsubst e2e/gitops/go/%/go.mod,e2e/gitops/bin/%,$(wildcard e2e/gitops/go/*/go.mod)))
+GITOPS_PROGRAMS = $(if $(GITOPS_INSTALLED),,$(REDIS) $(addprefix e2e/gitops/bin/,$(GITOPS_GO)))
 e2e-gitops: build deps-test tools/bin/helm tools/bin/helm3 $(GITOPS_PROGRAMS) $(IMAGE_TAR) ## the same with Argo CD and Flux, see e2e/gitops; TEST=FluxTest for some
 	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures e2e/target/gitops

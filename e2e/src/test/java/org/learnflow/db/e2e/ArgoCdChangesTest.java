@@ -30,7 +30,6 @@ class ArgoCdChangesTest {
 
   private static final String PROJECT = "examples/argocd/project.yaml";
   private static final String DEV = "examples/argocd/application-dev.yaml";
-  private static final String DEV_VALUES = "charts/learnflow-db/values-dev.yaml";
 
   @Test
   @DisplayName(
@@ -102,8 +101,7 @@ class ArgoCdChangesTest {
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
 
-    repository.write(DEV_VALUES, repository.read(DEV_VALUES) + "migrator:\n  lockTimeout: 11s\n");
-    String revision = repository.commit("Wait longer for locks");
+    String revision = deployed.commitForHooks();
     assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
 
     revision = repository.release(next);

@@ -33,9 +33,7 @@ class ArgoCdClusterFaultsTest {
 
     String revision = repository.release(longer);
     deployed.application().refresh();
-    Jobs jobs = new Jobs(workspace, deployed.namespace());
-    Pod pod = jobs.awaitRunning(Incident.JOB, 120);
-    new Pods(workspace.client()).awaitLog(pod, Migrations.FILE);
+    Pod pod = new Jobs(workspace, deployed.namespace()).awaitMigrating(120);
     workspace.cluster().control("stop", "apiserver");
     Thread.sleep(Duration.ofSeconds(10));
     workspace.cluster().control("start", "apiserver");

@@ -48,6 +48,13 @@ record ArgoCdExample(
     return release.namespace();
   }
 
+  /** Commits a change that only hooks feel; its revision. */
+  String commitForHooks() {
+    String values = "charts/learnflow-db/values-dev.yaml";
+    repository.write(values, repository.read(values) + "migrator:\n  lockTimeout: 11s\n");
+    return repository.commit("Wait longer for locks");
+  }
+
   /** Of an operation, such as {@code Succeeded}. */
   static String phase(JsonNode operation) {
     return operation.path("phase").asText();

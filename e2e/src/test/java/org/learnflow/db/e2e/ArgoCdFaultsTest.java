@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.learnflow.db.e2e.ArgoCdExample.phase;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.readiness.Readiness;
 import io.fabric8.kubernetes.client.utils.Serialization;
@@ -48,10 +47,9 @@ class ArgoCdFaultsTest {
 
     String first = repository.release(longer);
     application.refresh();
-    awaitMigrating(workspace, deployed.namespace());
+    new Jobs(workspace, deployed.namespace()).awaitMigrating(SECONDS);
     kill(deployed, "Job");
-    repository.write(DEV_VALUES, repository.read(DEV_VALUES) + "migrator:\n  lockTimeout: 11s\n");
-    String second = repository.commit("Wait longer for locks");
+    String second = deployed.commitForHooks();
     application.refresh();
     assertThat(new Jobs(workspace, deployed.namespace()).hasEnded(Incident.JOB)).isFalse();
     assertThat(phase(application.awaitEnded(first))).isEqualTo("Succeeded");
@@ -84,13 +82,6 @@ class ArgoCdFaultsTest {
     programs.start(ArgoCd.APPLICATION_CONTROLLER);
   }
 
-  /** Waits until the long migration is being applied. */
-  private static Pod awaitMigrating(Workspace workspace, String namespace) {
-    Pod pod = new Jobs(workspace, namespace).awaitRunning(Incident.JOB, SECONDS);
-    new Pods(workspace.client()).awaitLog(pod, Migrations.FILE);
-    return pod;
-  }
-
   @Test
   @DisplayName(
       "Argo CD: the repository cannot be reached any more while a migration runs: that sync ends Succeeded, another one is refused, which changes nothing, and what was committed meanwhile is synced when it is back")
@@ -105,7 +96,7 @@ class ArgoCdFaultsTest {
 
     String first = repository.release(longer);
     application.refresh();
-    awaitMigrating(workspace, deployed.namespace());
+    new Jobs(workspace, deployed.namespace()).awaitMigrating(SECONDS);
     repository.server().close();
     application.refresh();
     assertThat(phase(application.awaitEnded(first))).isEqualTo("Succeeded");
@@ -124,8 +115,7 @@ class ArgoCdFaultsTest {
         .isEmpty();
     service.run("find,everything,award_badge", "ada");
 
-    repository.write(DEV_VALUES, repository.read(DEV_VALUES) + "migrator:\n  lockTimeout: 11s\n");
-    String second = repository.commit("Wait longer for locks");
+    String second = deployed.commitForHooks();
     repository.server().start();
     assertThat(phase(application.awaitSynced(second))).isEqualTo("Succeeded");
     assertThat(application.awaitHealthy().at("/status/conditions")).isEmpty();
@@ -206,12 +196,9 @@ class ArgoCdFaultsTest {
 
     var pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
     String former = pod.get().getMetadata().getUid();
-    workspace
-        .client()
-        .apps()
-        .statefulSets()
-        .inNamespace(namespace)
-        .withName("postgres")
+    deployed
+        .release()
+        .statefulSet()
         .edit(set -> {
           set.getSpec().setReplicas(0);
           return set;

@@ -28,10 +28,7 @@ class ClusterFaultsTest {
     String[] next = {"--set", "migrator.image.tag=" + longer};
 
     CompletableFuture<Command> upgrade = release.upgradeInstallMeanwhile(next);
-    new Pods(workspace.client())
-        .awaitLog(
-            new Jobs(workspace, namespace).awaitRunning(Release.NAME + "-migrate", 60),
-            Migrations.FILE);
+    new Jobs(workspace, namespace).awaitMigrating(60);
     workspace.cluster().control("stop", "apiserver");
     Thread.sleep(Duration.ofSeconds(20));
     workspace.cluster().control("start", "apiserver");

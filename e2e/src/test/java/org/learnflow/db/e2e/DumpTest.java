@@ -74,12 +74,8 @@ class DumpTest {
 
     var pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
     CompletableFuture<Command> corrected = release.upgradeInstallMeanwhile("--wait");
-    workspace
-        .client()
-        .apps()
-        .statefulSets()
-        .inNamespace(namespace)
-        .withName("postgres")
+    release
+        .statefulSet()
         .waitUntilCondition(
             set -> !Serialization.asYaml(set.getSpec()).contains("no-such-tag"),
             60,

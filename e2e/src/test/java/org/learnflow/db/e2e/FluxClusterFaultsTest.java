@@ -2,7 +2,6 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.api.model.Pod;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
@@ -33,8 +32,7 @@ class FluxClusterFaultsTest {
 
     String revision = repository.release(longer);
     database.see();
-    Pod migrating = new Jobs(workspace, namespace).awaitRunning(Incident.JOB, 60);
-    new Pods(workspace.client()).awaitLog(migrating, Migrations.FILE);
+    new Jobs(workspace, namespace).awaitMigrating(60);
     workspace.cluster().control("restart", "apiserver");
     database.helmRelease().awaitRevision(revision);
     database.helmRelease().awaitReady();

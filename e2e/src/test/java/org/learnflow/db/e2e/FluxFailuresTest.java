@@ -73,15 +73,7 @@ class FluxFailuresTest {
     assertThat(Flux.Reconciled.message(stalled, "Stalled"))
         .contains("Failed to install after 2 attempt");
     String namespace = deployed.namespace();
-    assertThat(
-            workspace
-                .client()
-                .apps()
-                .statefulSets()
-                .inNamespace(namespace)
-                .withName("postgres")
-                .get())
-        .isNotNull();
+    assertThat(deployed.release().statefulSet().get()).isNotNull();
     new Incident(workspace, namespace)
         .assertTold(Migrations.AFTER_NEXT + ", line 1, SQLSTATE 22012");
     Secret credentials = deployed.release().credentials();
@@ -154,7 +146,7 @@ class FluxFailuresTest {
             .inNamespace(namespace)
             .withName(Release.NAME + "-migrate-publish");
     role.delete();
-    var set = workspace.client().apps().statefulSets().inNamespace(namespace).withName("postgres");
+    var set = deployed.release().statefulSet();
     set.edit(now -> {
       now.getMetadata().getLabels().put("app.kubernetes.io/managed-by", "somebody");
       return now;

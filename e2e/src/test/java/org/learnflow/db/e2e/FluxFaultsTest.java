@@ -6,11 +6,8 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Secret;
-import io.fabric8.kubernetes.api.model.apps.StatefulSet;
 import io.fabric8.kubernetes.client.dsl.Resource;
-import io.fabric8.kubernetes.client.dsl.RollableScalableResource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.time.Duration;
 import java.util.List;
@@ -64,7 +61,7 @@ class FluxFaultsTest {
 
     database.release().awaitHook();
     restartHelmController(database, "pending-install");
-    statefulSet(workspace, database).waitUntilCondition(Objects::nonNull, 60, TimeUnit.SECONDS);
+    database.release().statefulSet().waitUntilCondition(Objects::nonNull, 60, TimeUnit.SECONDS);
     restartHelmController(database, "pending-upgrade");
     jobs.awaitRunning(Incident.JOB, 60);
     restartHelmController(database, "pending-upgrade");
@@ -76,8 +73,7 @@ class FluxFaultsTest {
     database.see();
     database.release().awaitHook();
     restartHelmController(database, "pending-upgrade");
-    Pod migrating = jobs.awaitRunning(Incident.JOB, 60);
-    new Pods(workspace.client()).awaitLog(migrating, Migrations.FILE);
+    jobs.awaitMigrating(60);
     restartHelmController(database, "pending-upgrade");
     database.helmRelease().awaitRevision(revision);
     database.helmRelease().awaitReady();
@@ -226,8 +222,7 @@ class FluxFaultsTest {
 
     repository.release(longer);
     database.see();
-    Pod migrating = jobs.awaitRunning(Incident.JOB, 60);
-    new Pods(workspace.client()).awaitLog(migrating, Migrations.FILE);
+    jobs.awaitMigrating(60);
     repository.server().close();
     String asked = database.helmRelease().request(true);
     database.source().reconcile();
@@ -244,7 +239,7 @@ class FluxFaultsTest {
     database.awaitDeployed(repository.commit("The next one"));
     service.run("find,award_badge", "ada");
 
-    statefulSet(workspace, database).scale(0);
+    database.release().statefulSet().scale(0);
     workspace
         .client()
         .pods()
@@ -252,7 +247,7 @@ class FluxFaultsTest {
         .withName("postgres-0")
         .waitUntilCondition(Objects::isNull, 60, TimeUnit.SECONDS);
     database.helmRelease().reconcile();
-    statefulSet(workspace, database).waitUntilReady(60, TimeUnit.SECONDS);
+    database.release().statefulSet().waitUntilReady(60, TimeUnit.SECONDS);
     service.run("find,everything", "ada");
     assertThat(events(workspace, database))
         .anySatisfy(event -> assertThat(event).contains("drifted", "StatefulSet", "postgres"));
@@ -333,16 +328,6 @@ class FluxFaultsTest {
     assertThat(database.release().credentials()).isEqualTo(credentials);
     assertThat(database.release().published(namespace)).isEqualTo(published);
     service.run("find,everything,refused", "ada");
-  }
-
-  private static RollableScalableResource<StatefulSet> statefulSet(
-      Workspace workspace, FluxExample database) {
-    return workspace
-        .client()
-        .apps()
-        .statefulSets()
-        .inNamespace(database.namespace())
-        .withName("postgres");
   }
 
   private static List<String> events(Workspace workspace, FluxExample database) {

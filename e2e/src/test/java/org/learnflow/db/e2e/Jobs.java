@@ -101,6 +101,13 @@ final class Jobs {
             pod -> pod != null && Pods.phase(pod).equals("Running"), seconds, TimeUnit.SECONDS);
   }
 
+  /** Waits until the migrate Job's pod is at the migration that tests add. */
+  Pod awaitMigrating(int seconds) {
+    Pod pod = awaitRunning(Incident.JOB, seconds);
+    new Pods(workspace.client()).awaitLog(pod, Migrations.FILE);
+    return pod;
+  }
+
   /** Waits until a Job has failed. */
   void awaitFailed(String name, int seconds) {
     job(name).waitUntilCondition(job -> is(job, "Failed"), seconds, TimeUnit.SECONDS);

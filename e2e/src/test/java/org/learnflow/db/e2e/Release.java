@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.apps.StatefulSet;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.RollableScalableResource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -163,6 +165,11 @@ final class Release {
   /** The way out that is told where a Helm was killed. */
   Command rollbackWithoutHooks() {
     return helm(List.of("rollback", NAME, "-n", namespace, "--no-hooks"));
+  }
+
+  /** PostgreSQL's StatefulSet. */
+  RollableScalableResource<StatefulSet> statefulSet() {
+    return client().apps().statefulSets().inNamespace(namespace).withName("postgres");
   }
 
   /** Waits until Helm has begun its first hook anew, and so is between its hooks. */
