@@ -83,6 +83,19 @@ public final class SqlStates {
     return sqlException(thrown).map(SQLException::getSQLState).orElse("");
   }
 
+  /**
+   * Where the server has no room left, its words and what to do; at the start of a session it says
+   * so without the state, with which it says it later.
+   */
+  public static Optional<String> diskFull(SQLException e) {
+    String message = String.valueOf(e.getMessage()).replaceFirst("^FATAL: ", "");
+    return DISK_FULL.equals(e.getSQLState()) || message.contains("No space left on device")
+        ? Optional.of(
+            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
+                .formatted(message, e.getSQLState()))
+        : Optional.empty();
+  }
+
   /** Whether a lock was not had in time, or only by a deadlock. */
   public static boolean lockProblem(Throwable thrown) {
     String state = of(thrown);

@@ -262,10 +262,14 @@ public final class Readiness {
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);
     }
-    throw Failure.of(ExitCode.FAILED, "the server does not let us in: " + message)
+    Optional<String> full = SqlStates.diskFull(e);
+    throw Failure.of(ExitCode.FAILED, full.orElse("the server does not let us in: " + message))
         .where(address + ", SQLSTATE " + state)
         .state("nothing was changed")
-        .next("correct what it says and run the command again")
+        .next(
+            full.isPresent()
+                ? "run the command again once there is room"
+                : "correct what it says and run the command again")
         .causedBy(e);
   }
 

@@ -25,10 +25,9 @@ public final class Space {
       statement.execute(SPILL);
       return Optional.empty();
     } catch (SQLException e) {
-      if (SqlStates.DISK_FULL.equals(e.getSQLState())) {
-        return Optional.of(
-            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
-                .formatted(e.getMessage(), e.getSQLState()));
+      Optional<String> full = SqlStates.diskFull(e);
+      if (full.isPresent()) {
+        return full;
       }
       throw e;
     }

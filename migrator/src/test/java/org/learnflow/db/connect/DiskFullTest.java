@@ -2,15 +2,20 @@ package org.learnflow.db.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.OwnServer;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
@@ -104,5 +109,32 @@ class DiskFullTest {
     assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");
     assertThat(database.query("SELECT count(*) FROM item")).containsExactly("20000");
     assertThat(database.query("SELECT count(*) FROM big")).containsExactly("20000");
+  }
+
+  /** What a session reads at its start is in a file, which the first one after a change writes. */
+  @Test
+  void aSessionThatCannotBeginIsToldTheSame() throws Exception {
+    TestDatabase other = server.database().withRoles();
+    try (SmallDisk own = SmallDisk.mount(directory.resolve("own"), "16m")) {
+      own.makeTablespace("own", other);
+      try (Connection admin = other.connect(PostgresServer.ADMIN, "postgres");
+          Statement statement = admin.createStatement()) {
+        statement.execute("ALTER DATABASE %s SET TABLESPACE own".formatted(other.name()));
+      }
+      try (Stream<Path> files = Files.walk(own.path())) {
+        for (Path file : files.filter(path -> path.endsWith("pg_internal.init")).toList()) {
+          Files.delete(file);
+        }
+      }
+      own.leave(0);
+
+      CliResult verified = other.cli().run("verify");
+      assertThat(verified).exited(ExitCode.FAILED);
+      assertThat(verified.lastLine())
+          .contains(
+              "unhealthy: reachable: the server's disk is full: ",
+              "No space left on device",
+              "next: make room, or grow the volume: docs/volume.md");
+    }
   }
 }
