@@ -20,7 +20,7 @@ class ClusterFaultsTest {
       "API server gone for 20 s while the Job migrates: the migration is applied and published; Helm, too, or the same command once more, succeeds")
   void apiServerGone(Workspace workspace) throws InterruptedException {
     String longer = Images.withMigration("outage", Migrations.FILE, Migrations.longBadges(12));
-    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
     Service service = new Service(workspace, namespace);

@@ -14,6 +14,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -145,8 +147,9 @@ public final class Backup {
         throw refused(ExitCode.REFUSED, "another backup is writing " + part)
             .next("wait for its end, or give another name");
       }
-      Meter written = dump(channel, dumping, facts.database());
-      String sha256 = written.sha256Text();
+      MessageDigest digest = Sha256.begin();
+      Meter written = dump(channel, dumping, facts.database(), digest);
+      String sha256 = Sha256.end(digest);
       if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
         throw failed("what was read back is not what was written: the disk is not to be trusted")
             .next("write it to another disk");
@@ -195,7 +198,8 @@ public final class Backup {
     }
   }
 
-  private Meter dump(FileChannel channel, PostgresPrograms dumping, String database)
+  private Meter dump(
+      FileChannel channel, PostgresPrograms dumping, String database, MessageDigest digest)
       throws IOException {
     channel.truncate(0);
     Meter meter = new Meter(progress, STEP, "written", 0);
@@ -210,7 +214,7 @@ public final class Backup {
                   "--no-password",
                   PostgresPrograms.database(database)),
               PostgresPrograms.Input.none(),
-              sink);
+              new DigestOutputStream(sink, digest));
     } catch (Failure e) {
       throw sink.failure == null ? e.state(state()) : cannotWrite(sink.failure);
     }
@@ -322,7 +326,7 @@ public final class Backup {
         failure = e;
         throw e;
       }
-      meter.passed(bytes, offset, length);
+      meter.passed(length);
     }
   }
 }

@@ -6,8 +6,11 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
@@ -34,14 +37,20 @@ public final class DumpFile {
    * @throws Failure 10 where it is damaged
    */
   public String readWhole(PostgresPrograms programs) {
-    Fed fed = feed(programs, List.of(PostgresPrograms.PG_RESTORE, "--file=/dev/null"), "read back");
+    MessageDigest digest = Sha256.begin();
+    Fed fed =
+        feed(
+            programs,
+            List.of(PostgresPrograms.PG_RESTORE, "--file=/dev/null"),
+            "read back",
+            file -> new DigestInputStream(file, digest));
     if (fed.ended.exitCode() != 0) {
       throw fed.ended.errors().contains("unsupported version")
           ? newerFormat(programs, fed.ended)
           : ArchiveHeader.damaged(path, fed.ended.reason());
     }
     progress.line(step, "%s, by pg_restore on %s".formatted(fed.meter.text(), programs.place()));
-    return fed.meter.sha256Text();
+    return Sha256.end(digest);
   }
 
   private Failure newerFormat(PostgresPrograms programs, PostgresPrograms.Ended ended) {
@@ -72,15 +81,19 @@ public final class DumpFile {
     command.add(PostgresPrograms.database(database));
     progress.line(
         step, "loading into %s, by pg_restore on %s".formatted(database, programs.place()));
-    Fed fed = feed(programs, command, "loaded");
+    Fed fed = feed(programs, command, "loaded", file -> file);
     progress.line(step, fed.meter.text());
     return fed.ended;
   }
 
   private record Fed(PostgresPrograms.Ended ended, Meter meter) {}
 
-  private Fed feed(PostgresPrograms programs, List<String> command, String doing) {
-    try (InputStream file = Files.newInputStream(path)) {
+  private Fed feed(
+      PostgresPrograms programs,
+      List<String> command,
+      String doing,
+      UnaryOperator<InputStream> watched) {
+    try (InputStream file = watched.apply(Files.newInputStream(path))) {
       long size = Files.size(path);
       Meter meter = new Meter(progress, step, doing, size);
       InputStream metered = new Metered(file, meter);
@@ -125,7 +138,7 @@ public final class DumpFile {
     public int read(byte[] buffer, int offset, int length) throws IOException {
       int read = super.read(buffer, offset, length);
       if (read > 0) {
-        meter.passed(buffer, offset, read);
+        meter.passed(read);
       }
       return read;
     }

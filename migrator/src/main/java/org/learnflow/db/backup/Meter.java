@@ -1,12 +1,9 @@
 package org.learnflow.db.backup;
 
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Locale;
 import org.learnflow.db.Progress;
 
-/** Counts and hashes bytes that pass, and tells how many and how fast. */
+/** Counts bytes that pass, and tells how many and how fast. */
 final class Meter {
   private static final long TELL_EVERY = 1 << 18;
   private static final double MEBIBYTE = 1 << 20;
@@ -16,7 +13,6 @@ final class Meter {
   private final String step;
   private final String doing;
   private final long total;
-  private final MessageDigest digest = sha256();
   private final long start = System.nanoTime();
   private long bytes;
   private long told;
@@ -34,8 +30,7 @@ final class Meter {
     this.total = total;
   }
 
-  void passed(byte[] buffer, int offset, int length) {
-    digest.update(buffer, offset, length);
+  void passed(int length) {
     bytes += length;
     if (bytes - told >= TELL_EVERY) {
       told = bytes;
@@ -45,11 +40,6 @@ final class Meter {
 
   long bytes() {
     return bytes;
-  }
-
-  /** Of all that has passed; ends the counting. */
-  String sha256Text() {
-    return HexFormat.of().formatHex(digest.digest());
   }
 
   /** {@code 12.3 MiB written, 45.6 MiB/s}. */
@@ -66,13 +56,5 @@ final class Meter {
   /** Bytes for people. */
   static String size(long bytes) {
     return String.format(Locale.ROOT, "%.1f MiB", bytes / MEBIBYTE);
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JVM has SHA-256", e);
-    }
   }
 }

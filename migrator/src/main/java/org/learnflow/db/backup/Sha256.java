@@ -1,0 +1,24 @@
+package org.learnflow.db.backup;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** The hash by which a dump is known. */
+final class Sha256 {
+  private Sha256() {}
+
+  /** One of nothing so far. */
+  static MessageDigest begin() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JVM has SHA-256", e);
+    }
+  }
+
+  /** In hexadecimal digits, as sha256sum prints it; begins anew. */
+  static String end(MessageDigest digest) {
+    return HexFormat.of().formatHex(digest.digest());
+  }
+}
