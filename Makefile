@@ -43,7 +43,7 @@ KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-contex
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	bench-operations bench-install bench-backup bench-fleet \
 	deploy verify status connection migrate seed plan drift backup restore rollback rotate undeploy cluster cluster-down cluster-status cluster-load \
-	cluster-listing cluster-check e2e e2e-gitops e2e-gitops-built clean
+	cluster-listing cluster-check e2e e2e-operations e2e-gitops e2e-gitops-built clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1@/' | column -t -s @
@@ -249,11 +249,17 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 # E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
 # then what loads an archive there, such as "kind load image-archive".
 E2E_LOAD ?= $(if $(E2E_KUBECONFIG),,$(CLUSTER) load)
-e2e: build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+E2E = mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' $(if $(TEST),-Dtest="$(TEST)") \
+	$(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))")
+E2E_NEEDS := build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR)
+e2e: OF = $(if $(TEST),-DexcludedGroups=gitops)
+e2e: $(E2E_NEEDS) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+e2e-operations: OF = -Dgroups=operations -DexcludedGroups=gitops
+e2e-operations: $(E2E_NEEDS) ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
+e2e e2e-operations:
 	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures e2e/target/told.txt
-	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' \
-	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
+	@cd e2e && JAVA_HOME="$(JDK)" $(E2E) $(OF)
 
 # Controllers, which take minutes to build.
 e2e/gitops/bin/%: e2e/gitops/go/%/go.mod e2e/gitops/go/%/go.sum
@@ -271,12 +277,11 @@ REDIS := $(or $(shell command -v redis-server),/usr/bin/redis-server)
 
 # GITOPS_INSTALLED=ADDRESS is for a cluster that Argo CD and Flux are installed in: where their pods reach this machine.
 GITOPS_PROGRAMS = $(if $(GITOPS_INSTALLED),,$(REDIS) $(addprefix e2e/gitops/bin/,$(GITOPS_GO)))
-e2e-gitops: build deps-test tools/bin/helm tools/bin/helm3 $(GITOPS_PROGRAMS) $(IMAGE_TAR) ## the same with Argo CD and Flux, see e2e/gitops; TEST=FluxTest for some
+e2e-gitops: $(E2E_NEEDS) $(GITOPS_PROGRAMS) ## the same with Argo CD and Flux, see e2e/gitops; TEST=FluxTest for some
 	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures e2e/target/gitops
-	@cd e2e && JAVA_HOME="$(JDK)" mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' -Dgroups=gitops -DexcludedGroups= -Dgo="$(GO)" \
-	  $(if $(GITOPS_INSTALLED),-Dgitops.installed=true -Dgitops.address="$(GITOPS_INSTALLED)" -Dtests.parallel=false) \
-	  $(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))") $(if $(TEST),-Dtest="$(TEST)")
+	@cd e2e && JAVA_HOME="$(JDK)" $(E2E) -Dgroups=gitops -DexcludedGroups= -Dgo="$(GO)" \
+	  $(if $(GITOPS_INSTALLED),-Dgitops.installed=true -Dgitops.address="$(GITOPS_INSTALLED)" -Dtests.parallel=false)
 
 # The release that deploy and the targets from here on mean, on the current kubeconfig context.
 RELEASE ?= learnflow-db

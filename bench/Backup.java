@@ -94,9 +94,21 @@ class Backup {
         sql("CREATE DATABASE bare");
         timed("5 pg_restore in the pod", () -> inPod("pg_restore -d bare /tmp/bare.dump"));
         sql("DROP DATABASE bare");
+        sql("CREATE DATABASE bare");
+        timed(
+            "6 kubectl exec pg_restore < FILE",
+            () -> {
+              shell(
+                  "kubectl --kubeconfig e2e/cluster/kubeconfig -n %s exec -i postgres-0 -- sh -c \"$0\" <\"$1\""
+                      .formatted(NAMESPACE),
+                  inPodScript("pg_restore -d bare"),
+                  file);
+              return "";
+            });
+        sql("DROP DATABASE bare");
         program(
-            "6 learnflow-db restore, loading",
-            "7 learnflow-db restore, all of it",
+            "7 learnflow-db restore, loading",
+            "8 learnflow-db restore, all of it",
             " loading into ",
             " loaded",
             "restore",

@@ -7,11 +7,13 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The dump before a migration, and the nightly one. */
 @ExtendWith(Workspaces.class)
+@Tag("operations")
 class DumpTest {
   private static final String FILL =
       "cat /dev/zero >/backups/filler 2>/dev/null; ls -l /backups >&2; true";

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Going back: helm rollback, --rollback-on-failure and learnflow-db rollback. */
 @ExtendWith(Workspaces.class)
+@Tag("operations")
 class RollbackTest {
   private static final String OLD = Repository.newestMigration();
   private static final String MIGRATE = Release.NAME + "-migrate";

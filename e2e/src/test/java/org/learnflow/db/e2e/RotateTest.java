@@ -12,11 +12,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Passwords are replaced while services run. */
 @ExtendWith(Workspaces.class)
+@Tag("operations")
 class RotateTest {
   private static final String MIGRATE = Release.NAME + "-migrate";
   private static final String STEADY = "steady";

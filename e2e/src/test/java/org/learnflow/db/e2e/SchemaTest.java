@@ -9,12 +9,14 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What migrations will do, what was done beside them, and tables that they did not make. */
 @ExtendWith(Workspaces.class)
+@Tag("operations")
 class SchemaTest {
   private static final String REWRITE =
       "ALTER TABLE users ADD COLUMN joined timestamptz NOT NULL DEFAULT clock_timestamp();\n";
