@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.learnflow.db.DatabaseDrop;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
@@ -135,7 +136,7 @@ public final class Swap {
 
   /** Drops a database with its sessions. */
   public void drop(String name) throws SQLException {
-    execute("DROP DATABASE IF EXISTS %s WITH (FORCE)".formatted(quoted(name)));
+    DatabaseDrop.drop(maintenance, name);
   }
 
   /**
@@ -231,10 +232,7 @@ public final class Swap {
    * @throws Failure 1 where sessions cannot be ended
    */
   public Optional<String> swap(Connection ending) throws SQLException {
-    Optional<String> before =
-        exists()
-            ? Optional.of(named("_before_restore_" + TIME.format(Instant.now())))
-            : Optional.empty();
+    Optional<String> before = exists() ? Optional.of(freeName(Instant.now())) : Optional.empty();
     TreeSet<String> staying = new TreeSet<>();
     for (int attempt = 1; ; attempt++) {
       try {
@@ -259,6 +257,12 @@ public final class Swap {
         }
       }
     }
+  }
+
+  /** Of the old database; two restores may come within a second. */
+  private String freeName(Instant time) throws SQLException {
+    String name = named("_before_restore_" + TIME.format(time));
+    return exists(name) ? freeName(time.plusSeconds(1)) : name;
   }
 
   private static Failure sessionsStay(SQLException refused, Set<String> staying) {

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import javax.sql.DataSource;
+import org.learnflow.db.DatabaseDrop;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
@@ -111,7 +112,7 @@ public final class ScratchDatabase implements AutoCloseable {
     }
     for (String leftover : leftovers) {
       try {
-        drop(connection, leftover);
+        DatabaseDrop.drop(connection, leftover);
         progress.line(STEP, "dropped %s, left by a run that was killed".formatted(leftover));
       } catch (SQLException e) {
         if (SqlStates.connectionLost(e)) {
@@ -201,17 +202,13 @@ public final class ScratchDatabase implements AutoCloseable {
   @Override
   public void close() {
     try {
-      drop(connection, name);
+      DatabaseDrop.drop(connection, name);
       execute(connection, "SELECT pg_advisory_unlock(%d, %d)".formatted(LOCK_CLASS, key));
     } catch (SQLException e) {
       progress.line(
           STEP,
           "%s could not be dropped, the next run does it: %s".formatted(name, e.getMessage()));
     }
-  }
-
-  private static void drop(Connection connection, String name) throws SQLException {
-    execute(connection, "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
   }
 
   private static String value(Connection connection, String query) throws SQLException {

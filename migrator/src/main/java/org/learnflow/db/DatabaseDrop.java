@@ -1,0 +1,50 @@
+package org.learnflow.db;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.sql.Statement;
+import org.postgresql.PGConnection;
+
+/** Drops databases. */
+public final class DatabaseDrop {
+  private DatabaseDrop() {}
+
+  /**
+   * Drops a database, if it is there, and ends the sessions in it.
+   *
+   * @param connection of its owner, in another database and in autocommit mode
+   */
+  public static void drop(Connection connection, String name) throws SQLException {
+    String drop =
+        "DROP DATABASE IF EXISTS " + connection.unwrap(PGConnection.class).escapeIdentifier(name);
+    try {
+      execute(connection, drop + " WITH (FORCE)");
+    } catch (SQLException e) {
+      if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        throw e;
+      }
+      // By force only an admin may end autovacuum, which is nobody's session; without, the server
+      // does it by itself.
+      endSessions(connection, name);
+      execute(connection, drop);
+    }
+  }
+
+  /** Ends those sessions that it may end; dropping waits for them. */
+  private static void endSessions(Connection connection, String name) throws SQLException {
+    try (PreparedStatement end =
+        connection.prepareStatement(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND"
+                + " pg_has_role(usesysid, 'USAGE')")) {
+      end.setString(1, name);
+      end.execute();
+    }
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}
