@@ -31,7 +31,7 @@ ended() {
     echo "error: $problem of database $PGDATABASE on $PGHOST, see above" >&2
     echo "  where: $(df -Ph "$PGDUMP_DIR" | tail -n 1)" >&2
     echo "  state: the dumps before it are kept$([ "$kind" != before-migrate ] || echo '; no migration was applied')" >&2
-    echo "  next:  correct the cause and repeat; docs/backup.md says how to enlarge the volume" >&2
+    echo "  next:  correct the cause and repeat; where the volume of the dumps is full: docs/backup.md, the server's: docs/volume.md" >&2
   fi
   exit "$code"
 }

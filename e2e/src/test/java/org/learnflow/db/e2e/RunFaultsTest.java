@@ -54,7 +54,9 @@ class RunFaultsTest {
     OnCall onCall = new OnCall(release, "volume full");
     onCall.asks("No space left on device", "docs/volume.md");
     onCall.installs(
-        new String[] {"--set", tiny + ",migrator.image.tag=" + next}, "No space left on device");
+        new String[] {"--set", tiny + ",migrator.image.tag=" + next},
+        "No space left on device",
+        "docs/volume.md");
     service.run("find,without_badges", "ada");
 
     pods.shell(namespace, "rm /bitnami/postgresql/filler");
