@@ -31,12 +31,14 @@ public final class DatabaseDrop {
     }
   }
 
-  /** Ends those sessions that it may end; dropping waits for them. */
+  /** Ends those sessions that it may end, if it may drop the database; dropping waits for them. */
   private static void endSessions(Connection connection, String name) throws SQLException {
     try (PreparedStatement end =
         connection.prepareStatement(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND"
-                + " pg_has_role(usesysid, 'USAGE')")) {
+            """
+            SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_database d ON d.oid = a.datid
+            WHERE d.datname = ? AND pg_has_role(d.datdba, 'USAGE') AND pg_has_role(a.usesysid, 'USAGE')
+            """)) {
       end.setString(1, name);
       end.execute();
     }

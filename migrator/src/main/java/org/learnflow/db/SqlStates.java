@@ -84,15 +84,14 @@ public final class SqlStates {
   }
 
   /**
-   * Where the server has no room left, its words and what to do; at the start of a session it says
-   * so without the state, with which it says it later.
+   * Where the server has no room left, that and what to do. Refusing a session it may say so in its
+   * message alone, with another state.
    */
-  public static Optional<String> diskFull(SQLException e) {
-    String message = String.valueOf(e.getMessage()).replaceFirst("^FATAL: ", "");
-    return DISK_FULL.equals(e.getSQLState()) || message.contains("No space left on device")
+  public static Optional<String> diskFull(String state, String message) {
+    return DISK_FULL.equals(state) || message.contains("No space left on device")
         ? Optional.of(
             "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
-                .formatted(message, e.getSQLState()))
+                .formatted(message, state))
         : Optional.empty();
   }
 

@@ -262,7 +262,7 @@ public final class Readiness {
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);
     }
-    Optional<String> full = SqlStates.diskFull(e);
+    Optional<String> full = SqlStates.diskFull(state, message);
     throw Failure.of(ExitCode.FAILED, full.orElse("the server does not let us in: " + message))
         .where(address + ", SQLSTATE " + state)
         .state("nothing was changed")

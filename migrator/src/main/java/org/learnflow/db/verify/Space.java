@@ -25,11 +25,8 @@ public final class Space {
       statement.execute(SPILL);
       return Optional.empty();
     } catch (SQLException e) {
-      Optional<String> full = SqlStates.diskFull(e);
-      if (full.isPresent()) {
-        return full;
-      }
-      throw e;
+      return Optional.of(
+          SqlStates.diskFull(e.getSQLState(), String.valueOf(e.getMessage())).orElseThrow(() -> e));
     }
   }
 }
