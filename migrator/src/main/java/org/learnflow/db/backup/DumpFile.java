@@ -10,18 +10,20 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 
-/** A dump that is read from beginning to end. */
-public final class DumpFile {
+/** A dump that is read from beginning to end, and loaded. */
+public final class DumpFile implements AutoCloseable {
   private static final int BUFFER = 1 << 16;
 
   private final Path path;
   private final Progress progress;
   private final String step;
+  private Optional<PostgresPrograms.KeptDump> kept = Optional.empty();
 
   /** A dump at {@code path}; {@code step} is who reads it. */
   public DumpFile(Path path, Progress progress, String step) {
@@ -37,13 +39,38 @@ public final class DumpFile {
    * @throws Failure 10 where it is damaged
    */
   public String readWhole(PostgresPrograms programs) {
+    return readWhole(
+        programs,
+        input ->
+            programs.run(
+                List.of(PostgresPrograms.PG_RESTORE, "--file=/dev/null"),
+                input,
+                OutputStream.nullOutputStream()));
+  }
+
+  /**
+   * The same, and keeps it where the programs are, if it can be, for {@link #load}.
+   *
+   * @param destination of the load that is to follow
+   */
+  public String readAndKeep(PostgresPrograms programs, Destination destination) {
+    return readWhole(
+        programs,
+        input -> {
+          PostgresPrograms.Read read = programs.read(destination.command(), input);
+          kept = read.kept();
+          return read.ended();
+        });
+  }
+
+  /** Something that reads the file. */
+  private interface Reader {
+    PostgresPrograms.Ended read(PostgresPrograms.Input input) throws IOException;
+  }
+
+  private String readWhole(PostgresPrograms programs, Reader reader) {
     MessageDigest digest = Sha256.begin();
-    Fed fed =
-        feed(
-            programs,
-            List.of(PostgresPrograms.PG_RESTORE, "--file=/dev/null"),
-            "read back",
-            file -> new DigestInputStream(file, digest));
+    Fed fed = feed("read back", file -> new DigestInputStream(file, digest), reader);
     if (fed.ended.exitCode() != 0) {
       throw fed.ended.errors().contains("unsupported version")
           ? newerFormat(programs, fed.ended)
@@ -66,40 +93,74 @@ public final class DumpFile {
         .next("restore it on a server of the version that made it, or newer");
   }
 
-  /** Loads it into a database; how pg_restore ended. */
-  public PostgresPrograms.Ended load(
-      PostgresPrograms programs, String database, List<String> options) {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                PostgresPrograms.PG_RESTORE,
-                "--no-password",
-                "--exit-on-error",
-                "--no-owner",
-                "--no-tablespaces"));
-    command.addAll(options);
-    command.add(PostgresPrograms.database(database));
+  /**
+   * Where it is loaded to.
+   *
+   * @param options of pg_restore, which leave something out
+   */
+  public record Destination(String database, List<String> options) {
+    private List<String> command() {
+      List<String> command =
+          new ArrayList<>(
+              List.of(
+                  PostgresPrograms.PG_RESTORE,
+                  "--no-password",
+                  "--exit-on-error",
+                  "--no-owner",
+                  "--no-tablespaces"));
+      command.addAll(options);
+      command.add(PostgresPrograms.database(database));
+      return command;
+    }
+  }
+
+  /**
+   * Loads it.
+   *
+   * @param destination as it was given to {@link #readAndKeep}, if it was
+   * @return how pg_restore ended
+   */
+  public PostgresPrograms.Ended load(PostgresPrograms programs, Destination destination) {
     progress.line(
-        step, "loading into %s, by pg_restore on %s".formatted(database, programs.place()));
-    Fed fed = feed(programs, command, "loaded", file -> file);
+        step,
+        "loading into %s, by pg_restore on %s%s"
+            .formatted(
+                destination.database,
+                programs.place(),
+                kept.isPresent() ? ", which has kept the dump" : ""));
+    return kept.flatMap(this::loadKept).orElseGet(() -> loadSent(programs, destination));
+  }
+
+  private Optional<PostgresPrograms.Ended> loadKept(PostgresPrograms.KeptDump dump) {
+    Meter meter = meter("loaded");
+    Optional<PostgresPrograms.Ended> ended = dump.load(meter::at);
+    ended.filter(how -> how.exitCode() == 0).ifPresent(_ -> meter.at(size()));
+    ended.ifPresent(_ -> progress.line(step, meter.text()));
+    return ended;
+  }
+
+  private PostgresPrograms.Ended loadSent(PostgresPrograms programs, Destination destination) {
+    Fed fed =
+        feed(
+            "loaded",
+            file -> file,
+            input -> programs.run(destination.command(), input, OutputStream.nullOutputStream()));
     progress.line(step, fed.meter.text());
     return fed.ended;
   }
 
+  @Override
+  public void close() {
+    kept.ifPresent(PostgresPrograms.KeptDump::close);
+  }
+
   private record Fed(PostgresPrograms.Ended ended, Meter meter) {}
 
-  private Fed feed(
-      PostgresPrograms programs,
-      List<String> command,
-      String doing,
-      UnaryOperator<InputStream> watched) {
+  private Fed feed(String doing, UnaryOperator<InputStream> watched, Reader reader) {
     try (InputStream file = watched.apply(Files.newInputStream(path))) {
-      long size = Files.size(path);
-      Meter meter = new Meter(progress, step, doing, size);
+      Meter meter = meter(doing);
       InputStream metered = new Metered(file, meter);
-      PostgresPrograms.Ended ended =
-          programs.run(
-              command, new PostgresPrograms.Input(metered, size), OutputStream.nullOutputStream());
+      PostgresPrograms.Ended ended = reader.read(new PostgresPrograms.Input(metered, size()));
       // The end of the archive is of no use to pg_restore, which may leave it unread.
       byte[] rest = new byte[BUFFER];
       while (metered.read(rest, 0, rest.length) >= 0) {
@@ -107,12 +168,28 @@ public final class DumpFile {
       }
       return new Fed(ended, meter);
     } catch (IOException e) {
-      throw Failure.of(ExitCode.FAILED, "the dump cannot be read: " + e.getMessage())
-          .where(path.toString())
-          .state("the database was not changed")
-          .next("take another copy of the file")
-          .causedBy(e);
+      throw unreadable(e);
     }
+  }
+
+  private Meter meter(String doing) {
+    return new Meter(progress, step, doing, size());
+  }
+
+  private long size() {
+    try {
+      return Files.size(path);
+    } catch (IOException e) {
+      throw unreadable(e);
+    }
+  }
+
+  private Failure unreadable(IOException e) {
+    return Failure.of(ExitCode.FAILED, "the dump cannot be read: " + e.getMessage())
+        .where(path.toString())
+        .state("the database was not changed")
+        .next("take another copy of the file")
+        .causedBy(e);
   }
 
   /** Lets a meter see what is read. */

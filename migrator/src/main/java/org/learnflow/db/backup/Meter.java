@@ -30,12 +30,17 @@ final class Meter {
     this.total = total;
   }
 
-  void passed(int length) {
+  void passed(long length) {
     bytes += length;
     if (bytes - told >= TELL_EVERY) {
       told = bytes;
       progress.update(step, text());
     }
+  }
+
+  /** So many have passed in all. */
+  void at(long position) {
+    passed(position - bytes);
   }
 
   long bytes() {

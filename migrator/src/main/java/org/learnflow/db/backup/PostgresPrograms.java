@@ -6,6 +6,7 @@ import java.io.OutputStream;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -36,6 +37,42 @@ public interface PostgresPrograms {
    * @throws IOException what {@code input} or {@code output} throws
    */
   Ended run(List<String> command, Input input, OutputStream output) throws IOException;
+
+  /**
+   * Reads a dump whole by pg_restore to nowhere and, where these programs are far away, keeps it
+   * with them, beside the server's data, so that it need not be sent again.
+   *
+   * @param loading pg_restore and arguments, which is to load it later
+   * @param input the dump
+   * @throws IOException what {@code input} throws
+   */
+  default Read read(List<String> loading, Input input) throws IOException {
+    return new Read(
+        run(List.of(PG_RESTORE, "--file=/dev/null"), input, OutputStream.nullOutputStream()),
+        Optional.empty());
+  }
+
+  /**
+   * A dump that was read.
+   *
+   * @param ended how pg_restore ended
+   * @param kept the dump, where it was kept
+   */
+  record Read(Ended ended, Optional<KeptDump> kept) {}
+
+  /** A dump that is kept where the programs are until this is closed, or its connection ends. */
+  interface KeptDump extends AutoCloseable {
+    /**
+     * Loads it; may be called once.
+     *
+     * @param position told about each second how many bytes were read
+     * @return how pg_restore ended, nothing where the dump is no longer kept
+     */
+    Optional<Ended> load(LongConsumer position);
+
+    @Override
+    void close();
+  }
 
   /** Room on the disk of the server's data, where that can be known. */
   default OptionalLong freeBytes() {

@@ -68,10 +68,15 @@ public final class Swap {
 
   /** Name of the side database. */
   public String side() {
-    return named("_restore");
+    return side(database);
   }
 
-  private String named(String suffix) {
+  /** Name of the side database of {@code database}. */
+  public static String side(String database) {
+    return named(database, "_restore");
+  }
+
+  private static String named(String database, String suffix) {
     int most = LONGEST_NAME - suffix.length();
     return (database.length() > most ? database.substring(0, most) : database) + suffix;
   }
@@ -261,7 +266,7 @@ public final class Swap {
 
   /** Of the old database; two restores may come within a second. */
   private String freeName(Instant time) throws SQLException {
-    String name = named("_before_restore_" + TIME.format(time));
+    String name = named(database, "_before_restore_" + TIME.format(time));
     return exists(name) ? freeName(time.plusSeconds(1)) : name;
   }
 
@@ -364,7 +369,7 @@ public final class Swap {
             WHERE shobj_description(oid, 'pg_database') = ? AND starts_with(datname, ?) ORDER BY 1
             """)) {
       statement.setString(1, OLD_COMMENT);
-      String example = named("_before_restore_" + TIME.format(Instant.EPOCH));
+      String example = named(database, "_before_restore_" + TIME.format(Instant.EPOCH));
       statement.setString(2, example.substring(0, example.length() - "yyyyMMddHHmmss".length()));
       try (ResultSet row = statement.executeQuery()) {
         while (row.next()) {

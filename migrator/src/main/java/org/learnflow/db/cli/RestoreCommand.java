@@ -117,13 +117,13 @@ final class RestoreCommand extends BaseCommand {
     Context context = new Context(target, steps(target, progress), migrations, progress);
     try (Session maintenance =
             steps(target.in(Swap.MAINTENANCE_DATABASE), progress).ownerSession();
-        Session owner = context.steps.ownerSession()) {
+        Session owner = context.steps.ownerSession();
+        DumpFile dump = new DumpFile(file, progress, STEP)) {
       int major =
           maintenance.run(STEP, connection -> connection.getMetaData().getDatabaseMajorVersion());
       requireServer(header, major);
       PostgresPrograms loading = programs.forRestore(target, cluster(), major);
-      DumpFile dump = new DumpFile(file, progress, STEP);
-      check(dump, file, loading, description);
+      check(context, dump, file, loading, description);
       return locked(context, maintenance, owner, dump, loading, description);
     }
   }
@@ -184,8 +184,15 @@ final class RestoreCommand extends BaseCommand {
 
   /** Damage is found before anything is made on the server. */
   private void check(
-      DumpFile dump, Path path, PostgresPrograms loading, Optional<BackupDescription> description) {
-    String sha256 = dump.readWhole(loading);
+      Context context,
+      DumpFile dump,
+      Path path,
+      PostgresPrograms loading,
+      Optional<BackupDescription> description) {
+    String sha256 =
+        isRoomForBoth(path, loading, description)
+            ? dump.readAndKeep(loading, destination(context))
+            : dump.readWhole(loading);
     if (description.filter(known -> !known.sha256().equals(sha256)).isPresent()) {
       throw refused(
               ExitCode.REFUSED,
@@ -194,6 +201,18 @@ final class RestoreCommand extends BaseCommand {
           .where(path.toString())
           .next("take another copy of both files, or another dump: docs/restore.md");
     }
+  }
+
+  /** Whether the server's disk surely has room for the dump, too. */
+  private static boolean isRoomForBoth(
+      Path path, PostgresPrograms loading, Optional<BackupDescription> description) {
+    return description.isPresent()
+        && loading.freeBytes().orElse(0) > wanted(description.get()) + path.toFile().length();
+  }
+
+  private DumpFile.Destination destination(Context context) {
+    return new DumpFile.Destination(
+        Swap.side(context.database()), noAcl ? List.of("--no-privileges") : List.of());
   }
 
   /** Two restores on one server come one after the other. */
@@ -336,7 +355,7 @@ final class RestoreCommand extends BaseCommand {
           "whether the server's disk has room for another database, this program cannot know here");
       return;
     }
-    long wanted = (long) (description.get().databaseBytes() * ROOM_FACTOR);
+    long wanted = wanted(description.get());
     if (free.getAsLong() < wanted) {
       throw refused(
               ExitCode.REFUSED,
@@ -348,6 +367,11 @@ final class RestoreCommand extends BaseCommand {
               "make room, such as by learnflow-db restore --drop-old; or grow the volume:"
                   + " docs/volume.md");
     }
+  }
+
+  /** Bytes of the side database, about. */
+  private static long wanted(BackupDescription description) {
+    return (long) (description.databaseBytes() * ROOM_FACTOR);
   }
 
   private static void requireRoles(Swap swap, Optional<BackupDescription> description)
@@ -402,8 +426,7 @@ final class RestoreCommand extends BaseCommand {
             : description.map(BackupDescription::settings).orElse(List.of());
     swap.makeSide(context.target.owner().user());
     try {
-      PostgresPrograms.Ended ended =
-          dump.load(loading, swap.side(), noAcl ? List.of("--no-privileges") : List.of());
+      PostgresPrograms.Ended ended = dump.load(loading, destination(context));
       if (ended.exitCode() != 0) {
         throw notLoaded(ended);
       }

@@ -82,6 +82,19 @@ public final class PodPrograms implements PostgresPrograms {
 
   @Override
   public Ended run(List<String> command, Input input, OutputStream output) throws IOException {
+    return run("program.sh", command, input.bytes(), input.stream(), output);
+  }
+
+  @Override
+  public Read read(List<String> loading, Input input) throws IOException {
+    KeptInPod kept = new KeptInPod(input);
+    kept.begin(() -> run("keep.sh", loading, input.bytes(), kept.questions(), kept.answers()));
+    return kept.read();
+  }
+
+  private Ended run(
+      String script, List<String> command, long bytes, InputStream input, OutputStream output)
+      throws IOException {
     String container =
         api.get(Kind.POD, namespace, pod)
             .orElseThrow(() ->
@@ -91,8 +104,7 @@ public final class PodPrograms implements PostgresPrograms {
             .at("/spec/containers/0/name")
             .asText();
     List<String> words =
-        new ArrayList<>(
-            List.of("sh", "-c", script(), "program", role, String.valueOf(input.bytes())));
+        new ArrayList<>(List.of("sh", "-c", text(script), script, role, String.valueOf(bytes)));
     words.addAll(command);
     ErrorTail errors = new ErrorTail();
     InputStream line =
@@ -102,17 +114,16 @@ public final class PodPrograms implements PostgresPrograms {
             namespace,
             pod,
             container,
-            new SequenceInputStream(line, input.stream()),
+            new SequenceInputStream(line, input),
             output,
             errors,
             words.toArray(String[]::new));
     return new Ended(code, errors.text());
   }
 
-  private static String script() {
-    try (InputStream script =
-        Objects.requireNonNull(PodPrograms.class.getResourceAsStream("program.sh"))) {
-      return new String(script.readAllBytes(), StandardCharsets.UTF_8);
+  private static String text(String script) {
+    try (InputStream text = Objects.requireNonNull(PodPrograms.class.getResourceAsStream(script))) {
+      return new String(text.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
