@@ -20,7 +20,7 @@ class BackupTest {
   /** How much of pg_dump, pg_restore, head, tee and dumps is in the pod, besides this script. */
   private static final String LEFT_BEHIND =
       """
-      n=$(find "$PGDATA" -name 'learnflow-db.*' | wc -l)
+      n=$(find "$PGDATA" /proc/[0-9]*/fd \\( -name 'learnflow-db.*' -o -lname '*/learnflow-db.*' \\) 2>/dev/null | wc -l)
       for process in /proc/[0-9]*; do
         case $(cat $process/comm 2>/dev/null) in pg_dump|pg_restore|head|tee) n=$((n + 1));; esac
       done
@@ -50,6 +50,11 @@ class BackupTest {
 
     assertThat(release.learnflowDb("restore", file, "--yes").failed().output())
         .contains("has rows already", "--replace");
+    byte[] damaged = Files.readAllBytes(Path.of(file));
+    damaged[damaged.length / 3] ^= 0x55;
+    String other = Files.write(folder.resolve("damaged.dump"), damaged).toString();
+    assertThat(release.learnflowDb("restore", other, "--replace", "--yes").failed().output())
+        .contains("the dump is damaged", "the database was not changed");
     Command restore = release.learnflowDb("restore", file, "--replace", "--yes").successful();
     assertThat(restore.output())
         .contains("which has kept the dump", "restored: learnflow at schema ", "--drop-old");

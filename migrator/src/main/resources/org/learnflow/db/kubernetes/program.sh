@@ -9,8 +9,14 @@ export PGPASSWORD PGUSER="$1" PGHOST=127.0.0.1 PGPORT="${POSTGRESQL_PORT_NUMBER:
 bytes=$2
 shift 2
 
+# What is not read would keep kubelet waiting, and with it whoever waits for the exit code. So all is read.
 if [ "$bytes" -gt 0 ]; then
-  head -c "$bytes" | "$@"
+  head -c "$bytes" | {
+    "$@"
+    code=$?
+    cat >/dev/null
+    exit "$code"
+  }
   exit
 fi
 
