@@ -1,5 +1,6 @@
 package org.learnflow.db.backup;
 
+import java.io.EOFException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -132,9 +133,10 @@ public final class DumpFile implements AutoCloseable {
   }
 
   private Optional<PostgresPrograms.Ended> loadKept(PostgresPrograms.KeptDump dump) {
-    Meter meter = meter("loaded");
+    long size = size();
+    Meter meter = new Meter(progress, step, "loaded", size);
     Optional<PostgresPrograms.Ended> ended = dump.load(meter::at);
-    ended.filter(how -> how.exitCode() == 0).ifPresent(_ -> meter.at(size()));
+    ended.filter(how -> how.exitCode() == 0).ifPresent(_ -> meter.at(size));
     ended.ifPresent(_ -> progress.line(step, meter.text()));
     return ended;
   }
@@ -158,9 +160,10 @@ public final class DumpFile implements AutoCloseable {
 
   private Fed feed(String doing, UnaryOperator<InputStream> watched, Reader reader) {
     try (InputStream file = watched.apply(Files.newInputStream(path))) {
-      Meter meter = meter(doing);
-      InputStream metered = new Metered(file, meter);
-      PostgresPrograms.Ended ended = reader.read(new PostgresPrograms.Input(metered, size()));
+      long size = size();
+      Meter meter = new Meter(progress, step, doing, size);
+      InputStream metered = new Metered(file, size, meter);
+      PostgresPrograms.Ended ended = reader.read(new PostgresPrograms.Input(metered, size));
       // The end of the archive is of no use to pg_restore, which may leave it unread.
       byte[] rest = new byte[BUFFER];
       while (metered.read(rest, 0, rest.length) >= 0) {
@@ -170,10 +173,6 @@ public final class DumpFile implements AutoCloseable {
     } catch (IOException e) {
       throw unreadable(e);
     }
-  }
-
-  private Meter meter(String doing) {
-    return new Meter(progress, step, doing, size());
   }
 
   private long size() {
@@ -192,12 +191,16 @@ public final class DumpFile implements AutoCloseable {
         .causedBy(e);
   }
 
-  /** Lets a meter see what is read. */
+  /**
+   * Lets a meter see what is read: as many bytes as the file had, also where others write to it.
+   */
   private static final class Metered extends FilterInputStream {
     private final Meter meter;
+    private long left;
 
-    Metered(InputStream in, Meter meter) {
+    Metered(InputStream in, long size, Meter meter) {
       super(in);
+      this.left = size;
       this.meter = meter;
     }
 
@@ -213,10 +216,15 @@ public final class DumpFile implements AutoCloseable {
 
     @Override
     public int read(byte[] buffer, int offset, int length) throws IOException {
-      int read = super.read(buffer, offset, length);
-      if (read > 0) {
-        meter.passed(read);
+      if (left == 0) {
+        return -1;
       }
+      int read = super.read(buffer, offset, (int) Math.min(length, left));
+      if (read < 0) {
+        throw new EOFException("it became shorter meanwhile, by %d bytes".formatted(left));
+      }
+      left -= read;
+      meter.passed(read);
       return read;
     }
   }

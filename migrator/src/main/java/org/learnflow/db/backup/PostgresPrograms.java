@@ -82,7 +82,7 @@ public interface PostgresPrograms {
   /**
    * What a program reads.
    *
-   * @param bytes of it; the stream has at least as many
+   * @param bytes of it, neither more nor fewer
    */
   record Input(InputStream stream, long bytes) {
     /** Nothing. */

@@ -34,10 +34,10 @@ final class KeptInPod implements PostgresPrograms.KeptDump {
   private final CountDownLatch loading = new CountDownLatch(1);
   private final CountDownLatch over = new CountDownLatch(1);
   private volatile LongConsumer position = bytes -> {};
-  private final PostgresPrograms.Input dump;
+  private final InputStream dump;
   private @Nullable Thread conversation;
 
-  KeptInPod(PostgresPrograms.Input dump) {
+  KeptInPod(InputStream dump) {
     this.dump = dump;
   }
 
@@ -49,7 +49,7 @@ final class KeptInPod implements PostgresPrograms.KeptDump {
             .start(() -> {
               try {
                 ended.complete(script.call());
-              } catch (Exception e) {
+              } catch (Throwable e) {
                 ended.completeExceptionally(e);
               }
               kept.complete(false);
@@ -58,7 +58,7 @@ final class KeptInPod implements PostgresPrograms.KeptDump {
 
   /** What the script reads. */
   InputStream questions() {
-    return new SequenceInputStream(new Limited(dump.stream(), dump.bytes()), new Questions());
+    return new SequenceInputStream(dump, new Questions());
   }
 
   /** What the script writes. */
@@ -104,30 +104,6 @@ final class KeptInPod implements PostgresPrograms.KeptDump {
     Thread running = conversation;
     if (running != null) {
       running.interrupt();
-    }
-  }
-
-  /** The dump and no byte more, since what follows it are questions. */
-  private static final class Limited extends InputStream {
-    private final InputStream stream;
-    private long left;
-
-    Limited(InputStream stream, long bytes) {
-      this.stream = stream;
-      this.left = bytes;
-    }
-
-    @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] buffer, int offset, int length) throws IOException {
-      int read = left == 0 ? -1 : stream.read(buffer, offset, (int) Math.min(length, left));
-      left -= Math.max(read, 0);
-      return read;
     }
   }
 
