@@ -17,10 +17,10 @@ import org.junit.jupiter.api.io.TempDir;
 class BackupTest {
   private static final String DATABASE = "learnflow";
 
-  /** How much of pg_dump, pg_restore, head, tee and dumps is in the pod, besides this script. */
+  /** How many kept dumps, pg_dump, pg_restore, head and tee are in the pod, besides this script. */
   private static final String LEFT_BEHIND =
       """
-      n=$(find "$PGDATA" /proc/[0-9]*/fd \\( -name 'learnflow-db.*' -o -lname '*/learnflow-db.*' \\) 2>/dev/null | wc -l)
+      n=$(ls -l "$PGDATA" /proc/[0-9]*/fd 2>/dev/null | sed -n '/learnflow-db\\./p' | wc -l)
       for process in /proc/[0-9]*; do
         case $(cat $process/comm 2>/dev/null) in pg_dump|pg_restore|head|tee) n=$((n + 1));; esac
       done

@@ -22,7 +22,7 @@ if command -v tee >/dev/null && (umask 077 && : >"$dump") 2>/dev/null; then
   copy="tee $kept"
 fi
 
-# What is not read would keep kubelet waiting, and with it whoever waits for the exit code. So all is read.
+# What is not read keeps the container runtime from telling the exit code (containerd/containerd#12733). So all is read.
 head -c "$bytes" | $copy 2>/dev/null | {
   pg_restore --file=/dev/null
   code=$?

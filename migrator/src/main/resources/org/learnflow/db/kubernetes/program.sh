@@ -9,7 +9,7 @@ export PGPASSWORD PGUSER="$1" PGHOST=127.0.0.1 PGPORT="${POSTGRESQL_PORT_NUMBER:
 bytes=$2
 shift 2
 
-# What is not read would keep kubelet waiting, and with it whoever waits for the exit code. So all is read.
+# What is not read keeps the container runtime from telling the exit code (containerd/containerd#12733). So all is read.
 if [ "$bytes" -gt 0 ]; then
   head -c "$bytes" | {
     "$@"
