@@ -20,7 +20,7 @@ class NodeTest {
   @Test
   @DisplayName(
       "prod: after the database's pod was deleted, and after the node's kubelet was restarted, rows are there and the password works")
-  void prod(Workspace workspace) {
+  void prod(Workspace workspace) throws InterruptedException {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
@@ -41,7 +41,25 @@ class NodeTest {
     workspace.cluster().control("restart", "kubelet");
     // Waits for the database, should its pod not be ready for a moment.
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
-    service.run("find,everything,refused", "ada");
+    askAgain(service, "find,everything,refused", "ada");
     assertThat(release.credentials()).isEqualTo(credentials);
+  }
+
+  /**
+   * Some seconds after its start a kubelet holds each pod for not ready, until it has probed it.
+   */
+  private static void askAgain(Service service, String... arguments) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(READY_SECONDS);
+    while (true) {
+      try {
+        service.run(arguments);
+        return;
+      } catch (AssertionError e) {
+        if (System.nanoTime() > end || !e.getMessage().contains("ConnectionRefusedError")) {
+          throw e;
+        }
+        Thread.sleep(1000);
+      }
+    }
   }
 }
