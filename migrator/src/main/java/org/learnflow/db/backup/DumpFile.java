@@ -40,13 +40,7 @@ public final class DumpFile implements AutoCloseable {
    * @throws Failure 10 where it is damaged
    */
   public String readWhole(PostgresPrograms programs) {
-    return readWhole(
-        programs,
-        input ->
-            programs.run(
-                List.of(PostgresPrograms.PG_RESTORE, "--file=/dev/null"),
-                input,
-                OutputStream.nullOutputStream()));
+    return readWhole(programs, programs::read);
   }
 
   /**
@@ -58,7 +52,7 @@ public final class DumpFile implements AutoCloseable {
     return readWhole(
         programs,
         input -> {
-          PostgresPrograms.Read read = programs.read(destination.command(), input);
+          PostgresPrograms.Read read = programs.readAndKeep(destination.command(), input);
           kept = read.kept();
           return read.ended();
         });

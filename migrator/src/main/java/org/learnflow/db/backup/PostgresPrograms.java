@@ -39,17 +39,23 @@ public interface PostgresPrograms {
   Ended run(List<String> command, Input input, OutputStream output) throws IOException;
 
   /**
-   * Reads a dump whole by pg_restore to nowhere and, where these programs are far away, keeps it
-   * with them, beside the server's data, so that it need not be sent again.
+   * Reads a dump whole by pg_restore to nowhere.
    *
-   * @param loading pg_restore and arguments, which is to load it later
    * @param input the dump
    * @throws IOException what {@code input} throws
    */
-  default Read read(List<String> loading, Input input) throws IOException {
-    return new Read(
-        run(List.of(PG_RESTORE, "--file=/dev/null"), input, OutputStream.nullOutputStream()),
-        Optional.empty());
+  default Ended read(Input input) throws IOException {
+    return run(List.of(PG_RESTORE, "--file=/dev/null"), input, OutputStream.nullOutputStream());
+  }
+
+  /**
+   * The same and, where these programs are far away, keeps it with them, beside the server's data,
+   * so that it need not be sent again.
+   *
+   * @param loading pg_restore and arguments, which is to load it later
+   */
+  default Read readAndKeep(List<String> loading, Input input) throws IOException {
+    return new Read(read(input), Optional.empty());
   }
 
   /**

@@ -86,7 +86,7 @@ public final class PodPrograms implements PostgresPrograms {
   }
 
   @Override
-  public Read read(List<String> loading, Input input) throws IOException {
+  public Read readAndKeep(List<String> loading, Input input) throws IOException {
     KeptInPod kept = new KeptInPod(input.stream());
     kept.begin(() -> run("keep.sh", loading, input.bytes(), kept.questions(), kept.answers()));
     return kept.read();

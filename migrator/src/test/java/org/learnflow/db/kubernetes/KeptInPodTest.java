@@ -11,9 +11,12 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
@@ -82,22 +85,16 @@ class KeptInPodTest {
   @Test
   void itTellsHowFarItIs() throws Exception {
     Read read = read(input(), data);
-    List<Long> positions = new ArrayList<>();
-    try (var owner = database.connect(database.owner());
-        var statement = owner.createStatement()) {
-      owner.setAutoCommit(false);
-      statement.execute("LOCK TABLE bulk");
-      Thread.ofVirtual()
-          .start(() -> {
-            try {
-              Thread.sleep(2500);
-              owner.rollback();
-            } catch (Exception e) {
-              throw new IllegalStateException(e);
-            }
-          });
-      assertThat(read.kept().orElseThrow().load(positions::add)).contains(new Ended(0, ""));
-    }
+    List<Long> positions = new CopyOnWriteArrayList<>();
+    whileLocked(
+        owner -> {
+          for (int i = 0; i < 600 && positions.size() < 2; i++) {
+            Thread.sleep(50);
+          }
+          owner.rollback();
+        },
+        () ->
+            assertThat(read.kept().orElseThrow().load(positions::add)).contains(new Ended(0, "")));
     assertThat(positions).hasSizeGreaterThanOrEqualTo(2).allMatch(position -> position > 0);
   }
 
@@ -113,25 +110,47 @@ class KeptInPodTest {
   @Test
   void aConnectionThatIsLostEndsTheLoading() throws Exception {
     Read read = read(input(), data);
-    try (var owner = database.connect(database.owner());
-        var statement = owner.createStatement()) {
+    whileLocked(
+        _ -> {
+          database.awaitRow(
+              "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '%s'"
+                  .formatted(database.name()));
+          kept.close();
+        },
+        () -> {
+          assertThat(catchThrowable(() -> read.kept().orElseThrow().load(position -> {})))
+              .isNotNull();
+          assertThat(script.waitFor(5, TimeUnit.SECONDS)).as("the script has ended").isTrue();
+        });
+    assertThat(database.query("SELECT count(*) FROM bulk")).containsExactly("0");
+  }
+
+  private interface Meanwhile {
+    void happen(Connection owner) throws Exception;
+  }
+
+  private interface Body {
+    void run() throws Exception;
+  }
+
+  /**
+   * Runs {@code body} while a session of the owner holds the table; beside it something happens.
+   */
+  private static void whileLocked(Meanwhile meanwhile, Body body) throws Exception {
+    try (Connection owner = database.connect(database.owner());
+        Statement statement = owner.createStatement()) {
       owner.setAutoCommit(false);
       statement.execute("LOCK TABLE bulk");
       Thread.ofVirtual()
           .start(() -> {
             try {
-              database.awaitRow(
-                  "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '%s'"
-                      .formatted(database.name()));
-              kept.close();
+              meanwhile.happen(owner);
             } catch (Exception e) {
               throw new IllegalStateException(e);
             }
           });
-      assertThat(catchThrowable(() -> read.kept().orElseThrow().load(position -> {}))).isNotNull();
-      assertThat(script.waitFor(5, TimeUnit.SECONDS)).as("the script has ended").isTrue();
+      body.run();
     }
-    assertThat(database.query("SELECT count(*) FROM bulk")).containsExactly("0");
   }
 
   @Test
