@@ -5,9 +5,13 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import org.postgresql.PGConnection;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.learnflow.db.SqlText;
 
 /**
  * A setting of a database, as ALTER DATABASE ... SET makes it; a dump does not hold it.
@@ -24,6 +28,10 @@ public record DatabaseSetting(String role, String name, String value) {
           "shared_preload_libraries",
           "temp_tablespaces",
           "unix_socket_directories");
+
+  /** One element, and the comma behind it. */
+  private static final Pattern ELEMENT =
+      Pattern.compile("\\s*(?:\"(?<quoted>(?:[^\"]|\"\")*)\"|(?<bare>[^\",]+?))\\s*(?<end>,|$)");
 
   /** The settings of a database of this server. */
   static List<DatabaseSetting> of(Connection connection, String database) throws SQLException {
@@ -48,16 +56,46 @@ public record DatabaseSetting(String role, String name, String value) {
 
   /** What makes it, in another database. */
   String sql(Connection connection, String database) throws SQLException {
-    PGConnection quoting = connection.unwrap(PGConnection.class);
-    String in = quoting.escapeIdentifier(database);
+    String in = SqlText.identifier(database);
+    List<String> values = new ArrayList<>();
+    for (String one : elements()) {
+      values.add(SqlText.literal(connection, one));
+    }
     return "%s SET %s TO %s"
         .formatted(
             role.isEmpty()
                 ? "ALTER DATABASE " + in
-                : "ALTER ROLE %s IN DATABASE %s".formatted(quoting.escapeIdentifier(role), in),
-            quoting.escapeIdentifier(name),
-            QUOTED_LISTS.contains(name)
-                ? value.replace("\"\"", "''")
-                : "'" + quoting.escapeLiteral(value) + "'");
+                : "ALTER ROLE %s IN DATABASE %s".formatted(SqlText.identifier(role), in),
+            // A class and a name, such as plpgsql.extra_warnings.
+            Arrays.stream(name.split("\\.", -1))
+                .map(SqlText::identifier)
+                .collect(Collectors.joining(".")),
+            String.join(", ", values));
+  }
+
+  /**
+   * The values one by one, as pg_dumpall takes them apart (SplitGUCList in PostgreSQL's varlena.c);
+   * one for what is no quoted list.
+   */
+  List<String> elements() {
+    return QUOTED_LISTS.contains(name) ? split(value) : List.of(value);
+  }
+
+  /**
+   * Where it is no such list after all, the whole text is one element, which means nothing else.
+   */
+  private static List<String> split(String list) {
+    List<String> elements = new ArrayList<>();
+    Matcher element = ELEMENT.matcher(list);
+    int position = 0;
+    while (position < list.length() && element.find(position) && element.start() == position) {
+      String quoted = element.group("quoted");
+      elements.add(quoted == null ? element.group("bare").strip() : quoted.replace("\"\"", "\""));
+      position = element.end();
+      if (position == list.length()) {
+        return element.group("end").isEmpty() ? elements : List.of(list);
+      }
+    }
+    return list.isBlank() ? List.of("") : List.of(list);
   }
 }

@@ -1,10 +1,12 @@
 package org.learnflow.db.backup;
 
+import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
@@ -20,6 +22,7 @@ import org.learnflow.db.Progress;
 /** A dump that is read from beginning to end, and loaded. */
 public final class DumpFile implements AutoCloseable {
   private static final int BUFFER = 1 << 16;
+  private static final long HEAD = 4 << 20;
 
   private final Path path;
   private final Progress progress;
@@ -56,6 +59,31 @@ public final class DumpFile implements AutoCloseable {
           kept = read.kept();
           return read.ended();
         });
+  }
+
+  /**
+   * What pg_restore prints of a dump without reading its rows; nothing where it cannot, which
+   * reading it whole then explains.
+   *
+   * @param option such as {@code --list}
+   */
+  public Optional<String> print(PostgresPrograms programs, String... option) {
+    List<String> command = new ArrayList<>(List.of(PostgresPrograms.PG_RESTORE));
+    command.addAll(List.of(option));
+    // The table of contents comes first; it is seldom longer than that.
+    for (long bytes : List.of(Math.min(size(), HEAD), size())) {
+      ByteArrayOutputStream output = new ByteArrayOutputStream();
+      try (InputStream file = Files.newInputStream(path)) {
+        PostgresPrograms.Ended ended =
+            programs.run(command, new PostgresPrograms.Input(file, bytes), output);
+        if (ended.exitCode() == 0) {
+          return Optional.of(output.toString(StandardCharsets.UTF_8));
+        }
+      } catch (IOException e) {
+        throw unreadable(e);
+      }
+    }
+    return Optional.empty();
   }
 
   /** Something that reads the file. */

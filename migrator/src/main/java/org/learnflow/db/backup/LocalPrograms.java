@@ -123,6 +123,27 @@ public final class LocalPrograms implements PostgresPrograms {
   }
 
   @Override
+  public PlacedFile place(String name, byte[] content) throws IOException {
+    Path file = Files.createTempFile(name, "");
+    Files.write(file, content);
+    return new PlacedFile() {
+      @Override
+      public String path() {
+        return file.toString();
+      }
+
+      @Override
+      public void close() {
+        try {
+          Files.deleteIfExists(file);
+        } catch (IOException e) {
+          file.toFile().deleteOnExit();
+        }
+      }
+    };
+  }
+
+  @Override
   public Ended run(List<String> command, Input input, OutputStream output) throws IOException {
     List<String> words = new ArrayList<>(command);
     words.set(0, directory.resolve(command.getFirst()).toString());

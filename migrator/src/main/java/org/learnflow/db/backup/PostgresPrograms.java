@@ -66,6 +66,23 @@ public interface PostgresPrograms {
    */
   record Read(Ended ended, Optional<KeptDump> kept) {}
 
+  /**
+   * Puts a small file where the programs are, which only they can read.
+   *
+   * @param name of the file, without a folder
+   * @throws IOException where it cannot be written
+   */
+  PlacedFile place(String name, byte[] content) throws IOException;
+
+  /** A file that is there until this is closed. */
+  interface PlacedFile extends AutoCloseable {
+    /** What the programs find it under. */
+    String path();
+
+    @Override
+    void close();
+  }
+
   /** A dump that is kept where the programs are until this is closed, or its connection ends. */
   interface KeptDump extends AutoCloseable {
     /**

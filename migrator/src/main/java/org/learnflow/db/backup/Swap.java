@@ -15,13 +15,15 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.DatabaseDrop;
+import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SessionText;
 import org.learnflow.db.SqlStates;
-import org.postgresql.PGConnection;
+import org.learnflow.db.SqlText;
 
 /**
  * A side database that is made, filled by others, and put in another's place.
@@ -32,9 +34,6 @@ import org.postgresql.PGConnection;
  * kill leaves anything but the old database or the new one under the name.
  */
 public final class Swap {
-  /** The database that everybody may connect to while others are renamed. */
-  public static final String MAINTENANCE_DATABASE = "postgres";
-
   private static final String STEP = "restore";
   private static final String SIDE_COMMENT =
       "learnflow-db restore: being loaded; the next restore drops it";
@@ -145,87 +144,89 @@ public final class Swap {
   }
 
   /**
-   * Makes the side database as the old one is: encoding, locale, tablespace, connection limit,
-   * rights.
+   * Makes the side database as the old one is: encoding, locale, tablespace, connection limit.
+   *
+   * @param owner of the side database, as which it is filled
    */
   public void makeSide(String owner) throws SQLException {
-    String side = quoted(side());
+    String side = SqlText.identifier(side());
     execute(
         "CREATE DATABASE %s OWNER %s TEMPLATE template0 %s"
-            .formatted(side, quoted(owner), likeOld()));
+            .formatted(
+                side,
+                SqlText.identifier(owner),
+                DatabaseLikeness.whole(maintenance, database).orElse("ENCODING 'UTF8'")));
     execute("COMMENT ON DATABASE %s IS '%s'".formatted(side, SIDE_COMMENT));
-    for (String grant : grants(side)) {
+  }
+
+  /** Gives the side database, but not what is in it, to the owner that the old one has. */
+  public void giveSideTo(String owner) throws SQLException {
+    execute(
+        "ALTER DATABASE %s OWNER TO %s"
+            .formatted(SqlText.identifier(side()), SqlText.identifier(owner)));
+  }
+
+  /** Gives others the same rights on the side database as they have on the old one. */
+  public void grantAsBefore() throws SQLException {
+    String side = SqlText.identifier(side());
+    if (first("SELECT 1 FROM pg_database WHERE datacl IS NOT NULL AND datname = ?", database)
+        .isEmpty()) {
+      return;
+    }
+    execute("REVOKE ALL ON DATABASE %s FROM PUBLIC".formatted(side));
+    List<String> grants =
+        CatalogQuery.rows(
+            maintenance,
+            """
+            SELECT a.privilege_type, r.rolname, a.is_grantable
+            FROM pg_database d, aclexplode(d.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+            WHERE d.datname = %s AND a.grantee <> d.datdba
+            """
+                .formatted(SqlText.literal(maintenance, database)),
+            row -> {
+              String grantee = row.getString(2);
+              return "GRANT %s ON DATABASE %s TO %s%s"
+                  .formatted(
+                      row.getString(1),
+                      side,
+                      grantee == null ? "PUBLIC" : SqlText.identifier(grantee),
+                      row.getBoolean(3) ? " WITH GRANT OPTION" : "");
+            });
+    for (String grant : grants) {
       execute(grant);
     }
   }
 
-  private String likeOld() throws SQLException {
-    return first(
-            """
-            SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(d.encoding),
-                          d.datcollate, d.datctype)
-              || CASE d.datlocprovider
-                   WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', l.locale)
-                   WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', l.locale)
-                   ELSE '' END
-              || CASE WHEN t.spcname = 'pg_default' THEN '' ELSE format(' TABLESPACE %I', t.spcname) END
-              || format(' CONNECTION LIMIT %s', d.datconnlimit)
-            FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace,
-              LATERAL (SELECT coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'))
-                AS l (locale)
-            WHERE d.datname = ?
-            """,
-            database)
-        .orElse("ENCODING 'UTF8'");
-  }
-
-  private List<String> grants(String side) throws SQLException {
-    List<String> grants = new ArrayList<>();
-    try (PreparedStatement statement =
-        maintenance.prepareStatement(
-            """
-            SELECT format('REVOKE ALL ON DATABASE %s FROM PUBLIC', ?::text)
-            FROM pg_database WHERE datname = ? AND datacl IS NOT NULL
-            UNION ALL
-            SELECT format('GRANT %s ON DATABASE %s TO %s%s', a.privilege_type, ?::text,
-                          CASE a.grantee WHEN 0 THEN 'PUBLIC'
-                                         ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
-                          CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-            FROM pg_database d, aclexplode(d.datacl) a
-            WHERE d.datname = ? AND a.grantee <> d.datdba
-            """)) {
-      statement.setString(1, side);
-      statement.setString(2, database);
-      statement.setString(3, side);
-      statement.setString(4, database);
-      try (ResultSet row = statement.executeQuery()) {
-        while (row.next()) {
-          grants.add(row.getString(1));
-        }
-      }
-    }
-    return grants;
-  }
-
   /**
-   * Makes settings in the side database; what the role may not, is told with the SQL.
+   * Makes settings in the side database: those of the database as its owner, those of a role as
+   * that role itself, so that none needs an admin. What may not be made so is told with the SQL.
    *
-   * @param setting a session of the admin, if there is one: roles' own settings and many others are
-   *     for admins
+   * @param owner a session of the owner
    */
-  public void set(Connection setting, List<DatabaseSetting> settings) throws SQLException {
+  public void set(Connection owner, List<DatabaseSetting> settings) throws SQLException {
     for (DatabaseSetting one : settings) {
-      try (Statement statement = setting.createStatement()) {
-        statement.execute(one.sql(setting, side()));
+      try (Statement statement = owner.createStatement()) {
+        if (!one.role().isEmpty()) {
+          statement.execute("SET ROLE " + SqlText.identifier(one.role()));
+        }
+        statement.execute(one.sql(owner, side()));
       } catch (SQLException e) {
         if (SqlStates.connectionLost(e)) {
           throw e;
         }
         progress.line(
             STEP,
-            "warning: a setting of the database could not be made (%s); afterwards, as the admin: %s"
-                .formatted(e.getMessage(), one.sql(setting, database)));
+            "warning: a setting of the database was left out (%s); afterwards, if you want it, as the admin: %s"
+                .formatted(e.getMessage(), one.sql(owner, database)));
+      } finally {
+        resetRole(owner);
       }
+    }
+  }
+
+  private static void resetRole(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("RESET ROLE");
     }
   }
 
@@ -293,15 +294,18 @@ public final class Swap {
                       database)
                   .orElse("");
           execute(
-              "ALTER DATABASE %s RENAME TO %s".formatted(quoted(database), quoted(before.get())));
-          execute("COMMENT ON DATABASE %s IS '%s'".formatted(quoted(before.get()), OLD_COMMENT));
+              "ALTER DATABASE %s RENAME TO %s"
+                  .formatted(SqlText.identifier(database), SqlText.identifier(before.get())));
+          execute(
+              "COMMENT ON DATABASE %s IS '%s'"
+                  .formatted(SqlText.identifier(before.get()), OLD_COMMENT));
         }
-        execute("ALTER DATABASE %s RENAME TO %s".formatted(quoted(side()), quoted(database)));
         execute(
-            "COMMENT ON DATABASE %s IS '%s'"
-                .formatted(
-                    quoted(database),
-                    maintenance.unwrap(PGConnection.class).escapeLiteral(comment)));
+            "ALTER DATABASE %s RENAME TO %s"
+                .formatted(SqlText.identifier(side()), SqlText.identifier(database)));
+        execute(
+            "COMMENT ON DATABASE %s IS %s"
+                .formatted(SqlText.identifier(database), SqlText.literal(maintenance, comment)));
         maintenance.commit();
       } catch (SQLException e) {
         if (!SqlStates.connectionLost(e)) {
@@ -350,6 +354,18 @@ public final class Swap {
     return staying;
   }
 
+  /** Ends the sessions in the side database, so that what loads it fails. */
+  public void endLoading(Connection ending) {
+    try (PreparedStatement end =
+        ending.prepareStatement(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ?")) {
+      end.setString(1, side());
+      end.execute();
+    } catch (SQLException e) {
+      progress.line(STEP, "loading could not be ended: " + e.getMessage());
+    }
+  }
+
   private static void pause() {
     try {
       Thread.sleep(ENDING_PAUSE_MILLIS);
@@ -378,10 +394,6 @@ public final class Swap {
       }
     }
     return names;
-  }
-
-  private String quoted(String name) throws SQLException {
-    return maintenance.unwrap(PGConnection.class).escapeIdentifier(name);
   }
 
   private void execute(String sql) throws SQLException {

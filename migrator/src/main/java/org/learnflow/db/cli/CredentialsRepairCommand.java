@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
+import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.PasswordRepair;
@@ -172,12 +174,14 @@ final class CredentialsRepairCommand extends BaseCommand {
     String admin =
         target
             .admin()
-            .map(DatabaseOptions.Admin::user)
+            .map(AdminSessions.Credentials::user)
             .orElseThrow(() -> new IllegalStateException("a database of our own has an admin"));
     List<String> answer =
         new PasswordRepair(cluster().api(), cluster().namespace(), statefulSet)
             .run(
-                admin, target.owner().database(), PasswordReset.sql(target.names().owner(), wrong));
+                admin,
+                DatabaseAddress.MAINTENANCE_DATABASE,
+                PasswordReset.sql(target.names().owner(), target.owner().database(), wrong));
     answer.forEach(line -> progress.line("repair", line));
     wrong.keySet().removeIf(role -> !answer.contains(PasswordReset.SET + role));
     List<String> refused =

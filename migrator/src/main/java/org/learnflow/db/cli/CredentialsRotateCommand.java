@@ -18,6 +18,8 @@ import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
@@ -125,18 +127,21 @@ final class CredentialsRotateCommand extends BaseCommand {
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     Done done;
-    try (Session admin = adminSession(steps, secret, release)) {
+    try (Admin admin = admin(steps, secret, release)) {
       done =
-          admin.run(
+          admin.locking.run(
               "rotate",
               connection -> {
                 try (var _ =
                     AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
-                  return rotate(
-                      new Work(release, secret, steps, target, connection, progress),
-                      asked,
-                      before,
-                      migrations);
+                  return admin.maintenance.run(
+                      "rotate",
+                      setting ->
+                          rotate(
+                              new Work(release, secret, steps, target, setting, progress),
+                              asked,
+                              before,
+                              migrations));
                 }
               });
     }
@@ -227,17 +232,48 @@ final class CredentialsRotateCommand extends BaseCommand {
                 .formatted(titles(workloads), restart ? "are restarted" : "need a restart"));
   }
 
-  /** A session of the admin, by whichever of its passwords the database knows by now. */
-  private static Session adminSession(Steps steps, CredentialsSecret secret, Release release) {
+  /**
+   * Sessions of the admin that are open before a rotation waits for its turn, since another one may
+   * replace the password meanwhile.
+   *
+   * @param locking in the database itself, where the others look for the lock
+   * @param maintenance where passwords are set
+   */
+  private record Admin(Session locking, Session maintenance) implements AutoCloseable {
+    static Admin open(AdminSessions sessions) {
+      Admin admin = new Admin(sessions.inDatabase(), sessions.maintenance());
+      try {
+        admin.locking.run("rotate", connection -> connection.isValid(0));
+        admin.maintenance.run("rotate", connection -> connection.isValid(0));
+        return admin;
+      } catch (Failure failure) {
+        admin.close();
+        throw failure;
+      }
+    }
+
+    @Override
+    public void close() {
+      locking.close();
+      maintenance.close();
+    }
+  }
+
+  /** The admin, by whichever of its passwords the database knows by now. */
+  private static Admin admin(Steps steps, CredentialsSecret secret, Release release) {
+    String name = RotatedRole.ADMIN.name(release);
     String key = RotatedRole.ADMIN.key(release);
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (true) {
-      Optional<Session> session =
-          candidates(secret, key).stream()
-              .flatMap(password -> steps.login(RotatedRole.ADMIN.name(release), password).stream())
-              .findFirst();
-      if (session.isPresent()) {
-        return session.get();
+      for (Password password : candidates(secret, key)) {
+        try {
+          return Admin.open(
+              steps.admin(new AdminSessions.Credentials(name, Optional.of(password))));
+        } catch (Failure failure) {
+          if (!SqlStates.of(failure).equals(SqlStates.INVALID_PASSWORD)) {
+            throw failure;
+          }
+        }
       }
       if (System.nanoTime() > end) {
         throw notAccepted(Set.of(RotatedRole.ADMIN), release);
@@ -278,12 +314,7 @@ final class CredentialsRotateCommand extends BaseCommand {
       Connection connection,
       ConsoleProgress progress) {
     boolean accepts(RotatedRole role, @Nullable Password password) {
-      if (password == null) {
-        return false;
-      }
-      Optional<Session> session = steps.login(role.name(release), password);
-      session.ifPresent(Session::close);
-      return session.isPresent();
+      return password != null && steps.accepts(role.name(release), password);
     }
   }
 
@@ -365,16 +396,22 @@ final class CredentialsRotateCommand extends BaseCommand {
 
   private String publish(Work work, MigrationFiles migrations) throws SQLException {
     Release release = work.release();
-    Password password =
-        Objects.requireNonNull(
-            work.secret().current().get(RotatedRole.APP.key(release)), "the services' password");
-    PublishedConnection connection =
-        PublishOptions.connection(work.target().withServicePassword(password));
+    Map<String, Password> current = work.secret().current();
+    DatabaseOptions.Target target =
+        work.target()
+            .with(
+                Optional.ofNullable(current.get(RotatedRole.OWNER.key(release))),
+                Objects.requireNonNull(
+                    current.get(RotatedRole.APP.key(release)), "the services' password"));
     if (release.publishNamespaces().isEmpty()) {
       return "nowhere, as asked for";
     }
-    String version = SchemaState.read(work.connection(), migrations).currentText();
-    try {
+    PublishedConnection connection = PublishOptions.connection(target);
+    Steps steps = work.steps().with(target);
+    try (Session owner = steps.ownerSession()) {
+      String version =
+          owner.run("publish", reading -> SchemaState.read(reading, migrations).currentText());
+      steps.requireLogin(connection.password());
       String published = target(release).publish(connection, version);
       work.progress().line("publish", published);
       return published;

@@ -15,6 +15,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
+import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.ConnectionUri;
 import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAddress;
@@ -24,6 +25,7 @@ import org.learnflow.db.connect.PasswordDirectory;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.StatefulSetHosting;
+import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleNames;
 import picocli.CommandLine.Option;
 
@@ -104,9 +106,6 @@ final class DatabaseOptions {
     this.environment = environment;
   }
 
-  /** Admin credentials. */
-  record Admin(String user, Optional<Password> password) {}
-
   /**
    * All that is known about the database.
    *
@@ -117,24 +116,43 @@ final class DatabaseOptions {
    * @param servicePassword of the service role
    * @param hosting who runs the server, and how this process reaches it
    * @param release that named the database, if one did
+   * @param server whose server it is
    */
   record Target(
       DatabaseAddress owner,
       Optional<Password> password,
-      Optional<Admin> admin,
+      Optional<AdminSessions.Credentials> admin,
       RoleNames names,
       Optional<Password> servicePassword,
       Hosting hosting,
-      Optional<Release> release) {
-    /** The same with another password of the service role. */
-    Target withServicePassword(Password other) {
-      return new Target(owner, password, admin, names, Optional.of(other), hosting, release);
+      Optional<Release> release,
+      RightsCheck.Server server) {
+    /**
+     * Checks the names.
+     *
+     * @throws Failure 2 where the services' role cannot have its name
+     */
+    Target {
+      names.requireUsable(admin.map(AdminSessions.Credentials::user));
     }
 
-    /** The same with another database of the server. */
-    Target in(String database) {
+    /** The same with other passwords. */
+    Target with(Optional<Password> ownerPassword, Password other) {
       return new Target(
-          owner.in(database), password, admin, names, servicePassword, hosting, release);
+          owner, ownerPassword, admin, names, Optional.of(other), hosting, release, server);
+    }
+
+    /** Another database of the server that another role owns, and which no admin looks after. */
+    Target side(String database, String otherOwner, Optional<Password> otherPassword) {
+      return new Target(
+          owner.in(database).as(otherOwner),
+          otherPassword,
+          Optional.empty(),
+          new RoleNames(otherOwner, names.service()),
+          servicePassword,
+          hosting,
+          release,
+          RightsCheck.Server.SHARED);
     }
   }
 
@@ -219,11 +237,12 @@ final class DatabaseOptions {
     return new Target(
         owner,
         fromFile("--password-file", passwordFile).or(() -> Optional.of(passwords.owner())),
-        found.adminUser().map(user -> new Admin(user, passwords.admin())),
+        found.adminUser().map(user -> new AdminSessions.Credentials(user, passwords.admin())),
         new RoleNames(owner.user(), found.appUser()),
         Optional.of(passwords.app()),
         hosting,
-        Optional.of(found));
+        Optional.of(found),
+        server(found.statefulSet()));
   }
 
   private static DatabaseAddress withCertificate(Release found, ClusterOptions cluster) {
@@ -268,12 +287,18 @@ final class DatabaseOptions {
         owner,
         Optional.of(passwords.getOrCreate(names.owner())),
         Optional.of(
-            new Admin(
+            new AdminSessions.Credentials(
                 EmbeddedServer.ADMIN, Optional.of(passwords.getOrCreate(EmbeddedServer.ADMIN)))),
         names,
         Optional.of(passwords.getOrCreate(names.service())),
-        Hosting.UNKNOWN,
-        Optional.empty());
+        server.hosting(),
+        Optional.empty(),
+        RightsCheck.Server.OWN);
+  }
+
+  /** A server that runs in a StatefulSet of the release is its own. */
+  private static RightsCheck.Server server(Optional<String> statefulSet) {
+    return statefulSet.isPresent() ? RightsCheck.Server.OWN : RightsCheck.Server.SHARED;
   }
 
   private Target uriTarget(ClusterOptions cluster) {
@@ -307,7 +332,9 @@ final class DatabaseOptions {
         uri.address(),
         password,
         Optional.ofNullable(adminUser)
-            .map(user -> new Admin(user, fromFile("--admin-password-file", adminPasswordFile))),
+            .map(user ->
+                new AdminSessions.Credentials(
+                    user, fromFile("--admin-password-file", adminPasswordFile))),
         new RoleNames(uri.address().user(), appUser),
         fromFile("--app-password-file", appPasswordFile),
         cluster
@@ -316,7 +343,8 @@ final class DatabaseOptions {
                 new StatefulSetHosting(
                     cluster.api(), cluster.namespace(), cluster.release(), set, Optional.empty()))
             .orElse(Hosting.UNKNOWN),
-        Optional.empty());
+        Optional.empty(),
+        server(cluster.statefulSet()));
   }
 
   private static Optional<Password> fromFile(String option, @Nullable Path file) {

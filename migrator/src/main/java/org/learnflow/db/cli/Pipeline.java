@@ -72,14 +72,13 @@ record Pipeline(
   Outcome run(Steps steps, Session session, Optional<List<String>> roles) {
     MigrationReport migrated = migrating.migrate(session, migrations, progress);
     List<SeedReport> seeded = loading.load(session, sets, progress);
-    Verification verification = VerifyCommand.verify(session, migrations, sets, target.names());
+    Verification verification = steps.verify(session, migrations, sets);
     if (!verification.healthy()) {
       tellUnhealthy(verification, progress);
       return new Outcome(roles, migrated, seeded, verification, "");
     }
     progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
-    String published =
-        steps.publish(session, () -> publishing.publish(target, cluster, migrated.to()));
+    String published = steps.publish(session, publishing, cluster, migrated.to());
     progress.line("publish", published);
     return new Outcome(roles, migrated, seeded, verification, published);
   }

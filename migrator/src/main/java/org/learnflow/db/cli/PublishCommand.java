@@ -38,8 +38,7 @@ final class PublishCommand extends BaseCommand {
       String version =
           session.run(
               "publish", connection -> SchemaState.read(connection, migrations).currentText());
-      String published =
-          steps.publish(session, () -> publishing.publish(target, cluster(), version));
+      String published = steps.publish(session, publishing, cluster(), version);
       print("published: " + published, new Published(published, version));
       return ExitCode.OK;
     }

@@ -41,8 +41,20 @@ final class PublishOptions {
     this.environment = environment;
   }
 
+  /** Whether nothing is to be published. */
+  boolean isNowhere(DatabaseOptions.Target target) {
+    return destination(inCluster(target)).equals(NONE);
+  }
+
+  /** Whether all that would be published is there already. */
+  boolean isPublished(DatabaseOptions.Target target, ClusterOptions cluster, String schemaVersion) {
+    return destination(inCluster(target)).equals(KUBERNETES)
+        && kubernetes(target, cluster).compare(connection(target), schemaVersion).stream()
+            .allMatch(KubernetesTarget.Found::matches);
+  }
+
   /**
-   * Publishes the connection.
+   * Publishes the connection; only {@link Steps#publishLocked} calls it.
    *
    * @param schemaVersion newest applied migration
    * @return what was done, one line

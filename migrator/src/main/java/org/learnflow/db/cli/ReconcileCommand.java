@@ -192,8 +192,7 @@ final class ReconcileCommand extends BaseCommand {
   private Result keep(Steps steps, Connection connection, Pipeline pipeline, SchemaState state)
       throws SQLException {
     ConsoleProgress progress = pipeline.progress();
-    Verifier verifier =
-        new Verifier(pipeline.migrations(), pipeline.sets(), pipeline.target().names());
+    Verifier verifier = steps.verifier(pipeline.migrations(), pipeline.sets());
     List<StageResult> stages = new ArrayList<>(verifier.verifyAsItIs(connection).stages());
     steps.login().ifPresent(stages::add);
     stages.add(verifier.drift(connection));
@@ -211,9 +210,7 @@ final class ReconcileCommand extends BaseCommand {
     if (!pending.isEmpty()) {
       progress.line("migrate", "not done by reconcile; the next helm upgrade or sync does it");
     }
-    String published =
-        steps.publishLocked(
-            () -> publishing.publish(pipeline.target(), cluster(), state.currentText()));
+    String published = steps.publishLocked(publishing, cluster(), state.currentText());
     progress.line("publish", published);
     return new Result(
         published.endsWith("written") ? Outcome.PUBLISHED : Outcome.UNCHANGED,

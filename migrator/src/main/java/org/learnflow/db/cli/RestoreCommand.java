@@ -1,5 +1,7 @@
 package org.learnflow.db.cli;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -9,9 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlStates;
@@ -19,8 +23,13 @@ import org.learnflow.db.backup.ArchiveHeader;
 import org.learnflow.db.backup.BackupDescription;
 import org.learnflow.db.backup.DatabaseSetting;
 import org.learnflow.db.backup.DumpFile;
+import org.learnflow.db.backup.HandOver;
+import org.learnflow.db.backup.LoadingRole;
 import org.learnflow.db.backup.PostgresPrograms;
 import org.learnflow.db.backup.Swap;
+import org.learnflow.db.backup.VolumeWatch;
+import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.MigrationFiles;
@@ -75,6 +84,14 @@ final class RestoreCommand extends BaseCommand {
   private boolean noAcl;
 
   @Option(
+      names = "--trust-dump",
+      description =
+          "Load the dump as the owner itself: for where there are no admin credentials, with which a"
+              + " role of its own is made for that. Whatever code is in the dump then runs with the"
+              + " owner's rights, on the live database too.")
+  private boolean trustDump;
+
+  @Option(
       names = "--drop-old",
       description = "Drop the databases that earlier restores put aside; without FILE.")
   private boolean dropOld;
@@ -114,27 +131,56 @@ final class RestoreCommand extends BaseCommand {
     Optional<BackupDescription> description = BackupDescription.beside(file);
     description.ifPresent(known -> requireKnownSchema(known, migrations));
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Context context = new Context(target, steps(target, progress), migrations, progress);
-    try (Session maintenance =
-            steps(target.in(Swap.MAINTENANCE_DATABASE), progress).ownerSession();
+    Optional<LoadingRole> loader = trustDump ? Optional.empty() : Optional.of(loader(target));
+    Context context = new Context(target, loader, steps(target, progress), migrations, progress);
+    try (Session maintenance = context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
         Session owner = context.steps.ownerSession();
         DumpFile dump = new DumpFile(file, progress, STEP)) {
       int major =
           maintenance.run(STEP, connection -> connection.getMetaData().getDatabaseMajorVersion());
       requireServer(header, major);
-      PostgresPrograms loading = programs.forRestore(target, cluster(), major);
-      check(context, dump, file, loading, description);
-      return locked(context, maintenance, owner, dump, loading, description);
+      PostgresPrograms loading = programs.forRestore(context.side(), cluster(), major);
+      try (Destination destination = destination(context, dump, loading)) {
+        check(destination, dump, file, loading, description);
+        return locked(context, maintenance, owner, dump, loading, destination, description);
+      }
     }
   }
 
+  private static LoadingRole loader(DatabaseOptions.Target target) {
+    if (target.admin().isEmpty()) {
+      throw refused(
+              ExitCode.REFUSED,
+              "a dump is loaded as a role made for it, which an admin has to make, and there are no"
+                  + " admin credentials")
+          .next(
+              "give them: --admin-user, --admin-password-file; or, where you trust whoever had the dump"
+                  + " in hands, load it as the owner: --trust-dump");
+    }
+    return LoadingRole.of(target.owner().database());
+  }
+
+  /**
+   * What all steps need.
+   *
+   * @param loader as which the dump is loaded; nothing where the owner does it
+   */
   private record Context(
       DatabaseOptions.Target target,
+      Optional<LoadingRole> loader,
       Steps steps,
       MigrationFiles migrations,
       ConsoleProgress progress) {
     String database() {
       return target.owner().database();
+    }
+
+    /** The side database, as whoever loads it. */
+    DatabaseOptions.Target side() {
+      return target.side(
+          Swap.side(database()),
+          loader.map(LoadingRole::name).orElse(target.owner().user()),
+          loader.map(LoadingRole::password).or(target::password));
     }
   }
 
@@ -182,16 +228,69 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
+  /**
+   * Where and how the dump is loaded.
+   *
+   * @param defaultPrivileges in the dump, which only the owner can make; a statement each
+   * @param list what is loaded, for pg_restore
+   */
+  private record Destination(
+      DumpFile.Destination dump,
+      List<String> defaultPrivileges,
+      Optional<PostgresPrograms.PlacedFile> list)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      list.ifPresent(PostgresPrograms.PlacedFile::close);
+    }
+  }
+
+  private Destination destination(Context context, DumpFile dump, PostgresPrograms loading) {
+    String side = Swap.side(context.database());
+    if (noAcl) {
+      return new Destination(
+          new DumpFile.Destination(side, List.of("--no-privileges")), List.of(), Optional.empty());
+    }
+    Optional<String> list =
+        context.loader.isEmpty() ? Optional.empty() : dump.print(loading, "--list");
+    if (list.isEmpty()) {
+      return new Destination(
+          new DumpFile.Destination(side, List.of()), List.of(), Optional.empty());
+    }
+    List<String> defaultPrivileges =
+        dump.print(loading, "--section=post-data", "--file=-")
+            .map(HandOver::defaultPrivileges)
+            .orElse(List.of());
+    String others =
+        list.get()
+            .lines()
+            .filter(line -> !line.matches("\\d+; \\d+ \\d+ DEFAULT ACL .*"))
+            .collect(Collectors.joining("\n", "", "\n"));
+    try {
+      PostgresPrograms.PlacedFile placed =
+          loading.place(
+              context.loader.get().name() + ".list", others.getBytes(StandardCharsets.UTF_8));
+      return new Destination(
+          new DumpFile.Destination(side, List.of("--use-list=" + placed.path())),
+          defaultPrivileges,
+          Optional.of(placed));
+    } catch (IOException e) {
+      throw refused(ExitCode.FAILED, "the list of what is to be loaded cannot be written: " + e)
+          .where(loading.place())
+          .next("make room there, and run the same command again");
+    }
+  }
+
   /** Damage is found before anything is made on the server. */
-  private void check(
-      Context context,
+  private static void check(
+      Destination destination,
       DumpFile dump,
       Path path,
       PostgresPrograms loading,
       Optional<BackupDescription> description) {
     String sha256 =
         isRoomForBoth(path, loading, description)
-            ? dump.readAndKeep(loading, destination(context))
+            ? dump.readAndKeep(loading, destination.dump())
             : dump.readWhole(loading);
     if (description.filter(known -> !known.sha256().equals(sha256)).isPresent()) {
       throw refused(
@@ -210,11 +309,6 @@ final class RestoreCommand extends BaseCommand {
         && loading.freeBytes().orElse(0) > wanted(description.get()) + path.toFile().length();
   }
 
-  private DumpFile.Destination destination(Context context) {
-    return new DumpFile.Destination(
-        Swap.side(context.database()), noAcl ? List.of("--no-privileges") : List.of());
-  }
-
   /** Two restores on one server come one after the other. */
   private ExitCode locked(
       Context context,
@@ -222,6 +316,7 @@ final class RestoreCommand extends BaseCommand {
       Session owner,
       DumpFile dump,
       PostgresPrograms loading,
+      Destination destination,
       Optional<BackupDescription> description) {
     try (Connection connection = maintenance.source().getConnection();
         var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, context.progress);
@@ -238,7 +333,8 @@ final class RestoreCommand extends BaseCommand {
           swap.exists() ? Optional.of(owner.source().getConnection()) : Optional.empty();
       try {
         lockMigrations(old, context.progress);
-        Loaded loaded = load(context, swap, ending, dump, loading, description);
+        Loaded loaded =
+            load(context, swap, connection, ending, dump, loading, destination, description);
         Optional<String> before = swap(context, swap, ending, maintenance);
         context.progress.line(STEP, "the dump is in place of " + context.database());
         return conclude(context, swap, loaded, before);
@@ -269,18 +365,18 @@ final class RestoreCommand extends BaseCommand {
   }
 
   /** The owner, if it may make databases, else the admin. */
-  private Connection maker(Context context, Connection owner) throws SQLException {
-    try (Statement statement = owner.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")) {
-      if (row.next() && row.getBoolean(1)) {
-        return context.steps.ownerConnection(Swap.MAINTENANCE_DATABASE);
-      }
+  private static Connection maker(Context context, Connection owner) throws SQLException {
+    List<Boolean> may =
+        CatalogQuery.rows(
+            owner,
+            "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
+            row -> row.getBoolean(1));
+    if (may.contains(true)) {
+      return context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE).source().getConnection();
     }
     return context
         .steps
-        .adminConnection(Swap.MAINTENANCE_DATABASE)
+        .admin()
         .orElseThrow(() ->
             refused(
                     ExitCode.REFUSED,
@@ -289,13 +385,21 @@ final class RestoreCommand extends BaseCommand {
                 .next(
                     "as the admin: ALTER ROLE %s CREATEDB; or give admin credentials: --admin-user,"
                             .formatted(context.target.owner().user())
-                        + " --admin-password-file"));
+                        + " --admin-password-file"))
+        .maintenance()
+        .source()
+        .getConnection();
   }
 
   /** The admin may end everybody's sessions, the owner its own and those of the services. */
-  private Connection ender(Context context, Session maintenance) throws SQLException {
-    Optional<Connection> admin = context.steps.adminConnection(Swap.MAINTENANCE_DATABASE);
-    return admin.isPresent() ? admin.get() : maintenance.source().getConnection();
+  private static Connection ender(Context context, Session maintenance) throws SQLException {
+    return context
+        .steps
+        .admin()
+        .map(AdminSessions::maintenance)
+        .orElse(maintenance)
+        .source()
+        .getConnection();
   }
 
   private void requireReplaceable(Context context, Swap swap, Session owner) throws SQLException {
@@ -348,7 +452,7 @@ final class RestoreCommand extends BaseCommand {
 
   private static void requireSpace(
       Context context, PostgresPrograms loading, Optional<BackupDescription> description) {
-    OptionalLong free = loading.freeBytes();
+    OptionalLong free = freeBytes(context, loading);
     if (free.isEmpty() || description.isEmpty()) {
       context.progress.line(
           STEP,
@@ -367,6 +471,11 @@ final class RestoreCommand extends BaseCommand {
               "make room, such as by learnflow-db restore --drop-old; or grow the volume:"
                   + " docs/volume.md");
     }
+  }
+
+  private static OptionalLong freeBytes(Context context, PostgresPrograms loading) {
+    OptionalLong there = loading.freeBytes();
+    return there.isPresent() ? there : context.target.hosting().freeBytes();
   }
 
   /** Bytes of the side database, about. */
@@ -411,12 +520,19 @@ final class RestoreCommand extends BaseCommand {
 
   private record Loaded(String schemaVersion, List<String> migrated) {}
 
+  /**
+   * Fills the side database.
+   *
+   * @param owner a session of the owner in the maintenance database
+   */
   private Loaded load(
       Context context,
       Swap swap,
+      Connection owner,
       Connection ending,
       DumpFile dump,
       PostgresPrograms loading,
+      Destination destination,
       Optional<BackupDescription> description)
       throws SQLException {
     dropLeftover(context, swap);
@@ -424,21 +540,51 @@ final class RestoreCommand extends BaseCommand {
         swap.exists()
             ? swap.settings()
             : description.map(BackupDescription::settings).orElse(List.of());
-    swap.makeSide(context.target.owner().user());
+    String ownerName = context.target.owner().user();
+    if (context.loader.isPresent()) {
+      context.loader.get().make(ending, ownerName);
+    }
+    swap.makeSide(context.side().owner().user());
     try {
-      PostgresPrograms.Ended ended = dump.load(loading, destination(context));
-      if (ended.exitCode() != 0) {
-        throw notLoaded(ended);
+      load(context, swap, ending, dump, loading, destination);
+      Loaded loaded = prepare(context);
+      if (context.loader.isPresent()) {
+        swap.giveSideTo(ownerName);
       }
-      swap.set(ending, settings);
-      return prepare(context, swap.side());
+      finish(context, destination.defaultPrivileges());
+      swap.set(owner, settings);
+      swap.grantAsBefore();
+      if (context.loader.isPresent()) {
+        context.loader.get().drop(ending);
+      }
+      return loaded;
     } catch (SQLException | RuntimeException e) {
       try {
         swap.drop(swap.side());
-      } catch (SQLException again) {
+        if (context.loader.isPresent()) {
+          context.loader.get().drop(ending);
+        }
+      } catch (SQLException | RuntimeException again) {
         e.addSuppressed(again); // The next restore drops it.
       }
       throw e;
+    }
+  }
+
+  private static void load(
+      Context context,
+      Swap swap,
+      Connection ending,
+      DumpFile dump,
+      PostgresPrograms loading,
+      Destination destination) {
+    try (VolumeWatch watch =
+        new VolumeWatch(() -> freeBytes(context, loading), () -> swap.endLoading(ending))) {
+      PostgresPrograms.Ended ended = dump.load(loading, destination.dump());
+      watch.check();
+      if (ended.exitCode() != 0) {
+        throw notLoaded(ended);
+      }
     }
   }
 
@@ -472,28 +618,31 @@ final class RestoreCommand extends BaseCommand {
     swap.drop(side);
   }
 
-  private static boolean isEmpty(Context context, String side) throws SQLException {
-    try (Connection connection = context.steps.ownerConnection(side);
-        Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT NOT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)")) {
-      return row.next() && row.getBoolean(1);
+  private static boolean isEmpty(Context context, String side) {
+    try (Session session = context.steps.ownerIn(side)) {
+      return session.run(
+          STEP,
+          connection ->
+              CatalogQuery.rows(
+                      connection,
+                      "SELECT 1 FROM pg_class WHERE oid >= 16384 LIMIT 1",
+                      row -> row.getInt(1))
+                  .isEmpty());
     }
   }
 
-  /** Rights, migrations, statistics, verification. */
-  private Loaded prepare(Context context, String side) {
-    DatabaseOptions.Target target = context.target.in(side);
-    try (Session session = steps(target, context.progress).ownerSession()) {
+  /** Migrations, statistics, verification, all as whoever has loaded it. */
+  private Loaded prepare(Context context) {
+    DatabaseOptions.Target side = context.side();
+    Steps steps = steps(side, context.progress);
+    try (Session session = steps.ownerSession()) {
       SchemaState state =
           session.run(STEP, connection -> SchemaState.read(connection, context.migrations));
       if (!state.newer().isEmpty()) {
         throw newerSchema(state.currentText(), context.migrations);
       }
       state.requireUnchanged();
-      RoleManager roles = new RoleManager(target.names(), side, context.progress);
-      session.run(STEP, roles::ensureRights);
-      MigrationReport migrated = migrating.migrate(session, context.migrations, context.progress);
+      MigrationReport migrated = migrate(context, session);
       session.run(
           STEP,
           connection -> {
@@ -502,7 +651,7 @@ final class RestoreCommand extends BaseCommand {
             }
           });
       Verification verification =
-          VerifyCommand.verify(session, context.migrations, List.of(), target.names());
+          session.run(STEP, steps.verifier(context.migrations, List.of())::verifyContent);
       if (!verification.healthy()) {
         verification
             .stages()
@@ -511,9 +660,50 @@ final class RestoreCommand extends BaseCommand {
             .state("the database is as it was; the side database was dropped")
             .next("correct what it says and run the same command again");
       }
+      if (context.loader.isPresent()) {
+        session.run(
+            STEP,
+            connection -> {
+              HandOver.rename(connection, side.owner().user(), context.target.owner().user());
+              return true;
+            });
+      }
       return new Loaded(
           migrated.to(),
           migrated.applied().stream().map(MigrationReport.Applied::version).toList());
+    }
+  }
+
+  private MigrationReport migrate(Context context, Session session) {
+    try {
+      return migrating.migrate(session, context.migrations, context.progress);
+    } catch (Failure failure) {
+      if (context.loader.isEmpty() || failure.code() != ExitCode.MIGRATION_FAILED) {
+        throw failure;
+      }
+      throw failure.next(
+          failure.next().map(next -> next + "; ").orElse("")
+              + "where it needs to run as the owner, and you trust the dump: --trust-dump");
+    }
+  }
+
+  /** Gives all to the owner, and it and the services their rights. Runs nothing of the dump's. */
+  private void finish(Context context, List<String> defaultPrivileges) {
+    DatabaseOptions.Target target = context.target;
+    String owner = target.owner().user();
+    RoleManager roles =
+        new RoleManager(target.names(), Swap.side(context.database()), context.progress);
+    try (Session session = context.steps.ownerIn(Swap.side(context.database()))) {
+      if (context.loader.isPresent()) {
+        session.run(
+            STEP,
+            connection -> {
+              new HandOver(connection, context.loader.get().name(), owner, context.progress)
+                  .run(defaultPrivileges);
+              return true;
+            });
+      }
+      session.run(STEP, roles::ensureRights);
     }
   }
 
@@ -542,8 +732,6 @@ final class RestoreCommand extends BaseCommand {
   private ExitCode conclude(Context context, Swap swap, Loaded loaded, Optional<String> before)
       throws SQLException {
     List<String> old = swap.old();
-    String published = publishing.publish(context.target, cluster(), loaded.schemaVersion());
-    context.progress.line("publish", published);
     if (!old.isEmpty()) {
       context.progress.line(
           "next",
@@ -551,6 +739,7 @@ final class RestoreCommand extends BaseCommand {
                   .formatted(String.join(", ", old))
               + " --drop-old");
     }
+    String published = publish(context, loaded, before);
     print(
         "restored: %s at schema %s".formatted(context.database(), loaded.schemaVersion()),
         new Restored(
@@ -563,10 +752,35 @@ final class RestoreCommand extends BaseCommand {
     return ExitCode.OK;
   }
 
+  /** Only what is healthy is published; what needs rights could not be looked at before. */
+  private String publish(Context context, Loaded loaded, Optional<String> before) {
+    try (Session session = context.steps.ownerSession()) {
+      Verification verification = context.steps.verify(session, context.migrations, List.of());
+      if (!verification.healthy()) {
+        throw Failure.of(
+                ExitCode.FAILED,
+                "the dump is in the database's place, but is " + verification.summary())
+            .state(
+                "nothing was published"
+                    + before
+                        .map(name -> "; what was there before is in database " + name)
+                        .orElse(""))
+            .next(
+                "correct what it says, and run: learnflow-db run; or go back, as the owner, while"
+                    + " nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/restore.md");
+      }
+      String published =
+          context.steps.publish(session, publishing, cluster(), loaded.schemaVersion());
+      context.progress.line("publish", published);
+      return published;
+    }
+  }
+
   private ExitCode dropOld(DatabaseOptions.Target target, ConsoleProgress progress) {
-    Context context = new Context(target, steps(target, progress), files.migrations(), progress);
-    try (Session maintenance =
-            steps(target.in(Swap.MAINTENANCE_DATABASE), progress).ownerSession();
+    Context context =
+        new Context(
+            target, Optional.empty(), steps(target, progress), files.migrations(), progress);
+    try (Session maintenance = context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
         Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
         var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress)) {
       Swap swap = new Swap(connection, context.database(), progress);

@@ -142,7 +142,7 @@ final class RollbackCommand extends BaseCommand {
         undone = session.run(STEP, connection -> rollback.undo(connection, plan));
       }
       // Also where nothing was to do: a run that was killed did not come this far.
-      return finish(plan, undone, migrations, session, target, progress);
+      return finish(plan, undone, migrations, session, steps, progress);
     }
   }
 
@@ -227,17 +227,16 @@ final class RollbackCommand extends BaseCommand {
       List<String> undone,
       MigrationFiles migrations,
       Session session,
-      DatabaseOptions.Target target,
+      Steps steps,
       ConsoleProgress progress) {
     SchemaState state = session.run(STEP, connection -> SchemaState.read(connection, migrations));
     // Newer files are pending again. Seeds whose tables are gone are loaded by the next run.
-    Verification verification =
-        VerifyCommand.verify(session, migrations.upTo(state.current()), List.of(), target.names());
+    Verification verification = steps.verify(session, migrations.upTo(state.current()), List.of());
     String version = state.currentText();
     String published = "";
     if (verification.healthy()) {
       progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
-      published = publishing.publish(target, cluster(), version);
+      published = steps.publish(session, publishing, cluster(), version);
       progress.line("publish", published);
       if (published.startsWith("nowhere")) {
         progress.line("next", "where SCHEMA_VERSION is published: learnflow-db publish");

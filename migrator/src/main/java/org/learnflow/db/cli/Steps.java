@@ -8,31 +8,38 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.PasswordCheck;
+import org.learnflow.db.connect.PercentEncoding;
 import org.learnflow.db.connect.Readiness;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
 import org.learnflow.db.schema.CatalogLedger;
+import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.ScratchDatabase;
+import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.verify.StageResult;
+import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
 
 /** The steps that several commands share. */
 final class Steps {
-  private static final String MAINTENANCE_DATABASE = "postgres";
-
   private final DatabaseOptions.Target target;
   private final Connector connector;
   private final Duration timeout;
   private final Progress progress;
+  private @Nullable LoggedIn lastLogin;
 
   Steps(DatabaseOptions.Target target, Connector connector, Duration timeout, Progress progress) {
     this.target = target;
@@ -41,71 +48,102 @@ final class Steps {
     this.progress = progress;
   }
 
-  /** A session of the owner. */
-  Session ownerSession() {
-    return session(target.owner(), target.password());
+  /** The same for another target. */
+  Steps with(DatabaseOptions.Target other) {
+    return new Steps(other, connector, timeout, progress);
   }
 
   /**
-   * A session of a role in the database, which is waited for; none where the server refuses the
-   * password.
+   * A session of the owner in its own database.
+   *
+   * @throws Failure 2, once it is used, where the role is not one that can own a schema
    */
-  Optional<Session> login(String role, Password password) {
-    Session session = session(target.owner().as(role), Optional.of(password));
-    try {
-      session.run("login", connection -> connection.isValid(0));
-      return Optional.of(session);
-    } catch (Failure failure) {
-      session.close();
-      if (SqlStates.of(failure).equals(SqlStates.INVALID_PASSWORD)) {
-        return Optional.empty();
-      }
-      throw failure;
-    }
-  }
-
-  /** One more session of the owner, in any database. */
-  Connection ownerConnection(String database) throws SQLException {
-    return connector.connect(
-        target.hosting().route(target.owner().in(database)), target.password());
-  }
-
-  /** A session of the admin in any database, where there are admin credentials. */
-  Optional<Connection> adminConnection(String database) throws SQLException {
-    if (target.admin().isEmpty()) {
-      return Optional.empty();
-    }
-    DatabaseOptions.Admin admin = target.admin().get();
-    return Optional.of(
-        connector.connect(
-            target.hosting().route(target.owner().as(admin.user()).in(database)),
-            admin.password()));
-  }
-
-  private Session session(DatabaseAddress address, Optional<Password> password) {
-    DataSource source = connector.dataSource(target.hosting().route(address), password);
+  Session ownerSession() {
+    DataSource source =
+        connector.dataSource(target.hosting().route(target.owner()), target.password());
     return new Session(
         source,
-        new Readiness(source, address, password, timeout, progress, target.hosting()),
-        progress);
+        readiness(source, target.owner(), target.password()),
+        progress,
+        target.admin().isEmpty() ? this::requireOwner : Session.NO_CHECK);
   }
 
-  private DataSource ownerIn(String database) {
-    return connector.dataSource(
-        target.hosting().route(target.owner().in(database)), target.password());
+  /** A session in the database of whichever role was named, to see that it answers. */
+  Session anySession() {
+    return guarded(target.owner());
   }
 
-  private Optional<DataSource> admin() {
-    return target
-        .admin()
-        .map(admin ->
-            connector.dataSource(
-                target.hosting().route(target.owner().as(admin.user())), admin.password()));
+  /** A session of the owner in the maintenance database, or another that it does not trust. */
+  Session ownerIn(String database) {
+    return guarded(target.owner().in(database));
+  }
+
+  private Session guarded(DatabaseAddress address) {
+    DataSource source = connector.guarded(target.hosting().route(address), target.password());
+    return new Session(source, readiness(source, address, target.password()), progress);
+  }
+
+  private Readiness readiness(
+      DataSource source, DatabaseAddress address, Optional<Password> password) {
+    return new Readiness(source, address, password, timeout, progress, target.hosting());
+  }
+
+  /** Sessions of the admin, where there are admin credentials. */
+  Optional<AdminSessions> admin() {
+    return target.admin().map(this::admin);
+  }
+
+  /** Sessions of an admin with credentials that need not be those in force. */
+  AdminSessions admin(AdminSessions.Credentials credentials) {
+    return new AdminSessions(
+        credentials, target.owner(), connector, timeout, progress, target.hosting());
+  }
+
+  /** Whoever takes the published connection by mistake learns it here, not from a missing right. */
+  private void requireOwner(Connection connection) throws SQLException {
+    List<String> owners =
+        CatalogQuery.rows(
+            connection,
+            """
+            SELECT pg_get_userbyid(datdba) FROM pg_database
+            WHERE datname = current_database() AND NOT pg_has_role(datdba, 'USAGE')
+              AND NOT coalesce(has_schema_privilege(to_regnamespace('public'), 'CREATE'), true)
+            """,
+            row -> row.getString(1));
+    if (!owners.isEmpty()) {
+      String role = target.owner().user();
+      throw Failure.of(
+              ExitCode.USAGE,
+              "you are connected as %s, which is %s and may not do this"
+                  .formatted(
+                      role,
+                      role.equals(target.names().service())
+                          ? "the role of LearnFlow's services"
+                          : "not the owner of database " + target.owner().database()))
+          .where(target.owner().toString())
+          .state("nothing was changed")
+          .next(
+              """
+              connect as %s, which owns the database: --database postgresql://%s@%s/%s with its \
+              password (--password-file or PGPASSWORD), --release, or --embedded\
+              """
+                  .formatted(
+                      owners.getFirst(),
+                      PercentEncoding.encode(owners.getFirst()),
+                      target.owner().hostAndPort(),
+                      PercentEncoding.encode(target.owner().database())));
+    }
   }
 
   /** A database to try things in. */
   ScratchDatabase scratch(Connection owner) throws SQLException {
-    return ScratchDatabase.create(owner, this::ownerIn, admin(), progress);
+    return ScratchDatabase.create(
+        owner,
+        database ->
+            connector.dataSource(
+                target.hosting().route(target.owner().in(database)), target.password()),
+        admin().map(sessions -> sessions.maintenance().source()),
+        progress);
   }
 
   /**
@@ -124,21 +162,20 @@ final class Steps {
       progress.line("roles", "all right, nothing to do");
       return Optional.of(List.of());
     }
-    List<String> done = recorded(owner, () -> roles(target.admin().get()));
+    List<String> done = recorded(owner, () -> roles(owner, admin().get()));
     if (done.isEmpty()) {
       progress.line("roles", "all right, nothing to do");
     }
     return Optional.of(done);
   }
 
-  private List<String> roles(DatabaseOptions.Admin admin) {
-    DatabaseAddress address = target.owner().as(admin.user());
-    RoleManager manager = new RoleManager(target.names(), address.database(), progress);
+  private List<String> roles(Session owner, AdminSessions admin) {
+    RoleManager manager = new RoleManager(target.names(), target.owner().database(), progress);
     List<String> done = new ArrayList<>();
-    try (Session session = session(address, admin.password());
-        Session maintenance = session(address.in(MAINTENANCE_DATABASE), admin.password())) {
+    try (Session inDatabase = admin.inDatabase();
+        Session maintenance = admin.maintenance()) {
       done.addAll(
-          (exists(session) ? session : maintenance)
+          (exists(inDatabase) ? inDatabase : maintenance)
               .run(
                   "roles",
                   connection -> {
@@ -146,10 +183,21 @@ final class Steps {
                         AdvisoryLock.acquire(
                             connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
                       refuseReplacedPasswords();
-                      return manager.ensureRolesAndDatabase(connection, passwords(), this::accepts);
+                      return maintenance.run(
+                          "roles",
+                          making ->
+                              manager.ensureRolesAndDatabase(making, passwords(), this::accepts));
                     }
                   }));
-      done.addAll(session.run("roles", manager::ensureRights));
+      // What one puts right may show what another has to.
+      int before;
+      do {
+        before = done.size();
+        done.addAll(
+            maintenance.run("roles", making -> manager.ensureOnServer(making, target.server())));
+        done.addAll(inDatabase.run("roles", manager::ensureOwnership));
+        done.addAll(owner.run("roles", manager::ensureRights));
+      } while (done.size() > before);
     }
     return List.copyOf(done);
   }
@@ -176,10 +224,12 @@ final class Steps {
   private boolean allRight(Session owner) {
     return exists(owner, ExitCode.CREDENTIALS_REFUSED)
         && owner.run(
-            "roles", connection -> RightsCheck.deviations(connection, target.names()).isEmpty())
+            "roles",
+            connection ->
+                RightsCheck.deviations(connection, target.names(), target.server()).isEmpty())
         && target
             .servicePassword()
-            .map(password -> accepts(target.names().service(), password))
+            .flatMap(password -> login(target.names().service(), password).isPasswordRight())
             .orElse(false);
   }
 
@@ -222,53 +272,135 @@ final class Steps {
   /**
    * Publishes the services' password, unless a rotation has replaced it since it was read; no
    * rotation comes between.
+   *
+   * @return what was done, one line
    */
-  String publish(Session owner, Supplier<String> publishing) {
+  String publish(
+      Session owner, PublishOptions publishing, ClusterOptions cluster, String schemaVersion) {
     return owner.run(
         "publish",
         connection -> {
           try (var _ =
               AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
-            return publishLocked(publishing);
+            return publishLocked(publishing, cluster, schemaVersion);
           }
         });
   }
 
-  /** The same for who holds the lock CREDENTIALS already. */
-  String publishLocked(Supplier<String> publishing) {
+  /**
+   * The same for who holds the lock CREDENTIALS already: the only place that publishes. What is
+   * published has just logged in.
+   */
+  String publishLocked(PublishOptions publishing, ClusterOptions cluster, String schemaVersion) {
+    if (publishing.isNowhere(target)) {
+      return publishing.publish(target, cluster, schemaVersion);
+    }
+    Password password = PublishOptions.connection(target).password();
     target
-        .servicePassword()
-        .flatMap(target.hosting()::replaced)
+        .hosting()
+        .replaced(password)
         .ifPresent(failure -> {
           throw failure;
         });
-    return publishing.get();
+    PasswordCheck.Login login = login(target.names().service(), password);
+    if (login.answer() == PasswordCheck.Answer.UNKNOWN
+        && publishing.isPublished(target, cluster, schemaVersion)) {
+      return publishing.place(target, cluster) + ": unchanged";
+    }
+    requireLogin(login);
+    return publishing.publish(target, cluster, schemaVersion);
   }
 
   /**
-   * Whether services can log in with the password that is published; nothing where roles are left
-   * alone, as in {@link #roles}.
+   * Goes on only with a password that has just logged in.
+   *
+   * @throws Failure 5 where it is refused, 9 where that could not be found out
+   */
+  void requireLogin(Password password) {
+    requireLogin(login(target.names().service(), password));
+  }
+
+  private void requireLogin(PasswordCheck.Login login) {
+    if (login.answer() != PasswordCheck.Answer.LOGGED_IN) {
+      boolean refused = login.answer() == PasswordCheck.Answer.REFUSED;
+      throw Failure.of(
+              refused ? ExitCode.CREDENTIALS_REFUSED : ExitCode.PUBLISHING_FAILED,
+              "nothing is published, since %s could not log in with its password: %s"
+                  .formatted(target.names().service(), login.reason()))
+          .where(target.owner().as(target.names().service()).toString())
+          .state("what was published before is as it was")
+          .next(
+              refused
+                  ? rightPassword()
+                  : "correct what the server says and run the same command again");
+    }
+  }
+
+  private String rightPassword() {
+    return target.admin().isPresent()
+        ? "set it: learnflow-db run, with the same options"
+        : "give the services' right password (--app-password-file; in a release: the Secret that"
+            + " externalDatabase.appSecret names), or admin credentials, with which run sets it";
+  }
+
+  /** Looks at the database stage by stage. */
+  Verifier verifier(MigrationFiles migrations, List<SeedSet> sets) {
+    return new Verifier(
+        migrations,
+        sets,
+        target.names(),
+        target.server(),
+        target.admin().map(AdminSessions.Credentials::user));
+  }
+
+  /** All stages of what must hold before anything is published. */
+  Verification verify(Session session, MigrationFiles migrations, List<SeedSet> sets) {
+    return session
+        .run("verify", verifier(migrations, sets)::verify)
+        .with(login().stream().toList());
+  }
+
+  /**
+   * Whether services can log in with the password that is published; nothing where it is not known.
    *
    * @throws Failure where the password was replaced since it was read
    */
   Optional<StageResult> login() {
     return target
-        .admin()
-        .flatMap(_ -> target.servicePassword())
+        .servicePassword()
         .map(password -> {
           String role = target.names().service();
-          if (accepts(role, password)) {
-            return new StageResult("login", true, role + " can log in");
+          PasswordCheck.Login login = login(role, password);
+          if (login.answer() == PasswordCheck.Answer.REFUSED) {
+            target
+                .hosting()
+                .replaced(password)
+                .or(() -> target.hosting().beingReplaced(password))
+                .ifPresent(failure -> {
+                  throw failure;
+                });
           }
-          target
-              .hosting()
-              .replaced(password)
-              .or(() -> target.hosting().beingReplaced(password))
-              .ifPresent(failure -> {
-                throw failure;
-              });
-          return new StageResult(
-              "login", false, role + " cannot log in with its password; next: learnflow-db run");
+          return switch (login.answer()) {
+            case LOGGED_IN -> new StageResult("login", true, role + " can log in");
+            case UNKNOWN ->
+                new StageResult(
+                    "login",
+                    true,
+                    true,
+                    "whether %s can log in could not be found out: %s"
+                        .formatted(role, login.reason()));
+            case REFUSED ->
+                new StageResult(
+                    "login",
+                    false,
+                    "%s cannot log in with its password: %s; next: %s"
+                        .formatted(role, login.reason(), rightPassword()));
+            case NO_DATABASE ->
+                new StageResult(
+                    "login",
+                    false,
+                    "%s is not let into the database: %s".formatted(role, login.reason()));
+          };
         });
   }
 
@@ -278,14 +410,41 @@ final class Steps {
         new RolePassword(target.names().service(), target.servicePassword()));
   }
 
-  /** Whether a role can log in with a password; its database need not be there. */
+  /**
+   * Whether a role's password is right; its database need not be there.
+   *
+   * @throws Failure where that could not be found out
+   */
   boolean accepts(String role, Password password) {
-    try (Connection _ =
-        connector.connect(target.hosting().route(target.owner().as(role)), Optional.of(password))) {
-      return true;
-    } catch (SQLException e) {
-      // Credentials are checked before the database is looked for.
-      return SqlStates.INVALID_CATALOG_NAME.equals(e.getSQLState());
+    return login(role, password).requirePasswordRight(target.owner().as(role));
+  }
+
+  /** Logs in, unless the same login has just succeeded. */
+  private PasswordCheck.Login login(String role, Password password) {
+    LoggedIn known = lastLogin;
+    if (known != null && known.isOf(role, password)) {
+      return new PasswordCheck.Login(PasswordCheck.Answer.LOGGED_IN, "");
+    }
+    DatabaseAddress address = target.owner().as(role);
+    boolean admin =
+        target.admin().map(AdminSessions.Credentials::user).filter(role::equals).isPresent();
+    PasswordCheck.Login login =
+        new PasswordCheck(connector, timeout, progress, target.hosting())
+            .login(admin ? address.in(DatabaseAddress.MAINTENANCE_DATABASE) : address, password);
+    if (login.answer() == PasswordCheck.Answer.LOGGED_IN) {
+      lastLogin = new LoggedIn(role, password, System.nanoTime());
+    }
+    return login;
+  }
+
+  /** A login that has succeeded. */
+  private record LoggedIn(String role, Password password, long nanos) {
+    private static final Duration JUST = Duration.ofSeconds(5);
+
+    boolean isOf(String otherRole, Password other) {
+      return role.equals(otherRole)
+          && password.equals(other)
+          && System.nanoTime() - nanos < JUST.toNanos();
     }
   }
 }

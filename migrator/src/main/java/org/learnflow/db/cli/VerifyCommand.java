@@ -13,13 +13,11 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
-import org.learnflow.db.roles.RoleNames;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
-import org.learnflow.db.verify.Verifier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -104,9 +102,8 @@ final class VerifyCommand extends BaseCommand {
     }
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
-      Verifier verifier = new Verifier(migrations, sets, target.names());
-      stages.addAll(session.run("verify", verifier::verify).stages());
-      stages.add(session.run("verify", verifier::drift));
+      stages.addAll(steps.verify(session, migrations, sets).stages());
+      stages.add(session.run("verify", steps.verifier(migrations, sets)::drift));
       if (release.isPresent()) {
         String version =
             session.run(
@@ -158,12 +155,6 @@ final class VerifyCommand extends BaseCommand {
         "published",
         true,
         namespaces.isEmpty() ? "nowhere, as asked for" : "in " + String.join(", ", namespaces));
-  }
-
-  static Verification verify(
-      Session session, MigrationFiles migrations, List<SeedSet> sets, RoleNames names) {
-    Verifier verifier = new Verifier(migrations, sets, names);
-    return session.run("verify", verifier::verify);
   }
 
   /** A stage as a line: {@code ✓ migrations: 9 applied, at 009}; {@code !} before a warning. */

@@ -26,7 +26,7 @@ final class WaitCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    try (Session session = steps.anySession()) {
       String version =
           session.run("wait", connection -> connection.getMetaData().getDatabaseProductVersion());
       print(

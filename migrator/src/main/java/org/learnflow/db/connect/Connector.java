@@ -1,7 +1,5 @@
 package org.learnflow.db.connect;
 
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -9,10 +7,20 @@ import org.learnflow.db.Password;
 import org.postgresql.ds.PGSimpleDataSource;
 import org.postgresql.jdbc.PreferQueryMode;
 
-/** Makes pgjdbc data sources with the session settings that every step relies on. */
+/**
+ * Makes pgjdbc data sources with the session settings that every step relies on. A session finds
+ * names in {@code public} only where migrations need that: as the owner in its own database. All
+ * others are {@linkplain #guarded guarded}.
+ */
 public final class Connector {
   /** Shown in pg_stat_activity. */
   public static final String APPLICATION_NAME = "learnflow-db";
+
+  /**
+   * A role can set a verifier with more iterations for itself, each login with which costs us
+   * seconds.
+   */
+  public static final int MOST_SCRAM_ITERATIONS = 100_000;
 
   private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
@@ -25,9 +33,21 @@ public final class Connector {
       "-c client_connection_check_interval=1000 -c statement_timeout=0"
           + " -c idle_in_transaction_session_timeout=0 -c tcp_keepalives_idle=30"
           + " -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-          + " -c client_min_messages=warning -c search_path=public";
+          + " -c client_min_messages=warning";
+
+  /** Where migrations and seeds find what they name. */
+  private static final String OWN_PATH = " -c search_path=public";
+
+  /**
+   * Nothing that somebody made in the database is found by a name without a schema, neither a
+   * function nor an operator, and what its owner has set for it changes no meaning.
+   */
+  private static final String GUARDED =
+      " -c search_path=pg_catalog,pg_temp -c role=none -c standard_conforming_strings=on"
+          + " -c quote_all_identifiers=off -c transform_null_equals=off -c row_security=on";
 
   private final Duration lockTimeout;
+  private final Duration timeout;
   private final int connectSeconds;
 
   /**
@@ -39,13 +59,26 @@ public final class Connector {
    */
   public Connector(Duration lockTimeout, Duration timeout) {
     this.lockTimeout = lockTimeout;
+    this.timeout = timeout;
     boolean shorter = !timeout.isZero() && timeout.compareTo(LONGEST_CONNECT_TIMEOUT) < 0;
     this.connectSeconds =
         (int) Math.max(1, (shorter ? timeout : LONGEST_CONNECT_TIMEOUT).toSeconds());
   }
 
-  /** A data source; each {@link DataSource#getConnection()} opens a new session. */
+  /**
+   * Sessions of the owner in its own database; each {@link DataSource#getConnection()} opens a new
+   * one.
+   */
   public DataSource dataSource(DatabaseAddress address, Optional<Password> password) {
+    return source(address, password, OWN_PATH);
+  }
+
+  /** Sessions that trust nothing that somebody made in the database. */
+  public DataSource guarded(DatabaseAddress address, Optional<Password> password) {
+    return source(address, password, GUARDED);
+  }
+
+  private DataSource source(DatabaseAddress address, Optional<Password> password, String path) {
     PGSimpleDataSource source = new PGSimpleDataSource();
     source.setServerNames(new String[] {address.host()});
     source.setPortNumbers(new int[] {address.port()});
@@ -58,15 +91,16 @@ public final class Connector {
     source.setConnectTimeout(connectSeconds);
     source.setLoginTimeout(connectSeconds);
     source.setTcpKeepAlive(true);
-    source.setOptions(SETTINGS + " -c lock_timeout=" + lockTimeout.toMillis());
+    source.setOptions(
+        SETTINGS
+            + path
+            + " -c lock_timeout="
+            + lockTimeout.toMillis()
+            + " -c learnflow_db.timeout="
+            + timeout.toMillis());
+    source.setScramMaxIterations(MOST_SCRAM_ITERATIONS);
     // A text without parameters is sent as it is, so that error positions count from its start.
     source.setPreferQueryMode(PreferQueryMode.EXTENDED_FOR_PREPARED);
     return source;
-  }
-
-  /** Opens one session. */
-  public Connection connect(DatabaseAddress address, Optional<Password> password)
-      throws SQLException {
-    return dataSource(address, password).getConnection();
   }
 }

@@ -24,6 +24,9 @@ public record DatabaseAddress(
   /** PostgreSQL's port where none is given. */
   public static final int DEFAULT_PORT = 5432;
 
+  /** The database that every server has, for what belongs to the whole server. */
+  public static final String MAINTENANCE_DATABASE = "postgres";
+
   /** The same server and database, used as another role. */
   public DatabaseAddress as(String otherUser) {
     return new DatabaseAddress(host, port, database, otherUser, sslMode, rootCertificate);

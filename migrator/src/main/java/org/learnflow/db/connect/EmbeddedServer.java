@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -99,6 +100,20 @@ public final class EmbeddedServer {
     if (isRunning()) {
       pgCtl("stop", "-m", mode);
     }
+  }
+
+  /** Knows the disk that the data are on. */
+  public Hosting hosting() {
+    return new Hosting() {
+      @Override
+      public OptionalLong freeBytes() {
+        try {
+          return OptionalLong.of(Files.getFileStore(data()).getUsableSpace());
+        } catch (IOException e) {
+          return OptionalLong.empty();
+        }
+      }
+    };
   }
 
   private Path data() {

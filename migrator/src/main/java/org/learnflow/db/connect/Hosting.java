@@ -1,6 +1,7 @@
 package org.learnflow.db.connect;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 
@@ -43,6 +44,11 @@ public interface Hosting {
   /** The same of one whose replacement was begun and not finished. */
   default Optional<Failure> beingReplaced(Password password) {
     return Optional.empty();
+  }
+
+  /** Room on the disk of the server's data, where that is known without asking the server. */
+  default OptionalLong freeBytes() {
+    return OptionalLong.empty();
   }
 
   /**

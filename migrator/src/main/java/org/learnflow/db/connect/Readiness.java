@@ -309,7 +309,7 @@ public final class Readiness {
   }
 
   /** The server's or the socket's own words, without pgjdbc's advice. */
-  private static String message(SQLException e) {
+  static String message(SQLException e) {
     Throwable cause = e.getCause();
     String text =
         cause instanceof IOException && cause.getMessage() != null

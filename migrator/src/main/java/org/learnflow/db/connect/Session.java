@@ -15,18 +15,36 @@ import org.learnflow.db.SqlStates;
  * connection was lost is done again once the database is back. Every step is idempotent.
  */
 public final class Session implements AutoCloseable {
+  /** Every connection is the right one. */
+  public static final Check NO_CHECK = connection -> {};
+
   private static final int ATTEMPTS = 10;
 
   private final DataSource source;
   private final Readiness readiness;
   private final Progress progress;
+  private final Check check;
   private @Nullable Connection connection;
+  private boolean checked;
 
   /** A session that is opened when it is first needed. */
   public Session(DataSource source, Readiness readiness, Progress progress) {
+    this(source, readiness, progress, NO_CHECK);
+  }
+
+  /** The same; {@code check} sees each connection first. */
+  public Session(DataSource source, Readiness readiness, Progress progress, Check check) {
     this.source = source;
     this.readiness = readiness;
     this.progress = progress;
+    this.check = check;
+  }
+
+  /** A look at a new connection. */
+  @FunctionalInterface
+  public interface Check {
+    /** Throws a {@link Failure} where the connection is not the right one. */
+    void look(Connection connection) throws SQLException;
   }
 
   /** A step of work with the session's connection, which is in autocommit mode. */
@@ -51,6 +69,10 @@ public final class Session implements AutoCloseable {
     for (int attempt = 1; ; attempt++) {
       Connection open = open();
       try {
+        if (!checked) {
+          check.look(open);
+          checked = true;
+        }
         return step.run(open);
       } catch (SQLException | RuntimeException e) {
         if (!SqlStates.connectionLost(e) || attempt == ATTEMPTS) {
@@ -88,6 +110,7 @@ public final class Session implements AutoCloseable {
   public void close() {
     Connection open = connection;
     connection = null;
+    checked = false;
     if (open != null) {
       try {
         open.close();

@@ -80,6 +80,31 @@ public final class PodPrograms implements PostgresPrograms {
     }
   }
 
+  /** One of the same name that a kill has left is replaced. */
+  @Override
+  public PlacedFile place(String name, byte[] content) throws IOException {
+    String path = "/tmp/" + name;
+    Ended ended =
+        run(
+            List.of("sh", "-c", "umask 077 && rm -f \"$0\" && cat >\"$0\"", path),
+            new Input(new ByteArrayInputStream(content), content.length),
+            OutputStream.nullOutputStream());
+    if (ended.exitCode() != 0) {
+      throw new IOException("%s in %s: %s".formatted(path, place(), ended.reason()));
+    }
+    return new PlacedFile() {
+      @Override
+      public String path() {
+        return path;
+      }
+
+      @Override
+      public void close() {
+        answer("rm", "-f", path);
+      }
+    };
+  }
+
   @Override
   public Ended run(List<String> command, Input input, OutputStream output) throws IOException {
     return run("program.sh", command, input.bytes(), input.stream(), output);

@@ -5,8 +5,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
-import java.util.stream.Collectors;
 import org.learnflow.db.Password;
+import org.learnflow.db.SqlText;
 
 /** Setting passwords that nobody knows, by SQL that is run inside the server's own container. */
 public final class PasswordReset {
@@ -19,37 +19,62 @@ public final class PasswordReset {
   private PasswordReset() {}
 
   /**
-   * SQL for psql, as superuser: sets passwords of roles that are there, of which only verifiers are
-   * sent; and lets the owner see the server's rules, so that it can tell whether one was left.
-   * Answers a line for each role.
+   * SQL for psql, as superuser in the maintenance database: sets passwords of roles that are there,
+   * of which only verifiers are sent; and lets the owner see the server's rules, so that it can
+   * tell whether one was left. Answers a line for each role. Every name is put into the statements
+   * here; the server composes none.
    *
+   * @param owner of {@code database}, in which it may look at the rules
    * @param passwords by role
    */
-  public static String sql(String owner, Map<String, Password> passwords) {
-    String verifiers =
-        passwords.entrySet().stream()
-            .map(entry ->
-                "(%s, %s)"
+  public static String sql(String owner, String database, Map<String, Password> passwords) {
+    StringBuilder sql = new StringBuilder();
+    passwords.forEach((role, password) ->
+        sql.append(
+            where(
+                "pg_roles WHERE rolname",
+                role,
+                """
+                ALTER ROLE %s LOGIN PASSWORD %s;
+                SELECT %s;
+                """
                     .formatted(
-                        literal(entry.getKey()),
-                        literal(RoleManager.verifier(entry.getKey(), entry.getValue()))))
-            .collect(Collectors.joining(", "));
-    // Nobody's password is wrong where only a rule is to be taken away.
-    String rows = verifiers.isEmpty() ? "('', '')" : verifiers;
+                        SqlText.identifier(role),
+                        literal(RoleManager.verifier(role, password)),
+                        literal(SET + role)))));
+    String grants =
+        """
+        GRANT SELECT ON pg_catalog.pg_hba_file_rules TO %1$s;
+        GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO %1$s;
+        """
+            .formatted(SqlText.identifier(owner));
+    sql.append(
+        where(
+            "pg_database WHERE datname",
+            database,
+            "\\connect -reuse-previous=on %s\n".formatted(connection(database))
+                + where("pg_roles WHERE rolname", owner, grants)));
+    return sql.toString();
+  }
+
+  /** What is done only where a row of the catalog has that name. */
+  private static String where(String column, String name, String then) {
     return """
-    SELECT format('GRANT SELECT ON pg_hba_file_rules TO %%I', rolname),
-           format('GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO %%I', rolname)
-    FROM pg_roles WHERE rolname = %s \\gexec
-    CREATE TEMPORARY TABLE wanted (role, verifier) AS VALUES %s;
-    SELECT format('ALTER ROLE %%I LOGIN PASSWORD %%L', role, verifier)
-    FROM wanted JOIN pg_roles ON rolname = role \\gexec
-    SELECT '%s' || role FROM wanted JOIN pg_roles ON rolname = role;
+    SELECT EXISTS (SELECT FROM pg_catalog.%s OPERATOR(pg_catalog.=) %s::pg_catalog.name) AS found \\gset
+    \\if :found
+    %s\\endif
     """
-        .formatted(literal(owner), rows, SET);
+        .formatted(column, literal(name), then);
   }
 
   private static String literal(String text) {
     return "'" + text.replace("'", "''") + "'";
+  }
+
+  /** An argument of psql's connect, whatever the database's name is. */
+  private static String connection(String database) {
+    String value = database.replace("\\", "\\\\").replace("'", "\\'");
+    return "'" + ("dbname='" + value + "'").replace("\\", "\\\\").replace("'", "\\'") + "'";
   }
 
   /** Whether the rule is still there; false where this session may not know. */

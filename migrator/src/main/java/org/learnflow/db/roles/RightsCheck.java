@@ -1,31 +1,72 @@
 package org.learnflow.db.roles;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.SqlText;
 
 /**
  * Compares the rights in a database with what they should be: the owner owns database and schemas
  * and is a member of the service role; the service role may connect, read and write rows and use
  * sequences in every schema of the owner's but {@code learnflow_db}, may not see Flyway's history,
- * may only read {@code schema_migrations}, and may create nothing. Reads the catalog only, with one
- * query that any role may run.
+ * may only read {@code schema_migrations}, and may create nothing. Reads the catalog only, with
+ * queries that any role may run and that mean the same whatever is in the database.
  */
 public final class RightsCheck {
-  private static final String QUERY =
+  /**
+   * What belongs to the whole server: roles, memberships, databases. Answers names, from which this
+   * class makes statements that an admin may run: {@code subject} and {@code object} are quoted
+   * where they must be.
+   */
+  private static final String ON_SERVER =
       """
-      WITH names AS (
-        SELECT ?::text AS owner, ?::text AS service, current_database()::text AS db
-      ), roles AS (
-        SELECT n.*, o.oid AS owner_oid, o.rolcanlogin AS owner_canlogin, s.oid AS service_oid, s.rolsuper,
+      WITH roles AS (
+        SELECT quote_ident(o.rolname) AS owner, quote_ident(s.rolname) AS service, o.oid AS owner_oid,
+               s.oid AS service_oid, o.rolcanlogin AS owner_canlogin, s.rolsuper AS service_super,
                concat_ws(' ', CASE WHEN NOT s.rolcanlogin THEN 'LOGIN' END,
                          CASE WHEN s.rolsuper THEN 'NOSUPERUSER' END, CASE WHEN s.rolcreatedb THEN 'NOCREATEDB' END,
                          CASE WHEN s.rolcreaterole THEN 'NOCREATEROLE' END,
                          CASE WHEN s.rolreplication THEN 'NOREPLICATION' END,
                          CASE WHEN s.rolbypassrls THEN 'NOBYPASSRLS' END) AS service_must_be
+        FROM pg_roles o, pg_roles s WHERE o.rolname = @OWNER@ AND s.rolname = @SERVICE@
+      )
+      SELECT 'owner may not log in' AS kind, 1 AS number, owner AS subject, '' AS object FROM roles WHERE NOT owner_canlogin
+      UNION ALL
+      SELECT 'attributes', 2, service, service_must_be FROM roles WHERE service_must_be <> ''
+      UNION ALL
+      SELECT 'member', 3, service, owner FROM roles
+        WHERE NOT service_super AND pg_has_role(service_oid, owner_oid, 'MEMBER')
+      UNION ALL
+      SELECT 'no member', 4, owner, service FROM roles WHERE NOT (@IS_MEMBER@)
+      UNION ALL
+      SELECT 'member', 5, r.service, quote_ident(g.rolname)
+        FROM roles r JOIN pg_auth_members m ON m.member = r.service_oid JOIN pg_roles g ON g.oid = m.roleid
+        WHERE g.rolsuper OR g.rolcreatedb OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls
+           OR g.rolname IN (@POWERFUL_ROLES@)
+      UNION ALL
+      SELECT 'database owner', 6, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
+        WHERE d.datname = @DATABASE@ AND d.datdba <> r.owner_oid
+      UNION ALL
+      SELECT 'may connect', 7, r.service, quote_ident(d.datname) FROM roles r, pg_database d
+        WHERE @OWN_SERVER@ AND d.datname IN ('postgres', 'template1') AND NOT r.service_super
+          AND has_database_privilege(r.service_oid, d.oid, 'CONNECT')
+      UNION ALL
+      SELECT 'may not connect', 8, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
+        WHERE d.datname = 'postgres' AND NOT has_database_privilege(r.owner_oid, d.oid, 'CONNECT')
+          AND (@OWN_SERVER@ OR pg_has_role(d.datdba, 'USAGE'))
+      ORDER BY 2, 3, 4
+      """;
+
+  /** What the owner may put right by itself, in the database. */
+  private static final String IN_DATABASE =
+      """
+      WITH names AS (
+        SELECT @OWNER@::text AS owner, @SERVICE@::text AS service, current_database()::text AS db
+      ), roles AS (
+        SELECT n.*, o.oid AS owner_oid, s.oid AS service_oid, s.rolsuper
         FROM names n JOIN pg_roles o ON o.rolname = n.owner JOIN pg_roles s ON s.rolname = n.service
       ), schemas AS (
         SELECT n.oid, n.nspname, n.nspowner, n.nspname = 'learnflow_db' AS private
@@ -33,7 +74,9 @@ public final class RightsCheck {
         WHERE n.nspname IN ('public', 'learnflow_db')
            OR n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' -- a superuser may own these
               AND (n.nspowner = r.owner_oid
-                OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.owner_oid))
+                -- Somebody else's schema counts only where all in it is the owner's.
+                OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.owner_oid)
+                   AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner <> r.owner_oid))
       ), relations AS (
         SELECT c.oid, c.relkind, format('%I.%I', s.nspname, c.relname) AS name, c.relowner, s.private,
                s.nspname = 'public' AND c.relname = 'flyway_schema_history' AS history,
@@ -58,28 +101,6 @@ public final class RightsCheck {
         FROM pg_default_acl d, aclexplode(d.defaclacl) a, roles r
         WHERE d.defaclrole = r.owner_oid AND a.grantee IN (0, r.service_oid)
       )
-      SELECT 9, format('%I may not log in', owner), format('ALTER ROLE %I LOGIN', owner)
-        FROM roles WHERE NOT owner_canlogin
-      UNION ALL
-      SELECT 10, format('%I is not %s', service, service_must_be), format('ALTER ROLE %I %s', service, service_must_be)
-        FROM roles WHERE service_must_be <> ''
-      UNION ALL
-      SELECT 11, format('%I is a member of %I', service, owner), format('REVOKE %I FROM %I', owner, service)
-        FROM roles WHERE NOT rolsuper AND pg_has_role(service_oid, owner_oid, 'MEMBER')
-      UNION ALL
-      SELECT 12, format('%I is no member of %I', owner, service), format(@GRANT_MEMBERSHIP@, service, owner)
-        FROM roles WHERE NOT (@IS_MEMBER@)
-      UNION ALL
-      SELECT 13, format('%I is a member of %I', r.service, g.rolname), format('REVOKE %I FROM %I', g.rolname, r.service)
-        FROM roles r JOIN pg_auth_members m ON m.member = r.service_oid JOIN pg_roles g ON g.oid = m.roleid
-        WHERE g.rolsuper OR g.rolcreatedb OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls
-           OR g.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_execute_server_program',
-                            'pg_read_server_files', 'pg_write_server_files')
-      UNION ALL
-      SELECT 20, format('database %I is not owned by %I', r.db, r.owner),
-             format('ALTER DATABASE %I OWNER TO %I', r.db, r.owner)
-        FROM roles r JOIN pg_database d ON d.datname = r.db WHERE d.datdba <> r.owner_oid
-      UNION ALL
       SELECT 21, format('%I may not connect to %I', service, db),
              format('GRANT CONNECT ON DATABASE %I TO %I', db, service)
         FROM roles WHERE NOT has_database_privilege(service_oid, db, 'CONNECT')
@@ -156,39 +177,143 @@ public final class RightsCheck {
   private RightsCheck() {}
 
   /**
+   * Predefined roles that reach programs, files, or everybody's rows and sessions; of those that
+   * the supported versions have.
+   */
+  private static final List<String> POWERFUL_ROLES =
+      List.of(
+          "pg_checkpoint",
+          "pg_create_subscription",
+          "pg_execute_server_program",
+          "pg_maintain",
+          "pg_read_all_data",
+          "pg_read_server_files",
+          "pg_signal_autovacuum_worker",
+          "pg_signal_backend",
+          "pg_write_all_data",
+          "pg_write_server_files");
+
+  /**
+   * Predefined roles that reach programs, files, or everybody's rows and sessions, as SQL lists
+   * them.
+   */
+  public static String powerfulRoles() {
+    return "'" + String.join("', '", POWERFUL_ROLES) + "'";
+  }
+
+  /** Which server this is. */
+  public enum Server {
+    /** The release's own or an embedded one, whose other databases are nobody's business. */
+    OWN,
+    /** Somebody else's, whose other databases are left alone. */
+    SHARED
+  }
+
+  /**
    * What deviates, in the order in which it can be put right; nothing where a role is missing.
    *
    * @param connection to the database in question, as any role
    */
-  public static List<Deviation> deviations(Connection connection, RoleNames names)
+  public static List<Deviation> deviations(Connection connection, RoleNames names, Server server)
       throws SQLException {
-    int major = connection.getMetaData().getDatabaseMajorVersion();
-    boolean grantOptions = major >= 16;
+    List<Deviation> deviations =
+        new ArrayList<>(onServer(connection, names, connection.getCatalog(), server));
+    deviations.addAll(inDatabase(connection, names));
+    return List.copyOf(deviations);
+  }
+
+  /**
+   * What an admin puts right, in any database of the server.
+   *
+   * @param connection to any database, as any role
+   * @param database the one in question
+   */
+  static List<Deviation> onServer(
+      Connection connection, RoleNames names, String database, Server server) throws SQLException {
+    boolean grantOptions = hasGrantOptions(connection);
+    String isMember =
+        grantOptions
+            ? "pg_has_role(owner_oid, service_oid, 'USAGE') AND pg_has_role(owner_oid,"
+                + " service_oid, 'SET')"
+            : "pg_has_role(owner_oid, service_oid, 'USAGE')";
     String query =
-        QUERY
+        filled(ON_SERVER, connection, names)
+            .replace("@IS_MEMBER@", isMember)
+            .replace("@POWERFUL_ROLES@", powerfulRoles())
+            .replace("@OWN_SERVER@", String.valueOf(server == Server.OWN))
+            .replace("@DATABASE@", SqlText.literal(connection, database));
+    return CatalogQuery.rows(
+        connection,
+        query,
+        row -> deviation(row.getString(1), row.getString(3), row.getString(4), grantOptions));
+  }
+
+  /** Names come quoted where they must be. */
+  private static Deviation deviation(
+      String kind, String subject, String object, boolean grantOptions) {
+    return switch (kind) {
+      case "owner may not log in" ->
+          new Deviation(subject + " may not log in", "ALTER ROLE %s LOGIN".formatted(subject));
+      case "attributes" ->
+          new Deviation(
+              "%s is not %s".formatted(subject, object),
+              "ALTER ROLE %s %s".formatted(subject, object));
+      case "member" ->
+          new Deviation(
+              "%s is a member of %s".formatted(subject, object),
+              "REVOKE %s FROM %s".formatted(object, subject));
+      case "no member" ->
+          new Deviation(
+              "%s is no member of %s".formatted(subject, object),
+              "GRANT %s TO %s%s"
+                  .formatted(object, subject, grantOptions ? " WITH INHERIT TRUE, SET TRUE" : ""));
+      case "database owner" ->
+          new Deviation(
+              "database %s is not owned by %s".formatted(object, subject),
+              "ALTER DATABASE %s OWNER TO %s".formatted(object, subject));
+      case "may connect" ->
+          new Deviation(
+              "%s may connect to %s".formatted(subject, object),
+              "REVOKE ALL ON DATABASE %s FROM PUBLIC, %s".formatted(object, subject));
+      case "may not connect" ->
+          new Deviation(
+              "%s may not connect to %s".formatted(subject, object),
+              "GRANT CONNECT ON DATABASE %s TO %s".formatted(object, subject));
+      default -> throw new IllegalStateException(kind);
+    };
+  }
+
+  /**
+   * What the owner puts right, in its own database, but for objects of roles that it is no member
+   * of.
+   *
+   * @param connection to the database in question, as any role
+   */
+  static List<Deviation> inDatabase(Connection connection, RoleNames names) throws SQLException {
+    String query =
+        filled(IN_DATABASE, connection, names)
             .replace(
                 "@TABLE_PRIVILEGES@",
                 "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER"
-                    + (major >= 17 ? " MAINTAIN" : ""))
-            .replace(
-                "@GRANT_MEMBERSHIP@",
-                grantOptions ? "'GRANT %I TO %I WITH INHERIT TRUE, SET TRUE'" : "'GRANT %I TO %I'")
-            .replace(
-                "@IS_MEMBER@",
-                grantOptions
-                    ? "pg_has_role(owner_oid, service_oid, 'USAGE') AND pg_has_role(owner_oid,"
-                        + " service_oid, 'SET')"
-                    : "pg_has_role(owner_oid, service_oid, 'USAGE')");
-    List<Deviation> deviations = new ArrayList<>();
-    try (PreparedStatement statement = connection.prepareStatement(query)) {
-      statement.setString(1, names.owner());
-      statement.setString(2, names.service());
-      try (ResultSet rows = statement.executeQuery()) {
-        while (rows.next()) {
-          deviations.add(new Deviation(rows.getString(2), rows.getString(3)));
-        }
-      }
+                    + (connection.getMetaData().getDatabaseMajorVersion() >= 17
+                        ? " MAINTAIN"
+                        : ""));
+    return CatalogQuery.rows(
+        connection, query, row -> new Deviation(row.getString(2), row.getString(3)));
+  }
+
+  /** From 16 on a membership says what it is good for. */
+  static boolean hasGrantOptions(Connection connection) throws SQLException {
+    return connection.getMetaData().getDatabaseMajorVersion() >= 16;
+  }
+
+  private static String filled(String query, Connection connection, RoleNames names)
+      throws SQLException {
+    String filled = query;
+    for (Map.Entry<String, String> role :
+        Map.of("@OWNER@", names.owner(), "@SERVICE@", names.service()).entrySet()) {
+      filled = filled.replace(role.getKey(), SqlText.literal(connection, role.getValue()));
     }
-    return List.copyOf(deviations);
+    return filled;
   }
 }

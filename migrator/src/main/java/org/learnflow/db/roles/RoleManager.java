@@ -10,14 +10,17 @@ import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.CatalogConflict;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
-import org.postgresql.PGConnection;
+import org.learnflow.db.SqlText;
 import org.postgresql.util.PasswordUtil;
 
 /**
- * Makes the roles, the database and the rights, as the admin; writes only what is not right yet.
+ * Makes the roles, the database and the rights; writes only what is not right yet. What belongs to
+ * the server an admin does, what belongs to the database its owner.
  */
 public final class RoleManager {
   private static final String STEP = "roles";
@@ -55,12 +58,14 @@ public final class RoleManager {
   /**
    * Makes roles and database.
    *
-   * @param admin a session in any database of the server
+   * @param admin a session in the maintenance database
    * @return what was done, a line each; empty when all was right
+   * @throws Failure 10 where the services' role is there already and a superuser
    */
   public List<String> ensureRolesAndDatabase(
       Connection admin, List<RolePassword> passwords, LoginTest loginTest) throws SQLException {
     try (var _ = AdvisoryLock.acquire(admin, AdvisoryLock.Purpose.ROLES, progress)) {
+      refuseSuperuser(admin);
       List<String> done = new ArrayList<>();
       for (RolePassword password : passwords) {
         done.addAll(ensureRole(admin, password, loginTest));
@@ -69,7 +74,7 @@ public final class RoleManager {
         becomeMemberOfOwner(admin);
         String sql =
             "CREATE DATABASE %s OWNER %s ENCODING 'UTF8' TEMPLATE template0"
-                .formatted(quoted(admin, database), quoted(admin, names.owner()));
+                .formatted(SqlText.identifier(database), SqlText.identifier(names.owner()));
         execute(admin, sql);
         done.add("made database " + database);
       }
@@ -77,30 +82,77 @@ public final class RoleManager {
     }
   }
 
+  /** Its password would be overwritten, and who knows it rules the server. */
+  private void refuseSuperuser(Connection admin) throws SQLException {
+    if (exists(admin, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = ?", names.service())) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "%s, the services' role, is a superuser already".formatted(names.service()))
+          .state("nothing was changed")
+          .next(
+              "where it is meant for the services: ALTER ROLE %s NOSUPERUSER; else name another"
+                      .formatted(SqlText.identifier(names.service()))
+                  + " role: --app-user; in a release: roles.app");
+    }
+  }
+
   /**
-   * Makes the rights right.
+   * Puts right what belongs to the whole server: attributes, memberships, the database's owner, who
+   * may connect.
+   *
+   * @param admin a session in the maintenance database
+   * @return what was done, a line each; empty when all was right
+   */
+  public List<String> ensureOnServer(Connection admin, RightsCheck.Server server)
+      throws SQLException {
+    return ensure(admin, true, () -> RightsCheck.onServer(admin, names, database, server));
+  }
+
+  /**
+   * Gives the owner what others own among its objects.
    *
    * @param admin a session in the database itself
    * @return what was done, a line each; empty when all was right
    */
-  public List<String> ensureRights(Connection admin) throws SQLException {
-    if (RightsCheck.deviations(admin, names).isEmpty()) {
+  public List<String> ensureOwnership(Connection admin) throws SQLException {
+    return ensure(admin, false, () -> ForeignObjects.find(admin, names));
+  }
+
+  /**
+   * Puts the rights in the database right.
+   *
+   * @param owner a session of the owner in the database itself
+   * @return what was done, a line each; empty when all was right
+   */
+  public List<String> ensureRights(Connection owner) throws SQLException {
+    return ensure(owner, false, () -> RightsCheck.inDatabase(owner, names));
+  }
+
+  private interface Look {
+    List<Deviation> deviations() throws SQLException;
+  }
+
+  private List<String> ensure(Connection connection, boolean asMember, Look look)
+      throws SQLException {
+    if (look.deviations().isEmpty()) {
       return List.of();
     }
-    try (var _ = AdvisoryLock.acquire(admin, AdvisoryLock.Purpose.ROLES, progress)) {
-      becomeMemberOfOwner(admin);
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.ROLES, progress)) {
+      if (asMember) {
+        becomeMemberOfOwner(connection);
+      }
       List<String> done = new ArrayList<>();
       CatalogConflict.retry(() -> {
         // Some deviations hide others: a superuser has every right, for example.
         List<Deviation> before = List.of();
-        List<Deviation> now = RightsCheck.deviations(admin, names);
+        List<Deviation> now = look.deviations();
         while (!now.isEmpty() && !now.equals(before)) {
           for (Deviation deviation : now) {
-            execute(admin, deviation.sql());
+            execute(connection, deviation.sql());
             done.add(deviation.sql());
           }
           before = now;
-          now = RightsCheck.deviations(admin, names);
+          now = look.deviations();
         }
         return done;
       });
@@ -115,7 +167,7 @@ public final class RoleManager {
 
   private List<String> ensureRole(Connection admin, RolePassword role, LoginTest loginTest)
       throws SQLException {
-    String name = quoted(admin, role.role());
+    String name = SqlText.identifier(role.role());
     if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.role())) {
       // The owner needs CREATEDB for scratch and side databases.
       String createdb = role.role().equals(names.owner()) ? " CREATEDB" : "";
@@ -136,7 +188,7 @@ public final class RoleManager {
       return "";
     }
     String verifier = verifier(role.role(), role.password().get());
-    return " PASSWORD " + "'" + admin.unwrap(PGConnection.class).escapeLiteral(verifier) + "'";
+    return " PASSWORD " + SqlText.literal(admin, verifier);
   }
 
   /**
@@ -149,7 +201,7 @@ public final class RoleManager {
     String sql =
         "ALTER ROLE %s%s"
             .formatted(
-                quoted(admin, role),
+                SqlText.identifier(role),
                 passwordClause(admin, new RolePassword(role, Optional.of(password))));
     CatalogConflict.retry(() -> {
       execute(admin, sql);
@@ -197,12 +249,17 @@ public final class RoleManager {
         }
       }
     }
-    boolean grantOptions = admin.getMetaData().getDatabaseMajorVersion() >= 16;
-    execute(
-        admin,
-        "GRANT %s TO CURRENT_USER%s"
-            .formatted(
-                quoted(admin, names.owner()), grantOptions ? " WITH INHERIT TRUE, SET TRUE" : ""));
+    execute(admin, membership(admin, names.owner(), admin.getMetaData().getUserName()));
+  }
+
+  /** The statement that makes a role a full member of another. */
+  public static String membership(Connection connection, String role, String member)
+      throws SQLException {
+    return "GRANT %s TO %s%s"
+        .formatted(
+            SqlText.identifier(role),
+            SqlText.identifier(member),
+            RightsCheck.hasGrantOptions(connection) ? " WITH INHERIT TRUE, SET TRUE" : "");
   }
 
   private static boolean exists(Connection admin, String query, String name) throws SQLException {
@@ -212,10 +269,6 @@ public final class RoleManager {
         return rows.next();
       }
     }
-  }
-
-  private static String quoted(Connection admin, String name) throws SQLException {
-    return admin.unwrap(PGConnection.class).escapeIdentifier(name);
   }
 
   private static void execute(Connection admin, String sql) throws SQLException {

@@ -12,6 +12,7 @@ import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
 import javax.crypto.spec.SecretKeySpec;
 import org.learnflow.db.Password;
+import org.learnflow.db.connect.Connector;
 
 /**
  * Tells whether a stored SCRAM-SHA-256 verifier belongs to a password, so that a password which is
@@ -22,12 +23,23 @@ final class ScramVerifier {
       Pattern.compile(
           "SCRAM-SHA-256\\$(?<iterations>\\d+):(?<salt>[^$]+)\\$(?<stored>[^:]+):(?<server>.+)");
 
+  /** Of a number that is an int. */
+  private static final int DIGITS = 9;
+
   private ScramVerifier() {}
 
-  /** False also where {@code verifier} is of another kind. */
+  /**
+   * False also where {@code verifier} is of another kind, or would take so many iterations that
+   * every login costs seconds: a role may set such a one for itself, and it is made anew.
+   */
   static boolean matches(String verifier, Password password) {
     Matcher matcher = FORM.matcher(verifier);
     if (!matcher.matches()) {
+      return false;
+    }
+    String iterations = matcher.group("iterations");
+    if (iterations.length() > DIGITS
+        || Integer.parseInt(iterations) > Connector.MOST_SCRAM_ITERATIONS) {
       return false;
     }
     try {
@@ -38,7 +50,7 @@ final class ScramVerifier {
           new PBEKeySpec(
               normalized.toCharArray(),
               Base64.getDecoder().decode(matcher.group("salt")),
-              Integer.parseInt(matcher.group("iterations")),
+              Integer.parseInt(iterations),
               256);
       byte[] salted =
           SecretKeyFactory.getInstance("PBKDF2WithHmacSHA256").generateSecret(spec).getEncoded();

@@ -1,11 +1,10 @@
 package org.learnflow.db.schema;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import org.learnflow.db.CatalogQuery;
 
 /**
  * What is in a database besides data: an object's name, such as {@code table public.users} or
@@ -17,10 +16,10 @@ import java.util.TreeMap;
  * @param objects definitions by name
  */
 record Catalog(NavigableMap<String, String> objects) {
-  /** All names in what {@link #QUERY} finds are qualified then. */
-  static final String FIXED_PATH = "SELECT set_config('search_path', 'pg_catalog', true);\n";
-
-  /** Columns {@code object} and {@code definition}; to be run behind {@link #FIXED_PATH}. */
+  /**
+   * Columns {@code object} and {@code definition}; to be run behind {@link
+   * CatalogQuery#FIXED_PATH}, so that all names in what it finds are qualified.
+   */
   static final String QUERY =
       """
       WITH of_extension AS MATERIALIZED (
@@ -189,15 +188,13 @@ record Catalog(NavigableMap<String, String> objects) {
   /** What is there now. */
   static Catalog read(Connection connection) throws SQLException {
     NavigableMap<String, String> objects = new TreeMap<>();
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(FIXED_PATH + QUERY);
-      statement.getMoreResults();
-      try (ResultSet rows = statement.getResultSet()) {
-        while (rows.next()) {
-          objects.put(rows.getString(1), rows.getString(2));
-        }
-      }
-    }
+    CatalogQuery.rows(
+        connection,
+        QUERY,
+        row -> {
+          objects.put(row.getString(1), row.getString(2));
+          return true;
+        });
     return new Catalog(objects);
   }
 }

@@ -5,9 +5,9 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.StateSchema;
@@ -112,7 +112,7 @@ public final class CatalogLedger {
     StateSchema.ensure(connection);
     finish(connection);
     try (Statement statement = connection.createStatement()) {
-      statement.execute(Catalog.FIXED_PATH + BEGIN);
+      statement.execute(CatalogQuery.FIXED_PATH + BEGIN);
     }
   }
 
@@ -127,7 +127,7 @@ public final class CatalogLedger {
       return;
     }
     try (Statement statement = connection.createStatement()) {
-      statement.execute(Catalog.FIXED_PATH + FINISH);
+      statement.execute(CatalogQuery.FIXED_PATH + FINISH);
     }
   }
 
@@ -164,17 +164,11 @@ public final class CatalogLedger {
     if (!isRecorded(connection)) {
       return Optional.empty();
     }
-    List<CatalogDifference> differences = new ArrayList<>();
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(Catalog.FIXED_PATH + DRIFT);
-      statement.getMoreResults();
-      try (ResultSet rows = statement.getResultSet()) {
-        while (rows.next()) {
-          differences.add(
-              new CatalogDifference(rows.getString(1), rows.getString(2), rows.getString(3)));
-        }
-      }
-    }
+    List<CatalogDifference> differences =
+        CatalogQuery.rows(
+            connection,
+            DRIFT,
+            row -> new CatalogDifference(row.getString(1), row.getString(2), row.getString(3)));
     return Optional.of(new Drift(differences));
   }
 

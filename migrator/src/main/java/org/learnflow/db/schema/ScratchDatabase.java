@@ -11,11 +11,14 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import javax.sql.DataSource;
+import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.DatabaseDrop;
+import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 
 /**
  * An empty database beside the real one, to try things in; dropped at close. Only its owner may
@@ -46,17 +49,6 @@ public final class ScratchDatabase implements AutoCloseable {
       """
           .formatted(PREFIX, LOCK_CLASS);
 
-  /** Encoding and locale as of the database that is connected to; the catalog differs by major. */
-  private static final String LIKE_THIS_ONE =
-      """
-      SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
-             || CASE datlocprovider WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', @LOCALE@)
-                                    WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', @LOCALE@)
-                                    ELSE ' LOCALE_PROVIDER libc' END
-             || coalesce(' ICU_RULES ' || quote_literal(@RULES@), '')
-      FROM pg_database WHERE datname = current_database()
-      """;
-
   private final Connection connection;
   private final String name;
   private final int key;
@@ -78,7 +70,7 @@ public final class ScratchDatabase implements AutoCloseable {
    * @param connection a session of the owner in the real database, in autocommit mode; stays open
    *     for as long as the scratch database is used
    * @param databases sessions of the owner in a database of that server, by its name
-   * @param admin sessions of an admin, who makes it where the owner may not
+   * @param admin sessions of an admin in another database, who makes it where the owner may not
    * @throws Failure 10 where nobody may
    */
   public static ScratchDatabase create(
@@ -140,27 +132,34 @@ public final class ScratchDatabase implements AutoCloseable {
   }
 
   private void make(Optional<DataSource> admin) throws SQLException {
-    // Nobody comes in before PUBLIC's right to connect is taken.
-    String sql =
-        "CREATE DATABASE %s OWNER %s TEMPLATE template0 ALLOW_CONNECTIONS false %s"
-            .formatted(
-                name,
-                value(connection, "SELECT quote_ident(current_user)"),
-                value(connection, likeThisOne(connection)));
-    if (value(
-            connection, "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
-        .equals("t")) {
-      execute(connection, sql);
+    List<String> owner =
+        CatalogQuery.rows(
+            connection,
+            "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper)",
+            row -> row.getString(1));
+    if (owner.isEmpty()) {
+      makeAsAdmin(admin.orElseThrow(this::refused));
     } else {
-      makeAsAdmin(admin.orElseThrow(this::refused), sql);
+      create(connection);
     }
     execute(connection, "REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
     execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
   }
 
-  private void makeAsAdmin(DataSource admin, String sql) throws SQLException {
+  /** Nobody comes in before PUBLIC's right to connect is taken. */
+  private void create(Connection making) throws SQLException {
+    execute(
+        making,
+        "CREATE DATABASE %s OWNER %s TEMPLATE template0 ALLOW_CONNECTIONS false %s"
+            .formatted(
+                name,
+                SqlText.identifier(connection.getMetaData().getUserName()),
+                DatabaseLikeness.locale(making, connection.getCatalog()).orElse("")));
+  }
+
+  private void makeAsAdmin(DataSource admin) throws SQLException {
     try (Connection session = admin.getConnection()) {
-      execute(session, sql);
+      create(session);
     } catch (SQLException e) {
       if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw refused().causedBy(e);
@@ -171,7 +170,7 @@ public final class ScratchDatabase implements AutoCloseable {
 
   private Failure refused() {
     try {
-      String owner = value(connection, "SELECT quote_ident(current_user)");
+      String owner = value(connection, "SELECT pg_catalog.quote_ident(current_user)");
       return Failure.of(
               ExitCode.REFUSED, owner + " may not make the scratch database that is needed")
           .state("nothing was changed")
@@ -179,13 +178,6 @@ public final class ScratchDatabase implements AutoCloseable {
     } catch (SQLException e) {
       throw new IllegalStateException("the owner's session is lost", e);
     }
-  }
-
-  private static String likeThisOne(Connection connection) throws SQLException {
-    int major = connection.getMetaData().getDatabaseMajorVersion();
-    return LIKE_THIS_ONE
-        .replace("@LOCALE@", major >= 17 ? "datlocale" : "daticulocale")
-        .replace("@RULES@", major >= 16 ? "daticurules" : "NULL");
   }
 
   /** Its name. */

@@ -1,5 +1,7 @@
 package org.learnflow.db.verify;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 
@@ -14,6 +16,13 @@ public record Verification(boolean deployed, List<StageResult> stages) {
   /** There is no database to look at. */
   public static Verification notDeployed() {
     return new Verification(false, List.of());
+  }
+
+  /** The same with further stages. */
+  public Verification with(Collection<StageResult> more) {
+    List<StageResult> all = new ArrayList<>(stages);
+    all.addAll(more);
+    return new Verification(deployed, List.copyOf(all));
   }
 
   /** Whether every stage is as it should be. */

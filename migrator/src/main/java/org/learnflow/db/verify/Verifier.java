@@ -27,16 +27,27 @@ public final class Verifier {
   private final MigrationFiles migrations;
   private final List<SeedSet> seeds;
   private final RoleNames names;
+  private final RightsCheck.Server server;
+  private final Optional<String> admin;
 
   /**
    * A verifier.
    *
    * @param seeds the sets that must be loaded
+   * @param server whose server it is
+   * @param admin name of the admin, where it is known
    */
-  public Verifier(MigrationFiles migrations, List<SeedSet> seeds, RoleNames names) {
+  public Verifier(
+      MigrationFiles migrations,
+      List<SeedSet> seeds,
+      RoleNames names,
+      RightsCheck.Server server,
+      Optional<String> admin) {
     this.migrations = migrations;
     this.seeds = List.copyOf(seeds);
     this.names = names;
+    this.server = server;
+    this.admin = admin;
   }
 
   /**
@@ -45,7 +56,7 @@ public final class Verifier {
    * @param connection a session of the owner in autocommit mode, and so it is left
    */
   public Verification verify(Connection connection) throws SQLException {
-    return verify(connection, false);
+    return verify(connection, false, true);
   }
 
   /**
@@ -54,10 +65,19 @@ public final class Verifier {
    * all is applied, it is as unhealthy as ever.
    */
   public Verification verifyAsItIs(Connection connection) throws SQLException {
-    return verify(connection, true);
+    return verify(connection, true, true);
   }
 
-  private Verification verify(Connection connection, boolean mayBeBehind) throws SQLException {
+  /**
+   * The stages that tell of what is in a database, and not of who may what: for one that belongs to
+   * somebody else still.
+   */
+  public Verification verifyContent(Connection connection) throws SQLException {
+    return verify(connection, false, false);
+  }
+
+  private Verification verify(Connection connection, boolean mayBeBehind, boolean withRights)
+      throws SQLException {
     List<StageResult> stages = new ArrayList<>();
     DatabaseMetaData server = connection.getMetaData();
     stages.add(
@@ -73,8 +93,11 @@ public final class Verifier {
               return List.of(found, objects(connection, state, found.warning()));
             }));
     boolean behind = stages.stream().anyMatch(StageResult::warning);
-    stages.addAll(look("rights", () -> List.of(rights(connection))));
-    stages.addAll(look("access", () -> access(connection)));
+    if (withRights) {
+      stages.addAll(look("rights", () -> List.of(rights(connection))));
+      stages.addAll(look("access", () -> access(connection)));
+      stages.addAll(look("privileges", () -> Privileges.look(connection, names, admin)));
+    }
     stages.addAll(look("seeds", () -> List.of(seeds(connection, behind))));
     stages.addAll(look("backup", () -> backup(connection)));
     return new Verification(true, List.copyOf(stages));
@@ -199,7 +222,7 @@ public final class Verifier {
         return StageResult.broken(name, "there is no role " + role);
       }
     }
-    List<Deviation> deviations = RightsCheck.deviations(connection, names);
+    List<Deviation> deviations = RightsCheck.deviations(connection, names, server);
     if (!deviations.isEmpty()) {
       Deviation first = deviations.getFirst();
       String more = deviations.size() == 1 ? "" : " (and %d more)".formatted(deviations.size() - 1);

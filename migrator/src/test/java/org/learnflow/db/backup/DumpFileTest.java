@@ -73,5 +73,10 @@ class DumpFileTest {
       input.stream().transferTo(read);
       return new Ended(0, "");
     }
+
+    @Override
+    public PlacedFile place(String name, byte[] content) throws IOException {
+      throw new IOException("nothing is placed in this test");
+    }
   }
 }

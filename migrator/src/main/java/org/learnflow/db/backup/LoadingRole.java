@@ -1,0 +1,87 @@
+package org.learnflow.db.backup;
+
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.PasswordDirectory;
+import org.learnflow.db.roles.RoleManager;
+
+/**
+ * The role as which a dump is loaded, migrated and looked at. It owns the side database and nothing
+ * else, and is a member of no role, so that whatever code a dump brings reaches nothing but the
+ * side database: neither the live one nor its owner's password. The owner is a member of it, and
+ * takes over what was loaded.
+ *
+ * @param name always the same for a database, so that the next restore finds what a kill has left
+ * @param password for this restore only
+ */
+public record LoadingRole(String name, Password password) {
+  private static final String COMMENT =
+      "learnflow-db restore: loads a dump; the next restore drops it";
+
+  private static final Duration VALID = Duration.ofDays(1);
+
+  /** That of a database. */
+  public static LoadingRole of(String database) {
+    return new LoadingRole(
+        "learnflow_db_loader_"
+            + Sha256.of(database.getBytes(StandardCharsets.UTF_8)).substring(0, 12),
+        PasswordDirectory.generate());
+  }
+
+  /**
+   * Makes it anew.
+   *
+   * @param admin a session of the admin in the maintenance database
+   * @param owner becomes a member of it
+   * @throws Failure 10 where somebody else has a role of that name
+   */
+  public void make(Connection admin, String owner) throws SQLException {
+    drop(admin);
+    String role = SqlText.identifier(name);
+    execute(
+        admin,
+        "CREATE ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE VALID UNTIL %s"
+            .formatted(role, SqlText.literal(admin, Instant.now().plus(VALID).toString())));
+    execute(admin, "COMMENT ON ROLE %s IS '%s'".formatted(role, COMMENT));
+    RoleManager.setPassword(admin, name, password);
+    execute(admin, RoleManager.membership(admin, name, owner));
+  }
+
+  /** Drops it, if restore has made it; nothing of it may be left. */
+  public void drop(Connection admin) throws SQLException {
+    List<String> comments =
+        CatalogQuery.rows(
+            admin,
+            """
+            SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s
+            """
+                .formatted(SqlText.literal(admin, name)),
+            row -> row.getString(1));
+    if (comments.isEmpty()) {
+      return;
+    }
+    if (!comments.getFirst().equals(COMMENT)) {
+      throw Failure.of(
+              ExitCode.REFUSED, "there is a role %s that restore has not made".formatted(name))
+          .state("the database is as it was")
+          .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(SqlText.identifier(name)));
+    }
+    execute(admin, "DROP ROLE " + SqlText.identifier(name));
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}

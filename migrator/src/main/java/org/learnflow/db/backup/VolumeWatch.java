@@ -1,0 +1,90 @@
+package org.learnflow.db.backup;
+
+import java.time.Duration;
+import java.util.OptionalLong;
+import java.util.function.Supplier;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * Looks at the free space on the server's volume while a dump is loaded, and ends the load before
+ * nothing is left for the live database: a dump may hold far more than its size says.
+ */
+public final class VolumeWatch implements AutoCloseable {
+  private static final Duration EVERY = Duration.ofSeconds(1);
+
+  /** What is never taken, as a part of what was free at first. */
+  private static final int RESERVED_PART = 10;
+
+  private static final long MEBIBYTE = 1 << 20;
+
+  private final Supplier<OptionalLong> free;
+  private final Runnable end;
+  private final Thread thread;
+  private final long atFirst;
+  private volatile long stoppedAt = -1;
+  private volatile boolean closed;
+
+  /**
+   * Begins to look.
+   *
+   * @param free bytes on the volume; where they are not known, nothing is watched
+   * @param end ends the load; called again until this is closed
+   */
+  public VolumeWatch(Supplier<OptionalLong> free, Runnable end) {
+    this.free = free;
+    this.end = end;
+    this.atFirst = free.get().orElse(-1);
+    this.thread = Thread.ofVirtual().name("volume-watch").unstarted(this::watch);
+    if (atFirst >= 0) {
+      thread.start();
+    }
+  }
+
+  private void watch() {
+    long before = atFirst;
+    while (!closed) {
+      try {
+        Thread.sleep(EVERY);
+      } catch (InterruptedException e) {
+        return;
+      }
+      OptionalLong now = stoppedAt < 0 && !closed ? free.get() : OptionalLong.empty();
+      if (now.isPresent()) {
+        // As much again may be written before the load has ended.
+        long written = Math.max(0, before - now.getAsLong());
+        before = now.getAsLong();
+        if (now.getAsLong() < atFirst / RESERVED_PART + 2 * written) {
+          stoppedAt = now.getAsLong();
+        }
+      }
+      if (stoppedAt >= 0 && !closed) {
+        end.run();
+      }
+    }
+  }
+
+  /**
+   * Goes on only where the load was not ended.
+   *
+   * @throws Failure 10 where it was
+   */
+  public void check() {
+    if (stoppedAt >= 0) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "loading was ended, since the dump would fill the server's disk: of %d MiB that were free, %d MiB are left"
+                  .formatted(atFirst / MEBIBYTE, stoppedAt / MEBIBYTE))
+          .state("the database is as it was; the side database was dropped")
+          .next(
+              "make room, such as by learnflow-db restore --drop-old, or grow the volume:"
+                  + " docs/volume.md; and look whether the dump is what you take it for");
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    thread.interrupt();
+  }
+}

@@ -1,0 +1,123 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import javax.sql.DataSource;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
+import org.learnflow.db.SqlStates;
+
+/** The one place that asks whether a role can log in with a password: by logging in. */
+public final class PasswordCheck {
+  private static final Set<String> REFUSED =
+      Set.of(SqlStates.INVALID_PASSWORD, SqlStates.INVALID_AUTHORIZATION);
+
+  /** The server says this once it has accepted the password. */
+  private static final Set<String> NOT_IN_THIS_DATABASE =
+      Set.of(SqlStates.INVALID_CATALOG_NAME, SqlStates.INSUFFICIENT_PRIVILEGE);
+
+  private final Connector connector;
+  private final Duration timeout;
+  private final Progress progress;
+  private final Hosting hosting;
+
+  /** A check that waits for a server that does not answer, up to {@code timeout}. */
+  public PasswordCheck(Connector connector, Duration timeout, Progress progress, Hosting hosting) {
+    this.connector = connector;
+    this.timeout = timeout;
+    this.progress = progress;
+    this.hosting = hosting;
+  }
+
+  /** What became of a login. */
+  public enum Answer {
+    /** There was a session. */
+    LOGGED_IN,
+    /** The password is right, but the database is not there, or the role may not connect to it. */
+    NO_DATABASE,
+    /** Role or password is refused. */
+    REFUSED,
+    /** The server let nobody in, whatever the password is, such as at a connection limit. */
+    UNKNOWN
+  }
+
+  /**
+   * An answer.
+   *
+   * @param reason in the server's words; empty where there was a session
+   */
+  public record Login(Answer answer, String reason) {
+    /** Whether the password is right; nothing where that could not be found out. */
+    public Optional<Boolean> isPasswordRight() {
+      return switch (answer) {
+        case LOGGED_IN, NO_DATABASE -> Optional.of(true);
+        case REFUSED -> Optional.of(false);
+        case UNKNOWN -> Optional.empty();
+      };
+    }
+
+    /**
+     * Whether the password is right.
+     *
+     * @throws Failure 1 where that could not be found out
+     */
+    public boolean requirePasswordRight(DatabaseAddress address) {
+      return isPasswordRight()
+          .orElseThrow(() ->
+              Failure.of(
+                      ExitCode.FAILED,
+                      "whether %s can log in with its password could not be found out: %s"
+                          .formatted(address.user(), reason))
+                  .where(address.toString())
+                  .state("nothing was changed by asking")
+                  .next("correct what the server says and run the same command again"));
+    }
+  }
+
+  /**
+   * Logs in.
+   *
+   * @throws Failure 4 where the server did not answer in time
+   */
+  public Login login(DatabaseAddress address, Password password) {
+    DataSource source = connector.guarded(hosting.route(address), Optional.of(password));
+    try (Connection _ = source.getConnection()) {
+      return new Login(Answer.LOGGED_IN, "");
+    } catch (SQLException e) {
+      if (!SqlStates.connectionLost(e) || isRefusedByUs(e)) {
+        return answer(e);
+      }
+    }
+    try (Connection _ =
+        new Readiness(source, address, Optional.of(password), timeout, progress, hosting).await()) {
+      return new Login(Answer.LOGGED_IN, "");
+    } catch (SQLException e) {
+      return answer(e);
+    } catch (Failure failure) {
+      if (failure.code() == ExitCode.NOT_REACHED) {
+        throw failure;
+      }
+      return SqlStates.sqlException(failure).map(PasswordCheck::answer).orElseThrow(() -> failure);
+    }
+  }
+
+  private static Login answer(SQLException e) {
+    String state = SqlStates.of(e);
+    Answer answer =
+        REFUSED.contains(state) || isRefusedByUs(e)
+            ? Answer.REFUSED
+            : NOT_IN_THIS_DATABASE.contains(state) ? Answer.NO_DATABASE : Answer.UNKNOWN;
+    return new Login(answer, "%s (SQLSTATE %s)".formatted(Readiness.message(e), state));
+  }
+
+  /** A verifier with so many iterations that pgjdbc does not go on; it is to be made anew. */
+  private static boolean isRefusedByUs(SQLException e) {
+    return SqlStates.CONNECTION_REJECTED.equals(e.getSQLState())
+        && String.valueOf(e.getMessage()).contains("SCRAM");
+  }
+}

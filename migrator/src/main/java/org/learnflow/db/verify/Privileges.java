@@ -1,0 +1,116 @@
+package org.learnflow.db.verify;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.SqlText;
+import org.learnflow.db.roles.RightsCheck;
+import org.learnflow.db.roles.RoleNames;
+
+/**
+ * Who may do more than the design gives: a service that rules the server or reaches its files, an
+ * owner that does, further superusers, and code in the migrator's own schema.
+ */
+final class Privileges {
+  private static final String STAGE = "privileges";
+
+  /** The role that initdb made has OID 10. */
+  private static final String QUERY =
+      """
+      WITH roles AS (
+        SELECT r.*, r.rolname = @SERVICE@ AS is_service FROM pg_roles r WHERE r.rolname IN (@OWNER@, @SERVICE@)
+      )
+      SELECT CASE WHEN is_service THEN 'service' ELSE 'owner' END, quote_ident(rolname),
+             'is ' || concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
+                                CASE WHEN rolreplication THEN 'REPLICATION' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' END)
+        FROM roles WHERE rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls
+      UNION ALL
+      SELECT CASE WHEN r.is_service THEN 'service' ELSE 'owner' END, quote_ident(r.rolname), 'is a member of ' || p.rolname
+        FROM roles r, pg_roles p
+        WHERE p.rolname IN (@POWERFUL_ROLES@) AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER')
+      UNION ALL
+      SELECT 'superuser', quote_ident(rolname), '' FROM pg_roles
+        WHERE rolsuper AND oid <> 10 AND rolname NOT IN (@OWNER@, @SERVICE@, @ADMIN@)
+      UNION ALL
+      SELECT 'code', quote_ident(c.relname), 'has the trigger ' || quote_ident(t.tgname)
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'learnflow_db' AND NOT t.tgisinternal
+      UNION ALL
+      SELECT 'code', quote_ident(c.relname),
+             CASE WHEN w.rulename = '_RETURN' THEN 'is a view' ELSE 'has the rule ' || quote_ident(w.rulename) END
+        FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'learnflow_db'
+      ORDER BY 1, 2, 3
+      """;
+
+  private record Finding(String kind, String subject, String what) {
+    String text() {
+      return subject + " " + what;
+    }
+  }
+
+  private Privileges() {}
+
+  /**
+   * Says something only where there is something to say.
+   *
+   * @param admin name of the role that may be a superuser, besides the one that initdb made
+   */
+  static List<StageResult> look(Connection connection, RoleNames names, Optional<String> admin)
+      throws SQLException {
+    List<Finding> findings =
+        CatalogQuery.rows(
+            connection,
+            QUERY
+                .replace("@OWNER@", SqlText.literal(connection, names.owner()))
+                .replace("@SERVICE@", SqlText.literal(connection, names.service()))
+                .replace("@ADMIN@", SqlText.literal(connection, admin.orElse("")))
+                .replace("@POWERFUL_ROLES@", RightsCheck.powerfulRoles()),
+            row -> new Finding(row.getString(1), row.getString(2), row.getString(3)));
+    List<StageResult> stages = new ArrayList<>();
+    List<String> service = texts(findings, "service");
+    if (!service.isEmpty()) {
+      stages.add(
+          StageResult.broken(
+              STAGE,
+              String.join("; ", service)
+                  + "; a service that has this rules the server: take it away as admin"
+                  + " (ALTER ROLE, REVOKE), and look for what it did"));
+    }
+    List<String> owner = texts(findings, "owner");
+    if (!owner.isEmpty()) {
+      stages.add(
+          StageResult.warning(
+              STAGE, String.join("; ", owner) + "; the owner needs LOGIN and CREATEDB only"));
+    }
+    List<String> code = texts(findings, "code");
+    if (!code.isEmpty()) {
+      stages.add(
+          StageResult.warning(
+              STAGE,
+              "in schema learnflow_db %s; nobody but learnflow-db makes anything there: drop it"
+                  .formatted(String.join("; ", code))));
+    }
+    List<String> superusers =
+        findings.stream()
+            .filter(finding -> finding.kind.equals("superuser"))
+            .map(Finding::subject)
+            .toList();
+    if (!superusers.isEmpty() && stages.isEmpty()) {
+      stages.add(
+          StageResult.good(
+              STAGE, "note: other superusers of this server: " + String.join(", ", superusers)));
+    }
+    return stages;
+  }
+
+  private static List<String> texts(List<Finding> findings, String kind) {
+    return findings.stream()
+        .filter(finding -> finding.kind.equals(kind))
+        .map(Finding::text)
+        .toList();
+  }
+}
