@@ -1,11 +1,11 @@
-# Dumps a database, reads the dump back whole, and only then names and records it:  sh dump.sh KIND KEEP [DATABASE]
+# Dumps a database, reads the dump back whole, and only then names and records it:  sh dump.sh KIND KEEP
 # Dumps of a kind that are older than the newest KEEP are removed afterwards. KIND "before-migrate" does so only where the
 # container before this one found pending migrations. Where the database is, libpq's variables say; beside them
 # PGPASSWORD_FILE and PGDUMP_DIR.
 set -eu
 kind=$1
 keep=$2
-export PGDATABASE="${3:-${PGDATABASE:-}}" PGAPPNAME=learnflow-db-dump PGCONNECT_TIMEOUT=30
+export PGAPPNAME=learnflow-db-dump PGCONNECT_TIMEOUT=30
 umask 077
 
 if [ "$kind" = before-migrate ]; then

@@ -145,7 +145,7 @@ before the question mark.
 postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . }}/{{ $database }}
 {{- if not .Values.postgresql.enabled -}}
 ?sslmode={{ .Values.externalDatabase.sslmode }}
-{{- if .Values.externalDatabase.ca.existingSecret }}&sslrootcert=/tls/ca.crt{{ end }}
+{{- if include "learnflow-db.hasCertificate" . }}&sslrootcert=/tls/ca.crt{{ end }}
 {{- end -}}
 {{- end }}
 
@@ -165,12 +165,7 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 
 {{/* Whether anything is dumped; "" for no. */}}
 {{- define "learnflow-db.dumps" -}}
-{{- if or .Values.backup.beforeMigrate (include "learnflow-db.scheduledDumps" .) }}true{{ end -}}
-{{- end }}
-
-{{/* Whether the subchart's CronJob dumps; "" for no. */}}
-{{- define "learnflow-db.scheduledDumps" -}}
-{{- if and .Values.postgresql.enabled (dig "backup" "enabled" false .Values.postgresql) }}true{{ end -}}
+{{- if or .Values.backup.beforeMigrate .Values.backup.schedule }}true{{ end -}}
 {{- end }}
 
 {{/* Whether the first hook makes the claim for dumps; "" for no. */}}
@@ -234,12 +229,13 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{/*
 The password files, always under the same three names. A key that is not there is no reason for Kubernetes to keep the pod
 waiting: the program says at once which file is missing.
-Parameters: context; admin and app, whether the admin's and the services' password are needed beside the owner's.
+Parameters: context; admin and app, whether the admin's and the services' password are needed beside the owner's; name of the
+volume, credentials by default.
 */}}
 {{- define "learnflow-db.credentialsVolume" -}}
 {{- $root := .context -}}
 {{- $keys := $root.Values.credentials.keys -}}
-name: credentials
+name: {{ .name | default "credentials" }}
 projected:
   defaultMode: 0440
   sources:
@@ -285,12 +281,11 @@ annotations:
 {{- end }}
 
 {{/*
-A pod that runs the migrator.
-Parameters: context; component, also the container's name; args; environment and volumes, YAML lists; serviceAccount,
-whose token is mounted, none by default; deadline, in seconds from the moment a node has taken the pod; postgresql, whether
-PostgreSQL's image is used too.
+What every pod has beside its containers and volumes.
+Parameters: context; serviceAccount, whose token is mounted, none by default; deadline, in seconds from the moment a node has taken
+the pod; postgresql, whether PostgreSQL's image is used.
 */}}
-{{- define "learnflow-db.podSpec" -}}
+{{- define "learnflow-db.podSettings" -}}
 {{- $root := .context -}}
 {{- $migrator := $root.Values.migrator -}}
 restartPolicy: Never
@@ -325,6 +320,16 @@ affinity:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/*
+A pod that runs the migrator.
+Parameters: as learnflow-db.podSettings; component, also the container's name; args; environment and volumes, YAML lists.
+*/}}
+{{- define "learnflow-db.podSpec" -}}
+{{- $root := .context -}}
+{{- $migrator := $root.Values.migrator -}}
+{{ include "learnflow-db.podSettings" . }}
 containers:
   - name: {{ .component }}
     image: {{ include "learnflow-db.image" $root | quote }}
@@ -360,21 +365,32 @@ volumes:
   {{- end }}
 {{- end }}
 
+{{/* Whether there is a certificate of the database's authority; "" for no. */}}
+{{- define "learnflow-db.hasCertificate" -}}
+{{- if and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret }}true{{ end -}}
+{{- end }}
+
+{{/* The volume with that certificate; a YAML list, empty where there is none. */}}
+{{- define "learnflow-db.certificateVolume" -}}
+{{- if include "learnflow-db.hasCertificate" . -}}
+- name: tls
+  secret:
+    secretName: {{ .Values.externalDatabase.ca.existingSecret }}
+    defaultMode: 0440
+    items:
+      - key: {{ .Values.externalDatabase.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- end }}
+
 {{/*
 Volumes of a pod that talks to the database: passwords, and the authority's certificate where there is one.
 Parameters: as learnflow-db.credentialsVolume.
 */}}
 {{- define "learnflow-db.databaseVolumes" -}}
 - {{ include "learnflow-db.credentialsVolume" . | nindent 2 | trim }}
-{{- $external := .context.Values.externalDatabase }}
-{{- if and (not .context.Values.postgresql.enabled) $external.ca.existingSecret }}
-- name: tls
-  secret:
-    secretName: {{ $external.ca.existingSecret }}
-    defaultMode: 0440
-    items:
-      - key: {{ $external.ca.key }}
-        path: ca.crt
+{{- with include "learnflow-db.certificateVolume" .context }}
+{{ . }}
 {{- end }}
 {{- end }}
 
@@ -471,6 +487,59 @@ spec:
     "volumes" (include "learnflow-db.databaseVolumes" (dict "context" $root "admin" true "app" true))) | nindent 2 }}
 {{- end }}
 
+{{/*
+A container that dumps with PostgreSQL's own programs. It gets the owner's password alone.
+Parameters: context; kind of dump; keep, how many of this kind; mounts, a YAML list of more.
+*/}}
+{{- define "learnflow-db.dumpContainer" -}}
+{{- $root := .context -}}
+name: dump
+image: {{ include "learnflow-db.postgresqlImage" $root | quote }}
+imagePullPolicy: {{ $root.Values.postgresql.image.pullPolicy | default "IfNotPresent" }}
+command: {{ list "sh" "/scripts/dump.sh" .kind (toString .keep) | toJson }}
+env:
+  {{- include "learnflow-db.dumpEnvironment" $root | nindent 2 }}
+{{- with $root.Values.backup.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.migrator.containerSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+terminationMessagePolicy: FallbackToLogsOnError
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+  - name: owner
+    mountPath: /credentials
+    readOnly: true
+  - name: scripts
+    mountPath: /scripts
+    readOnly: true
+  - name: backups
+    mountPath: /backups
+  {{- if include "learnflow-db.hasCertificate" $root }}
+  - name: tls
+    mountPath: /tls
+    readOnly: true
+  {{- end }}
+  {{- with .mounts }}
+  {{- . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* Volumes of that container, beside tmp and tls. */}}
+{{- define "learnflow-db.dumpVolumes" -}}
+- {{ include "learnflow-db.credentialsVolume" (dict "context" . "name" "owner") | nindent 2 | trim }}
+- name: scripts
+  configMap:
+    name: {{ .Release.Name }}-dump
+- name: backups
+  persistentVolumeClaim:
+    claimName: {{ include "learnflow-db.backupClaim" . }}
+{{- end }}
+
 {{/* Environment of the container that dumps: libpq's variables. */}}
 {{- define "learnflow-db.dumpEnvironment" -}}
 - name: PGHOST
@@ -483,7 +552,7 @@ spec:
   value: {{ include "learnflow-db.database" . | quote }}
 - name: PGSSLMODE
   value: {{ include "learnflow-db.sslmode" . | quote }}
-{{- if and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret }}
+{{- if include "learnflow-db.hasCertificate" . }}
 - name: PGSSLROOTCERT
   value: /tls/ca.crt
 {{- end }}
@@ -498,8 +567,8 @@ spec:
 {{ dig "containerPorts" "postgresql" 5432 .Values.postgresql }}
 {{- end }}
 
-{{/* Rules of a network policy: DNS (5353 on OpenShift) and the Kubernetes API. */}}
-{{- define "learnflow-db.egressToDnsAndApi" -}}
+{{/* Rule of a network policy: DNS (5353 on OpenShift). */}}
+{{- define "learnflow-db.egressToDns" -}}
 - ports:
     {{- range $port := list 53 5353 }}
     {{- range $protocol := list "UDP" "TCP" }}
@@ -507,6 +576,10 @@ spec:
       protocol: {{ $protocol }}
     {{- end }}
     {{- end }}
+{{- end }}
+
+{{/* Rule of a network policy: the Kubernetes API. */}}
+{{- define "learnflow-db.egressToApi" -}}
 - ports:
     {{- range .Values.networkPolicy.apiServer.ports }}
     - port: {{ . }}
@@ -515,6 +588,26 @@ spec:
   {{- with .Values.networkPolicy.apiServer.cidrs }}
   {{- include "learnflow-db.toCidrs" . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/* Rule of a network policy: the database. */}}
+{{- define "learnflow-db.egressToDatabase" -}}
+{{- if .Values.postgresql.enabled -}}
+- ports:
+    - port: {{ include "learnflow-db.containerPort" . }}
+      protocol: TCP
+  to:
+    - podSelector:
+        matchLabels:
+          {{- include "learnflow-db.postgresqlSelector" . | nindent 10 }}
+{{- else -}}
+- ports:
+    - port: {{ .Values.externalDatabase.port }}
+      protocol: TCP
+  {{- with .Values.networkPolicy.externalDatabase.cidrs }}
+  {{- include "learnflow-db.toCidrs" . | nindent 2 }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Where a rule of a network policy leads. Parameter: address ranges. */}}

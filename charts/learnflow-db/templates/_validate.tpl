@@ -16,6 +16,9 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- if and .Values.reconcile.schedule (gt (len .Release.Name) 42) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with reconcile.schedule at most 42 are possible, since RELEASE-reconcile is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
+{{- if and .Values.backup.schedule (gt (len .Release.Name) 45) -}}
+{{- $errors = append $errors (printf "the release name %q has %d characters; with backup.schedule at most 45 are possible, since RELEASE-backup is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
+{{- end -}}
 
 {{- if and $postgresql.enabled $external.host -}}
 {{- $errors = append $errors (printf "postgresql.enabled is true and externalDatabase.host is %q: one database is enough; set postgresql.enabled=false, or externalDatabase.host to \"\"" $external.host) -}}
@@ -72,11 +75,8 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or leave the keys as they are" -}}
 {{- end -}}
 
-{{- if include "learnflow-db.scheduledDumps" . -}}
-{{- $claim := tpl (dig "backup" "cronjob" "storage" "existingClaim" "" $postgresql) . -}}
-{{- if ne $claim (include "learnflow-db.backupClaim" .) -}}
-{{- $errors = append $errors (printf "postgresql.backup.cronjob.storage.existingClaim is %q and backup.volume.existingClaim means %q: set both to the same claim" $claim (include "learnflow-db.backupClaim" .)) -}}
-{{- end -}}
+{{- if dig "backup" "enabled" false $postgresql -}}
+{{- $errors = append $errors "postgresql.backup.enabled is true, but that CronJob works on the database as the superuser: remove postgresql.backup, and set backup.schedule instead of its cronjob.schedule, backup.keepScheduled instead of the number in its command, backup.volume.existingClaim instead of its storage.existingClaim, and backup.resources instead of its resources; see docs/backup.md" -}}
 {{- end -}}
 
 {{- range .Values.networkPolicy.clients -}}

@@ -92,15 +92,11 @@ class DumpTest {
   void scheduled(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
-    release
-        .upgradeInstall(
-            "--set-json",
-            "postgresql.backup.cronjob.command=[\"sh\",\"/scripts/dump.sh\",\"scheduled\",\"1\",\"learnflow\"]")
-        .successful();
+    release.upgradeInstall("--set", "backup.keepScheduled=1").successful();
     Jobs jobs = new Jobs(workspace, namespace);
     String first = "";
     for (String name : List.of("first", "second")) {
-      jobs.start("postgres-pgdumpall", name);
+      jobs.start(Release.NAME + "-backup", name);
       String log = jobs.end(name, 60);
       assertThat(log).contains("bytes, SHA-256");
       if (!first.isEmpty()) {

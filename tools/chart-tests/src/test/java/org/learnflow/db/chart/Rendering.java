@@ -64,6 +64,9 @@ record Rendering(List<String> values) {
               case "Pod" -> Stream.of(new Pod(name(object), object.path("spec")));
               case "Job", "StatefulSet" ->
                   Stream.of(new Pod(name(object), object.at("/spec/template/spec")));
+              case "CronJob" ->
+                  Stream.of(
+                      new Pod(name(object), object.at("/spec/jobTemplate/spec/template/spec")));
               default -> Stream.empty();
             })
         .toList();

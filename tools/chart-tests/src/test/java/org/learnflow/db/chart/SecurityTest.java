@@ -16,6 +16,7 @@ class SecurityTest {
       Set.of(
           "Pod/learnflow-db-image-pull-and-credentials",
           "Pod/learnflow-db-image-pull-and-checks",
+          "CronJob/learnflow-db-reconcile",
           "Job/learnflow-db-dump",
           "Job/learnflow-db-migrate");
 
