@@ -487,6 +487,28 @@ spec:
     "volumes" (include "learnflow-db.databaseVolumes" (dict "context" $root "admin" true "app" true))) | nindent 2 }}
 {{- end }}
 
+{{/* The token of a pod's service account as Kubernetes itself mounts it, for the one container that needs it. */}}
+{{- define "learnflow-db.tokenVolume" -}}
+name: token
+projected:
+  defaultMode: 0644
+  sources:
+    - serviceAccountToken:
+        expirationSeconds: 3607
+        path: token
+    - configMap:
+        name: kube-root-ca.crt
+        items:
+          - key: ca.crt
+            path: ca.crt
+    - downwardAPI:
+        items:
+          - path: namespace
+            fieldRef:
+              apiVersion: v1
+              fieldPath: metadata.namespace
+{{- end }}
+
 {{/*
 A container that dumps with PostgreSQL's own programs. It gets the owner's password alone.
 Parameters: context; kind of dump; keep, how many of this kind; mounts, a YAML list of more.

@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -56,6 +58,15 @@ record Rendering(List<String> values) {
     return Repository.yaml(text());
   }
 
+  /**
+   * One of them.
+   *
+   * @param name kind and name
+   */
+  JsonNode object(String name) {
+    return objects().stream().filter(object -> name(object).equals(name)).findFirst().orElseThrow();
+  }
+
   /** Pods, and what makes pods: the metadata and spec of each. */
   List<Pod> pods() {
     return objects().stream()
@@ -79,8 +90,44 @@ record Rendering(List<String> values) {
    */
   record Pod(String name, JsonNode spec) {
     Stream<JsonNode> containers() {
-      return Stream.of("initContainers", "containers")
-          .flatMap(key -> StreamSupport.stream(spec.path(key).spliterator(), false));
+      return Stream.of("initContainers", "containers").flatMap(key -> stream(spec.path(key)));
+    }
+
+    /** What one of its containers mounts of a kind, such as {@code secret}, projected or not. */
+    Stream<JsonNode> sources(JsonNode container, String kind) {
+      Set<String> mounted =
+          stream(container.path("volumeMounts"))
+              .map(mount -> mount.path("name").asText())
+              .collect(Collectors.toSet());
+      return stream(spec.path("volumes"))
+          .filter(volume -> mounted.contains(volume.path("name").asText()))
+          .flatMap(
+              volume -> Stream.concat(Stream.of(volume), stream(volume.at("/projected/sources"))))
+          .filter(source -> source.has(kind))
+          .map(source -> source.path(kind));
+    }
+
+    /**
+     * What one of its containers mounts of Secrets: {@code SECRET/KEY}, {@code SECRET/} for all
+     * keys, and {@code ca.crt} for any certificate of an authority.
+     */
+    List<String> secrets(JsonNode container) {
+      return sources(container, "secret")
+          .flatMap(secret -> {
+            String name = secret.path("name").asText(secret.path("secretName").asText()) + "/";
+            return secret.path("items").isEmpty()
+                ? Stream.of(name)
+                : stream(secret.path("items"))
+                    .map(item ->
+                        item.path("path").asText().equals("ca.crt")
+                            ? "ca.crt"
+                            : name + item.path("key").asText());
+          })
+          .toList();
+    }
+
+    private static Stream<JsonNode> stream(JsonNode list) {
+      return StreamSupport.stream(list.spliterator(), false);
     }
   }
 

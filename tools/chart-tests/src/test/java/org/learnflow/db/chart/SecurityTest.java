@@ -2,7 +2,10 @@ package org.learnflow.db.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -17,7 +20,6 @@ class SecurityTest {
           "Pod/learnflow-db-image-pull-and-credentials",
           "Pod/learnflow-db-image-pull-and-checks",
           "CronJob/learnflow-db-reconcile",
-          "Job/learnflow-db-dump",
           "Job/learnflow-db-migrate");
 
   @ParameterizedTest
@@ -80,6 +82,56 @@ class SecurityTest {
         .filteredOn(object -> object.path("kind").asText().equals("ServiceAccount"))
         .allSatisfy(account ->
             assertThat(account.path("automountServiceAccountToken").asBoolean(true)).isFalse());
+  }
+
+  /** Its server needs the admin's password to begin, and gets no token either. */
+  @ParameterizedTest
+  @MethodSource("org.learnflow.db.chart.Rendering#all")
+  void theImageOfPostgresqlGetsNoTokenAndNoPasswordButTheOwners(Rendering rendering) {
+    JsonNode release = release(rendering);
+    String owner =
+        release.path("credentials-secret").asText()
+            + "/"
+            + release.path("owner-password-key").asText();
+    for (Rendering.Pod pod : rendering.pods()) {
+      foreign(release, pod)
+          .forEach(container -> {
+            assertThat(pod.spec().path("automountServiceAccountToken").asBoolean(true))
+                .as(pod.name())
+                .isFalse();
+            assertThat(pod.sources(container, "serviceAccountToken")).as(pod.name()).isEmpty();
+            if (!pod.name().startsWith("StatefulSet/")) {
+              assertThat(pod.secrets(container)).as(pod.name()).isSubsetOf(owner, "ca.crt");
+              assertThat(container.path("env").toString()).doesNotContain("secretKeyRef");
+              assertThat(container.has("envFrom")).as(pod.name()).isFalse();
+            }
+          });
+    }
+  }
+
+  /** None of them escapes the test above. */
+  @Test
+  void theImageOfPostgresqlServesAndDumpsAndNothingElse() {
+    assertThat(
+            Rendering.all()
+                .flatMap(rendering -> {
+                  JsonNode release = release(rendering);
+                  return rendering.pods().stream()
+                      .filter(pod -> foreign(release, pod).findAny().isPresent())
+                      .map(Rendering.Pod::name);
+                }))
+        .containsOnly(
+            "StatefulSet/postgres", "Job/learnflow-db-dump", "CronJob/learnflow-db-backup");
+  }
+
+  private static JsonNode release(Rendering rendering) {
+    return rendering.object("ConfigMap/learnflow-db-release").path("data");
+  }
+
+  /** Containers of another image than the migrator's. */
+  private static Stream<JsonNode> foreign(JsonNode release, Rendering.Pod pod) {
+    return pod.containers()
+        .filter(container -> !container.path("image").equals(release.path("migrator-image")));
   }
 
   @ParameterizedTest
