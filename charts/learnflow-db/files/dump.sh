@@ -48,7 +48,11 @@ cd "$PGDUMP_DIR"
 version=$(ask --command "SELECT coalesce((SELECT version FROM public.flyway_schema_history
   WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), 'none')")
 echo "dumping $PGDATABASE, schema $version, $(ask --command 'SELECT pg_size_pretty(pg_database_size(current_database()))')"
-pg_dump --format=custom --no-password --file="$part"
+# Made new, and through no link.
+rm -f "$part"
+set -C
+pg_dump --format=custom --no-password >"$part"
+set +C
 pg_restore --file=/dev/null "$part"
 sync "$part"
 bytes=$(wc -c <"$part")
