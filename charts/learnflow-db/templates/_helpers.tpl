@@ -440,17 +440,11 @@ rules:
 {{- end }}
 {{- end }}
 
-{{/* Environment of the migrate Job. */}}
+{{/* Environment of the migrate Job, beside that of the admin. */}}
 {{- define "learnflow-db.migrateEnvironment" -}}
 {{ include "learnflow-db.databaseEnvironment" . }}
 - name: LEARNFLOW_DB_APP_PASSWORD_FILE
   value: /credentials/app-password
-{{- with include "learnflow-db.adminUser" . }}
-- name: LEARNFLOW_DB_ADMIN_USER
-  value: {{ . | quote }}
-- name: LEARNFLOW_DB_ADMIN_PASSWORD_FILE
-  value: /credentials/postgres-password
-{{- end }}
 - name: LEARNFLOW_DB_SEED_MODE
   value: {{ .Values.seeds.mode | quote }}
 - name: LEARNFLOW_DB_LOCK_TIMEOUT
@@ -463,17 +457,26 @@ rules:
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
 {{- end }}
 
-{{/* Environment of the CronJob beside that of the migrate Job: may it fill an empty database? */}}
-{{- define "learnflow-db.reconcileEnvironment" -}}
-{{- if and .Values.postgresql.enabled (not (dig "primary" "persistence" "enabled" true .Values.postgresql)) }}
-- name: LEARNFLOW_DB_REBUILD_EMPTY
-  value: "true"
+{{/* Environment of what makes roles; empty where roles are left alone. */}}
+{{- define "learnflow-db.adminEnvironment" -}}
+{{- with include "learnflow-db.adminUser" . }}
+- name: LEARNFLOW_DB_ADMIN_USER
+  value: {{ . | quote }}
+- name: LEARNFLOW_DB_ADMIN_PASSWORD_FILE
+  value: /credentials/postgres-password
 {{- end }}
 {{- end }}
 
+{{/* Whether a database that is empty is made anew, since it has no volume; "" for no. */}}
+{{- define "learnflow-db.rebuildsEmpty" -}}
+{{- if and .Values.postgresql.enabled (not (dig "primary" "persistence" "enabled" true .Values.postgresql)) }}true{{ end -}}
+{{- end }}
+
 {{/*
-Pod template of a Job that works on the database as the migrate Job does: with its account, all passwords and its environment.
-Parameters: context; component; args, the component by default; environment, a YAML list of more.
+Pod template of a Job that works on the database as the migrate Job does: with its account, its environment and the passwords of
+owner and services.
+Parameters: context; component; args, the component by default; admin, whether it gets the admin's password too; environment, a YAML
+list of more.
 */}}
 {{- define "learnflow-db.migratorTemplate" -}}
 {{- $root := .context -}}
@@ -483,8 +486,11 @@ spec:
   {{- include "learnflow-db.podSpec" (dict "context" $root "component" .component
     "args" (.args | default (list .component))
     "serviceAccount" (printf "%s-migrate" $root.Release.Name)
-    "environment" (printf "%s\n%s" (include "learnflow-db.migrateEnvironment" $root) (.environment | default ""))
-    "volumes" (include "learnflow-db.databaseVolumes" (dict "context" $root "admin" true "app" true))) | nindent 2 }}
+    "environment" (list
+      (include "learnflow-db.migrateEnvironment" $root)
+      (.admin | ternary (include "learnflow-db.adminEnvironment" $root) "")
+      (.environment | default "") | join "\n")
+    "volumes" (include "learnflow-db.databaseVolumes" (dict "context" $root "admin" .admin "app" true))) | nindent 2 }}
 {{- end }}
 
 {{/* The token of a pod's service account as Kubernetes itself mounts it, for the one container that needs it. */}}
