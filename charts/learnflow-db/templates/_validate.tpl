@@ -50,12 +50,6 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- if ne $subchartKeys.userPasswordKey $credentials.keys.owner -}}
 {{- $errors = append $errors (printf "postgresql.auth.secretKeys.userPasswordKey is %q and credentials.keys.owner is %q: set both to the same key" $subchartKeys.userPasswordKey $credentials.keys.owner) -}}
 {{- end -}}
-{{- if or (not $auth.username) (eq $auth.username "postgres") -}}
-{{- $errors = append $errors "postgresql.auth.username must be a role of its own, not the superuser postgres: the migrator owns the database with it" -}}
-{{- end -}}
-{{- if eq $auth.username .Values.roles.app -}}
-{{- $errors = append $errors (printf "postgresql.auth.username and roles.app are both %q: the services' role must not own the database" .Values.roles.app) -}}
-{{- end -}}
 {{- if eq (toString $auth.enablePostgresUser) "false" -}}
 {{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the roles are made by the role postgres: set it to true" -}}
 {{- end -}}
@@ -69,6 +63,24 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- if ne $theirs .Values.networkPolicy.enabled -}}
 {{- $errors = append $errors (printf "networkPolicy.enabled is %t and postgresql.primary.networkPolicy.enabled is %t: set both to the same" .Values.networkPolicy.enabled $theirs) -}}
 {{- end -}}
+{{- end -}}
+
+{{- $admin := include "learnflow-db.adminUser" . -}}
+{{- $owner := include "learnflow-db.ownerUser" . -}}
+{{- $app := include "learnflow-db.appUser" . -}}
+{{- $ownerKey := $postgresql.enabled | ternary "postgresql.auth.username" "externalDatabase.user" -}}
+{{- $appKey := or $postgresql.enabled (not $external.appUser) | ternary "roles.app" "externalDatabase.appUser" -}}
+{{- range list
+  (dict "key" $ownerKey "role" $owner "admins" (list $admin))
+  (dict "key" $appKey "role" $app "admins" (list $admin "postgres")) -}}
+{{- if or (not .role) (has .role .admins) -}}
+{{- $errors = append $errors (printf "%s is %q: it must be a role of its own, since what runs as it must not have the admin's rights" .key .role) -}}
+{{- else if or (hasPrefix "pg_" .role) (has .role (list "public" "none")) -}}
+{{- $errors = append $errors (printf "%s is %q: PostgreSQL keeps public, none and all names that begin with pg_ for itself; give the role another name" .key .role) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $owner $app -}}
+{{- $errors = append $errors (printf "%s and %s are both %q: the services' role must not own the database" $ownerKey $appKey $app) -}}
 {{- end -}}
 
 {{- if and (not $credentials.existingSecret) (or (ne $credentials.keys.admin "postgres-password") (ne $credentials.keys.owner "password") (ne $credentials.keys.app "app-password")) -}}
