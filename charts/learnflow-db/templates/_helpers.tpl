@@ -604,6 +604,10 @@ volumeMounts:
       protocol: {{ $protocol }}
     {{- end }}
     {{- end }}
+  {{- with .Values.networkPolicy.dns.to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end }}
 
 {{/* Rule of a network policy: the Kubernetes API. */}}
