@@ -433,6 +433,8 @@ rules:
 {{- if .Values.postgresql.enabled }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
+- name: LEARNFLOW_DB_DATA_CLAIMS
+  value: {{ include "learnflow-db.dataClaims" . | quote }}
 - name: LEARNFLOW_DB_DATA_SIZE
   value: {{ dig "primary" "persistence" "enabled" true .Values.postgresql | ternary (dig "primary" "persistence" "size" "" .Values.postgresql) "none" | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_IMAGE

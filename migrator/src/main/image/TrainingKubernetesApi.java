@@ -159,11 +159,11 @@ final class TrainingKubernetesApi implements AutoCloseable {
          "status": {"observedGeneration": 1, "updateRevision": "postgres-1"}}
         """);
     put(
-        "/api/v1/namespaces/postgres/pods",
+        "/api/v1/namespaces/postgres/pods/postgres-0",
         """
-        {"kind": "PodList", "apiVersion": "v1", "items": [{"metadata": {"name": "postgres-0",
-          "labels": {"controller-revision-hash": "postgres-1"}},
-          "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]}
+        {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "postgres-0",
+          "labels": {"app.kubernetes.io/instance": "learnflow-db", "controller-revision-hash": "postgres-1"}},
+         "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
         """);
     put(
         "/api/v1/namespaces/postgres/configmaps/learnflow-db-owner",

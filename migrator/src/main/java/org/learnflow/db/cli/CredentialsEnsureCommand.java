@@ -32,6 +32,15 @@ final class CredentialsEnsureCommand extends BaseCommand {
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
 
   @Option(
+      names = "--data-claims",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "PersistentVolumeClaims that may hold the database's data, separated by commas (default:"
+              + " those with the release's labels, and data-SET-N of the StatefulSet).")
+  private List<String> dataClaims = List.of();
+
+  @Option(
       names = "--data-size",
       paramLabel = "SIZE",
       description = "Size of the database's volume, or none; refused where it is another one.")
@@ -70,7 +79,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
             ? List.of()
             : new CredentialsSecret(
                     cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
-                .ensure();
+                .ensure(dataClaims);
     String text =
         "Secret %s in namespace %s: %s"
             .formatted(

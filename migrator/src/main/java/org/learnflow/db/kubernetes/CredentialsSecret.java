@@ -44,7 +44,7 @@ public final class CredentialsSecret {
   private final String namespace;
   private final String release;
   private final String name;
-  private final DataClaims claims;
+  private final String statefulSet;
 
   /**
    * A Secret.
@@ -60,7 +60,7 @@ public final class CredentialsSecret {
     this.namespace = namespace;
     this.release = release;
     this.name = name;
-    this.claims = new DataClaims(api, namespace, release, statefulSet);
+    this.statefulSet = statefulSet;
   }
 
   /** The Secret of an installed release. */
@@ -76,16 +76,20 @@ public final class CredentialsSecret {
   /**
    * Makes what is missing and can be made without locking the data in.
    *
+   * @param dataClaims names of the claims that may hold the data; where there is none, they are
+   *     looked for
    * @return the keys that were made; none where all were there
    * @throws Failure 10 where the data volume belongs to passwords that are lost, 3 where the
    *     namespace is not there
    */
-  public List<String> ensure() {
+  public List<String> ensure(List<String> dataClaims) {
+    DataClaims claims = new DataClaims(api, namespace, release, statefulSet, dataClaims);
     return make(
         Map.of(),
         (found, missing) ->
             found.ifPresentOrElse(
-                secret -> refuseIfPasswordsAreInUse(missing), this::refuseIfThereIsData));
+                _ -> refuseIfPasswordsAreInUse(missing, claims),
+                () -> refuseIfThereIsData(claims)));
   }
 
   /**
@@ -283,8 +287,8 @@ public final class CredentialsSecret {
     return KEYS.stream().filter(key -> secret.path("data").path(key).asText().isEmpty()).toList();
   }
 
-  private void refuseIfThereIsData() {
-    List<String> found = claims.names();
+  private void refuseIfThereIsData(DataClaims claims) {
+    List<String> found = claims.withData();
     if (!found.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
@@ -303,12 +307,12 @@ public final class CredentialsSecret {
   }
 
   /** The services' password is set anew by the roles step; the others open the existing data. */
-  private void refuseIfPasswordsAreInUse(List<String> missing) {
+  private void refuseIfPasswordsAreInUse(List<String> missing, DataClaims claims) {
     List<String> inUse = missing.stream().filter(key -> !key.equals(SERVICE_KEY)).toList();
     if (inUse.isEmpty()) {
       return;
     }
-    List<String> found = claims.names();
+    List<String> found = claims.withData();
     if (!found.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,

@@ -6,31 +6,42 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * The claims that hold a release's data: those with Bitnami's labels, and those that the
- * StatefulSet names {@code data-SET-N}.
+ * The claims that hold a release's data: those that are named, or, where none is, those with
+ * Bitnami's labels and those that the StatefulSet names {@code data-SET-N}, which needs the right
+ * to list claims.
  */
 final class DataClaims {
   private final KubernetesApi api;
   private final String namespace;
   private final String release;
   private final String statefulSet;
+  private final List<String> named;
 
-  DataClaims(KubernetesApi api, String namespace, String release, String statefulSet) {
+  DataClaims(
+      KubernetesApi api, String namespace, String release, String statefulSet, List<String> named) {
     this.api = api;
     this.namespace = namespace;
     this.release = release;
     this.statefulSet = statefulSet;
+    this.named = List.copyOf(named);
   }
 
   List<JsonNode> all() {
+    if (!named.isEmpty()) {
+      return named.stream().flatMap(name -> api.get(Kind.CLAIM, namespace, name).stream()).toList();
+    }
     Pattern byName = Pattern.compile("data-" + Pattern.quote(statefulSet) + "-\\d+");
     return api.list(Kind.CLAIM, namespace, Map.of()).stream()
         .filter(claim -> isLabelled(claim) || byName.matcher(name(claim)).matches())
         .toList();
   }
 
-  List<String> names() {
-    return all().stream().map(DataClaims::name).toList();
+  /** Names of those that may hold data: a claim that waits for its first volume holds none. */
+  List<String> withData() {
+    return all().stream()
+        .filter(claim -> !claim.at("/status/phase").asText().equals("Pending"))
+        .map(DataClaims::name)
+        .toList();
   }
 
   private boolean isLabelled(JsonNode claim) {

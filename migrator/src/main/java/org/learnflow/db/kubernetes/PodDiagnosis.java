@@ -3,7 +3,6 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -68,22 +67,25 @@ final class PodDiagnosis {
                 "kubectl get storageclass,pv; kubectl -n %s describe pvc".formatted(namespace)));
   }
 
+  /** Names of the claims that a pod's volumes are of. */
+  static List<String> claims(JsonNode pod) {
+    return pod.at("/spec/volumes")
+        .valueStream()
+        .map(volume -> volume.at("/persistentVolumeClaim/claimName").asText())
+        .filter(name -> !name.isEmpty())
+        .toList();
+  }
+
   private List<String> unboundClaims(JsonNode pod) {
     List<String> unbound = new ArrayList<>();
-    for (JsonNode volume : pod.at("/spec/volumes")) {
-      String name = volume.at("/persistentVolumeClaim/claimName").asText();
-      if (!name.isEmpty()) {
-        try {
-          // Not by get: a role for waiting lists claims anyway.
-          List<JsonNode> claims =
-              api.list(Kind.CLAIM, namespace, Map.of("fieldSelector", "metadata.name=" + name));
-          if (claims.isEmpty()) {
-            unbound.add("PersistentVolumeClaim " + name + " is not there");
-          }
-          claims.forEach(claim -> unbound(claim).ifPresent(unbound::add));
-        } catch (Failure e) {
-          unbound.add("PersistentVolumeClaim %s: %s".formatted(name, e.what()));
-        }
+    for (String name : claims(pod)) {
+      try {
+        api.get(Kind.CLAIM, namespace, name)
+            .map(this::unbound)
+            .orElseGet(() -> Optional.of("PersistentVolumeClaim " + name + " is not there"))
+            .ifPresent(unbound::add);
+      } catch (Failure e) {
+        // A role for waiting names the data's claims only; of others the scheduler tells.
       }
     }
     return unbound;

@@ -1,10 +1,7 @@
 package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -127,16 +124,16 @@ public final class StatefulSetHosting implements Hosting {
         .isPresent();
   }
 
-  /** The set's first pod: the one that takes writes. */
+  /**
+   * The set's first pod: the one that takes writes. By name, so that no right to list is needed; a
+   * pod of that name that the set does not select is none of its own.
+   */
   private Optional<JsonNode> pod(JsonNode set) {
-    String selector =
-        set.at("/spec/selector/matchLabels").properties().stream()
-            .map(label -> label.getKey() + "=" + label.getValue().asText())
-            .collect(Collectors.joining(","));
-    List<JsonNode> pods = api.list(Kind.POD, namespace, Map.of("labelSelector", selector));
-    return pods.stream()
-        .filter(pod -> pod.at("/metadata/name").asText().equals(podName()))
-        .findFirst();
+    return api.get(Kind.POD, namespace, podName())
+        .filter(pod ->
+            set.at("/spec/selector/matchLabels").properties().stream()
+                .allMatch(label ->
+                    label.getValue().equals(pod.at("/metadata/labels").get(label.getKey()))));
   }
 
   private String podName() {
@@ -275,10 +272,10 @@ public final class StatefulSetHosting implements Hosting {
     }
   }
 
-  /** Also where that may not be looked up: the more careful advice. */
+  /** Also where that cannot be looked up: the more careful advice. */
   private boolean hasVolume() {
     try {
-      return !new DataClaims(api, namespace, release, name).names().isEmpty();
+      return pod().map(pod -> !PodDiagnosis.claims(pod).isEmpty()).orElse(true);
     } catch (Failure e) {
       return true;
     }

@@ -28,6 +28,7 @@ class CredentialsSecretTest {
       spec:
         accessModes: [ReadWriteOnce]
         resources: {requests: {storage: 1Gi}}
+      status: {phase: Bound}
       """;
 
   @AutoClose private final ApiServer server = ApiServer.withNamespace();

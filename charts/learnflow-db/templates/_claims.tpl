@@ -1,0 +1,8 @@
+{{/*
+Names of the claims that may hold the data of the built-in PostgreSQL, separated by commas: the one that its StatefulSet makes,
+even where the values want none now, and the existing one that the values name, read as the subchart reads it.
+*/}}
+{{- define "learnflow-db.dataClaims" -}}
+{{- $existing := dig "primary" "persistence" "existingClaim" "" .Values.postgresql | default "" -}}
+{{- list (printf "data-%s-0" (include "learnflow-db.postgresqlName" .)) (tpl $existing .Subcharts.postgresql) | compact | uniq | join "," -}}
+{{- end }}
