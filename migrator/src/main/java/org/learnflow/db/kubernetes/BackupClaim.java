@@ -3,9 +3,9 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 /**
- * The claim of the volume that dumps are kept on. Made once, by POST, and never changed: an object
- * of the release would go with it, and under {@code --wait} Helm would wait for its volume, which
- * many storage classes make only when the first pod uses it.
+ * The claim of the volume that dumps are kept on. Made once and never changed: an object of the
+ * release would go with it, and under {@code --wait} Helm would wait for its volume, which many
+ * storage classes make only when the first pod uses it.
  */
 public final class BackupClaim {
   private final KubernetesApi api;
@@ -45,6 +45,6 @@ public final class BackupClaim {
     if (!storageClass.isEmpty()) {
       spec.put("storageClassName", storageClass);
     }
-    return api.create(Kind.CLAIM, namespace, claim).isPresent();
+    return api.make(Kind.CLAIM, namespace, claim).isPresent();
   }
 }

@@ -19,8 +19,8 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
 
 /**
- * The Secret with the release's passwords. Made once, by POST, so that two makers cannot overwrite
- * each other; it has no owner and stays with the data volume, whose passwords it holds.
+ * The Secret with the release's passwords. Made once, so that two makers cannot overwrite each
+ * other; it has no owner and stays with the data volume, whose passwords it holds.
  */
 public final class CredentialsSecret {
   /** Password of the superuser. */
@@ -126,7 +126,7 @@ public final class CredentialsSecret {
       });
       boolean done =
           (found.isEmpty()
-                  ? api.create(Kind.SECRET, namespace, wanted)
+                  ? api.make(Kind.SECRET, namespace, wanted)
                   : api.replace(Kind.SECRET, namespace, wanted))
               .isPresent();
       if (done) {

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
@@ -57,7 +58,12 @@ public final class KubernetesApi implements AutoCloseable {
   private static final Duration PATIENCE_IN_POD = Duration.ofSeconds(30);
 
   private static final String JSON_TYPE = "application/json";
+  private static final String APPLY_TYPE = "application/apply-patch+yaml";
 
+  /** Who server-side apply says has written a field. */
+  static final String FIELD_MANAGER = "learnflow-db";
+
+  private static final int CREATED = 201;
   private static final int UNAUTHORIZED = 401;
   private static final int FORBIDDEN = 403;
   private static final int NOT_FOUND = 404;
@@ -158,6 +164,21 @@ public final class KubernetesApi implements AutoCloseable {
         "create", kind, namespace, object, send("POST", kind.path(namespace), object, JSON_TYPE));
   }
 
+  /**
+   * Makes an object where none of that name is there; nothing where another one was faster.
+   *
+   * <p>By server-side apply, which RBAC can limit to a name, as it cannot a POST; without force and
+   * under a field manager of this call's own, so that whoever comes second with another value is
+   * refused as in conflict with the first, also where both saw nothing there.
+   */
+  Optional<JsonNode> make(Kind kind, String namespace, JsonNode object) {
+    String manager = "%s-%08x".formatted(FIELD_MANAGER, ThreadLocalRandom.current().nextInt());
+    String path = "%s/%s?fieldManager=%s".formatted(kind.path(namespace), name(object), manager);
+    Answer answer = send("PATCH", path, object, APPLY_TYPE);
+    return unlessConflict("create", kind, namespace, object, answer)
+        .filter(_ -> answer.code() == CREATED);
+  }
+
   /** Replaces an object; nothing where it is no longer the one that was read. */
   Optional<JsonNode> replace(Kind kind, String namespace, JsonNode object) {
     return unlessConflict(
@@ -169,12 +190,11 @@ public final class KubernetesApi implements AutoCloseable {
   }
 
   /** Makes or changes an object by server-side apply, with force. */
-  JsonNode apply(Kind kind, String namespace, String fieldManager, JsonNode object) {
+  JsonNode apply(Kind kind, String namespace, JsonNode object) {
     String path =
         "%s/%s?fieldManager=%s&force=true"
-            .formatted(kind.path(namespace), name(object), fieldManager);
-    return send("PATCH", path, object, "application/apply-patch+yaml")
-        .object("patch", kind, namespace, name(object));
+            .formatted(kind.path(namespace), name(object), FIELD_MANAGER);
+    return send("PATCH", path, object, APPLY_TYPE).object("patch", kind, namespace, name(object));
   }
 
   /** Changes an object as kubectl patch does: what {@code change} names is merged into it. */

@@ -22,12 +22,11 @@ import org.learnflow.db.publish.PublishedConnection;
  * write.
  */
 public final class KubernetesTarget implements PublishTarget {
-  private static final String FIELD_MANAGER = "learnflow-db";
+  private static final String MANAGED_BY = "app.kubernetes.io/managed-by";
 
   /** No app.kubernetes.io/instance: with label tracking Argo CD would prune the objects. */
   static final Map<String, String> LABELS =
-      Map.of(
-          "app.kubernetes.io/name", "learnflow-db", "app.kubernetes.io/managed-by", FIELD_MANAGER);
+      Map.of("app.kubernetes.io/name", "learnflow-db", MANAGED_BY, "learnflow-db");
 
   private final KubernetesApi api;
   private final String release;
@@ -114,8 +113,7 @@ public final class KubernetesTarget implements PublishTarget {
       if (before.filter(object -> isCurrent(object, wanted, owner)).isPresent()) {
         return false;
       }
-      JsonNode after =
-          api.apply(wanted.kind(), namespace, FIELD_MANAGER, manifest(namespace, wanted, owner));
+      JsonNode after = api.apply(wanted.kind(), namespace, manifest(namespace, wanted, owner));
       return !before.map(KubernetesTarget::version).equals(Optional.of(version(after)));
     } catch (Failure e) {
       throw failure(wanted.title(), "written", namespace, e);

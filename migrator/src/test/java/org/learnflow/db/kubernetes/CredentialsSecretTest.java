@@ -2,22 +2,30 @@ package org.learnflow.db.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Secret;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Password;
 import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 
 /** {@code credentials ensure}: makes what is missing, and never shuts anybody out of the data. */
 class CredentialsSecretTest {
+  private static final int ROUNDS = Integer.getInteger("race.rounds", 20);
+
   private static final String CLAIM =
       """
       apiVersion: v1
@@ -109,6 +117,77 @@ class CredentialsSecretTest {
 
     assertThat(results).allSatisfy(result -> assertThat(result).exited(ExitCode.OK));
     assertThat(results).filteredOn(result -> result.out().contains("made ")).hasSize(1);
+  }
+
+  /** All of them have seen nothing there; each brings passwords of its own. */
+  @Test
+  void ofEightThatMakeItInTheSameMomentOneDoes() throws Exception {
+    for (int round = 0; round < ROUNDS; round++) {
+      String name = "race-" + round;
+      CyclicBarrier together = new CyclicBarrier(8);
+      List<CompletableFuture<Optional<JsonNode>>> makers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        ObjectNode wanted =
+            KubernetesApi.object()
+                .put("apiVersion", "v1")
+                .put("kind", "Secret")
+                .put("type", "Opaque");
+        wanted.putObject("metadata").put("name", name);
+        wanted.putObject("data").put("password", "bWFrZXIt" + "ABCDEFGH".charAt(i) + "A==");
+        makers.add(
+            CompletableFuture.supplyAsync(
+                () -> {
+                  await(together);
+                  return server.api().make(Kind.SECRET, server.namespace(), wanted);
+                },
+                task -> Thread.ofVirtual().start(task)));
+      }
+
+      List<JsonNode> made =
+          makers.stream().map(CompletableFuture::join).flatMap(Optional::stream).toList();
+
+      assertThat(made).hasSize(1);
+      JsonNode there = server.api().get(Kind.SECRET, server.namespace(), name).orElseThrow();
+      assertThat(there).isEqualTo(made.getFirst());
+      assertThat(there.at("/metadata/managedFields")).hasSize(1);
+    }
+  }
+
+  @Test
+  void everyMakerReadsTheSamePasswordsWhenItIsDone() {
+    for (int round = 0; round < ROUNDS; round++) {
+      CyclicBarrier together = new CyclicBarrier(8);
+      List<CompletableFuture<Map<String, Password>>> makers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        makers.add(
+            CompletableFuture.supplyAsync(
+                () -> {
+                  CredentialsSecret own =
+                      new CredentialsSecret(
+                          server.api(),
+                          server.namespace(),
+                          "learnflow-db",
+                          "learnflow-db-credentials",
+                          "");
+                  await(together);
+                  own.ensure(List.of());
+                  return own.current();
+                },
+                task -> Thread.ofVirtual().start(task)));
+      }
+      assertThat(makers.stream().map(CompletableFuture::join).distinct())
+          .singleElement()
+          .satisfies(passwords -> assertThat(passwords).hasSize(3));
+      server.client().resource(secret()).delete();
+    }
+  }
+
+  private static void await(CyclicBarrier together) {
+    try {
+      together.await();
+    } catch (InterruptedException | BrokenBarrierException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test

@@ -96,6 +96,23 @@ class HookRightsTest {
         "is to read its own Secret, to make one, and to look for a volume and the StatefulSet");
   }
 
+  @Test
+  void theFirstHookMakesItsOwnSecretAndTheClaimForDumpsAndNoOther() {
+    become(
+        "credentials_rbac_test.yaml",
+        "is to make a claim where dumps are wanted and none is named");
+    assertThat(ensure("--backup-claim", "learnflow-db-backups")).exited(ExitCode.OK);
+    assertThat(ensure("--backup-claim", "another"))
+        .exited(ExitCode.FAILED)
+        .says("persistentvolumeclaims \"another\" is forbidden");
+    assertThat(ensure("--credentials-secret", "another"))
+        .exited(ExitCode.FAILED)
+        .says("secrets \"another\" is forbidden");
+    System.clearProperty(IMPERSONATE);
+    assertThat(server.client().secrets().inNamespace(server.namespace()).list().getItems())
+        .hasSize(1);
+  }
+
   private void claim(String name, String status) {
     server.apply(
         """
