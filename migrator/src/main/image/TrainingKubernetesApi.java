@@ -173,7 +173,8 @@ final class TrainingKubernetesApi implements AutoCloseable {
     put(
         "/api/v1/namespaces/postgres/secrets/learnflow-db",
         """
-        {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "learnflow-db"}, "data": {"port": "MQ=="}}
+        {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "learnflow-db"},
+         "type": "servicebinding.io/postgresql", "data": {"port": "MQ=="}}
         """);
   }
 

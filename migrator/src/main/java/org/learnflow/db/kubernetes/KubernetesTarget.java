@@ -3,6 +3,7 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
@@ -19,7 +20,7 @@ import org.learnflow.db.publish.PublishedConnection;
  * Publishes by server-side apply: Secret {@code R} (a service binding), Secret {@code R-env} and
  * ConfigMap {@code R} (for envFrom) in each namespace. They belong to ConfigMap {@code R-owner}
  * where there is one. Labels and annotations that others add survive; unchanged content causes no
- * write.
+ * write. Where one of the names is somebody else's object, nothing is written anywhere.
  */
 public final class KubernetesTarget implements PublishTarget {
   private static final String MANAGED_BY = "app.kubernetes.io/managed-by";
@@ -46,12 +47,17 @@ public final class KubernetesTarget implements PublishTarget {
 
   @Override
   public String publish(PublishedConnection connection, String schemaVersion) {
-    int written = 0;
+    List<Place> places = new ArrayList<>();
     for (String namespace : namespaces) {
       Optional<ObjectNode> owner = owner(namespace);
       for (Wanted wanted : wanted(connection, schemaVersion)) {
-        written += write(namespace, wanted, owner) ? 1 : 0;
+        places.add(new Place(namespace, wanted, owner, before(namespace, wanted)));
       }
+    }
+    refuseForeign(places);
+    int written = 0;
+    for (Place place : places) {
+      written += write(place) ? 1 : 0;
     }
     return "Secrets %1$s and %1$s-env and ConfigMap %1$s in %2$s: %3$s"
         .formatted(
@@ -83,6 +89,20 @@ public final class KubernetesTarget implements PublishTarget {
     }
   }
 
+  /**
+   * Where an object is published.
+   *
+   * @param owner that it shall have
+   * @param before as it is there
+   */
+  private record Place(
+      String namespace, Wanted wanted, Optional<ObjectNode> owner, Optional<JsonNode> before) {
+    /** For people. */
+    String title() {
+      return "%s in namespace %s".formatted(wanted.title(), namespace);
+    }
+  }
+
   private List<Wanted> wanted(PublishedConnection connection, String schemaVersion) {
     return List.of(
         new Wanted(Kind.SECRET, release, "servicebinding.io/postgresql", connection.binding()),
@@ -106,17 +126,81 @@ public final class KubernetesTarget implements PublishTarget {
     }
   }
 
-  /** Whether the object had to be made or changed. */
-  private boolean write(String namespace, Wanted wanted, Optional<ObjectNode> owner) {
+  private Optional<JsonNode> before(String namespace, Wanted wanted) {
     try {
-      Optional<JsonNode> before = api.get(wanted.kind(), namespace, wanted.name());
-      if (before.filter(object -> isCurrent(object, wanted, owner)).isPresent()) {
-        return false;
-      }
-      JsonNode after = api.apply(wanted.kind(), namespace, manifest(namespace, wanted, owner));
-      return !before.map(KubernetesTarget::version).equals(Optional.of(version(after)));
+      return api.get(wanted.kind(), namespace, wanted.name());
     } catch (Failure e) {
-      throw failure(wanted.title(), "written", namespace, e);
+      throw failure(wanted.title(), "read", namespace, e);
+    }
+  }
+
+  private void refuseForeign(List<Place> places) {
+    List<String> foreign = new ArrayList<>();
+    List<String> deletions = new ArrayList<>();
+    for (Place place : places) {
+      Wanted wanted = place.wanted();
+      place
+          .before()
+          .flatMap(object -> foreign(place.namespace(), object, wanted))
+          .ifPresent(why -> {
+            foreign.add("%s is somebody else's: %s".formatted(place.title(), why));
+            deletions.add(
+                "kubectl -n %s delete %s %s"
+                    .formatted(place.namespace(), wanted.kind().singular(), wanted.name()));
+          });
+    }
+    if (!foreign.isEmpty()) {
+      throw Failure.of(ExitCode.PUBLISHING_FAILED, String.join("; ", foreign))
+          .state("the database is ready; nothing was written in any namespace")
+          .next(
+              "rename the release: docs/rename.md; or, if nobody needs it: %s; and the same command again"
+                  .formatted(String.join("; ", deletions)));
+    }
+  }
+
+  /**
+   * Why an object under one of our names is not ours to write. One with a label that was taken away
+   * is ours, and one whose label was changed is, if it belongs to ConfigMap R-owner.
+   */
+  private Optional<String> foreign(String namespace, JsonNode object, Wanted wanted) {
+    String type = object.path("type").asText();
+    if (!type.equals(wanted.type())) {
+      return Optional.of("its type is %s, not %s".formatted(type, wanted.type()));
+    }
+    JsonNode owners = object.at("/metadata/ownerReferences");
+    Optional<String> controller =
+        owners
+            .valueStream()
+            .filter(owner -> owner.path("controller").asBoolean())
+            .map(owner -> owner.path("kind").asText() + " " + owner.path("name").asText())
+            .findFirst();
+    if (controller.isPresent()) {
+      return Optional.of(controller.get() + " controls it");
+    }
+    String manager = object.at("/metadata/labels").path(MANAGED_BY).asText();
+    if (manager.isEmpty() || manager.equals(LABELS.get(MANAGED_BY))) {
+      return Optional.empty();
+    }
+    Set<JsonNode> uids = new HashSet<>();
+    owners.forEach(owner -> uids.add(owner.path("uid")));
+    return owner(namespace).filter(ours -> uids.contains(ours.path("uid"))).isPresent()
+        ? Optional.empty()
+        : Optional.of("its label %s is %s".formatted(MANAGED_BY, manager));
+  }
+
+  /** Whether the object had to be made or changed. */
+  private boolean write(Place place) {
+    Wanted wanted = place.wanted();
+    if (place.before().filter(object -> isCurrent(object, wanted, place.owner())).isPresent()) {
+      return false;
+    }
+    try {
+      JsonNode after =
+          api.apply(
+              wanted.kind(), place.namespace(), manifest(place.namespace(), wanted, place.owner()));
+      return !place.before().map(KubernetesTarget::version).equals(Optional.of(version(after)));
+    } catch (Failure e) {
+      throw failure(wanted.title(), "written", place.namespace(), e);
     }
   }
 
@@ -189,7 +273,8 @@ public final class KubernetesTarget implements PublishTarget {
    * A published object as it is found.
    *
    * @param object kind and name
-   * @param state {@code there}, {@code missing} or {@code differing}
+   * @param state {@code there}, {@code missing}, {@code differing}, or {@code foreign}: somebody
+   *     else's
    */
   public record Found(String namespace, String object, String state) {
     /** Whether a service finds there what it needs. */
@@ -213,7 +298,10 @@ public final class KubernetesTarget implements PublishTarget {
 
   private String state(String namespace, Wanted wanted) {
     return api.get(wanted.kind(), namespace, wanted.name())
-        .map(object -> object.path("data").equals(wanted.values()) ? "there" : "differing")
+        .map(object ->
+            foreign(namespace, object, wanted).isPresent()
+                ? "foreign"
+                : object.path("data").equals(wanted.values()) ? "there" : "differing")
         .orElse("missing");
   }
 

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -121,6 +122,129 @@ class KubernetesTargetTest {
         .singleElement()
         .satisfies(
             reference -> assertThat(reference.getUid()).isEqualTo(owner.getMetadata().getUid()));
+  }
+
+  /** Somebody else's object, in a namespace after one that could be written in. */
+  private void refuses(String theirs, String why, String deletion) {
+    try (ApiServer other = ApiServer.withNamespace()) {
+      other.apply(theirs);
+      KubernetesTarget target = target(namespace, other.namespace());
+
+      Failure failure =
+          catchThrowableOfType(Failure.class, () -> target.publish(CONNECTION, "009"));
+
+      assertThat(failure.code()).isEqualTo(ExitCode.PUBLISHING_FAILED);
+      assertThat(failure.text())
+          .contains(
+              " in namespace %s is somebody else's: %s".formatted(other.namespace(), why),
+              "nothing was written in any namespace",
+              "docs/rename.md",
+              "kubectl -n %s delete %s; and the same command again"
+                  .formatted(other.namespace(), deletion))
+          .doesNotContain("p@ss");
+      for (ApiServer untouched : List.of(server, other)) {
+        assertThat(names(untouched)).isEqualTo(untouched == other ? 1 : 0);
+      }
+      assertThat(target.compare(CONNECTION, "009"))
+          .filteredOn(found -> found.namespace().equals(other.namespace()))
+          .extracting(KubernetesTarget.Found::state)
+          .containsOnlyOnce("foreign")
+          .containsOnly("foreign", "missing");
+
+      String[] kindAndName = deletion.split(" ", -1);
+      if (kindAndName[0].equals("secret")) {
+        other.client().secrets().inNamespace(other.namespace()).withName(kindAndName[1]).delete();
+      } else {
+        other
+            .client()
+            .configMaps()
+            .inNamespace(other.namespace())
+            .withName(kindAndName[1])
+            .delete();
+      }
+      assertThat(target.publish(CONNECTION, "009")).endsWith("6 written");
+    }
+  }
+
+  /** How many Secrets and ConfigMaps there are. */
+  private static int names(ApiServer server) {
+    return server.client().secrets().inNamespace(server.namespace()).list().getItems().size()
+        + server.client().configMaps().inNamespace(server.namespace()).list().getItems().size();
+  }
+
+  @Test
+  void aSecretOfAnotherTypeIsNotTakenOver() {
+    refuses(
+        """
+        apiVersion: v1
+        kind: Secret
+        metadata: {name: learnflow-db, labels: {app.kubernetes.io/managed-by: learnflow-db}}
+        stringData: {password: theirs}
+        """,
+        "its type is Opaque, not servicebinding.io/postgresql",
+        "secret learnflow-db");
+  }
+
+  @Test
+  void aSecretThatAnOperatorControlsIsNotTakenOver() {
+    refuses(
+        """
+        apiVersion: v1
+        kind: Secret
+        metadata:
+          name: learnflow-db-env
+          ownerReferences:
+            - {apiVersion: external-secrets.io/v1, kind: ExternalSecret, name: vault, uid: "1", controller: true}
+        stringData: {password: theirs}
+        """,
+        "ExternalSecret vault controls it",
+        "secret learnflow-db-env");
+  }
+
+  @Test
+  void aConfigMapOfAnotherHelmReleaseIsNotTakenOver() {
+    refuses(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db, labels: {app.kubernetes.io/managed-by: Helm}}
+        data: {a: theirs}
+        """,
+        "its label app.kubernetes.io/managed-by is Helm",
+        "configmap learnflow-db");
+  }
+
+  @Test
+  void anObjectOfOursWithAnEditedLabelIsStillOurs() {
+    server.apply(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db-owner}
+        """);
+    target(namespace).publish(CONNECTION, "009");
+    label("learnflow-db", "Helm");
+    label("learnflow-db-env", null);
+    assertThat(target(namespace).compare(CONNECTION, "009"))
+        .allMatch(KubernetesTarget.Found::matches);
+
+    assertThat(target(namespace).publish(CONNECTION, "009")).endsWith("2 written");
+
+    for (String name : List.of("learnflow-db", "learnflow-db-env")) {
+      assertThat(secret(name).getMetadata().getLabels())
+          .containsEntry("app.kubernetes.io/managed-by", "learnflow-db");
+    }
+  }
+
+  private void label(String secret, @Nullable String manager) {
+    client()
+        .secrets()
+        .inNamespace(namespace)
+        .withName(secret)
+        .edit(edited -> {
+          edited.getMetadata().getLabels().put("app.kubernetes.io/managed-by", manager);
+          return edited;
+        });
   }
 
   @Test
