@@ -26,7 +26,8 @@ final class BackupClaimOptions {
       return "no claim is named";
     }
     boolean made =
-        new BackupClaim(cluster.api(), cluster.namespace(), claim).ensure(size, storageClass);
+        new BackupClaim(cluster.api(), cluster.namespace(), cluster.release(), claim)
+            .ensure(size, storageClass);
     String text =
         "PersistentVolumeClaim %s in namespace %s: %s"
             .formatted(claim, cluster.namespace(), made ? "made, " + size : "there, unchanged");

@@ -70,6 +70,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
     statefulSet.ifPresent(set -> {
       StatefulSetChange change = new StatefulSetChange(cluster().api(), namespace, set);
       change.checkRelease(cluster().release());
+      change.checkClaims(cluster().release(), dataClaims);
       if (!dataSize.isEmpty()) {
         change.check(dataSize.equals("none") ? "" : dataSize, image);
       }

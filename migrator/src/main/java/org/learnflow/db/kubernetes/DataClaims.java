@@ -44,6 +44,15 @@ final class DataClaims {
         .toList();
   }
 
+  /** Names of those that are being deleted, which they are as long as a pod uses them. */
+  List<String> beingDeleted() {
+    return all().stream().filter(DataClaims::isBeingDeleted).map(DataClaims::name).toList();
+  }
+
+  static boolean isBeingDeleted(JsonNode claim) {
+    return !claim.at("/metadata/deletionTimestamp").isMissingNode();
+  }
+
   private boolean isLabelled(JsonNode claim) {
     JsonNode labels = claim.at("/metadata/labels");
     return labels.path("app.kubernetes.io/instance").asText().equals(release)

@@ -2,6 +2,7 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -86,6 +87,32 @@ public final class StatefulSetChange {
             ("give the release its name back (Argo CD: spec.source.helm.releaseName: %1$s; Flux:"
                     + " spec.releaseName: %1$s), or rename it as docs/rename.md says")
                 .formatted(other));
+  }
+
+  /**
+   * Goes on only if none of the volumes with the data is about to go.
+   *
+   * @param dataClaims names of their claims; where there is none, they are looked for
+   * @throws Failure 10 that names those that are being deleted
+   */
+  public void checkClaims(String release, List<String> dataClaims) {
+    List<String> going = new DataClaims(api, namespace, release, name, dataClaims).beingDeleted();
+    if (!going.isEmpty()) {
+      String claims = String.join(" ", going);
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "the database's volume is being deleted: PersistentVolumeClaim " + claims)
+          .where("namespace " + namespace)
+          .state(
+              "nothing was changed; the data are there until no pod uses the volume, and a new pod"
+                  + " would wait for it")
+          .next(
+              ("if you need the data, and pod %3$s-0 runs: learnflow-db backup learnflow.dump"
+                      + " --release %2$s --namespace %1$s; what holds the volume stands under Used"
+                      + " By: kubectl -n %1$s describe pvc %4$s; when it is gone, the same command"
+                      + " again")
+                  .formatted(namespace, release, name, claims));
+    }
   }
 
   /**

@@ -238,6 +238,27 @@ class CredentialsSecretTest {
   }
 
   @Test
+  void anExistingClaimMayHoldDataUnlessItHasNoVolumeYet() {
+    String[] named = {"--stateful-set", "postgres", "--data-claims", "data-postgres-0,mine"};
+    server.apply(CLAIM.formatted("mine", "nobody", "thing"));
+    assertThat(ensure(named))
+        .exited(ExitCode.REFUSED)
+        .says("its data volume is there: PersistentVolumeClaim mine");
+    assertThat(secret()).isNull();
+
+    server
+        .client()
+        .persistentVolumeClaims()
+        .inNamespace(server.namespace())
+        .withName("mine")
+        .editStatus(claim -> {
+          claim.getStatus().setPhase("Pending");
+          return claim;
+        });
+    assertThat(ensure(named)).exited(ExitCode.OK);
+  }
+
+  @Test
   void withoutDataMissingKeysAreAddedAndTheOthersKept() {
     ensure();
     Map<String, String> expected = new TreeMap<>(passwords());

@@ -3,6 +3,9 @@ package org.learnflow.db.kubernetes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
+import io.fabric8.kubernetes.api.model.PersistentVolumeClaimList;
+import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -217,21 +220,75 @@ class StatefulSetChangeTest {
 
     assertThat(claim().getMetadata().getResourceVersion())
         .isEqualTo(made.getMetadata().getResourceVersion());
-    server
-        .client()
-        .resource(claim())
-        .edit(claim -> {
-          claim.getMetadata().setFinalizers(List.of());
-          return claim;
-        });
+    release("r-backups");
+  }
+
+  @Test
+  void aClaimForDumpsThatIsBeingDeletedIsNotTakenForOneThatIsThere() {
+    ensure("--backup-claim", "r-backups");
+    server.client().resource(claim()).delete();
+    assertThat(claim().isMarkedForDeletion()).isTrue();
+
+    assertThat(ensure("--release", "r", "--backup-claim", "r-backups"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "PersistentVolumeClaim r-backups, which is for dumps, is being deleted",
+            "its dumps are there until no pod uses it",
+            "kubectl -n %s delete job r-dump".formatted(server.namespace()),
+            "the same command again");
+
+    release("r-backups");
+    assertThat(ensure("--backup-claim", "r-backups")).exited(ExitCode.OK);
+    assertThat(claim().isMarkedForDeletion()).isFalse();
+    release("r-backups");
+  }
+
+  @Test
+  void aVolumeThatIsBeingDeletedIsRefusedWhileItsPodRunsAndAfterwards() {
+    assertThat(ensure()).exited(ExitCode.OK);
+    server.apply(
+        """
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: {name: data-postgres-0}
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}
+        """);
+    assertThat(ensure()).exited(ExitCode.OK);
+    claims().withName("data-postgres-0").delete();
+    for (String[] named :
+        new String[][] {{}, {"--data-claims", "data-postgres-0"}, {"--no-secret"}}) {
+      assertThat(ensure(named))
+          .exited(ExitCode.REFUSED)
+          .says(
+              "the database's volume is being deleted: PersistentVolumeClaim data-postgres-0",
+              "the data are there until no pod uses the volume",
+              "backup learnflow.dump --release learnflow-db --namespace " + server.namespace(),
+              "the same command again");
+    }
+    living(TEN_GIBIBYTES);
+    assertThat(wanted("10Gi", "17")).exited(ExitCode.REFUSED).says("is being deleted");
+
+    release("data-postgres-0");
+    assertThat(wanted("10Gi", "17")).exited(ExitCode.OK);
   }
 
   private PersistentVolumeClaim claim() {
-    return server
-        .client()
-        .persistentVolumeClaims()
-        .inNamespace(server.namespace())
-        .withName("r-backups")
-        .get();
+    return claims().withName("r-backups").get();
+  }
+
+  private NonNamespaceOperation<
+          PersistentVolumeClaim, PersistentVolumeClaimList, Resource<PersistentVolumeClaim>>
+      claims() {
+    return server.client().persistentVolumeClaims().inNamespace(server.namespace());
+  }
+
+  /** What a controller does when no pod uses it any more. */
+  private void release(String claim) {
+    claims()
+        .withName(claim)
+        .edit(edited -> {
+          edited.getMetadata().setFinalizers(List.of());
+          return edited;
+        });
   }
 }
