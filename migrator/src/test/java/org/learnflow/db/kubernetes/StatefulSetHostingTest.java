@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
+import java.sql.SQLException;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Hosting.Obstacle;
 import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
@@ -306,6 +308,47 @@ class StatefulSetHostingTest {
     server.event(pod(), "Warning", "NodeNotReady", "Node is not ready");
     assertThat(reason())
         .isEqualTo("pod postgres-0 is running, but not ready: NodeNotReady: Node is not ready");
+  }
+
+  @Test
+  void aPasswordThatDoesNotFitLeadsToANewPodWhereTheDataAreInThePod() {
+    StatefulSetHosting hosting =
+        new StatefulSetHosting(
+            server.api(), server.namespace(), "learnflow-db", "postgres", Optional.empty());
+    Failure refused =
+        Failure.of(ExitCode.CREDENTIALS_REFUSED, "password authentication failed")
+            .causedBy(new SQLException("password authentication failed", "28P01"));
+    set();
+    server.apply(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: postgres-0, labels: {app: postgres}}
+        spec:
+          containers: [{name: postgresql, image: "postgres:17"}]
+          volumes: [{name: data, emptyDir: {}}]
+        """);
+    assertThat(hosting.explained(refused, Optional.empty()).next().orElse(""))
+        .contains("credentials repair", "delete pod postgres-0");
+
+    server.client().resource(pod()).withGracePeriod(0).delete();
+    pod(READY);
+    assertThat(hosting.explained(refused, Optional.empty()).next().orElse(""))
+        .contains("credentials repair")
+        .doesNotContain("delete pod");
+  }
+
+  @Test
+  void aPodOfTheNameThatTheSetDoesNotSelectIsNotItsOwn() {
+    set();
+    server.apply(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: postgres-0, labels: {app: other}}
+        spec: {containers: [{name: postgresql, image: "postgres:17"}]}
+        """);
+    assertThat(reason()).isEqualTo("StatefulSet postgres has no pod yet");
   }
 
   @Test
