@@ -436,7 +436,7 @@ rules:
 - name: LEARNFLOW_DB_DATA_CLAIMS
   value: {{ include "learnflow-db.dataClaims" . | quote }}
 - name: LEARNFLOW_DB_DATA_SIZE
-  value: {{ dig "primary" "persistence" "enabled" true .Values.postgresql | ternary (dig "primary" "persistence" "size" "" .Values.postgresql) "none" | quote }}
+  value: {{ include "learnflow-db.dataSize" . | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_IMAGE
   value: {{ include "learnflow-db.postgresqlImage" . | quote }}
 {{- end }}

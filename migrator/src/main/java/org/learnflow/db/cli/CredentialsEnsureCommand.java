@@ -43,7 +43,9 @@ final class CredentialsEnsureCommand extends BaseCommand {
   @Option(
       names = "--data-size",
       paramLabel = "SIZE",
-      description = "Size of the database's volume, or none; refused where it is another one.")
+      description =
+          "Size of the database's volume, existing for that of an existing claim, or none; refused"
+              + " where it is another one.")
   private String dataSize = "";
 
   @Option(

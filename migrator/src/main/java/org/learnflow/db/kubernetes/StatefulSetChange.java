@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.StreamSupport;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
@@ -17,6 +16,9 @@ import org.learnflow.db.Failure;
  * PostgreSQL would not start on the old data.
  */
 public final class StatefulSetChange {
+  /** Stands for the size of a volume that the StatefulSet does not make. */
+  public static final String EXISTING = "existing";
+
   /** Of the object itself; on a StatefulSet Argo CD may write its Application's name over it. */
   private static final String INSTANCE = "/metadata/labels/app.kubernetes.io~1instance";
 
@@ -118,7 +120,8 @@ public final class StatefulSetChange {
   /**
    * Goes on only if the change is possible.
    *
-   * @param size of the data volume, as Kubernetes writes it; empty where there shall be none
+   * @param size of the data volume, as Kubernetes writes it; {@link #EXISTING} where it is that of
+   *     an existing claim, empty where there shall be none
    * @param image of PostgreSQL
    * @throws Failure 10 that names the page with the way
    */
@@ -130,12 +133,22 @@ public final class StatefulSetChange {
     if (living.isEmpty() != size.isEmpty()) {
       throw refused(
           size.isEmpty()
-              ? "the values want no volume, but %s has one of %s".formatted(this, living)
-              : "the values want a volume of %s, but %s has none".formatted(size, this),
+              ? "the values want no volume, but %s has one%s".formatted(this, of(living))
+              : "the values want a volume%s, but %s has none".formatted(of(size), this),
           "put postgresql.primary.persistence.enabled back; how to bring the data into a release"
               + " with a volume: docs/dev-to-prod.md");
     }
-    if (!size.isEmpty() && bytes(size).compareTo(bytes(living)) != 0) {
+    if (size.equals(EXISTING) != living.equals(EXISTING)) {
+      throw refused(
+          "the values want %s volume, but that of %s is %s"
+              .formatted(
+                  size.equals(EXISTING) ? "an existing" : "a new",
+                  this,
+                  living.equals(EXISTING) ? "an existing one" : "its own"),
+          "put postgresql.primary.persistence.existingClaim back; how to bring the data into a"
+              + " release with another volume: docs/dev-to-prod.md");
+    }
+    if (!size.isEmpty() && !size.equals(EXISTING) && bytes(size).compareTo(bytes(living)) != 0) {
       throw refused(
           "the values want a volume of %s, but that of %s has %s".formatted(size, this, living),
           bytes(size).compareTo(bytes(living)) < 0
@@ -165,12 +178,25 @@ public final class StatefulSetChange {
         .next(next);
   }
 
+  private static String of(String size) {
+    return size.equals(EXISTING) ? "" : " of " + size;
+  }
+
   private static String size(JsonNode statefulSet) {
-    return StreamSupport.stream(statefulSet.at("/spec/volumeClaimTemplates").spliterator(), false)
+    return statefulSet
+        .at("/spec/volumeClaimTemplates")
+        .valueStream()
         .filter(claim -> claim.at("/metadata/name").asText().equals("data"))
         .map(claim -> claim.at("/spec/resources/requests/storage").asText())
         .findFirst()
-        .orElse("");
+        .orElseGet(() ->
+            statefulSet
+                    .at("/spec/template/spec/volumes")
+                    .valueStream()
+                    .filter(volume -> volume.path("name").asText().equals("data"))
+                    .anyMatch(volume -> volume.has("persistentVolumeClaim"))
+                ? EXISTING
+                : "");
   }
 
   private static BigDecimal bytes(String quantity) {

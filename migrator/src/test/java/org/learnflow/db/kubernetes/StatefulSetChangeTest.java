@@ -95,8 +95,45 @@ class StatefulSetChangeTest {
   void aVolumeWhereThereIsNoneIsRefused() {
     living(NO_VOLUME);
     assertThat(wanted("10Gi", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
+    assertThat(wanted("existing", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
     // The data go with the pod anyway.
     assertThat(wanted("none", "18")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void anExistingClaimStaysInUse() {
+    server.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres}
+        spec:
+          serviceName: postgres
+          replicas: 0
+          selector: {matchLabels: {app: postgres}}
+          template:
+            metadata: {labels: {app: postgres}}
+            spec:
+              containers: [{name: postgresql, image: "postgresql:17"}]
+              volumes: [{name: data, persistentVolumeClaim: {claimName: mine}}]
+        """);
+    assertThat(wanted("existing", "17")).exited(ExitCode.OK);
+    assertThat(wanted("existing", "18")).exited(ExitCode.REFUSED).says("docs/major-upgrade.md");
+    assertThat(wanted("none", "17"))
+        .exited(ExitCode.REFUSED)
+        .says("the values want no volume, but StatefulSet postgres has one");
+    assertThat(wanted("10Gi", "17"))
+        .exited(ExitCode.REFUSED)
+        .says("the values want a new volume, but that of StatefulSet postgres is an existing one")
+        .says("existingClaim back");
+  }
+
+  @Test
+  void anExistingClaimInPlaceOfWhatTheSetHasIsRefused() {
+    living(TEN_GIBIBYTES);
+    assertThat(wanted("existing", "17"))
+        .exited(ExitCode.REFUSED)
+        .says("the values want an existing volume, but that of StatefulSet postgres is its own");
   }
 
   @Test
