@@ -2,6 +2,7 @@ package org.learnflow.db;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.sql.Statement;
 
 /** Schema {@code learnflow_db}: the migrator's own state, for the owner only. */
@@ -61,7 +62,11 @@ public final class StateSchema {
           'Rebuilds of an empty database by learnflow-db reconcile that have not ended yet.';
       """;
 
-  private static final String LOCK = "SELECT pg_advisory_xact_lock(x'6c660000'::bigint);\n";
+  /** As in {@link AdvisoryLock}, but for the transaction that makes the schema. */
+  private static final long KEY = 0x6c66_0000L;
+
+  private static final String LOCK =
+      "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
 
   /** Made last, in one transaction with the others. */
   private static final String NEWEST = "learnflow_db.rebuilds";
@@ -96,6 +101,7 @@ public final class StateSchema {
    * Makes the schema, or what an older version did not make in it.
    *
    * @param connection as the owner, holding an {@link AdvisoryLock}; in autocommit mode or not
+   * @throws Failure 1 where another session makes it, or pretends to, for longer than lock_timeout
    */
   public static void ensure(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
@@ -107,9 +113,20 @@ public final class StateSchema {
         }
       }
     }
+    Savepoint before = connection.getAutoCommit() ? null : connection.setSavepoint();
     // One text is one transaction, also in autocommit mode; two at once would both find it missing.
     try (Statement statement = connection.createStatement()) {
       statement.execute(LOCK + CREATE + CLOSE);
+    } catch (SQLException e) {
+      if (!SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e))) {
+        throw e;
+      }
+      if (before != null) {
+        connection.rollback(before);
+      }
+      throw AdvisoryLock.refusal(connection, KEY, "schema learnflow_db")
+          .orElseThrow(() -> e)
+          .causedBy(e);
     }
   }
 }

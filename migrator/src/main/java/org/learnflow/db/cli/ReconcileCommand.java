@@ -164,9 +164,10 @@ final class ReconcileCommand extends BaseCommand {
    */
   private Optional<Result> look(Steps steps, Connection connection, Pipeline pipeline)
       throws SQLException {
-    Optional<String> busy = AdvisoryLock.tryAll(connection);
+    Optional<AdvisoryLock.Held> busy = AdvisoryLock.tryAll(connection);
     if (busy.isPresent()) {
-      String reason = "another learnflow-db is changing the database: " + busy.get();
+      busy.get().refuseForeign();
+      String reason = "another learnflow-db is changing the database: " + busy.get().text();
       return Optional.of(new Result(Outcome.SKIPPED, reason, "", List.of(), List.of(), ""));
     }
     try {

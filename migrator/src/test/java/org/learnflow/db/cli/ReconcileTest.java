@@ -263,6 +263,24 @@ class ReconcileTest {
   }
 
   @Test
+  void aServiceThatHoldsALockDoesNotSwitchReconcileOff() throws Exception {
+    assertThat(cli.run("run")).exited(ExitCode.OK);
+    try (Connection service = database.connect(database.service());
+        Statement statement = service.createStatement()) {
+      statement.execute("SET application_name = 'learnflow-db'");
+      statement.execute("SELECT pg_advisory_lock(" + AdvisoryLock.Purpose.ROLES.key() + ")");
+      assertThat(cli.run("reconcile"))
+          .exited(ExitCode.FAILED)
+          .says(
+              "error: another session holds the lock for roles: pid ",
+              "role " + database.service(),
+              "that is not learnflow-db",
+              "SELECT pg_terminate_backend(");
+    }
+    assertThat(cli.run("reconcile")).exited(ExitCode.OK);
+  }
+
+  @Test
   void whileARunMigratesNothingIsDone() throws Exception {
     assertThat(cli.run("run")).exited(ExitCode.OK);
     Files.delete(published);

@@ -141,7 +141,9 @@ class InterruptedMigrationTest {
       statement.execute("SELECT pg_advisory_unlock_all()");
       assertThat(migrate.join())
           .exited(ExitCode.OK)
-          .says("waiting for another migrator (pid " + pid + ", other migrator, connected for ");
+          .says(
+              "waiting for another migrator (pid %d, role %s, application \"other migrator\", connected since "
+                  .formatted(pid, database.owner()));
     }
   }
 

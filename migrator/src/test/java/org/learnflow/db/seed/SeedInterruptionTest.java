@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -15,10 +16,12 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
+import org.postgresql.PGConnection;
 
 /** A load that is killed, cut off, doubled or in somebody's way. */
 @ExtendWith(PostgresExtension.class)
@@ -183,5 +186,59 @@ class SeedInterruptionTest {
     assertThat(items()).containsExactly("Other");
     seeds.load();
     assertThat(items()).containsAll(LOADED);
+  }
+
+  @Test
+  void aServiceThatHoldsTheLockIsNamedAndNotWaitedForWithoutEnd() throws Exception {
+    try (Connection service = database.connect(database.service());
+        Statement statement = service.createStatement()) {
+      statement.execute("SET application_name = 'learnflow-db'"); // anybody can say so
+      statement.execute("SELECT pg_advisory_lock(x'6c660003'::bigint)");
+      int pid = service.unwrap(PGConnection.class).getBackendPID();
+      long begin = System.nanoTime();
+      CliResult result = seeds.seed("--timeout", "2s");
+      assertThat(Duration.ofNanos(System.nanoTime() - begin))
+          .isBetween(Duration.ofSeconds(2), Duration.ofSeconds(8));
+      assertThat(result)
+          .exited(ExitCode.FAILED)
+          .says(
+              "waiting for another session, which is not learnflow-db (pid %d, role %s, application \"learnflow-db\""
+                  .formatted(pid, database.service()),
+              "error: another session holds the lock for seed: pid %d, role %s, application \"learnflow-db\""
+                  .formatted(pid, database.service()),
+              "; that is not learnflow-db",
+              "state: nothing was changed by this step",
+              "SELECT pg_terminate_backend(%d)".formatted(pid));
+      assertThat(seeds.seed("--timeout", "0s"))
+          .exited(ExitCode.FAILED)
+          .says("another session holds the lock for seed")
+          .doesNotSay("waiting for another");
+    }
+    assertThat(items()).isEmpty();
+    seeds.load();
+  }
+
+  @Test
+  void anotherLoadThatHoldsTheLockIsToldAsOne() throws Exception {
+    execute("INSERT INTO brake DEFAULT VALUES");
+    Cli.Running other = seeds.cli().start("seed");
+    await("wait_event = 'PgSleep'");
+    int pid =
+        Integer.parseInt(
+            database
+                .query(
+                    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = x'6c660003'::int"
+                        + " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+                .getFirst());
+    String who = "pid %d, role %s, application \"learnflow-db\"".formatted(pid, database.owner());
+    assertThat(seeds.seed("--timeout", "1s"))
+        .exited(ExitCode.FAILED)
+        .says(
+            "waiting for another migrator (" + who + ", connected since 20",
+            "error: another session holds the lock for seed: " + who + ", connected since 20",
+            "next:  wait for its end and run the same command again")
+        .doesNotSay("not learnflow-db", "pg_terminate_backend");
+    execute("DELETE FROM brake");
+    assertThat(other.await()).exited(ExitCode.OK);
   }
 }
