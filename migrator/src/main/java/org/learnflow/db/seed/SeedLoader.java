@@ -4,6 +4,7 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -91,7 +92,7 @@ public final class SeedLoader {
         SeedReport report = loadFiles(connection, set);
         commit(connection, set);
         return report;
-      } catch (SQLException | RuntimeException e) {
+      } catch (SQLException | RuntimeException | Error e) { // else autocommit would commit
         rollBack(connection, e);
         if (SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e)) && e instanceof Failure failure) {
           throw locked(connection, failure);
@@ -118,7 +119,7 @@ public final class SeedLoader {
     connection.commit();
   }
 
-  private static void rollBack(Connection connection, Exception first) {
+  private static void rollBack(Connection connection, Throwable first) {
     try {
       connection.rollback();
     } catch (SQLException e) {
@@ -389,23 +390,42 @@ public final class SeedLoader {
     }
   }
 
-  private static FileReport executeSql(Connection connection, Path path, SeedChecksum checksum)
+  /** All of it is looked at before anything of it is executed. */
+  private FileReport executeSql(Connection connection, Path path, SeedChecksum checksum)
       throws SQLException {
-    SqlFile file = SqlFile.read(path, checksum);
+    String name = String.valueOf(path.getFileName());
     long rows = 0;
-    for (SqlFile.Statement statement : file.statements()) {
-      try {
-        rows += execute(connection, statement.sql());
-      } catch (SQLException e) {
-        if (SqlStates.connectionLost(e)) {
-          throw e;
-        }
-        int position = SeedFailures.serverMessage(e).map(ServerErrorMessage::getPosition).orElse(0);
-        throw SeedFailures.at(file.place(statement, position), e);
+    try {
+      try (SqlFile file = new SqlFile(path, normalized(path))) {
+        while (file.next().isPresent()) {}
       }
+      try (SqlFile file = new SqlFile(path, new Observed(normalized(path), checksum, name))) {
+        for (var next = file.next(); next.isPresent(); next = file.next()) {
+          rows += execute(connection, next.get());
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading seed file " + path, e);
     }
     execute(connection, "RESET ROLE; RESET ALL"); // what the file has set is for itself
-    return new FileReport(String.valueOf(path.getFileName()), rows, 0, 0);
+    return new FileReport(name, rows, 0, 0);
+  }
+
+  private static InputStream normalized(Path path) throws IOException {
+    return new NormalizedInput(Files.newInputStream(path));
+  }
+
+  private static long execute(Connection connection, SqlFile.Statement statement)
+      throws SQLException {
+    try {
+      return execute(connection, statement.sql());
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      int position = SeedFailures.serverMessage(e).map(ServerErrorMessage::getPosition).orElse(0);
+      throw SeedFailures.at(statement.place(position), e);
+    }
   }
 
   /** Runs a text of one or more statements; the rows that they touched. */

@@ -2,116 +2,183 @@ package org.learnflow.db.seed;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
+import java.io.InputStreamReader;
+import java.io.Reader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.postgresql.core.Parser;
 
-/**
- * An SQL seed file as statements.
- *
- * @param path the file
- * @param text all of it
- * @param statements in order
- */
-record SqlFile(Path path, String text, List<Statement> statements) {
+/** An SQL seed file, read statement by statement: one is in memory at a time. */
+final class SqlFile implements AutoCloseable {
   /** First words of statements that would end the transaction of the set, or look as if. */
   private static final Set<String> TRANSACTION_CONTROL =
       Set.of("ABORT", "BEGIN", "COMMIT", "END", "PREPARE TRANSACTION", "ROLLBACK", "START");
 
+  private static final Pattern FIRST_WORDS = Pattern.compile("\\w+(?:\\s+\\w+)?");
+
+  /** How many characters are read at once; a longer statement makes it more. */
+  private static final int WINDOW = 1 << 16;
+
+  /** How far the server's parser looks back from a quote: {@code E'} behind a word's end. */
+  private static final int LOOK_BACK = 2;
+
   /**
    * One statement.
    *
-   * @param offset where it begins in the file's text, behind comments
+   * @param path its file
+   * @param line where it begins, behind comments
    * @param sql without the semicolon
    */
-  record Statement(int offset, String sql) {}
-
-  /** Reads and sums a file, normalised. */
-  static SqlFile read(Path path, SeedChecksum checksum) {
-    try (InputStream content = new NormalizedInput(Files.newInputStream(path))) {
-      byte[] bytes = content.readAllBytes();
-      checksum.update(bytes, 0, bytes.length);
-      return parse(path, new String(bytes, StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + path, e);
+  record Statement(Path path, long line, String sql) {
+    /**
+     * File and line.
+     *
+     * @param position of a character in the statement, counted from 1; 0 for the statement itself
+     */
+    String place(int position) {
+      int within =
+          sql.offsetByCodePoints(
+              0, Math.clamp(position - 1L, 0, sql.codePointCount(0, sql.length())));
+      return path + ", line " + (line + sql.chars().limit(within).filter(c -> c == '\n').count());
     }
-  }
 
-  /**
-   * Finds the statements in {@code text}.
-   *
-   * @throws org.learnflow.db.Failure 8 if one of them begins or ends a transaction, for then a
-   *     later failure could not undo the set
-   */
-  static SqlFile parse(Path path, String text) {
-    SqlFile file = new SqlFile(path, text, statements(text));
-    for (Statement statement : file.statements) {
-      String words = statement.sql.replaceFirst("(?s)^(\\w+(?:\\s+\\w+)?).*", "$1");
+    private void refuseTransactionControl() {
+      Matcher first = FIRST_WORDS.matcher(sql);
+      String words = first.lookingAt() ? first.group() : "";
       String control = words.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ");
       if (TRANSACTION_CONTROL.contains(control)
           || TRANSACTION_CONTROL.contains(control.replaceFirst(" .*", ""))) {
         throw SeedFailures.at(
-            file.place(statement, 0),
+            place(0),
             "\"%s\" is not possible in a seed file: a set is one transaction".formatted(words));
       }
     }
-    return file;
   }
 
-  private static List<Statement> statements(String text) {
-    List<Statement> statements = new ArrayList<>();
-    char[] chars = text.toCharArray();
-    int begin = -1; // of the current statement, once something but space and comments was seen
-    for (int i = 0; i < chars.length; i++) {
-      int start = i;
-      i = endOfToken(chars, i);
-      boolean comment = i > start && (chars[start] == '-' || chars[start] == '/');
-      if (chars[start] == ';') {
-        if (begin >= 0) {
-          statements.add(new Statement(begin, text.substring(begin, start)));
-        }
-        begin = -1;
-      } else if (begin < 0 && !comment && !Character.isWhitespace(chars[start])) {
-        begin = start;
-      }
-    }
-    if (begin >= 0) {
-      statements.add(new Statement(begin, text.substring(begin)));
-    }
-    return List.copyOf(statements);
-  }
+  private final Path path;
+  private final Reader reader;
 
-  /** Index of the last character of the string, quoted name or comment that begins at {@code i}. */
-  private static int endOfToken(char[] chars, int i) {
-    int end =
-        switch (chars[i]) {
-          case '\'' -> Parser.parseSingleQuotes(chars, i, true);
-          case '"' -> Parser.parseDoubleQuotes(chars, i);
-          case '$' -> Parser.parseDollarQuotes(chars, i);
-          case '-' -> Parser.parseLineComment(chars, i);
-          case '/' -> Parser.parseBlockComment(chars, i);
-          default -> i;
-        };
-    return Math.min(end, chars.length - 1);
+  /** What was read and is still needed; always full, since pgjdbc's parser goes by its length. */
+  private char[] window = new char[0];
+
+  private boolean ended;
+  private int position;
+  private int counted;
+  private long line = 1;
+
+  /**
+   * A file.
+   *
+   * @param path its name, for messages
+   * @param content normalised; closed with this
+   */
+  SqlFile(Path path, InputStream content) {
+    this.path = path;
+    this.reader = new InputStreamReader(content, StandardCharsets.UTF_8);
   }
 
   /**
-   * File and line.
+   * The next statement.
    *
-   * @param position of a character in the statement, counted from 1; 0 for the statement itself
+   * @throws org.learnflow.db.Failure 8 if it begins or ends a transaction, for then a later failure
+   *     could not undo the set
    */
-  String place(Statement statement, int position) {
-    int within =
-        statement.sql.offsetByCodePoints(
-            0,
-            Math.clamp(position - 1L, 0, statement.sql.codePointCount(0, statement.sql.length())));
-    String before = text.substring(0, statement.offset + within);
-    return path + ", line " + (1 + before.chars().filter(c -> c == '\n').count());
+  Optional<Statement> next() throws IOException {
+    int begin = -1; // of the statement, once something but space and comments was seen
+    while (position < window.length || !ended) {
+      int end = position < window.length ? endOfToken() : position;
+      if (!ended && mayGoOn(end)) {
+        begin -= readMore(begin < 0 ? position : begin);
+        continue;
+      }
+      int start = position;
+      boolean comment = end > start && (window[start] == '-' || window[start] == '/');
+      position = Math.min(end, window.length - 1) + 1;
+      if (window[start] == ';') {
+        if (begin >= 0) {
+          return Optional.of(statement(begin, start));
+        }
+      } else if (begin < 0 && !comment && !Character.isWhitespace(window[start])) {
+        begin = start;
+      }
+    }
+    return begin < 0 ? Optional.empty() : Optional.of(statement(begin, window.length));
+  }
+
+  private Statement statement(int begin, int end) {
+    countLines(begin);
+    Statement statement = new Statement(path, line, new String(window, begin, end - begin));
+    statement.refuseTransactionControl();
+    return statement;
+  }
+
+  /** Index of the last character of the string, quoted name or comment that begins here. */
+  private int endOfToken() {
+    return switch (window[position]) {
+      case '\'' -> Parser.parseSingleQuotes(window, position, true);
+      case '"' -> Parser.parseDoubleQuotes(window, position);
+      case '$' -> Parser.parseDollarQuotes(window, position);
+      case '-' -> Parser.parseLineComment(window, position);
+      case '/' -> Parser.parseBlockComment(window, position);
+      default -> position;
+    };
+  }
+
+  /** Whether the token may be longer than what was read of it. */
+  private boolean mayGoOn(int end) {
+    if (end >= window.length - 1) {
+      return true;
+    }
+    if (window[position] != '$' || end > position) {
+      return false;
+    }
+    int tag = position + 1;
+    while (tag < window.length && Parser.isDollarQuoteContChar(window[tag])) {
+      tag++;
+    }
+    return tag == window.length;
+  }
+
+  /**
+   * Reads at least as much as is kept.
+   *
+   * @param needed index of the first character that is
+   * @return by how much indexes have become smaller; 0 for one that is not set
+   */
+  private int readMore(int needed) throws IOException {
+    countLines(needed);
+    int from = Math.max(needed - LOOK_BACK, 0);
+    int kept = window.length - from;
+    char[] more = new char[Math.max(WINDOW, Math.multiplyExact(kept, 2))];
+    System.arraycopy(window, from, more, 0, kept);
+    int limit = kept;
+    while (limit < more.length && !ended) {
+      int n = reader.read(more, limit, more.length - limit);
+      ended = n < 0;
+      limit += Math.max(n, 0);
+    }
+    window = limit < more.length ? Arrays.copyOf(more, limit) : more;
+    position -= from;
+    counted -= from;
+    return from;
+  }
+
+  private void countLines(int end) {
+    for (; counted < end; counted++) {
+      if (window[counted] == '\n') {
+        line++;
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    reader.close();
   }
 }

@@ -3,7 +3,13 @@ package org.learnflow.db.seed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -11,21 +17,31 @@ import org.learnflow.db.Failure;
 
 /** How an SQL seed file is taken apart. */
 class SqlFileTest {
-  private static SqlFile parse(String text) {
-    return SqlFile.parse(Path.of("01_data.sql"), text);
+  private static List<SqlFile.Statement> parse(String text) {
+    List<SqlFile.Statement> statements = new ArrayList<>();
+    try (SqlFile file =
+        new SqlFile(
+            Path.of("01_data.sql"),
+            new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)))) {
+      for (var next = file.next(); next.isPresent(); next = file.next()) {
+        statements.add(next.get());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return statements;
   }
 
   @Test
   void aSemicolonEndsAStatementUnlessItIsPartOfATextOrComment() {
     assertThat(
             parse(
-                    """
-                    -- first; comment
-                    SELECT 1; SELECT ';', "a;b", E'\\';', $$;$$, $x$ $$; $x$ -- not here;
-                      /* nor; /* here; */ ; */ + a$b;;
-                    ;SELECT 3\
-                    """)
-                .statements())
+                """
+                -- first; comment
+                SELECT 1; SELECT ';', "a;b", E'\\';', $$;$$, $x$ $$; $x$ -- not here;
+                  /* nor; /* here; */ ; */ + a$b;;
+                ;SELECT 3\
+                """))
         .extracting(SqlFile.Statement::sql)
         .containsExactly(
             "SELECT 1",
@@ -38,19 +54,48 @@ class SqlFileTest {
 
   @Test
   void aPlaceIsTheLineOfTheStatementOrOfTheCharacterInIt() {
-    SqlFile file = parse("-- why\n\nSELECT '🐘\n🐘',\n  wrong; SELECT 2");
-    assertThat(file.place(file.statements().get(0), 0)).isEqualTo("01_data.sql, line 3");
-    assertThat(file.place(file.statements().get(0), 8)).isEqualTo("01_data.sql, line 3");
-    assertThat(file.place(file.statements().get(0), 11)).isEqualTo("01_data.sql, line 4");
-    assertThat(file.place(file.statements().get(0), 17)).isEqualTo("01_data.sql, line 5");
-    assertThat(file.place(file.statements().get(0), 999)).isEqualTo("01_data.sql, line 5");
-    assertThat(file.place(file.statements().get(1), 1)).isEqualTo("01_data.sql, line 5");
+    List<SqlFile.Statement> statements = parse("-- why\n\nSELECT '🐘\n🐘',\n  wrong; SELECT 2");
+    assertThat(statements.get(0).place(0)).isEqualTo("01_data.sql, line 3");
+    assertThat(statements.get(0).place(8)).isEqualTo("01_data.sql, line 3");
+    assertThat(statements.get(0).place(11)).isEqualTo("01_data.sql, line 4");
+    assertThat(statements.get(0).place(17)).isEqualTo("01_data.sql, line 5");
+    assertThat(statements.get(0).place(999)).isEqualTo("01_data.sql, line 5");
+    assertThat(statements.get(1).place(1)).isEqualTo("01_data.sql, line 5");
+  }
+
+  /** Wherever what is read at once ends: each of the characters is the last one once. */
+  @Test
+  void whatIsReadAtOnceMayEndAnywhere() {
+    String text =
+        """
+        SELECT 1; SELECT ';', "a;b", E'\\';', E'\\\\', $$;$$, $abc$ $$; $abc $abc$ -- not here;
+          /* nor; /* here; */ ; */ + a$b, 'a'';', ne'\\', '🐘;' -- é;
+        ; PREPARE q AS SELECT 2;
+        """;
+    List<String> expected = parse(text).stream().map(SqlFile.Statement::sql).toList();
+    assertThat(expected).hasSize(3);
+    for (int at = 0; at <= text.length(); at++) {
+      String before = "\n".repeat((1 << 16) - at);
+      List<SqlFile.Statement> statements = parse(before + text);
+      assertThat(statements).extracting(SqlFile.Statement::sql).isEqualTo(expected);
+      assertThat(statements)
+          .extracting(SqlFile.Statement::line)
+          .containsExactly(before.length() + 1L, before.length() + 1L, before.length() + 3L);
+    }
+  }
+
+  @Test
+  void aStatementMayBeLongerThanWhatIsReadAtOnce() {
+    String text = "SELECT '" + "x;\n".repeat(300_000) + "'";
+    List<SqlFile.Statement> statements = parse("-- a\n" + text + ";\n" + text);
+    assertThat(statements).extracting(SqlFile.Statement::sql).containsExactly(text, text);
+    assertThat(statements.get(1).place(text.length())).isEqualTo("01_data.sql, line 600003");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", " \n", "-- only a comment", "/* open", ";;", "--"})
   void aFileMayHoldNoStatement(String text) {
-    assertThat(parse(text).statements()).isEmpty();
+    assertThat(parse(text)).isEmpty();
   }
 
   @ParameterizedTest
@@ -91,6 +136,6 @@ class SqlFileTest {
         "COMMENT ON TABLE t IS 'x'",
       })
   void whatOnlyLooksLikeTransactionControlIsAllowed(String text) {
-    assertThat(parse(text).statements()).isNotEmpty();
+    assertThat(parse(text)).isNotEmpty();
   }
 }

@@ -2,6 +2,8 @@ package org.learnflow.db.seed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -11,6 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
@@ -151,5 +154,21 @@ class SqlSeedTest {
         seeds.seed("--force"),
         "seed set reference, at its end, SQLSTATE 23503",
         "Key (next)=(Chair)");
+  }
+
+  /** A file of 40 MiB in a heap of 40 MiB. */
+  @Test
+  void aFileIsNotReadWholeIntoMemory() throws Exception {
+    String statement = "INSERT INTO items VALUES ('%05d', length('" + "x".repeat(4000) + "'));\n";
+    seeds.file("01_items.sql", "");
+    try (BufferedWriter file = Files.newBufferedWriter(seeds.path("01_items.sql"))) {
+      for (int i = 0; i < 10_000; i++) {
+        file.write(statement.formatted(i));
+      }
+    }
+    assertThat(seeds.cli().with("_JAVA_OPTIONS", "-Xmx40m").start("seed").await())
+        .exited(ExitCode.OK)
+        .answers("reference: 10000 inserted, 0 updated, 0 unchanged");
+    assertThat(seeds.load().out()).contains("nothing to do"); // the checksum is that of the file
   }
 }
