@@ -39,9 +39,10 @@ abstract class BaseCommand implements Callable<Integer> {
     } catch (Failure failure) {
       report(failure.code(), PodReport.line(failure), progress);
       throw failure;
-    } catch (RuntimeException e) {
-      report(ExitCode.FAILED, PodReport.oneLine("unexpected: " + e), progress);
-      throw e;
+    } catch (RuntimeException | Error e) { // an Error would pass by the FailureHandler
+      Failure failure = FailureHandler.unexpected(e);
+      report(failure.code(), PodReport.line(failure), progress);
+      throw failure;
     } finally {
       cluster.close();
       progress.clear();

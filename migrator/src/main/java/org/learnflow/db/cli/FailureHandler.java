@@ -11,6 +11,8 @@ import picocli.CommandLine.ParseResult;
 
 /** Turns exceptions into a message on stderr and an exit code; a stack trace only with -v. */
 final class FailureHandler implements IExecutionExceptionHandler {
+  private static final String STATE = "every command can be run again safely";
+
   @Override
   public int handleExecutionException(
       Exception thrown, CommandLine commandLine, ParseResult parseResult) {
@@ -30,9 +32,20 @@ final class FailureHandler implements IExecutionExceptionHandler {
     return failure.code().value();
   }
 
-  private static Failure unexpected(Exception thrown) {
+  /** What is said about anything thrown, an Error too, that nobody expected. */
+  static Failure unexpected(Throwable thrown) {
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      if (cause instanceof OutOfMemoryError) {
+        return Failure.of(ExitCode.FAILED, "out of memory: " + cause.getMessage())
+            .state(STATE)
+            .next(
+                "give it more: _JAVA_OPTIONS=-Xmx512m in its environment, in a release"
+                    + " migrator.extraEnv, with migrator.resources.limits.memory well above that")
+            .causedBy(thrown);
+      }
+    }
     return Failure.of(ExitCode.FAILED, "unexpected: " + thrown)
-        .state("every command can be run again safely")
+        .state(STATE)
         .next("run it with -v and report what it prints")
         .causedBy(thrown);
   }

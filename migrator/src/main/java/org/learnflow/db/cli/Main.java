@@ -5,6 +5,7 @@ import java.security.Security;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.learnflow.db.Failure;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -67,8 +68,15 @@ public final class Main {
         COMMANDS.stream()
             .filter(command -> arguments.length > 0 && name(command).equals(arguments[0]))
             .toList();
-    return commandLine(named.isEmpty() ? COMMANDS : named, environment, out, err)
-        .execute(arguments);
+    try {
+      return commandLine(named.isEmpty() ? COMMANDS : named, environment, out, err)
+          .execute(arguments);
+    } catch (Error e) { // before a command began
+      Failure failure = FailureHandler.unexpected(e);
+      err.println(failure.text());
+      err.flush();
+      return failure.code().value();
+    }
   }
 
   private static String name(Class<?> command) {
