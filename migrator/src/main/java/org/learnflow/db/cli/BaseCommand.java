@@ -80,7 +80,9 @@ abstract class BaseCommand implements Callable<Integer> {
 
   /** Prints data: {@code text} or {@code document}, as --output asks. */
   void print(String text, Object document) {
-    spec.commandLine().getOut().println(output.isJson() ? Json.write(document) : text);
+    spec.commandLine()
+        .getOut()
+        .println(output.isJson() ? Json.write(document) : Printable.text(text));
     spec.commandLine().getOut().flush();
   }
 }

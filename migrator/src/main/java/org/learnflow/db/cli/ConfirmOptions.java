@@ -34,7 +34,7 @@ final class ConfirmOptions {
                 Failure.of(ExitCode.REFUSED, "nobody can be asked: " + what)
                     .state("nothing was changed")
                     .next("run the same command with --yes"));
-    String answer = console.readLine("%s Go on? [y/N] ", what);
+    String answer = console.readLine("%s Go on? [y/N] ", Printable.text(what));
     if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).matches("y|yes")) {
       throw Failure.of(ExitCode.REFUSED, "not confirmed").state("nothing was changed");
     }

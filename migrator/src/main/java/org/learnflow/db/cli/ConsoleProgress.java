@@ -53,6 +53,6 @@ final class ConsoleProgress implements Progress {
   }
 
   private static String formatted(String step, String text) {
-    return "%-8s %s".formatted(step, text);
+    return Printable.text("%-8s %s".formatted(step, text));
   }
 }

@@ -1,6 +1,7 @@
 package org.learnflow.db.cli;
 
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.learnflow.db.ExitCode;
@@ -18,11 +19,13 @@ final class FailureHandler implements IExecutionExceptionHandler {
       Exception thrown, CommandLine commandLine, ParseResult parseResult) {
     Failure failure = thrown instanceof Failure known ? known : unexpected(thrown);
     PrintWriter err = commandLine.getErr();
-    err.println(failure.text());
+    err.println(Printable.text(failure.text()));
     Object command = commandLine.getCommand();
     if (command instanceof BaseCommand base) {
       if (base.output().isVerbose()) {
-        failure.printStackTrace(err);
+        StringWriter trace = new StringWriter();
+        failure.printStackTrace(new PrintWriter(trace));
+        err.print(Printable.text(trace.toString()));
       }
       if (base.output().isJson()) {
         commandLine.getOut().println(Json.write(Map.of("error", fields(failure))));

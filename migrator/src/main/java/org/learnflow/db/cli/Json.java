@@ -10,7 +10,7 @@ final class Json {
   /** One line of JSON for records, maps and lists. */
   static String write(Object document) {
     try {
-      return JsonMapper.builder().build().writeValueAsString(document);
+      return Printable.json(JsonMapper.builder().build().writeValueAsString(document));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("records and maps can be written", e);
     }

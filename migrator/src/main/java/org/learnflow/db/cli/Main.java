@@ -73,7 +73,7 @@ public final class Main {
           .execute(arguments);
     } catch (Error e) { // before a command began
       Failure failure = FailureHandler.unexpected(e);
-      err.println(failure.text());
+      err.println(Printable.text(failure.text()));
       err.flush();
       return failure.code().value();
     }

@@ -90,9 +90,9 @@ final class PodReport {
             + failure.next().map(next -> "; next: " + next).orElse(""));
   }
 
-  /** Lines and runs of blanks become one blank. */
+  /** Lines and runs of blanks become one blank; printable. */
   static String oneLine(String text) {
-    return text.strip().replaceAll("\\s+", " ");
+    return Printable.text(text.strip().replaceAll("\\s+", " "));
   }
 
   /** The start of a text that has at most {@code bytes} bytes in UTF-8, whole characters only. */

@@ -22,7 +22,7 @@ final class UsageHandler implements IParameterExceptionHandler {
   public int handleParseException(ParameterException thrown, String[] arguments) {
     CommandLine commandLine = thrown.getCommandLine();
     PrintWriter err = commandLine.getErr();
-    err.println("error: " + message(thrown));
+    err.println(Printable.text("error: " + message(thrown)));
     err.println("  next:  " + commandLine.getCommandSpec().qualifiedName() + " --help");
     return ExitCode.USAGE.value();
   }
