@@ -1,11 +1,13 @@
 package org.learnflow.db.backup;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.SequenceInputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +24,7 @@ import org.learnflow.db.Progress;
 /** A dump that is read from beginning to end, and loaded. */
 public final class DumpFile implements AutoCloseable {
   private static final int BUFFER = 1 << 16;
-  private static final long HEAD = 4 << 20;
+  private static final int HEAD = 4 << 20;
 
   private final Path path;
   private final Progress progress;
@@ -70,20 +72,24 @@ public final class DumpFile implements AutoCloseable {
   public Optional<String> print(PostgresPrograms programs, String... option) {
     List<String> command = new ArrayList<>(List.of(PostgresPrograms.PG_RESTORE));
     command.addAll(List.of(option));
-    // The table of contents comes first; it is seldom longer than that.
-    for (long bytes : List.of(Math.min(size(), HEAD), size())) {
+    try (InputStream file = Files.newInputStream(path)) {
+      // The table of contents comes first; it is seldom longer than that.
+      byte[] head = file.readNBytes(HEAD);
       ByteArrayOutputStream output = new ByteArrayOutputStream();
-      try (InputStream file = Files.newInputStream(path)) {
-        PostgresPrograms.Ended ended =
-            programs.run(command, new PostgresPrograms.Input(file, bytes), output);
-        if (ended.exitCode() == 0) {
-          return Optional.of(output.toString(StandardCharsets.UTF_8));
-        }
-      } catch (IOException e) {
-        throw unreadable(e);
+      InputStream begin = new ByteArrayInputStream(head);
+      boolean done =
+          programs.run(command, new PostgresPrograms.Input(begin, head.length), output).exitCode()
+              == 0;
+      if (!done && head.length == HEAD) {
+        output.reset();
+        InputStream all = new SequenceInputStream(new ByteArrayInputStream(head), file);
+        done =
+            programs.run(command, new PostgresPrograms.Input(all, size()), output).exitCode() == 0;
       }
+      return done ? Optional.of(output.toString(StandardCharsets.UTF_8)) : Optional.empty();
+    } catch (IOException e) {
+      throw unreadable(e);
     }
-    return Optional.empty();
   }
 
   /** Something that reads the file. */

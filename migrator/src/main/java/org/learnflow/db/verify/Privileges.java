@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.roles.RightsCheck;
@@ -12,7 +13,8 @@ import org.learnflow.db.roles.RoleNames;
 
 /**
  * Who may do more than the design gives: a service that rules the server or reaches its files, an
- * owner that does, further superusers, and code in the migrator's own schema.
+ * owner that does, further superusers, code in the migrator's own schema, and functions of others
+ * that the owner's sessions find.
  */
 final class Privileges {
   private static final String STAGE = "privileges";
@@ -43,6 +45,14 @@ final class Privileges {
              CASE WHEN w.rulename = '_RETURN' THEN 'is a view' ELSE 'has the rule ' || quote_ident(w.rulename) END
         FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'learnflow_db'
+      UNION ALL
+      SELECT 'function', format('%I.%I', n.nspname, p.proname), w.rolname
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles w ON w.oid = p.proowner,
+          pg_roles o
+        WHERE o.rolname = @OWNER@ AND p.oid >= 16384 AND w.oid <> o.oid AND NOT w.rolsuper
+          AND (n.nspname = 'public' OR n.nspowner = o.oid
+            OR EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+                       WHERE t.tgfoid = p.oid AND c.relowner = o.oid))
       ORDER BY 1, 2, 3
       """;
 
@@ -94,6 +104,7 @@ final class Privileges {
               "in schema learnflow_db %s; nobody but learnflow-db makes anything there: drop it"
                   .formatted(String.join("; ", code))));
     }
+    functions(findings, names).ifPresent(stages::add);
     List<String> superusers =
         findings.stream()
             .filter(finding -> finding.kind.equals("superuser"))
@@ -105,6 +116,23 @@ final class Privileges {
               STAGE, "note: other superusers of this server: " + String.join(", ", superusers)));
     }
     return stages;
+  }
+
+  /** Where a service was once allowed to make any, the owner runs them without knowing. */
+  private static Optional<StageResult> functions(List<Finding> findings, RoleNames names) {
+    List<Finding> functions =
+        findings.stream().filter(finding -> finding.kind.equals("function")).toList();
+    if (functions.isEmpty()) {
+      return Optional.empty();
+    }
+    boolean services = functions.stream().anyMatch(found -> found.what.equals(names.service()));
+    String text =
+        functions.stream()
+                .map(found -> "%s belongs to %s".formatted(found.subject, found.what))
+                .collect(Collectors.joining("; "))
+            + "; the owner's sessions may run it: look at it, then drop it or give it to the owner";
+    return Optional.of(
+        services ? StageResult.broken(STAGE, text) : StageResult.warning(STAGE, text));
   }
 
   private static List<String> texts(List<Finding> findings, String kind) {

@@ -230,6 +230,9 @@ class RestoreTest {
     Cli withoutAdmin = server.cli(database).without("LEARNFLOW_DB_ADMIN_USER");
     assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.REFUSED)
+        .says("a role made for it, which an admin has to make", "--trust-dump");
+    assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes", "--trust-dump"))
+        .exited(ExitCode.REFUSED)
         .says("may not make databases", "CREATEDB");
     assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.OK);
@@ -242,13 +245,13 @@ class RestoreTest {
     Path file = server.backup(database, folder);
     long users = count(database);
     Cli withoutAdmin = server.cli(database).without("LEARNFLOW_DB_ADMIN_USER");
+    String[] restore = {"restore", file.toString(), "--replace", "--yes", "--trust-dump"};
     try (Connection _ = database.connect(PostgresServer.ADMIN)) {
-      assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
+      assertThat(withoutAdmin.run(restore))
           .exited(ExitCode.FAILED)
           .says("sessions in the database cannot be ended", "user postgres", "as it was");
     }
-    assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
-        .exited(ExitCode.OK);
+    assertThat(withoutAdmin.run(restore)).exited(ExitCode.OK);
     assertThat(count(database)).isEqualTo(users);
     assertThat(withoutAdmin.run("verify")).exited(ExitCode.OK);
   }

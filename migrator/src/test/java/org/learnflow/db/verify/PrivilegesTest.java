@@ -56,6 +56,9 @@ class PrivilegesTest {
           ALTER ROLE {o} SUPERUSER                   | ALTER ROLE {o} NOSUPERUSER                    | 0 | ! privileges: {o} is SUPERUSER
           GRANT pg_write_server_files TO {o}         | REVOKE pg_write_server_files FROM {o}         | 0 | ! privileges: {o} is a member of pg_write_server_files
           CREATE ROLE boss SUPERUSER                 | DROP ROLE boss                                | 0 | ✓ privileges: note: other superusers of this server: boss
+          CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f() OWNER TO {s} | DROP FUNCTION f() | 1 | ✗ privileges: public.f belongs to {s}
+          CREATE SCHEMA x AUTHORIZATION {s}; CREATE FUNCTION x.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; ALTER FUNCTION x.t() OWNER TO {s}; CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION x.t() | DROP TRIGGER t ON users; DROP SCHEMA x CASCADE | 1 | ✗ privileges: x.t belongs to {s}
+          CREATE ROLE other; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f() OWNER TO other | DROP FUNCTION f(); DROP ROLE other | 0 | ! privileges: public.f belongs to other
           CREATE RULE r AS ON INSERT TO learnflow_db.backups DO ALSO NOTIFY x | DROP RULE r ON learnflow_db.backups | 0 | ! privileges: in schema learnflow_db backups has the rule r
           CREATE TRIGGER t AFTER INSERT ON learnflow_db.backups FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger() | DROP TRIGGER t ON learnflow_db.backups | 0 | ! privileges: in schema learnflow_db backups has the trigger t
           """)
