@@ -4,16 +4,11 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
-import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.sql.Connection;
@@ -24,7 +19,6 @@ import java.sql.Statement;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -33,7 +27,7 @@ import org.learnflow.db.StateSchema;
 
 /**
  * Dumps a database into a file: written to {@code FILE.part}, read back whole, then renamed. Killed
- * anywhere, it leaves a {@code .part} at most, which the next one overwrites.
+ * anywhere, it leaves a {@code .part} at most, which the next one replaces.
  */
 public final class Backup {
   private static final String STEP = "backup";
@@ -142,13 +136,9 @@ public final class Backup {
     String pgDump = dumping.version(PostgresPrograms.PG_DUMP);
     String started = now();
     progress.line(STEP, "pg_dump %s on %s".formatted(pgDump, dumping.place()));
-    try (FileChannel channel = FileChannel.open(part, options(), onlyForUs())) {
-      if (isTaken(channel)) {
-        throw refused(ExitCode.REFUSED, "another backup is writing " + part)
-            .next("wait for its end, or give another name");
-      }
+    try (Part ours = Part.make(part).orElseThrow(this::taken)) {
       MessageDigest digest = Sha256.begin();
-      Meter written = dump(channel, dumping, facts.database(), digest);
+      Meter written = dump(ours.channel(), dumping, facts.database(), digest);
       String sha256 = Sha256.end(digest);
       if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
         throw failed("what was read back is not what was written: the disk is not to be trusted")
@@ -169,6 +159,9 @@ public final class Backup {
               facts.bytes(),
               facts.settings(),
               facts.roles());
+      if (!ours.isStillThere()) {
+        throw taken();
+      }
       putInPlace(description);
       return description;
     } catch (IOException e) {
@@ -176,32 +169,14 @@ public final class Backup {
     }
   }
 
-  private static Set<OpenOption> options() {
-    return Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-  }
-
-  /** A dump holds everybody's data. */
-  private static FileAttribute<?>[] onlyForUs() {
-    return FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
-        ? new FileAttribute<?>[] {
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
-        }
-        : new FileAttribute<?>[0];
-  }
-
-  /** The lock goes with the channel, or with the process. */
-  private static boolean isTaken(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock() == null;
-    } catch (OverlappingFileLockException e) {
-      return true;
-    }
+  private Failure taken() {
+    return refused(ExitCode.REFUSED, "another backup is writing " + part)
+        .next("wait for its end, or give another name");
   }
 
   private Meter dump(
       FileChannel channel, PostgresPrograms dumping, String database, MessageDigest digest)
       throws IOException {
-    channel.truncate(0);
     Meter meter = new Meter(progress, STEP, "written", 0);
     Sink sink = new Sink(channel, meter);
     PostgresPrograms.Ended ended;
@@ -235,7 +210,7 @@ public final class Backup {
   }
 
   private String state() {
-    return "%s is as it was; %s is of no use, and the next backup overwrites it"
+    return "%s is as it was; %s is of no use, and the next backup replaces it"
         .formatted(Files.exists(file) ? file : "the database", part);
   }
 
@@ -256,8 +231,8 @@ public final class Backup {
   private void putInPlace(BackupDescription description) throws IOException {
     Path json = BackupDescription.path(file);
     Path jsonPart = json.resolveSibling(json.getFileName() + ".part");
-    try (FileChannel channel = FileChannel.open(jsonPart, options(), onlyForUs())) {
-      channel.truncate(0);
+    Files.deleteIfExists(jsonPart);
+    try (FileChannel channel = Part.create(jsonPart)) {
       channel.write(ByteBuffer.wrap(description.text().getBytes(StandardCharsets.UTF_8)));
       channel.force(true);
     }

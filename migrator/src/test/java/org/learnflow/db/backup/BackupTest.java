@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
@@ -198,6 +200,53 @@ class BackupTest {
     assertOnly(folder, "dump.part");
     assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
     assertOnly(folder, "dump", "dump.json");
+  }
+
+  @Test
+  void anotherBackupOfTheSameFileIsRefusedAndChangesNothing(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = folder.resolve("dump");
+    Cli.Running first;
+    try (Connection other = database.connect(PostgresServer.ADMIN);
+        Statement statement = other.createStatement()) {
+      other.setAutoCommit(false);
+      statement.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"); // pg_dump waits for this
+      first = server.cli(database).start("backup", file.toString());
+      Eventually.within(
+          Duration.ofSeconds(60),
+          "the first writes",
+          () -> Files.exists(folder.resolve("dump.part")));
+      Object key =
+          Files.readAttributes(folder.resolve("dump.part"), BasicFileAttributes.class).fileKey();
+      assertThat(server.cli(database).start("backup", file.toString()).await())
+          .exited(ExitCode.REFUSED)
+          .says("another backup is writing " + file + ".part");
+      assertThat(
+              Files.readAttributes(folder.resolve("dump.part"), BasicFileAttributes.class)
+                  .fileKey())
+          .isEqualTo(key);
+    }
+    assertThat(first.await()).exited(ExitCode.OK);
+    assertOnly(folder, "dump", "dump.json");
+  }
+
+  @Test
+  void linksAtTheNamesThatAreWrittenAreRemovedAndNotFollowed(@TempDir Path folder)
+      throws Exception {
+    TestDatabase database = server.seeded();
+    Path victim = TestFiles.write(folder.resolve("elsewhere/victim"), "precious");
+    for (String name : List.of("dump.part", "dump.json.part")) {
+      Files.createSymbolicLink(folder.resolve(name), victim);
+    }
+    Path file = folder.resolve("dump");
+    assertThat(server.cli(database).run("backup", file.toString())).exited(ExitCode.OK);
+    assertThat(victim).hasContent("precious");
+    assertOnly(folder, "dump", "dump.json", "elsewhere");
+    for (Path made : List.of(file, BackupDescription.path(file))) {
+      assertThat(made).isRegularFile();
+      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(made)))
+          .isEqualTo("rw-------");
+    }
   }
 
   private static void assertOnly(Path folder, String... names) {

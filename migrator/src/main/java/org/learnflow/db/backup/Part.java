@@ -1,0 +1,156 @@
+package org.learnflow.db.backup;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file at a name that others can guess, in a folder that others may write to: made new, for us
+ * alone, and locked against another one of us. What is there already is a leftover, unless it is
+ * locked; it is removed and never written to, since it may be a link to something else, or readable
+ * for others.
+ */
+final class Part implements AutoCloseable {
+  /** Two that begin at once may remove each other's file, but not for long. */
+  private static final int ATTEMPTS = 10;
+
+  private final Path path;
+  private final FileChannel channel;
+  private final @Nullable Object key;
+  private @Nullable FileLock held;
+
+  private Part(Path path, FileChannel channel, @Nullable Object key) {
+    this.path = path;
+    this.channel = channel;
+    this.key = key;
+  }
+
+  /**
+   * Makes the file.
+   *
+   * @return nothing where another one writes it
+   */
+  static Optional<Part> make(Path path) throws IOException {
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      try {
+        if (!removed(path)) {
+          return Optional.empty();
+        }
+        FileChannel channel = create(path);
+        try {
+          Part part = new Part(path, channel, key(path));
+          if (part.isStillThere()) {
+            return Optional.of(part);
+          }
+          channel.close();
+        } catch (IOException | RuntimeException e) {
+          channel.close();
+          throw e;
+        }
+      } catch (FileAlreadyExistsException | NoSuchFileException e) {
+        // Another one was faster, at making it or at removing it.
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** A file that was not there before, mode 0600: a dump holds everybody's data. */
+  static FileChannel create(Path path) throws IOException {
+    boolean posix = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
+    return FileChannel.open(
+        path,
+        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
+        posix
+            ? new FileAttribute<?>[] {
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
+            }
+            : new FileAttribute<?>[0]);
+  }
+
+  /** Removes what a killed one left; false where somebody is at work on it. */
+  private static boolean removed(Path path) throws IOException {
+    BasicFileAttributes found;
+    try {
+      found = attributes(path);
+    } catch (NoSuchFileException e) {
+      return true;
+    }
+    if (found.isDirectory()) {
+      throw new FileSystemException(path.toString(), null, "is a folder");
+    }
+    if (!found.isRegularFile()) {
+      Files.delete(path);
+      return true;
+    }
+    try (FileChannel leftover =
+        FileChannel.open(path, Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
+      if (lock(leftover).isEmpty()) {
+        return false;
+      }
+      // Locked, the file stays at its name: nobody else removes it.
+      if (Objects.equals(found.fileKey(), key(path))) {
+        Files.delete(path);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Whether the file is locked and still at its name. To be asked again after the file was read:
+   * where another channel to it is closed, POSIX takes the lock away.
+   */
+  boolean isStillThere() throws IOException {
+    if (held != null) {
+      held.release();
+    }
+    held = lock(channel).orElse(null);
+    try {
+      return held != null && Objects.equals(key, key(path));
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  /** The file, open for writing. */
+  FileChannel channel() {
+    return channel;
+  }
+
+  /** The lock goes with the channel, or with the process. */
+  private static Optional<FileLock> lock(FileChannel channel) throws IOException {
+    try {
+      return Optional.ofNullable(channel.tryLock());
+    } catch (OverlappingFileLockException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static @Nullable Object key(Path path) throws IOException {
+    return attributes(path).fileKey();
+  }
+
+  private static BasicFileAttributes attributes(Path path) throws IOException {
+    return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}
