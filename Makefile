@@ -4,14 +4,20 @@ SHELL := /bin/sh
 # An image that failed its check is not there for the next make.
 .DELETE_ON_ERROR:
 
+# What people give, and git's tags: kept as it is, never expanded, and handed to the shell in the environment. A recipe writes
+# "$$NAME", or $$NAME where a list of words is meant, not $(NAME), so that no value is ever read as code.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
+GIVEN := VERSION NAME RELEASE NAMESPACE ENV HELM HELM_FLAGS REGISTRY FILE TO BACKUP NO_BACKUP ROLE RESTART REPLACE YES PURGE QUIET \
+	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES PARALLEL
+$(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+
 # JDK 25: JAVA_HOME's if it is one, else the first that is found in the usual places.
 JDK_RELEASES := $(JAVA_HOME)/release /usr/lib/jvm/*/release $(HOME)/.sdkman/candidates/java/*/release \
 	$(HOME)/.jdks/*/release /opt/*/release /Library/Java/JavaVirtualMachines/*/Contents/Home/release
 JDK = $(or $(patsubst %/release,%,$(firstword $(shell grep -ls '^JAVA_VERSION="25' $(JDK_RELEASES)))),$(error \
 	JDK 25 was not found: install one (https://adoptium.net, or apt, brew, sdkman) and set JAVA_HOME to it))
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
 MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow $$MAVEN_OPTS" \
-	mvn -B -ntp -Dstyle.color=never -Drevision=$(VERSION)
+	mvn -B -ntp -Dstyle.color=never -Drevision="$$VERSION"
 DIST := migrator/target/dist
 LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 DEMO := $(CURDIR)/.demo
@@ -19,16 +25,13 @@ TRAINING := $(CURDIR)/migrator/target/training
 IMAGE_NAME := ghcr.io/learnflow/learnflow-db
 IMAGE_TAR := migrator/target/image.tar
 IMAGE_SOURCES := $(wildcard migrator/src/main/image/*)
-# The image's base: distroless, or debian where its registry does not answer.
-IMAGE_BASE ?= $(shell curl -s -o /dev/null -m 5 https://gcr.io/v2/ && echo distroless || echo debian)
-# Flags for Jib and Maven, such as JIB_FLAGS=-Djib.allowInsecureRegistries=true.
-JIB_FLAGS =
-JIB = $(MVN) -q -Dimage.revision=$(shell git rev-parse HEAD) -Dimage.time=$(shell git log -1 --format=%cI) $(JIB_FLAGS)
+# With flags for Jib and Maven, such as JIB_FLAGS=-Djib.allowInsecureRegistries=true.
+JIB = $(MVN) -q -Dimage.revision=$(shell git rev-parse HEAD) -Dimage.time=$(shell git log -1 --format=%cI) $$JIB_FLAGS
 BUILD_JAVA = "$(JDK)/bin/java" -cp "$(DIST)/lib/learnflow-db.jar:$(DIST)/lib/embedded/*"
 # Compiles itself at every start, which these two make twice as fast.
 CLUSTER = "$(JDK)/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC e2e/cluster/Cluster.java
 
-CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/learnflow-db
+CACHE = $${XDG_CACHE_HOME:-$$HOME/.cache}/learnflow-db
 CHART := charts/learnflow-db
 GO = $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(error \
 	Go 1.26 was not found, which builds the tools: install it (https://go.dev/dl, or apt, brew) and put it on PATH))
@@ -52,7 +55,7 @@ build: $(DIST)/bin/jdk $(DIST)/learnflow-db.aot ## the program, at migrator/targ
 
 # Changes only when the version does.
 migrator/target/version: FORCE
-	@mkdir -p $(@D); echo "$(VERSION)" | cmp -s - $@ || echo "$(VERSION)" > $@
+	@mkdir -p $(@D); printf '%s\n' "$$VERSION" | cmp -s - $@ || printf '%s\n' "$$VERSION" > $@
 
 $(DIST)/lib/learnflow-db.jar: migrator/target/version migrator/pom.xml \
 		$(shell find migrator/src/main/java migrator/src/main/resources migrator/src/main/dist migrations seeds -type f)
@@ -68,13 +71,16 @@ $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar $(IMAGE_SOURCES)
 	@rm -f "$@"; $(BUILD_JAVA) migrator/src/main/image/Training.java $(DIST) "$(TRAINING)" >"$(TRAINING).log" 2>&1 \
 	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2
 
+# The path in a variable, behind a cd that left the repository.
+absolute = $$(case "$$$(1)" in (/*) printf %s "$$$(1)";; (*) printf %s/%s "$$OLDPWD" "$$$(1)";; esac)
+
 test: test-java test-chart ## all tests, on a real PostgreSQL
 
 test-java:
 	@$(MVN) package
 
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
-	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(POSTGRESQL_CHART),-Dpostgresql.chart="$(abspath $(POSTGRESQL_CHART))")
+	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(POSTGRESQL_CHART),-Dpostgresql.chart="$(call absolute,POSTGRESQL_CHART)")
 	@tools/bin/helm-unittest --strict $(CHART)
 	@PATH="$(CURDIR)/tools/bin:$$PATH" tools/bin/ct lint --config ct.yaml --charts $(CHART)
 
@@ -95,11 +101,11 @@ lint-migrations: tools/bin/squawk
 	@output=$$(tools/bin/squawk --config tools/squawk.toml migrations/V*.sql 2>&1) || { echo "$$output" >&2; exit 1; }
 
 deps: tools/bin/helm ## the PostgreSQL chart that learnflow-db needs; STANDIN=1 takes the one of the tests
-	@QUIET="$(QUIET)" "$(JDK)/bin/java" tools/Dependencies.java $(if $(STANDIN),stand-in,release) $(POSTGRESQL_CHART)
+	@"$(JDK)/bin/java" tools/Dependencies.java $(if $(STANDIN),stand-in,release) $(if $(POSTGRESQL_CHART),"$$POSTGRESQL_CHART")
 
 .PHONY: deps-test
 deps-test: tools/bin/helm
-	@"$(JDK)/bin/java" tools/Dependencies.java test $(POSTGRESQL_CHART)
+	@"$(JDK)/bin/java" tools/Dependencies.java test $(if $(POSTGRESQL_CHART),"$$POSTGRESQL_CHART")
 
 tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
 
@@ -155,12 +161,12 @@ demo-down: ## stops the demo's PostgreSQL; its data stay in .demo until you dele
 	else echo "not running"; fi
 
 migration: ## the next migration with its way back: make migration NAME=add_badges
-	@case "$(NAME)" in ""|*[!a-z0-9_]*) echo "give it a name of a-z, 0-9 and _: make migration NAME=add_badges" >&2; exit 2;; esac
+	@case "$$NAME" in ""|*[!a-z0-9_]*) echo "give it a name of a-z, 0-9 and _: make migration NAME=add_badges" >&2; exit 2;; esac
 	@last=$$(ls migrations | sed -n 's/^V\([0-9]*\)__.*/\1/p' | sort -n | tail -n 1); \
 	next=$$(printf '%03d' $$(expr "$${last:-0}" + 1)); \
-	echo "-- What changes, and why it needs no long lock: docs/migrations.md" > "migrations/V$${next}__$(NAME).sql"; \
-	echo "-- Undoes V$${next}__$(NAME).sql." > "migrations/U$${next}__$(NAME).sql"; \
-	ls migrations/?$${next}__$(NAME).sql
+	echo "-- What changes, and why it needs no long lock: docs/migrations.md" > "migrations/V$${next}__$$NAME.sql"; \
+	echo "-- Undoes V$${next}__$$NAME.sql." > "migrations/U$${next}__$$NAME.sql"; \
+	ls migrations/?"$${next}__$$NAME.sql"
 
 image: $(IMAGE_TAR) ## the migrator's image as a tar, built without Docker: IMAGE_BASE=distroless|debian
 	@cat migrator/target/image-layers.txt
@@ -168,22 +174,24 @@ image: $(IMAGE_TAR) ## the migrator's image as a tar, built without Docker: IMAG
 	@echo "docker:  docker load -i $(IMAGE_TAR)"
 	@echo "kind:    kind load image-archive $(IMAGE_TAR)"
 	@echo "push:    make image-push REGISTRY=ghcr.io/you"
-	@echo "name:    $(IMAGE_NAME):$(VERSION)"
+	@echo "name:    $(IMAGE_NAME):$$VERSION"
 
 $(IMAGE_TAR): $(DIST)/lib/learnflow-db.jar $(DIST)/bin/jdk $(IMAGE_SOURCES) tools/images/base
 	@$(BUILD_JAVA) migrator/src/main/image/Staging.java $(DIST) migrator/target/image migrator/target/image-training
-	@echo "image    building on $(IMAGE_BASE)" >&2; set -e; base=$$($(BASE_FLAGS)); $(JIB) jib:buildTar $$base
+	@set -e; $(BASE); echo "image    building on $$base" >&2; $(JIB) jib:buildTar "$$@"
 	@$(BUILD_JAVA) migrator/src/main/image/CheckImage.java $(IMAGE_TAR) migrator/target/image-root \
 	  migrator/src/main/image/contents.txt $(if $(ACCEPT),accept) > migrator/target/image-layers.txt
 
-# What the default of the pom is replaced by where the base is made of Debian packages.
-BASE_FLAGS = if [ "$(IMAGE_BASE)" = debian ]; then \
-	tar=$$("$(JDK)/bin/java" tools/images/Images.java base); echo "-Dimage.base=tar://$$tar -Dimage.base.name=learnflow.test/base"; fi
+# The image's base: distroless, or debian where its registry does not answer; and what the default of the pom is replaced by
+# where the base is made of Debian packages.
+BASE = base=$${IMAGE_BASE:-$$(curl -s -o /dev/null -m 5 https://gcr.io/v2/ && echo distroless || echo debian)}; set --; \
+	if [ "$$base" = debian ]; then \
+	tar=$$("$(JDK)/bin/java" tools/images/Images.java base); set -- "-Dimage.base=tar://$$tar" -Dimage.base.name=learnflow.test/base; fi
 
 image-push: $(IMAGE_TAR) ## pushes the image: make image-push REGISTRY=ghcr.io/you
-	@test -n "$(REGISTRY)" || { echo "name the registry: make image-push REGISTRY=ghcr.io/you" >&2; exit 2; }
-	@set -e; base=$$($(BASE_FLAGS)); $(JIB) jib:build -Dimage.name=$(REGISTRY)/learnflow-db $$base
-	@echo "pushed $(REGISTRY)/learnflow-db:$(VERSION)@$$(cat migrator/target/jib-image.digest)"
+	@test -n "$$REGISTRY" || { echo "name the registry: make image-push REGISTRY=ghcr.io/you" >&2; exit 2; }
+	@set -e; $(BASE); $(JIB) jib:build -Dimage.name="$$REGISTRY/learnflow-db" "$$@"
+	@echo "pushed $$REGISTRY/learnflow-db:$$VERSION@$$(cat migrator/target/jib-image.digest)"
 
 image-reproducible: image ## builds the image once more from nothing: only the AOT cache's layer may differ
 	@cp migrator/target/image-layers.txt .image-layers.txt
@@ -213,7 +221,7 @@ bench-backup: bench-image build ## backup and restore of 5,000,000 rows through 
 	@"$(JDK)/bin/java" bench/Backup.java
 
 bench-fleet: bench-image ## many releases on the cluster, which should have nothing else to do: RELEASES=50 PARALLEL=10
-	@"$(JDK)/bin/java" bench/Fleet.java $(or $(RELEASES),50) $(or $(PARALLEL),10)
+	@"$(JDK)/bin/java" bench/Fleet.java "$${RELEASES:-50}" "$${PARALLEL:-10}"
 
 .PHONY: bench-image
 bench-image: deps-test tools/bin/helm $(IMAGE_TAR)
@@ -235,7 +243,7 @@ cluster-status: ## what runs in it
 	@$(CLUSTER) status
 
 cluster-load: ## puts an image on its node: make cluster-load IMAGE=migrator/target/image.tar
-	@$(CLUSTER) load "$(or $(IMAGE),$(error name an archive: make cluster-load IMAGE=FILE.tar))"
+	@$(CLUSTER) load $(if $(IMAGE),"$$IMAGE",$(error name an archive: make cluster-load IMAGE=FILE.tar))
 
 cluster-listing: ## what a cluster could leave on this machine, to compare
 	@$(CLUSTER) prepare; $(CLUSTER) listing
@@ -248,16 +256,16 @@ cluster-check: ## brings a cluster up and down, and shows what that changed on t
 
 # E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
 # then what loads an archive there, such as "kind load image-archive".
-E2E_LOAD ?= $(if $(E2E_KUBECONFIG),,$(CLUSTER) load)
-E2E = mvn -B -ntp -q test -Dimage.load='$(E2E_LOAD)' $(if $(TEST),-Dtest="$(TEST)") \
-	$(if $(E2E_KUBECONFIG),-Dkubeconfig="$(abspath $(E2E_KUBECONFIG))")
+LOAD = $(if $(E2E_LOAD),$$E2E_LOAD,$(if $(E2E_KUBECONFIG),,$(CLUSTER) load))
+E2E = mvn -B -ntp -q test -Dimage.load=$(if $(E2E_LOAD),"$$E2E_LOAD",'$(LOAD)') $(if $(TEST),-Dtest="$$TEST") \
+	$(if $(E2E_KUBECONFIG),-Dkubeconfig="$(call absolute,E2E_KUBECONFIG)")
 E2E_NEEDS := build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR)
 e2e: OF = $(if $(TEST),-DexcludedGroups=gitops)
 e2e: $(E2E_NEEDS) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
 e2e-operations: OF = -Dgroups=operations -DexcludedGroups=gitops
 e2e-operations: $(E2E_NEEDS) ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
 e2e e2e-operations:
-	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
+	@$(if $(LOAD),$(LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures e2e/target/told.txt
 	@cd e2e && JAVA_HOME="$(JDK)" $(E2E) $(OF)
 
@@ -278,19 +286,19 @@ REDIS := $(or $(shell command -v redis-server),/usr/bin/redis-server)
 # GITOPS_INSTALLED=ADDRESS is for a cluster that Argo CD and Flux are installed in: where their pods reach this machine.
 GITOPS_PROGRAMS = $(if $(GITOPS_INSTALLED),,$(REDIS) $(addprefix e2e/gitops/bin/,$(GITOPS_GO)))
 e2e-gitops: $(E2E_NEEDS) $(GITOPS_PROGRAMS) ## the same with Argo CD and Flux, see e2e/gitops; TEST=FluxTest for some
-	@$(if $(E2E_LOAD),$(E2E_LOAD) $(IMAGE_TAR))
+	@$(if $(LOAD),$(LOAD) $(IMAGE_TAR))
 	@rm -rf e2e/target/failures e2e/target/gitops
 	@cd e2e && JAVA_HOME="$(JDK)" $(E2E) -Dgroups=gitops -DexcludedGroups= -Dgo="$(GO)" \
-	  $(if $(GITOPS_INSTALLED),-Dgitops.installed=true -Dgitops.address="$(GITOPS_INSTALLED)" -Dtests.parallel=false)
+	  $(if $(GITOPS_INSTALLED),-Dgitops.installed=true -Dgitops.address="$$GITOPS_INSTALLED" -Dtests.parallel=false)
 
 # The release that deploy and the targets from here on mean, on the current kubeconfig context.
 RELEASE ?= learnflow-db
 NAMESPACE ?= postgres
 ENV ?= dev
 HELM ?= tools/bin/helm
-DEPLOY = RELEASE="$(RELEASE)" NAMESPACE="$(NAMESPACE)" VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" HELM="$(HELM)" \
-	HELM_FLAGS="$(HELM_FLAGS)" QUIET="$(QUIET)" YES="$(YES)" "$(JDK)/bin/java" tools/Deploy.java
-OF_RELEASE = --release "$(RELEASE)" --namespace "$(NAMESPACE)"
+export RELEASE NAMESPACE ENV HELM
+DEPLOY = "$(JDK)/bin/java" tools/Deploy.java
+OF_RELEASE = --release "$$RELEASE" --namespace "$$NAMESPACE"
 # With QUIET=1 only the lines of the output that count.
 define show
 @$(if $(QUIET),lines=$$($(LEARNFLOW_DB) $(1) $(OF_RELEASE) 2>/dev/null); code=$$?; echo "$$lines" | $(2); exit $$code,$(LEARNFLOW_DB) $(1) $(OF_RELEASE))
@@ -298,7 +306,7 @@ endef
 
 deploy: build $(IMAGE_TAR) deps ## the chart on the current cluster: ENV=dev|prod, NAMESPACE=, RELEASE=, REGISTRY= to push the image to
 	@$(if $(REGISTRY),$(MAKE) --no-print-directory image-push)
-	@$(DEPLOY) up $(ENV)
+	@$(DEPLOY) up "$$ENV"
 	$(call show,connection,head -n 4)
 
 verify: build ## is the deployed database healthy? last line: healthy, unhealthy: REASON or not deployed
@@ -314,7 +322,7 @@ migrate: build ## the whole pipeline on the deployed database: schema, seeds, ve
 	$(call show,run,tail -n 1)
 
 seed: build ## loads seeds into it: SEED_MODE=skip|update
-	$(call show,seed --seed-mode $(or $(SEED_MODE),skip),tail -n 1)
+	$(call show,seed --seed-mode "$${SEED_MODE:-skip}",tail -n 1)
 
 plan: build ## what pending migrations would lock and rewrite in it
 	$(call show,plan,cat)
@@ -323,17 +331,17 @@ drift: build ## what was changed in it outside migrations
 	$(call show,drift,cat)
 
 backup: build ## dumps it into a file, read back whole: FILE=learnflow.dump
-	$(call show,backup "$(or $(FILE),$(error name the file: make backup FILE=learnflow.dump))",tail -n 1)
+	$(call show,backup $(if $(FILE),"$$FILE",$(error name the file: make backup FILE=learnflow.dump)),tail -n 1)
 
 restore: build ## puts a dump in its place: FILE=learnflow.dump, over data REPLACE=1 (asks, or YES=1)
-	$(call show,restore "$(or $(FILE),$(error name the file: make restore FILE=learnflow.dump))" $(if $(REPLACE),--replace) $(if $(YES),--yes),tail -n 1)
+	$(call show,restore $(if $(FILE),"$$FILE",$(error name the file: make restore FILE=learnflow.dump)) $(if $(REPLACE),--replace) $(if $(YES),--yes),tail -n 1)
 
 rollback: build ## undoes its migrations above a version: TO=007, and BACKUP=before.dump or NO_BACKUP=1 (asks, or YES=1)
-	$(call show,rollback --to "$(or $(TO),$(error name the newest version to keep: make rollback TO=007))" \
-	  $(if $(BACKUP),--backup "$(BACKUP)") $(if $(NO_BACKUP),--no-backup) $(if $(YES),--yes),tail -n 1)
+	$(call show,rollback --to $(if $(TO),"$$TO",$(error name the newest version to keep: make rollback TO=007)) \
+	  $(if $(BACKUP),--backup "$$BACKUP") $(if $(NO_BACKUP),--no-backup) $(if $(YES),--yes),tail -n 1)
 
 rotate: build ## a new password for its services, or ROLE=owner, ROLE=admin; RESTART=1 restarts those that use it (asks, or YES=1)
-	$(call show,credentials rotate $(if $(ROLE),--role "$(ROLE)") $(if $(RESTART),--restart) $(if $(YES),--yes),tail -n 1)
+	$(call show,credentials rotate $(if $(ROLE),--role "$$ROLE") $(if $(RESTART),--restart) $(if $(YES),--yes),tail -n 1)
 
 undeploy: tools/bin/helm ## removes the release, but not data and passwords; with PURGE=1 these too (asks, or YES=1)
 	@$(DEPLOY) down $(if $(PURGE),purge,keep)

@@ -1,0 +1,262 @@
+package org.learnflow.db;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.learnflow.db.testing.TestFiles;
+
+/**
+ * What is given to make is never read as code, neither by make nor by the shell. The real Makefile,
+ * with programs that only note what they were called with.
+ */
+@SuppressWarnings("NullAway.Init") // set before each test
+class MakefileTest {
+  /** Each part would make a file named pwned. */
+  private static final String EVIL =
+      "x\"; touch pwned; '; touch pwned; $(touch pwned) `touch pwned` $(shell touch pwned) ${PATH} &";
+
+  private static final List<String> BUILT =
+      List.of(
+          "build",
+          "deps",
+          "deps-test",
+          "tools",
+          "tools/bin/helm",
+          "tools/bin/helm3",
+          "bench-image",
+          "migrator/target/image.tar",
+          "/usr/bin/redis-server");
+
+  @TempDir private Path directory;
+  private Path project;
+  private Path calls;
+
+  @BeforeEach
+  void project() throws Exception {
+    project = Files.createDirectory(directory.resolve("project"));
+    calls = directory.resolve("calls");
+    Files.copy(TestFiles.repository().resolve("Makefile"), project.resolve("Makefile"));
+    for (String folder :
+        List.of(
+            "migrator/src/main/java",
+            "migrator/src/main/resources",
+            "migrator/src/main/dist",
+            "migrator/src/main/image",
+            "migrator/target",
+            "tools/images/base",
+            "tools/bin",
+            "tools/chart-tests",
+            "e2e/target",
+            "migrations",
+            "seeds")) {
+      Files.createDirectories(project.resolve(folder));
+    }
+    Files.writeString(project.resolve("migrations/V007__last.sql"), "");
+    Files.writeString(project.resolve("migrator/pom.xml"), "");
+    Files.writeString(project.resolve("migrator/target/jib-image.digest"), "sha256:0");
+    for (String program :
+        List.of("bin/mvn", "bin/curl", "jdk/bin/java", "bin/learnflow-db", "bin/load", "bin/go")) {
+      stub(directory.resolve(program));
+    }
+    for (String tool : List.of("helm", "helm-unittest", "ct")) {
+      stub(project.resolve("tools/bin").resolve(tool));
+    }
+    git("init", "-q");
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "a");
+  }
+
+  /** Notes its arguments, each as a line, and what it finds in the environment. */
+  private void stub(Path program) {
+    TestFiles.write(
+        program,
+        """
+        #!/bin/sh
+        for word; do printf 'argument %%s\\n' "$word"; done >> '%1$s'
+        for name in RELEASE NAMESPACE VERSION REGISTRY HELM HELM_FLAGS QUIET YES; do
+          eval "printf '%%s\\n' \\"variable $name=\\$$name\\""
+        done >> '%1$s'
+        mkdir -p target/dist/bin
+        """
+            .formatted(calls));
+    assertThat(program.toFile().setExecutable(true)).isTrue();
+  }
+
+  private void git(String... arguments) throws Exception {
+    List<String> command = new ArrayList<>(List.of("git"));
+    command.addAll(List.of(arguments));
+    assertThat(run(command, Map.of())).as(String.join(" ", command)).isZero();
+  }
+
+  private int run(List<String> command, Map<String, String> environment) throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .directory(project.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(directory.resolve("output").toFile())
+            .redirectInput(new File("/dev/null"));
+    builder
+        .environment()
+        .keySet()
+        .removeIf(name -> name.startsWith("MAKE") || name.equals("MFLAGS"));
+    builder.environment().put("PATH", directory.resolve("bin") + ":" + System.getenv("PATH"));
+    builder.environment().putAll(environment);
+    return builder.start().waitFor();
+  }
+
+  /** Runs make; everything that is built is taken for built. */
+  private void make(Map<String, String> environment, String... words) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "make",
+                "--no-print-directory",
+                "JDK=" + directory.resolve("jdk"),
+                "LEARNFLOW_DB=" + directory.resolve("bin/learnflow-db")));
+    BUILT.stream()
+        .filter(target -> !target.equals(words[0]))
+        .forEach(target -> command.addAll(List.of("-o", target)));
+    command.addAll(List.of(words));
+    run(command, environment);
+  }
+
+  private List<String> calls() throws IOException {
+    return Files.exists(calls) ? Files.readAllLines(calls, StandardCharsets.UTF_8) : List.of();
+  }
+
+  private void assertNothingRan() throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      assertThat(files.map(file -> String.valueOf(file.getFileName()))).doesNotContain("pwned");
+    }
+  }
+
+  /** VALUE stands for the value, PROJECT for the repository's path. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "RELEASE | verify | argument VALUE",
+        "RELEASE | verify QUIET=1 | argument VALUE",
+        "NAMESPACE | status | argument VALUE",
+        "SEED_MODE | seed | argument VALUE",
+        "FILE | backup | argument VALUE",
+        "FILE | restore | argument VALUE",
+        "TO | rollback | argument VALUE",
+        "BACKUP | rollback TO=007 | argument VALUE",
+        "ROLE | rotate | argument VALUE",
+        "QUIET | connection | argument connection",
+        "YES | restore FILE=a | argument --yes",
+        "REPLACE | restore FILE=a | argument --replace",
+        "NO_BACKUP | rollback TO=007 | argument --no-backup",
+        "RESTART | rotate | argument --restart",
+        "PURGE | undeploy | argument purge",
+        "RELEASE | deploy | variable RELEASE=VALUE",
+        "NAMESPACE | deploy | variable NAMESPACE=VALUE",
+        "VERSION | deploy | variable VERSION=VALUE",
+        "HELM | deploy | variable HELM=VALUE",
+        "HELM_FLAGS | deploy | variable HELM_FLAGS=VALUE",
+        "REGISTRY | deploy | variable REGISTRY=VALUE",
+        "QUIET | deploy | variable QUIET=VALUE",
+        "YES | undeploy | variable YES=VALUE",
+        "ENV | deploy | argument VALUE",
+        "REGISTRY | image-push IMAGE_BASE=distroless | argument -Dimage.name=VALUE/learnflow-db",
+        "VERSION | image-push REGISTRY=a | argument -Drevision=VALUE",
+        "IMAGE_BASE | image-push REGISTRY=a | argument -Dimage.name=a/learnflow-db",
+        "VERSION | test-java | argument -Drevision=VALUE",
+        "POSTGRESQL_CHART | test-chart | argument -Dpostgresql.chart=PROJECT/VALUE",
+        "STANDIN | deps | argument stand-in",
+        "POSTGRESQL_CHART | deps | argument VALUE",
+        "POSTGRESQL_CHART | deps-test | argument VALUE",
+        "ACCEPT | migrator/target/image.tar IMAGE_BASE=debian | argument accept",
+        "IMAGE | cluster-load | argument VALUE",
+        "RELEASES | bench-fleet | argument VALUE",
+        "PARALLEL | bench-fleet | argument VALUE",
+        "TEST | e2e | argument -Dtest=VALUE",
+        "TEST | e2e-operations | argument -Dtest=VALUE",
+        "E2E_KUBECONFIG | e2e | argument -Dkubeconfig=PROJECT/VALUE",
+        "GITOPS_INSTALLED | e2e-gitops | argument -Dgitops.address=VALUE",
+      })
+  void aValueReachesTheProgramAsItIs(String name, String target, String expected) throws Exception {
+    List<String> words = new ArrayList<>(List.of(target.split(" ")));
+    String call = expected.replace("VALUE", EVIL).replace("PROJECT", project.toString());
+    make(Map.of(name, EVIL), words.toArray(String[]::new));
+    assertThat(calls())
+        .as("from the environment: " + output())
+        .contains(name.equals("VERSION") ? "variable YES=" : call); // the version is git's
+    assertNothingRan();
+
+    Files.delete(calls);
+    words.add(name + "=" + EVIL); // as the shell hands over what is in single quotes
+    make(Map.of(), words.toArray(String[]::new));
+    assertThat(calls()).as("from the command line: " + output()).contains(call);
+    assertNothingRan();
+  }
+
+  private String output() {
+    return TestFiles.read(directory.resolve("output"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"JIB_FLAGS", "E2E_LOAD"})
+  void aListOfFlagsIsSplitIntoWordsAndNotMore(String name) throws Exception {
+    String target = name.equals("JIB_FLAGS") ? "image-push" : "e2e";
+    String value =
+        (name.equals("JIB_FLAGS") ? "" : "load ") + "-Da=\"1\" $(touch pwned) ; touch pwned";
+    make(Map.of(), target, "REGISTRY=a", "IMAGE_BASE=distroless", name + "=" + value);
+    assertThat(calls())
+        .as(output())
+        .containsSubsequence(
+            "argument -Da=\"1\"",
+            "argument $(touch",
+            "argument pwned)",
+            "argument ;",
+            "argument touch");
+    assertNothingRan();
+  }
+
+  @Test
+  void aChartNamedFromTheRepositoryOrWithAllOfItsPathIsFound() throws Exception {
+    make(Map.of(), "test-chart", "POSTGRESQL_CHART=/a/b.tgz");
+    make(Map.of(), "test-chart", "POSTGRESQL_CHART=b.tgz");
+    assertThat(calls())
+        .contains(
+            "argument -Dpostgresql.chart=/a/b.tgz",
+            "argument -Dpostgresql.chart=" + project + "/b.tgz");
+  }
+
+  @Test
+  void aTagsNameIsTheVersionAndNoMore() throws Exception {
+    String tag = "v1\";touch${IFS}pwned;\"$(touch${IFS}pwned)`touch${IFS}pwned`$(shell${IFS}x)";
+    git("tag", tag);
+    make(Map.of(), "image-push", "REGISTRY=a", "IMAGE_BASE=distroless");
+    make(Map.of(), "migrator/target/version");
+    assertThat(calls()).as(output()).contains("argument -Drevision=" + tag);
+    assertThat(project.resolve("migrator/target/version")).hasContent(tag);
+    assertNothingRan();
+  }
+
+  @Test
+  void aMigrationsNameIsANameOrNothingIsMade() throws Exception {
+    make(Map.of(), "migration", "NAME=" + EVIL);
+    assertThat(output()).contains("give it a name of a-z");
+    assertNothingRan();
+    assertThat(project.resolve("migrations").toFile().list()).containsExactly("V007__last.sql");
+
+    make(Map.of(), "migration", "NAME=add_badges");
+    assertThat(output().strip().lines())
+        .containsExactly("migrations/U008__add_badges.sql", "migrations/V008__add_badges.sql");
+  }
+}
