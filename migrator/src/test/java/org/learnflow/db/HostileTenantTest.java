@@ -233,10 +233,10 @@ class HostileTenantTest {
       Path dump = folder.resolve("dump");
       assertThat(tenant.cli.run("backup", dump.toString())).exited(ExitCode.OK);
       CliResult restored = tenant.cli.run("restore", dump.toString(), "--replace", "--yes");
+      assertThat(tenant.hostile.server()).isEqualTo(before);
       assertThat(restored)
           .exited(ExitCode.OK)
           .says("a setting of the database was left out", "\"log_statement\" TO 'mod'");
-      assertThat(tenant.hostile.server()).isEqualTo(before);
       String settings =
           "SELECT setconfig::text FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
               + " WHERE datname = '%s' ORDER BY setrole".formatted(database.name());

@@ -77,6 +77,8 @@ class HostileTenantTest {
     assertThat(jobs.end("nightly", 60)).contains("bytes, SHA-256");
     jobs.start(Release.NAME + "-reconcile", "periodic");
     jobs.end("periodic", 60);
+    Path dump = folder.resolve("dump");
+    release.learnflowDb("backup", dump.toString()).successful();
     // A right to be repaired, so that the hooks' admin has something to do; also one only it can.
     psql(
         pods,
@@ -91,8 +93,6 @@ class HostileTenantTest {
     release
         .upgradeInstall(values[0], values[1], "--set", "migrator.image.tag=" + next)
         .successful();
-    Path dump = folder.resolve("dump");
-    release.learnflowDb("backup", dump.toString()).successful();
     release.learnflowDb("restore", dump.toString(), "--replace", "--yes").successful();
     release.learnflowDb("credentials", "rotate", "--role", "app,owner", "--yes").successful();
     pods.sql(namespace, "postgres", "ALTER ROLE learnflow_user PASSWORD 'somebody else''s'");
