@@ -189,17 +189,26 @@ final class Steps {
                               manager.ensureRolesAndDatabase(making, passwords(), this::accepts));
                     }
                   }));
-      // What one puts right may show what another has to.
-      int before;
-      do {
-        before = done.size();
-        done.addAll(
-            maintenance.run("roles", making -> manager.ensureOnServer(making, target.server())));
-        done.addAll(inDatabase.run("roles", manager::ensureOwnership));
-        done.addAll(owner.run("roles", manager::ensureRights));
-      } while (done.size() > before);
+      // What one puts right may show what another has to; what comes again cannot be put right so.
+      List<String> before = List.of();
+      List<String> now = rights(owner, maintenance, inDatabase, manager);
+      while (!now.isEmpty() && !now.equals(before)) {
+        done.addAll(now);
+        before = now;
+        now = rights(owner, maintenance, inDatabase, manager);
+      }
     }
     return List.copyOf(done);
+  }
+
+  private List<String> rights(
+      Session owner, Session maintenance, Session inDatabase, RoleManager manager) {
+    List<String> done = new ArrayList<>();
+    done.addAll(
+        maintenance.run("roles", making -> manager.ensureOnServer(making, target.server())));
+    done.addAll(inDatabase.run("roles", manager::ensureOwnership));
+    done.addAll(owner.run("roles", manager::ensureRights));
+    return done;
   }
 
   /** Rights that this program gives or takes are no drift. */

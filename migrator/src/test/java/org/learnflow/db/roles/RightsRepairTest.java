@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -75,6 +76,23 @@ class RightsRepairTest {
     assertThat(repaired).exited(ExitCode.OK).says("roles    " + named(repair));
     assertThat(database.cli().run("verify")).exited(ExitCode.OK).answers("healthy");
     assertThat(database.cli().run("roles")).exited(ExitCode.OK).answers("nothing to do");
+  }
+
+  /** It comes from a role that nobody but a person can judge. */
+  @Test
+  @Timeout(60)
+  void aRightThatCannotBeTakenSoIsToldAndTriedNoLongerThanThat() throws Exception {
+    database.execute(
+        PostgresServer.ADMIN,
+        named("CREATE ROLE g_{s}; GRANT TRUNCATE ON users TO g_{s}; GRANT g_{s} TO {s}"));
+    try {
+      assertThat(database.cli().run("roles")).exited(ExitCode.OK);
+      assertThat(database.cli().run("verify").lastLine())
+          .startsWith(named("unhealthy: rights: {s} may truncate public.users"));
+    } finally {
+      database.execute(PostgresServer.ADMIN, named("DROP OWNED BY g_{s}; DROP ROLE g_{s}"));
+    }
+    assertThat(database.cli().run("verify")).exited(ExitCode.OK);
   }
 
   /** Its password would be set, and it might be somebody's admin: a person has to decide. */
