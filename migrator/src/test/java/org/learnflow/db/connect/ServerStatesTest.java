@@ -171,7 +171,7 @@ class ServerStatesTest {
             .with("LEARNFLOW_DB_SEEDS", "slow")
             .with("LEARNFLOW_DB_LOCK_TIMEOUT", "60s")
             .runInBackground("run");
-    crashAndRestartWhenBusyWith(fresh, "SELECT pg_try_advisory_lock%");
+    crashAndRestartWhenBusyWith(fresh, "SELECT pg_catalog.pg_try_advisory_lock%");
     fresh.execute(PostgresServer.ADMIN, "ROLLBACK PREPARED '%d'".formatted(rolesLock));
     crashAndRestartWhenBusyWith(fresh, "%pg_advisory_xact_lock(1)%");
     fresh.execute(PostgresServer.ADMIN, "ROLLBACK PREPARED '1'");

@@ -110,6 +110,10 @@ public record Cli(Map<String, String> environment) {
               }
               return soFar.toString();
             } catch (IOException e) {
+              // Killed while something of it was read; what it said before is all there is.
+              if (String.valueOf(e.getMessage()).equalsIgnoreCase("Stream closed")) {
+                return soFar.toString();
+              }
               throw new UncheckedIOException(e);
             }
           },
