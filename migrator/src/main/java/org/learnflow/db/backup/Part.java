@@ -1,9 +1,11 @@
 package org.learnflow.db.backup;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
@@ -15,9 +17,11 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,13 +36,15 @@ final class Part implements AutoCloseable {
 
   private final Path path;
   private final FileChannel channel;
-  private final @Nullable Object key;
+  private @Nullable Object key;
   private @Nullable FileLock held;
 
-  private Part(Path path, FileChannel channel, @Nullable Object key) {
+  /** Open for as long as the file: POSIX takes a lock away where any channel to it is closed. */
+  private @Nullable FileChannel atItsName;
+
+  private Part(Path path, FileChannel channel) {
     this.path = path;
     this.channel = channel;
-    this.key = key;
   }
 
   /**
@@ -52,15 +58,14 @@ final class Part implements AutoCloseable {
         if (!removed(path)) {
           return Optional.empty();
         }
-        FileChannel channel = create(path);
+        Part part = new Part(path, create(path));
         try {
-          Part part = new Part(path, channel, key(path));
-          if (part.isStillThere()) {
+          if (part.isOurs()) {
             return Optional.of(part);
           }
-          channel.close();
+          part.close();
         } catch (IOException | RuntimeException e) {
-          channel.close();
+          part.close();
           throw e;
         }
       } catch (FileAlreadyExistsException | NoSuchFileException e) {
@@ -112,8 +117,30 @@ final class Part implements AutoCloseable {
   }
 
   /**
-   * Whether the file is locked and still at its name. To be asked again after the file was read:
-   * where another channel to it is closed, POSIX takes the lock away.
+   * Locks the new file, and looks whether what is at its name is the same one: between the two
+   * somebody may have taken it for a leftover. What is written into the one tells; from then on
+   * nobody removes it.
+   */
+  private boolean isOurs() throws IOException {
+    held = lock(channel).orElse(null);
+    if (held == null || !attributes(path).isRegularFile()) {
+      return false;
+    }
+    byte[] mark = UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII);
+    channel.write(ByteBuffer.wrap(mark));
+    FileChannel named =
+        FileChannel.open(path, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS));
+    atItsName = named;
+    ByteBuffer found = ByteBuffer.allocate(mark.length);
+    while (found.hasRemaining() && named.read(found) >= 0) {}
+    channel.truncate(0);
+    key = key(path);
+    return Arrays.equals(found.array(), mark);
+  }
+
+  /**
+   * Whether the file is locked and still at its name. To be asked again after the file was read,
+   * which may have cost the lock.
    */
   boolean isStillThere() throws IOException {
     if (held != null) {
@@ -151,6 +178,10 @@ final class Part implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    try (channel) {
+      if (atItsName != null) {
+        atItsName.close();
+      }
+    }
   }
 }

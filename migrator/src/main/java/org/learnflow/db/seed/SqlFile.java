@@ -92,6 +92,9 @@ final class SqlFile implements AutoCloseable {
   Optional<Statement> next() throws IOException {
     int begin = -1; // of the statement, once something but space and comments was seen
     while (position < window.length || !ended) {
+      if (begin >= 0) {
+        skipPlain();
+      }
       int end = position < window.length ? endOfToken() : position;
       if (!ended && mayGoOn(end)) {
         begin -= readMore(begin < 0 ? position : begin);
@@ -116,6 +119,19 @@ final class SqlFile implements AutoCloseable {
     Statement statement = new Statement(path, line, new String(window, begin, end - begin));
     statement.refuseTransactionControl();
     return statement;
+  }
+
+  /** Goes on to what means something, or to the last character; nearly all characters do not. */
+  private void skipPlain() {
+    char[] chars = window;
+    int i = position;
+    for (; i < chars.length - 1; i++) {
+      char c = chars[i];
+      if (c == '\'' || c == ';' || c == '"' || c == '$' || c == '-' || c == '/') {
+        break;
+      }
+    }
+    position = i;
   }
 
   /** Index of the last character of the string, quoted name or comment that begins here. */

@@ -97,7 +97,7 @@ class PartTest {
   @Test
   void ofManyAtOnceOneHasIt() throws Exception {
     try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
-      for (int round = 0; round < 200; round++) {
+      for (int round = 0; round < 1000; round++) {
         if (round % 2 == 0) {
           Files.writeString(path, "left by a killed one");
         }
