@@ -264,7 +264,8 @@ class HostileTenantTest {
   @ParameterizedTest
   @ValueSource(ints = {15, 16, 17, 18})
   void codeInADumpReachesTheSideDatabaseOnly(int major, @TempDir Path folder) throws Exception {
-    try (OwnServer server = OwnServer.start(folder.resolve("server"), major)) {
+    try (OwnServer server =
+        OwnServer.start(folder.resolve("server"), major, "autovacuum_naptime = '1s'")) {
       Tenant tenant = Tenant.on(server, major, folder);
       if (tenant.dumps.isEmpty()) {
         System.out.println("not tested on %d: no pg_dump of this version is here".formatted(major));
@@ -290,6 +291,12 @@ class HostileTenantTest {
               EXCEPTION WHEN insufficient_privilege THEN NULL; END;
               BEGIN EXECUTE 'ALTER DATABASE "%1$s" RENAME TO gone'; who := who || ', renamed';
               EXCEPTION WHEN insufficient_privilege THEN NULL; END;
+              BEGIN EXECUTE format('ALTER DATABASE %%I SET work_mem = ''1MB''', current_database()); who := who || ', own setting';
+              EXCEPTION WHEN insufficient_privilege THEN NULL; END;
+              BEGIN EXECUTE format('ALTER DATABASE %%I IS_TEMPLATE true', current_database()); who := who || ', template';
+              EXCEPTION WHEN insufficient_privilege THEN NULL; END;
+              BEGIN EXECUTE format('GRANT ALL ON DATABASE %%I TO PUBLIC', current_database());
+              EXCEPTION WHEN insufficient_privilege THEN NULL; END;
             END IF;
             RETURN who;
           END $f$;
@@ -298,7 +305,22 @@ class HostileTenantTest {
           BEGIN
             RETURN public.hostile();
           END $f$;
-          CREATE VIEW public.planned AS SELECT public.hostile_when_planned() AS who
+          CREATE VIEW public.planned AS SELECT public.hostile_when_planned() AS who;
+          -- Autovacuum runs this as the owner of the table, as soon as it may.
+          CREATE FUNCTION public.analyzed(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$
+          BEGIN
+            PERFORM public.hostile();
+            RETURN $1;
+          END $f$;
+          CREATE TABLE public.bait (a int) WITH (autovacuum_analyze_threshold = 0, autovacuum_analyze_scale_factor = 0);
+          INSERT INTO public.bait VALUES (1), (2);
+          CREATE INDEX ON public.bait (public.analyzed(a));
+          CREATE FUNCTION public.more() RETURNS trigger LANGUAGE plpgsql AS $f$
+          BEGIN
+            INSERT INTO public.bait VALUES (3);
+            RETURN NULL;
+          END $f$;
+          CREATE TRIGGER more AFTER UPDATE ON public.flyway_schema_history FOR EACH STATEMENT EXECUTE FUNCTION public.more()
           """
               .formatted(database.name(), database.owner(), database.service()));
       assertThat(tenant.cli.run("roles")).exited(ExitCode.OK);
@@ -311,6 +333,20 @@ class HostileTenantTest {
       assertThat(database.query("SELECT who FROM public.loaded").getFirst())
           .matches("learnflow_db_loader_\\w+ as learnflow_db_loader_\\w+");
       assertThat(tenant.hostile.server()).isEqualTo(before);
+      assertThat(
+              database
+                  .query(
+                      PostgresServer.ADMIN,
+                      "SELECT concat(datistemplate, ' ', (SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = d.oid), ' ', datacl)"
+                          + " FROM pg_database d WHERE datname = current_database()")
+                  .getFirst())
+          .isEqualTo("f 0 {%1$s=CTc/%1$s,=c/%1$s}".formatted(database.owner()));
+      assertThat(
+              database
+                  .query(
+                      "SELECT coalesce(reloptions::text, '') FROM pg_class WHERE relname = 'bait'")
+                  .getFirst())
+          .doesNotContain("autovacuum_enabled");
       assertThat(
               database.query(
                   PostgresServer.ADMIN,

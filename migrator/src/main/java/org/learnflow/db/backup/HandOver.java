@@ -69,6 +69,45 @@ public final class HandOver {
             .formatted(from, to));
   }
 
+  /**
+   * Tables whose statistics are made by running code, such as that of an index over a function, are
+   * kept from autovacuum. From the hand-over on it would run that code as the owner, and the dump
+   * is not in its place yet.
+   *
+   * @param loading a session of the loading role in the side database, as the last thing it does
+   * @return statements that take it back, for once the dump is in its place
+   */
+  public static List<String> keepAutovacuumAway(Connection loading) throws SQLException {
+    List<String> back = new ArrayList<>();
+    List<String> tables =
+        CatalogQuery.rows(
+            loading,
+            """
+            SELECT format('%I.%I', n.nspname, c.relname),
+                   (SELECT split_part(o, '=', 2) FROM unnest(c.reloptions) o WHERE o ~ '^autovacuum_enabled=')
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND c.relowner = current_user::regrole
+              AND (EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
+                OR EXISTS (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = c.oid AND e.stxexprs IS NOT NULL))
+            """,
+            row -> {
+              String before = row.getString(2);
+              back.add(
+                  "ALTER TABLE %s %s"
+                      .formatted(
+                          row.getString(1),
+                          before == null
+                              ? "RESET (autovacuum_enabled)"
+                              : "SET (autovacuum_enabled = %s)"
+                                  .formatted(SqlText.literal(loading, before))));
+              return row.getString(1);
+            });
+    for (String table : tables) {
+      execute(loading, "ALTER TABLE %s SET (autovacuum_enabled = false)".formatted(table));
+    }
+    return back;
+  }
+
   private static void updateIfThere(Connection connection, String table, String update)
       throws SQLException {
     boolean there =

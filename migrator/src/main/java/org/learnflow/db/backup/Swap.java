@@ -1,5 +1,6 @@
 package org.learnflow.db.backup;
 
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -41,7 +42,7 @@ public final class Swap {
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyyMMddHHmmss").withZone(ZoneOffset.UTC);
 
-  /** PostgreSQL cuts longer names. */
+  /** Bytes; PostgreSQL cuts longer names. */
   private static final int LONGEST_NAME = 63;
 
   private static final int RENAME_ATTEMPTS = 3;
@@ -75,9 +76,21 @@ public final class Swap {
     return named(database, "_restore");
   }
 
+  /** What would be too long is cut, and told apart by a hash of the whole name. */
   private static String named(String database, String suffix) {
-    int most = LONGEST_NAME - suffix.length();
-    return (database.length() > most ? database.substring(0, most) : database) + suffix;
+    if (bytes(database + suffix) <= LONGEST_NAME) {
+      return database + suffix;
+    }
+    String hash = "_" + Sha256.of(database.getBytes(StandardCharsets.UTF_8)).substring(0, 8);
+    String cut = database;
+    while (bytes(cut + hash + suffix) > LONGEST_NAME) {
+      cut = cut.substring(0, cut.offsetByCodePoints(cut.length(), -1));
+    }
+    return cut + hash + suffix;
+  }
+
+  private static int bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
   }
 
   /** Whether the database is there. */
@@ -130,11 +143,24 @@ public final class Swap {
     return missing;
   }
 
-  /** Whether a database of the side's name is a leftover, or empty, and may be dropped. */
-  public boolean isLeftover(String name) throws SQLException {
-    return first(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = ?", name)
-        .filter(SIDE_COMMENT::equals)
+  /**
+   * Whether a database of the side's name is a leftover of a restore, which may be dropped.
+   *
+   * @param owner whose databases are looked at; nobody else's is a leftover
+   */
+  public boolean isLeftover(String name, String owner) throws SQLException {
+    return isOf(name, owner)
+        && first(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = ?",
+                name)
+            .filter(SIDE_COMMENT::equals)
+            .isPresent();
+  }
+
+  /** Whether a database belongs to a role. */
+  public boolean isOf(String name, String owner) throws SQLException {
+    return first("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = ?", name)
+        .filter(owner::equals)
         .isPresent();
   }
 
@@ -146,7 +172,7 @@ public final class Swap {
   /**
    * Makes the side database as the old one is: encoding, locale, tablespace, connection limit.
    *
-   * @param owner of the side database, as which it is filled
+   * @param owner of it, as of the old one
    */
   public void makeSide(String owner) throws SQLException {
     String side = SqlText.identifier(side());
@@ -159,11 +185,20 @@ public final class Swap {
     execute("COMMENT ON DATABASE %s IS '%s'".formatted(side, SIDE_COMMENT));
   }
 
-  /** Gives the side database, but not what is in it, to the owner that the old one has. */
-  public void giveSideTo(String owner) throws SQLException {
-    execute(
-        "ALTER DATABASE %s OWNER TO %s"
-            .formatted(SqlText.identifier(side()), SqlText.identifier(owner)));
+  /**
+   * Lets a role fill the side database, which stays its owner's: the role may make what it likes in
+   * it, and change nothing of the database itself.
+   *
+   * @param inside a session of the owner in the side database
+   */
+  public void letIn(Connection inside, String role) throws SQLException {
+    String name = SqlText.identifier(role);
+    try (Statement statement = inside.createStatement()) {
+      statement.execute(
+          "GRANT CREATE, CONNECT, TEMPORARY ON DATABASE %s TO %s"
+              .formatted(SqlText.identifier(side()), name));
+      statement.execute("ALTER SCHEMA public OWNER TO " + name);
+    }
   }
 
   /** Gives others the same rights on the side database as they have on the old one. */
@@ -179,8 +214,9 @@ public final class Swap {
             maintenance,
             """
             SELECT a.privilege_type, r.rolname, a.is_grantable
-            FROM pg_database d, aclexplode(d.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
-            WHERE d.datname = %s AND a.grantee <> d.datdba
+            FROM pg_database d, aclexplode(d.datacl) WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, number)
+              LEFT JOIN pg_roles r ON r.oid = a.grantee
+            WHERE d.datname = %s AND a.grantee <> d.datdba ORDER BY a.number
             """
                 .formatted(SqlText.literal(maintenance, database)),
             row -> {
@@ -307,7 +343,7 @@ public final class Swap {
             "COMMENT ON DATABASE %s IS %s"
                 .formatted(SqlText.identifier(database), SqlText.literal(maintenance, comment)));
         maintenance.commit();
-      } catch (SQLException e) {
+      } catch (SQLException | RuntimeException | Error e) {
         if (!SqlStates.connectionLost(e)) {
           maintenance.rollback();
         }

@@ -337,6 +337,7 @@ final class RestoreCommand extends BaseCommand {
             load(context, swap, connection, ending, dump, loading, destination, description);
         Optional<String> before = swap(context, swap, ending, maintenance);
         context.progress.line(STEP, "the dump is in place of " + context.database());
+        inPlace(context, loaded.once());
         return conclude(context, swap, loaded, before);
       } finally {
         if (old.isPresent()) {
@@ -518,7 +519,12 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  private record Loaded(String schemaVersion, List<String> migrated) {}
+  /**
+   * What was loaded.
+   *
+   * @param once statements for once it is in its place
+   */
+  private record Loaded(String schemaVersion, List<String> migrated, List<String> once) {}
 
   /**
    * Fills the side database.
@@ -544,13 +550,11 @@ final class RestoreCommand extends BaseCommand {
     if (context.loader.isPresent()) {
       context.loader.get().make(ending, ownerName);
     }
-    swap.makeSide(context.side().owner().user());
+    swap.makeSide(ownerName);
     try {
+      letIn(context, swap);
       load(context, swap, ending, dump, loading, destination);
       Loaded loaded = prepare(context);
-      if (context.loader.isPresent()) {
-        swap.giveSideTo(ownerName);
-      }
       finish(context, destination.defaultPrivileges());
       swap.set(owner, settings);
       swap.grantAsBefore();
@@ -568,6 +572,19 @@ final class RestoreCommand extends BaseCommand {
         e.addSuppressed(again); // The next restore drops it.
       }
       throw e;
+    }
+  }
+
+  private static void letIn(Context context, Swap swap) {
+    if (context.loader.isPresent()) {
+      try (Session session = context.steps.ownerIn(swap.side())) {
+        session.run(
+            STEP,
+            connection -> {
+              swap.letIn(connection, context.loader.get().name());
+              return true;
+            });
+      }
     }
   }
 
@@ -609,7 +626,8 @@ final class RestoreCommand extends BaseCommand {
     if (!swap.exists(side)) {
       return;
     }
-    if (!swap.isLeftover(side) && !isEmpty(context, side)) {
+    String owner = context.target.owner().user();
+    if (!swap.isLeftover(side, owner) && !(swap.isOf(side, owner) && isEmpty(context, side))) {
       throw refused(
               ExitCode.REFUSED, "there is a database %s that restore has not made".formatted(side))
           .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(side));
@@ -625,7 +643,14 @@ final class RestoreCommand extends BaseCommand {
           connection ->
               CatalogQuery.rows(
                       connection,
-                      "SELECT 1 FROM pg_class WHERE oid >= 16384 LIMIT 1",
+                      """
+                      SELECT 1 FROM pg_class WHERE oid >= 16384
+                      UNION ALL SELECT 1 FROM pg_proc WHERE oid >= 16384
+                      UNION ALL SELECT 1 FROM pg_type WHERE oid >= 16384
+                      UNION ALL SELECT 1 FROM pg_namespace WHERE oid >= 16384
+                      UNION ALL SELECT 1 FROM pg_largeobject_metadata
+                      LIMIT 1
+                      """,
                       row -> row.getInt(1))
                   .isEmpty());
     }
@@ -660,17 +685,19 @@ final class RestoreCommand extends BaseCommand {
             .state("the database is as it was; the side database was dropped")
             .next("correct what it says and run the same command again");
       }
-      if (context.loader.isPresent()) {
-        session.run(
-            STEP,
-            connection -> {
-              HandOver.rename(connection, side.owner().user(), context.target.owner().user());
-              return true;
-            });
-      }
+      List<String> once =
+          context.loader.isEmpty()
+              ? List.of()
+              : session.run(
+                  STEP,
+                  connection -> {
+                    HandOver.rename(connection, side.owner().user(), context.target.owner().user());
+                    return HandOver.keepAutovacuumAway(connection);
+                  });
       return new Loaded(
           migrated.to(),
-          migrated.applied().stream().map(MigrationReport.Applied::version).toList());
+          migrated.applied().stream().map(MigrationReport.Applied::version).toList(),
+          once);
     }
   }
 
@@ -704,6 +731,24 @@ final class RestoreCommand extends BaseCommand {
             });
       }
       session.run(STEP, roles::ensureRights);
+    }
+  }
+
+  private static void inPlace(Context context, List<String> once) {
+    if (once.isEmpty()) {
+      return;
+    }
+    try (Session session = context.steps.ownerIn(context.database())) {
+      session.run(
+          STEP,
+          connection -> {
+            try (Statement statement = connection.createStatement()) {
+              for (String sql : once) {
+                statement.execute(sql);
+              }
+              return true;
+            }
+          });
     }
   }
 

@@ -44,7 +44,7 @@ public final class Connector {
    */
   private static final String GUARDED =
       " -c search_path=pg_catalog,pg_temp -c role=none -c standard_conforming_strings=on"
-          + " -c quote_all_identifiers=off -c transform_null_equals=off -c row_security=on";
+          + " -c default_transaction_read_only=off -c quote_all_identifiers=off -c transform_null_equals=off -c row_security=on";
 
   private final Duration lockTimeout;
   private final Duration timeout;

@@ -21,15 +21,7 @@ final class ForeignObjects {
         FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) @OWNER@::pg_catalog.name
       ), schemas AS (
         SELECT n.oid, n.nspname, n.nspowner, r.owner_oid, r.owner FROM pg_catalog.pg_namespace n, roles r
-        WHERE n.nspname OPERATOR(pg_catalog.=) 'public'::pg_catalog.name
-           OR n.nspname OPERATOR(pg_catalog.=) 'learnflow_db'::pg_catalog.name
-           OR NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_'::pg_catalog.text)
-              AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'::pg_catalog.name
-              AND (n.nspowner OPERATOR(pg_catalog.=) r.owner_oid
-                OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid
-                             AND c.relowner OPERATOR(pg_catalog.=) r.owner_oid)
-                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid
-                                     AND c.relowner OPERATOR(pg_catalog.<>) r.owner_oid))
+        WHERE @OWN_SCHEMA@
       )
       SELECT 'SCHEMA', pg_catalog.quote_ident(s.nspname), s.owner FROM schemas s
         WHERE NOT pg_catalog.pg_has_role(s.owner_oid, s.nspowner, 'USAGE')
@@ -48,7 +40,8 @@ final class ForeignObjects {
                                  AND d.refobjsubid OPERATOR(pg_catalog.>) 0
                                  AND (d.deptype OPERATOR(pg_catalog.=) 'a'::pg_catalog."char"
                                    OR d.deptype OPERATOR(pg_catalog.=) 'i'::pg_catalog."char")))
-      """;
+      """
+          .replace("@OWN_SCHEMA@", OwnSchemas.condition("r.owner_oid"));
 
   private ForeignObjects() {}
 

@@ -71,12 +71,7 @@ public final class RightsCheck {
       ), schemas AS (
         SELECT n.oid, n.nspname, n.nspowner, n.nspname = 'learnflow_db' AS private
         FROM pg_namespace n, roles r
-        WHERE n.nspname IN ('public', 'learnflow_db')
-           OR n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' -- a superuser may own these
-              AND (n.nspowner = r.owner_oid
-                -- Somebody else's schema counts only where all in it is the owner's.
-                OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner = r.owner_oid)
-                   AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relowner <> r.owner_oid))
+        WHERE @OWN_SCHEMA@ -- a superuser may own pg_catalog and information_schema
       ), relations AS (
         SELECT c.oid, c.relkind, format('%I.%I', s.nspname, c.relname) AS name, c.relowner, s.private,
                s.nspname = 'public' AND c.relname = 'flyway_schema_history' AS history,
@@ -292,6 +287,7 @@ public final class RightsCheck {
   static List<Deviation> inDatabase(Connection connection, RoleNames names) throws SQLException {
     String query =
         filled(IN_DATABASE, connection, names)
+            .replace("@OWN_SCHEMA@", OwnSchemas.condition("r.owner_oid"))
             .replace(
                 "@TABLE_PRIVILEGES@",
                 "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER"

@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
@@ -22,6 +23,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
@@ -305,6 +308,45 @@ class RestoreTest {
     }
     assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.OK);
+  }
+
+  /** PostgreSQL cuts names at 63 bytes; two long ones that begin alike are two. */
+  @Test
+  void longNamesAreToldApart(@TempDir Path folder) throws Exception {
+    for (String ending : new String[] {"a", "b"}) {
+      TestDatabase plain = server.database();
+      TestDatabase database =
+          TestDatabase.named(
+              plain.server(),
+              "ü".repeat(25) + plain.name().replaceAll("\\D", "") + ending,
+              plain.owner(),
+              plain.service(),
+              folder.resolve(ending));
+      Cli cli =
+          server
+              .cli(database)
+              .with(
+                  "LEARNFLOW_DB_DATABASE",
+                  new DatabaseAddress(
+                          database.server().host(),
+                          database.server().port(),
+                          database.name(),
+                          database.owner(),
+                          SslMode.DEFAULT,
+                          Optional.empty())
+                      .toString());
+      assertThat(cli.run("run")).exited(ExitCode.OK);
+      Path file = folder.resolve("dump-" + database.owner());
+      assertThat(cli.run("backup", file.toString())).exited(ExitCode.OK);
+      for (int twice = 0; twice < 2; twice++) {
+        assertThat(cli.run("restore", file.toString(), "--replace", "--yes"))
+            .exited(ExitCode.OK)
+            .says("--drop-old");
+      }
+      CliResult dropped = cli.run("restore", "--drop-old", "--yes");
+      assertThat(dropped).exited(ExitCode.OK);
+      assertThat(dropped.out().split("_before_restore_", -1)).hasSize(3);
+    }
   }
 
   @Test

@@ -78,6 +78,29 @@ class RightsRepairTest {
     assertThat(database.cli().run("roles")).exited(ExitCode.OK).answers("nothing to do");
   }
 
+  /** Whoever owns a schema may replace the functions that others have in it. */
+  @Test
+  void aSchemaThatHoldsWhatIsSomebodyElsesIsNotGivenToTheOwner() throws Exception {
+    database.execute(
+        PostgresServer.ADMIN,
+        named(
+            """
+            CREATE SCHEMA tools;
+            CREATE FUNCTION tools.report() RETURNS int LANGUAGE sql AS 'SELECT 1';
+            GRANT CREATE, USAGE ON SCHEMA tools TO {o}
+            """));
+    try {
+      database.execute(database.owner(), "CREATE TABLE tools.mine (a int)");
+      assertThat(database.cli().run("roles")).exited(ExitCode.OK);
+      assertThat(
+              database.query(
+                  "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'tools'"))
+          .containsExactly(PostgresServer.ADMIN);
+    } finally {
+      database.execute(PostgresServer.ADMIN, "DROP SCHEMA tools CASCADE");
+    }
+  }
+
   /** It comes from a role that nobody but a person can judge. */
   @Test
   @Timeout(60)
