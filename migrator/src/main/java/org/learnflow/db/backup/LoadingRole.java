@@ -16,10 +16,10 @@ import org.learnflow.db.connect.PasswordDirectory;
 import org.learnflow.db.roles.RoleManager;
 
 /**
- * The role as which a dump is loaded, migrated and looked at. It owns the side database and nothing
- * else, and is a member of no role, so that whatever code a dump brings reaches nothing but the
- * side database: neither the live one nor its owner's password. The owner is a member of it, and
- * takes over what was loaded.
+ * The role as which a dump is loaded, migrated and looked at. It may make what it likes in the side
+ * database, which is the owner's all the same, and is a member of no role: whatever code a dump
+ * brings reaches nothing but what is in there, neither the live database nor its owner's password.
+ * The owner is a member of it, and takes over what was loaded.
  *
  * @param name always the same for a database, so that the next restore finds what a kill has left
  * @param password for this restore only
