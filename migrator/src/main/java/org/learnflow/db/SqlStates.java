@@ -88,7 +88,9 @@ public final class SqlStates {
    * message alone, with another state.
    */
   public static Optional<String> diskFull(String state, String message) {
-    return DISK_FULL.equals(state) || message.contains("No space left on device")
+    return DISK_FULL.equals(state)
+            || message.contains("No space left on device")
+            || message.contains("could not write init file")
         ? Optional.of(
             "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
                 .formatted(message, state))

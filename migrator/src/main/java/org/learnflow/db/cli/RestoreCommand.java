@@ -51,6 +51,9 @@ import picocli.CommandLine.Parameters;
 final class RestoreCommand extends BaseCommand {
   private static final String STEP = "restore";
 
+  private static final String LEFT =
+      "the database is as it was; what was loaded beside it, the next restore drops";
+
   /** Indexes are built beside the rows, and write-ahead log comes on top. */
   private static final double ROOM_FACTOR = 1.3;
 
@@ -352,7 +355,7 @@ final class RestoreCommand extends BaseCommand {
   private static Failure failed(SQLException e) {
     return Failure.of(ExitCode.FAILED, "restore failed: " + e.getMessage())
         .where("SQLSTATE " + e.getSQLState())
-        .state("the database is as it was; what was loaded beside it, the next restore drops")
+        .state(LEFT)
         .next("correct what the server says and run the same command again")
         .causedBy(e);
   }
@@ -563,16 +566,26 @@ final class RestoreCommand extends BaseCommand {
       }
       return loaded;
     } catch (SQLException | RuntimeException e) {
+      String state = "the database is as it was; the side database was dropped";
       try {
         swap.drop(swap.side());
         if (context.loader.isPresent()) {
           context.loader.get().drop(ending);
         }
       } catch (SQLException | RuntimeException again) {
-        e.addSuppressed(again); // The next restore drops it.
+        e.addSuppressed(again);
+        state = LEFT;
+      }
+      if (e instanceof Failure failure && (state.equals(LEFT) || isOfNoAccount(failure.state()))) {
+        throw failure.state(state);
       }
       throw e;
     }
+  }
+
+  /** A step knows of its own database only. */
+  private static boolean isOfNoAccount(Optional<String> state) {
+    return state.filter(text -> !text.startsWith("nothing was changed")).isEmpty();
   }
 
   private static void letIn(Context context, Swap swap) {
