@@ -3,8 +3,6 @@ package org.learnflow.db;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Statement;
-import org.postgresql.PGConnection;
 
 /** Drops databases. */
 public final class DatabaseDrop {
@@ -16,10 +14,9 @@ public final class DatabaseDrop {
    * @param connection of its owner, in another database and in autocommit mode
    */
   public static void drop(Connection connection, String name) throws SQLException {
-    String drop =
-        "DROP DATABASE IF EXISTS " + connection.unwrap(PGConnection.class).escapeIdentifier(name);
+    String drop = "DROP DATABASE IF EXISTS " + SqlText.identifier(name);
     try {
-      execute(connection, drop + " WITH (FORCE)");
+      SqlText.execute(connection, drop + " WITH (FORCE)");
     } catch (SQLException e) {
       if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw e;
@@ -27,7 +24,7 @@ public final class DatabaseDrop {
       // By force only an admin may end autovacuum, which is nobody's session; without, the server
       // does it by itself.
       endSessions(connection, name);
-      execute(connection, drop);
+      SqlText.execute(connection, drop);
     }
   }
 
@@ -41,12 +38,6 @@ public final class DatabaseDrop {
             """)) {
       end.setString(1, name);
       end.execute();
-    }
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
     }
   }
 }

@@ -2,9 +2,10 @@ package org.learnflow.db;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import org.postgresql.PGConnection;
 
-/** Names and values as SQL writes them. */
+/** Names and values as SQL writes them, and a text that only has to be run. */
 public final class SqlText {
   private SqlText() {}
 
@@ -19,5 +20,12 @@ public final class SqlText {
   /** A value in single quotes, as the session's standard_conforming_strings wants it. */
   public static String literal(Connection connection, String value) throws SQLException {
     return "'" + connection.unwrap(PGConnection.class).escapeLiteral(value) + "'";
+  }
+
+  /** Runs a text; its rows are of no account. */
+  public static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
   }
 }

@@ -2,7 +2,6 @@ package org.learnflow.db.backup;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -103,7 +102,7 @@ public final class HandOver {
               return row.getString(1);
             });
     for (String table : tables) {
-      execute(loading, "ALTER TABLE %s SET (autovacuum_enabled = false)".formatted(table));
+      SqlText.execute(loading, "ALTER TABLE %s SET (autovacuum_enabled = false)".formatted(table));
     }
     return back;
   }
@@ -117,7 +116,7 @@ public final class HandOver {
                 row -> row.getBoolean(1))
             .getFirst();
     if (there) {
-      execute(connection, CatalogQuery.FIXED_PATH + update);
+      SqlText.execute(connection, CatalogQuery.FIXED_PATH + update);
     }
   }
 
@@ -129,11 +128,12 @@ public final class HandOver {
    */
   public void run(List<String> dumped) throws SQLException {
     String role = SqlText.identifier(loader);
-    execute(owner, "REASSIGN OWNED BY %s TO %s".formatted(role, SqlText.identifier(ownerName)));
+    SqlText.execute(
+        owner, "REASSIGN OWNED BY %s TO %s".formatted(role, SqlText.identifier(ownerName)));
     for (String statement : ofMigrations()) {
-      execute(owner, statement);
+      SqlText.execute(owner, statement);
     }
-    execute(owner, "DROP OWNED BY " + role);
+    SqlText.execute(owner, "DROP OWNED BY " + role);
     for (String statement : dumped) {
       restore(statement);
     }
@@ -197,7 +197,7 @@ public final class HandOver {
             && List.of(ownerName, SqlText.identifier(ownerName)).contains(matcher.group("role"));
     try {
       if (ours) {
-        execute(owner, statement);
+        SqlText.execute(owner, statement);
         return;
       }
     } catch (SQLException e) {
@@ -212,11 +212,5 @@ public final class HandOver {
   /** The statements in what pg_restore prints of a dump that make default privileges. */
   public static List<String> defaultPrivileges(String sql) {
     return sql.lines().filter(line -> DEFAULT_PRIVILEGES.matcher(line).matches()).toList();
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
-    }
   }
 }

@@ -3,7 +3,6 @@ package org.learnflow.db.backup;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -48,13 +47,13 @@ public record LoadingRole(String name, Password password) {
   public void make(Connection admin, String owner) throws SQLException {
     drop(admin);
     String role = SqlText.identifier(name);
-    execute(
+    SqlText.execute(
         admin,
         "CREATE ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE VALID UNTIL %s"
             .formatted(role, SqlText.literal(admin, Instant.now().plus(VALID).toString())));
-    execute(admin, "COMMENT ON ROLE %s IS '%s'".formatted(role, COMMENT));
+    SqlText.execute(admin, "COMMENT ON ROLE %s IS '%s'".formatted(role, COMMENT));
     RoleManager.setPassword(admin, name, password);
-    execute(admin, RoleManager.membership(admin, name, owner));
+    SqlText.execute(admin, RoleManager.membership(admin, name, owner));
   }
 
   /** Drops it, if restore has made it; nothing of it may be left. */
@@ -76,12 +75,6 @@ public record LoadingRole(String name, Password password) {
           .state("the database is as it was")
           .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(SqlText.identifier(name)));
     }
-    execute(admin, "DROP ROLE " + SqlText.identifier(name));
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
-    }
+    SqlText.execute(admin, "DROP ROLE " + SqlText.identifier(name));
   }
 }

@@ -4,7 +4,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -75,7 +74,7 @@ public final class RoleManager {
         String sql =
             "CREATE DATABASE %s OWNER %s ENCODING 'UTF8' TEMPLATE template0"
                 .formatted(SqlText.identifier(database), SqlText.identifier(names.owner()));
-        execute(admin, sql);
+        SqlText.execute(admin, sql);
         done.add("made database " + database);
       }
       return tell(done);
@@ -148,7 +147,7 @@ public final class RoleManager {
         List<Deviation> now = look.deviations();
         while (!now.isEmpty() && !now.equals(before)) {
           for (Deviation deviation : now) {
-            execute(connection, deviation.sql());
+            SqlText.execute(connection, deviation.sql());
             done.add(deviation.sql());
           }
           before = now;
@@ -171,14 +170,15 @@ public final class RoleManager {
     if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.role())) {
       // The owner needs CREATEDB for scratch and side databases.
       String createdb = role.role().equals(names.owner()) ? " CREATEDB" : "";
-      execute(admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(admin, role));
+      SqlText.execute(
+          admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(admin, role));
       return List.of("made role " + role.role());
     }
     if (role.password().isEmpty()
         || passwordIsRight(admin, role.role(), role.password().get(), loginTest)) {
       return List.of();
     }
-    execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(admin, role));
+    SqlText.execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(admin, role));
     return List.of("set the password of " + role.role());
   }
 
@@ -204,7 +204,7 @@ public final class RoleManager {
                 SqlText.identifier(role),
                 passwordClause(admin, new RolePassword(role, Optional.of(password))));
     CatalogConflict.retry(() -> {
-      execute(admin, sql);
+      SqlText.execute(admin, sql);
       return sql;
     });
   }
@@ -249,7 +249,7 @@ public final class RoleManager {
         }
       }
     }
-    execute(admin, membership(admin, names.owner(), admin.getMetaData().getUserName()));
+    SqlText.execute(admin, membership(admin, names.owner(), admin.getMetaData().getUserName()));
   }
 
   /** The statement that makes a role a full member of another. */
@@ -268,12 +268,6 @@ public final class RoleManager {
       try (ResultSet rows = statement.executeQuery()) {
         return rows.next();
       }
-    }
-  }
-
-  private static void execute(Connection admin, String sql) throws SQLException {
-    try (Statement statement = admin.createStatement()) {
-      statement.execute(sql);
     }
   }
 }

@@ -142,13 +142,13 @@ public final class ScratchDatabase implements AutoCloseable {
     } else {
       create(connection);
     }
-    execute(connection, "REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
-    execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
+    SqlText.execute(connection, "REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
+    SqlText.execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
   }
 
   /** Nobody comes in before PUBLIC's right to connect is taken. */
   private void create(Connection making) throws SQLException {
-    execute(
+    SqlText.execute(
         making,
         "CREATE DATABASE %s OWNER %s TEMPLATE template0 ALLOW_CONNECTIONS false %s"
             .formatted(
@@ -195,7 +195,7 @@ public final class ScratchDatabase implements AutoCloseable {
   public void close() {
     try {
       DatabaseDrop.drop(connection, name);
-      execute(connection, "SELECT pg_advisory_unlock(%d, %d)".formatted(LOCK_CLASS, key));
+      SqlText.execute(connection, "SELECT pg_advisory_unlock(%d, %d)".formatted(LOCK_CLASS, key));
     } catch (SQLException e) {
       progress.line(
           STEP,
@@ -208,12 +208,6 @@ public final class ScratchDatabase implements AutoCloseable {
         ResultSet row = statement.executeQuery(query)) {
       row.next();
       return row.getString(1);
-    }
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
     }
   }
 }

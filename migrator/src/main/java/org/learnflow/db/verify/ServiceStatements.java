@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.roles.RoleNames;
 
 /**
@@ -58,7 +59,7 @@ final class ServiceStatements {
     List<String> statements = statements(connection, names);
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
-      statement.execute("SET LOCAL ROLE \"" + names.service().replace("\"", "\"\"") + "\"");
+      statement.execute("SET LOCAL ROLE " + SqlText.identifier(names.service()));
       if (!statements.isEmpty()) {
         statement.execute(String.join(";\n", statements));
       }
