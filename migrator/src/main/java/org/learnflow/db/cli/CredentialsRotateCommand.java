@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
@@ -126,6 +127,7 @@ final class CredentialsRotateCommand extends BaseCommand {
 
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    Reached reached = new Reached(release);
     Done done;
     try (Admin admin = admin(steps, secret, release)) {
       done =
@@ -138,12 +140,14 @@ final class CredentialsRotateCommand extends BaseCommand {
                       "rotate",
                       setting ->
                           rotate(
-                              new Work(release, secret, steps, target, setting, progress),
+                              new Work(release, secret, steps, target, setting, reached, progress),
                               asked,
                               before,
                               migrations));
                 }
               });
+    } catch (Failure failure) {
+      throw reached.explained(failure);
     }
     String text =
         done.how()
@@ -305,6 +309,79 @@ final class CredentialsRotateCommand extends BaseCommand {
                 .formatted(release.name(), release.namespace()));
   }
 
+  /**
+   * How far a rotation has come, also where a lost session begins it again: which passwords are
+   * where, for whoever reads why it did not end.
+   */
+  private static final class Reached {
+    private final Release release;
+    private final Set<RotatedRole> old = EnumSet.noneOf(RotatedRole.class);
+    private final Set<RotatedRole> unknown = EnumSet.noneOf(RotatedRole.class);
+    private final Set<RotatedRole> set = EnumSet.noneOf(RotatedRole.class);
+    private boolean kept;
+    private boolean finishing;
+    private boolean finished;
+
+    Reached(Release release) {
+      this.release = release;
+    }
+
+    void kept(Set<RotatedRole> roles) {
+      kept = true;
+      old.addAll(roles);
+      old.removeAll(unknown);
+      old.removeAll(set);
+    }
+
+    void setting(RotatedRole role) {
+      old.remove(role);
+      if (!set.contains(role)) {
+        unknown.add(role);
+      }
+    }
+
+    void set(RotatedRole role) {
+      unknown.remove(role);
+      set.add(role);
+    }
+
+    void finishing() {
+      finishing = true;
+    }
+
+    void finished() {
+      finished = true;
+    }
+
+    /** A failure that says which passwords are where; as it is where no new one is anywhere. */
+    Failure explained(Failure failure) {
+      if (!kept || finished) {
+        return failure;
+      }
+      String secret = "Secret " + release.credentialsSecret().name();
+      List<String> states = new ArrayList<>();
+      states.add("new passwords are kept in " + secret + " beside those in force");
+      state(states, set, "set in the database: ");
+      state(states, unknown, "whether it is set in the database is not known: ");
+      state(states, old, "not set yet: ");
+      if (finishing) {
+        states.add("putting them in force: " + failure.state().orElse("not known"));
+      }
+      return failure
+          .state(String.join("; ", states))
+          .next(
+              failure.next().map(next -> next + "; then ").orElse("")
+                  + "finish it: "
+                  + CredentialsSecret.rotation(release.name(), release.namespace()));
+    }
+
+    private void state(List<String> states, Set<RotatedRole> roles, String what) {
+      if (!roles.isEmpty()) {
+        states.add(what + names(roles, release));
+      }
+    }
+  }
+
   /** What the steps under the lock need. */
   private record Work(
       Release release,
@@ -312,6 +389,7 @@ final class CredentialsRotateCommand extends BaseCommand {
       Steps steps,
       DatabaseOptions.Target target,
       Connection connection,
+      Reached reached,
       ConsoleProgress progress) {
     boolean accepts(RotatedRole role, @Nullable Password password) {
       return password != null && steps.accepts(role.name(release), password);
@@ -382,15 +460,21 @@ final class CredentialsRotateCommand extends BaseCommand {
     }
     Map<String, Password> next =
         secret.begin(roles.stream().map(role -> role.key(release)).toList());
-    for (RotatedRole role : roles(next.keySet(), release)) {
+    Set<RotatedRole> replaced = roles(next.keySet(), release);
+    work.reached().kept(replaced);
+    for (RotatedRole role : replaced) {
+      work.reached().setting(role);
       // Also where it was done: the same password once more changes nothing.
       RoleManager.setPassword(
           work.connection(),
           role.name(release),
           Objects.requireNonNull(next.get(role.key(release))));
+      work.reached().set(role);
       work.progress().line("rotate", "set in the database: " + role.name(release));
     }
+    work.reached().finishing();
     secret.finish(next);
+    work.reached().finished();
     work.progress().line("rotate", "in force in " + secret);
   }
 
@@ -418,7 +502,7 @@ final class CredentialsRotateCommand extends BaseCommand {
     } catch (Failure failure) {
       throw failure
           .state(
-              "the new password is in force in the database and in %s, and not published everywhere"
+              "the new password is in force in the database and in %s, and perhaps not published everywhere"
                   .formatted(work.secret()))
           .next(
               "correct what it says%s; then run the same command again, which finishes it"

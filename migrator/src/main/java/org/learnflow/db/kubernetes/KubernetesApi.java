@@ -44,7 +44,8 @@ import org.learnflow.db.Failure;
  * it knows of Kubernetes takes longer than all calls together.
  *
  * <p>Calls throw {@link Failure}: 4 where the API was not reached, 5 where it does not know the
- * user, 3 where something is made in a namespace that is not there, else 1.
+ * user, 3 where something is made in a namespace that is not there, else 1. Where an answer to a
+ * call that writes was lost, its state says that nobody knows whether it was carried out.
  */
 public final class KubernetesApi implements AutoCloseable {
   private static final JsonMapper JSON = JsonMapper.builder().build();
@@ -68,6 +69,10 @@ public final class KubernetesApi implements AutoCloseable {
   private static final int FORBIDDEN = 403;
   private static final int NOT_FOUND = 404;
   private static final int CONFLICT = 409;
+  private static final int SERVER_ERROR = 500;
+
+  private static final String UNCHANGED = "nothing was changed by this call";
+  private static final String UNKNOWN = "whether this call was carried out is not known";
 
   private final Config config;
   private final HttpClient http;
@@ -271,16 +276,22 @@ public final class KubernetesApi implements AutoCloseable {
       throw Failure.of(
               ExitCode.FAILED, "no command could be run in pod %s: %s".formatted(pod, rootCause(e)))
           .where("the Kubernetes API " + config.getMasterUrl())
+          .state(isRefused(e) ? UNCHANGED : UNKNOWN)
           .next(
               "ask for the right, and test it with: kubectl -n %s auth can-i create pods/exec"
                   .formatted(namespace))
           .causedBy(e);
     } catch (TimeoutException e) {
-      throw unreached("the command in pod %s did not end".formatted(pod), e);
+      throw unreached("the command in pod %s did not end".formatted(pod), e).state(UNKNOWN);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw unreached("interrupted", e);
+      throw unreached("interrupted", e).state(UNKNOWN);
     }
+  }
+
+  /** Whether the API server did not even begin; source: HTTP, status codes of class 4. */
+  private static boolean isRefused(Exception e) {
+    return e instanceof KubernetesClientException refused && refused.getCode() / 100 == 4;
   }
 
   /**
@@ -439,22 +450,37 @@ public final class KubernetesApi implements AutoCloseable {
     CompletableFuture<HttpResponse<String>> response = http.sendAsync(finished, String.class);
     try {
       HttpResponse<String> answer = response.get(patience.toMillis(), TimeUnit.MILLISECONDS);
-      return new Answer(config.getMasterUrl(), answer.code(), answer.body());
+      // A server that failed, or gave up waiting for etcd, may have written before.
+      boolean unknown = !method.equals("GET") && answer.code() >= SERVER_ERROR;
+      return new Answer(
+          config.getMasterUrl(), answer.code(), answer.body(), unknown ? UNKNOWN : UNCHANGED);
     } catch (ExecutionException e) {
-      throw unreached(rootCause(e), e);
+      throw unanswered(method, rootCause(e), e);
     } catch (TimeoutException e) {
       response.cancel(true);
-      throw unreached("no answer within " + patience.toSeconds() + " s", e);
+      throw unanswered(method, "no answer within " + patience.toSeconds() + " s", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw unreached("interrupted", e);
+      throw unanswered(method, "interrupted", e);
     }
+  }
+
+  /** Also a call that found no connection: the client may have sent it before, and tried again. */
+  private Failure unanswered(String method, String reason, Exception cause) {
+    Failure failure = unreached(reason, cause);
+    return method.equals("GET")
+        ? failure
+        : failure
+            .state(UNKNOWN)
+            .next(
+                "see whether it answers: kubectl version; then run the same command again, which"
+                    + " goes on from what is there");
   }
 
   private Failure unreached(String reason, Exception cause) {
     return Failure.of(ExitCode.NOT_REACHED, "the Kubernetes API was not reached: " + reason)
         .where("the Kubernetes API " + config.getMasterUrl())
-        .state("nothing was changed by this call")
+        .state(UNCHANGED)
         .next("see whether it answers: kubectl version")
         .causedBy(cause);
   }
@@ -480,8 +506,9 @@ public final class KubernetesApi implements AutoCloseable {
    *
    * @param server its address
    * @param code HTTP status
+   * @param state what became of the call, where {@code code} is an error
    */
-  private record Answer(String server, int code, String body) {
+  private record Answer(String server, int code, String body, String state) {
     boolean successful() {
       return code / 100 == 2;
     }
@@ -527,9 +554,7 @@ public final class KubernetesApi implements AutoCloseable {
                             .formatted(kind.text(), name, namespace, reason()))
                     .next("correct what it says and run the command again");
           };
-      return failure
-          .where("the Kubernetes API " + server + ", HTTP " + code)
-          .state("nothing was changed by this call");
+      return failure.where("the Kubernetes API " + server + ", HTTP " + code).state(state);
     }
 
     /** The API's own words, which come as a Status object. */

@@ -311,6 +311,8 @@ public final class KubernetesTarget implements PublishTarget {
         .what(
             "%s in namespace %s could not be %s: %s"
                 .formatted(object, namespace, verb, cause.what()))
-        .state("the database is ready; objects published before are still there");
+        .state(
+            "the database is ready; objects published before are still there"
+                + cause.state().map(state -> "; " + state).orElse(""));
   }
 }

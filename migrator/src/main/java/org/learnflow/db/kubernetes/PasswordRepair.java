@@ -19,6 +19,9 @@ public final class PasswordRepair {
   /** Twice what the script takes where the server never lets it in. */
   private static final Duration MOST = Duration.ofSeconds(60);
 
+  private static final String RULE =
+      "a rule that was put into pg_hba.conf is taken away within 30 s";
+
   private final KubernetesApi api;
   private final String namespace;
   private final String statefulSet;
@@ -46,26 +49,38 @@ public final class PasswordRepair {
                 Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " is not there")
                     .state("the database was not changed")
                     .next("kubectl -n %s get pods".formatted(namespace)));
-    KubernetesApi.Executed executed =
-        api.execute(
-            namespace,
-            pod,
-            found.at("/spec/containers/0/name").asText(),
-            sql + "\n-- end\n",
-            MOST,
-            "sh",
-            "-c",
-            script(),
-            "repair",
-            role,
-            database);
+    KubernetesApi.Executed executed = execute(pod, found, role, database, sql);
     if (executed.exitCode() != 0) {
       throw Failure.of(ExitCode.FAILED, executed.errors().strip())
           .where("pod %s in namespace %s".formatted(pod, namespace))
-          .state("a rule that was put into pg_hba.conf is taken away within 30 s")
+          .state(RULE)
           .next("correct what it says and run the command again");
     }
     return executed.output().lines().filter(line -> !line.isBlank()).toList();
+  }
+
+  private KubernetesApi.Executed execute(
+      String pod, JsonNode found, String role, String database, String sql) {
+    try {
+      return api.execute(
+          namespace,
+          pod,
+          found.at("/spec/containers/0/name").asText(),
+          sql + "\n-- end\n",
+          MOST,
+          "sh",
+          "-c",
+          script(),
+          "repair",
+          role,
+          database);
+    } catch (Failure failure) {
+      throw failure
+          .state(failure.state().map(state -> state + "; ").orElse("") + RULE)
+          .next(
+              failure.next().map(next -> next + "; then ").orElse("")
+                  + "run the same command again, which sets the passwords that are not accepted");
+    }
   }
 
   private static String script() {

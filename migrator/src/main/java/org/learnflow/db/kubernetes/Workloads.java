@@ -145,7 +145,12 @@ public final class Workloads {
           progress.line("restart", workload.title());
         }
       } catch (Failure e) {
-        never.add("%s could not be restarted: %s".formatted(workload.title(), e.what()));
+        never.add(
+            "%s: %s%s"
+                .formatted(
+                    workload.title(),
+                    e.what(),
+                    e.state().map(state -> " (" + state + ")").orElse("")));
       }
     }
     await(waiting, timeout, progress);
