@@ -1,7 +1,11 @@
 package org.learnflow.db.backup;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
@@ -47,8 +51,16 @@ public record BackupDescription(
   /** The version that this program writes. */
   static final int FORMAT = 1;
 
+  /** Reads only what is whole: a part that is missing or null is an error that names it. */
   private static final JsonMapper JSON =
-      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+      JsonMapper.builder()
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .enable(
+              DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
+              DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES,
+              DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .defaultSetterInfo(JsonSetter.Value.construct(Nulls.FAIL, Nulls.FAIL))
+          .build();
 
   /** Where the description of a dump is. */
   public static Path path(Path dump) {
@@ -63,13 +75,20 @@ public record BackupDescription(
   public static Optional<BackupDescription> beside(Path dump) {
     Path file = path(dump);
     try {
-      BackupDescription read = JSON.readValue(Files.readAllBytes(file), BackupDescription.class);
-      if (read.format > FORMAT || read.sha256 == null || read.settings == null) {
+      JsonNode document = JSON.readTree(Files.readAllBytes(file));
+      if (document.path("format").asInt() != FORMAT) {
         throw unusable(file, "it is of a format that this program does not know");
+      }
+      BackupDescription read = JSON.treeToValue(document, BackupDescription.class);
+      if (!read.sha256.matches("[0-9a-f]{64}") || read.bytes < 0 || read.databaseBytes < 0) {
+        throw unusable(file, "its sizes or its SHA-256 are none");
       }
       return Optional.of(read);
     } catch (NoSuchFileException e) {
       return Optional.empty();
+    } catch (JsonProcessingException e) {
+      throw unusable(file, e.getOriginalMessage().lines().findFirst().orElse("no JSON"))
+          .causedBy(e);
     } catch (IOException e) {
       throw unusable(file, "it cannot be read").causedBy(e);
     }

@@ -281,10 +281,18 @@ public final class Swap {
         CompletableFuture<Void> renaming =
             CompletableFuture.runAsync(
                 () -> rename(before), task -> Thread.ofVirtual().start(task));
-        while (!renaming.isDone()) {
-          staying.clear();
-          staying.addAll(endSessions(ending));
-          pause();
+        try {
+          while (!renaming.isDone()) {
+            staying.clear();
+            staying.addAll(endSessions(ending));
+            pause();
+          }
+        } catch (SQLException | RuntimeException e) {
+          // It may still be done: how things are now can be said only after its end.
+          renaming.handle((_, _) -> true).join();
+          if (renaming.isCompletedExceptionally()) {
+            throw e;
+          }
         }
         renaming.join();
         return before;

@@ -513,20 +513,30 @@ public final class KubernetesApi implements AutoCloseable {
       return code / 100 == 2;
     }
 
-    /** The object it holds; a failure where it is an error. */
+    /** The object it holds; a failure where it is an error, or where something else answered. */
     JsonNode object(String verb, Kind kind, String namespace, String name) {
       if (!successful()) {
         throw failure(verb, kind, namespace, name);
       }
-      return read(body);
+      try {
+        JsonNode read = JSON.readTree(body);
+        if (read.isObject()) {
+          return read;
+        }
+        throw notTheApi();
+      } catch (JsonProcessingException e) {
+        throw notTheApi().causedBy(e);
+      }
     }
 
-    private static JsonNode read(String text) {
-      try {
-        return JSON.readTree(text);
-      } catch (JsonProcessingException e) {
-        throw new IllegalStateException("an API server answers in JSON", e);
-      }
+    private Failure notTheApi() {
+      return Failure.of(
+              ExitCode.NOT_REACHED, "what answers is not a Kubernetes API: it sent no JSON object")
+          .where("the Kubernetes API " + server + ", HTTP " + code)
+          .state("nothing is known of what the call was about")
+          .next(
+              "see whether a proxy or a login page is in between: kubectl version; HTTPS_PROXY,"
+                  + " NO_PROXY");
     }
 
     private Failure failure(String verb, Kind kind, String namespace, String name) {
