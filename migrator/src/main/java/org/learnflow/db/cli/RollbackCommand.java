@@ -347,9 +347,7 @@ final class RollbackCommand extends BaseCommand {
             why -> lines.add("what is lost could not be found out: " + why),
             () ->
                 lines.add(
-                    plan.lost().isEmpty()
-                        ? "no table and no column is lost"
-                        : "lost, with all their rows:"));
+                    plan.lost().isEmpty() ? "no table, no column and no row is lost" : "lost:"));
     plan.lost().forEach(loss -> lines.add("  " + loss.text()));
     return String.join("\n", lines);
   }

@@ -109,11 +109,11 @@ public final class Rollback {
         () -> {
           SchemaState now = SchemaState.read(connection, files);
           List<UndoStep> steps = steps(connection, now);
-          List<Loss> lost = new ArrayList<>();
+          List<TableColumns.Change> lost = new ArrayList<>();
           Optional<String> unseen = preview(connection, steps, lost);
           List<Loss> counted = new ArrayList<>();
-          for (Loss loss : lost) {
-            counted.add(TableColumns.counted(connection, loss));
+          for (TableColumns.Change change : lost) {
+            TableColumns.counted(connection, change).ifPresent(counted::add);
           }
           return plan(now, steps, counted, unseen);
         });
@@ -299,10 +299,11 @@ public final class Rollback {
   /**
    * Goes all the way in one transaction, and then takes it back.
    *
-   * @param lost gets what was not there any more
+   * @param lost gets what was not there any more, or not as it was
    * @return why it could not be gone
    */
-  private Optional<String> preview(Connection connection, List<UndoStep> steps, List<Loss> lost)
+  private Optional<String> preview(
+      Connection connection, List<UndoStep> steps, List<TableColumns.Change> lost)
       throws SQLException {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
@@ -314,7 +315,7 @@ public final class Rollback {
           execute(connection, step);
         }
       }
-      lost.addAll(before.lostUntil(TableColumns.read(connection)));
+      lost.addAll(before.lostUntilNow(connection));
       return Optional.empty();
     } catch (UndoFailedException e) {
       if (SqlStates.connectionLost(e)) {
@@ -412,7 +413,7 @@ public final class Rollback {
     try (Statement statement = connection.createStatement()) {
       TableColumns before = TableColumns.read(connection);
       execute(connection, step);
-      if (!before.lostUntil(TableColumns.read(connection)).isEmpty()) {
+      if (!before.lostUntilNow(connection).isEmpty()) {
         // What was loaded may be gone; the next run loads it again.
         statement.execute("DELETE FROM learnflow_db.seed_sets");
       }

@@ -1,5 +1,6 @@
 package org.learnflow.db.schema;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Optional;
 
@@ -22,22 +23,48 @@ public record RollbackPlan(
     Optional<String> unseen) {
 
   /**
-   * A table, or a column of a table that stays, that an undo script drops.
+   * A table, or a column or rows of a table that stays, that are not what they were after an undo
+   * script.
    *
    * @param table with its schema
-   * @param column empty for a whole table
-   * @param rows that it has, or that have a value in this column
+   * @param column empty for a whole table, and for rows
+   * @param how what the script does
+   * @param rows that are deleted or changed; that a dropped table has, or that have a value in this
+   *     column
    * @param estimated whether rows is an estimate, of all rows of a large table
    */
-  public record Loss(String table, String column, long rows, boolean estimated) {
+  public record Loss(String table, String column, How how, long rows, boolean estimated) {
+    /** What becomes of it. */
+    public enum How {
+      /** A table or column that is gone. */
+      @JsonProperty("dropped")
+      DROPPED,
+      /** Rows that are gone, by DELETE or TRUNCATE. */
+      @JsonProperty("deleted")
+      DELETED,
+      /** Rows that are overwritten, by UPDATE. */
+      @JsonProperty("changed")
+      CHANGED,
+      /** A column of another type, which may hold less. */
+      @JsonProperty("converted")
+      CONVERTED
+    }
+
     /** {@code table public.users, 3 rows}. */
     public String text() {
-      return "%s, %s%d %s"
-          .formatted(
-              column.isEmpty() ? "table " + table : "column %s.%s".formatted(table, column),
-              estimated ? "about " : "",
-              rows,
-              column.isEmpty() || estimated ? "rows" : "values");
+      String many = (estimated ? "about " : "") + rows;
+      return switch (how) {
+        case DROPPED ->
+            column.isEmpty()
+                ? "table %s, %s rows".formatted(table, many)
+                : "column %s.%s, %s %s"
+                    .formatted(table, column, many, estimated ? "rows" : "values");
+        case DELETED -> "rows of %s, %s deleted".formatted(table, many);
+        case CHANGED -> "rows of %s, %s changed".formatted(table, many);
+        case CONVERTED ->
+            "column %s.%s, another type, %s %s"
+                .formatted(table, column, many, estimated ? "rows" : "values");
+      };
     }
   }
 

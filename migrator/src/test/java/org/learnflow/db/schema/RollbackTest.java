@@ -116,7 +116,7 @@ class RollbackTest {
             from 3 to 1, in this order:
               undo V3__three.sql
               undo V2__two.sql
-            lost, with all their rows:
+            lost:
               column public.one.two, 1 values
               table public.three, 0 rows
             """);
@@ -139,7 +139,7 @@ class RollbackTest {
             .cli(database.withRoles());
     cli.run("migrate");
     assertThat(cli.run("rollback", "--to", "3", "--dry-run").out())
-        .contains("no table and no column is lost");
+        .contains("no table, no column and no row is lost");
     assertThat(rollback(cli, "--to", "3")).exited(ExitCode.OK);
     assertThat(database.query("SELECT concat(id, two) FROM one ORDER BY id"))
         .containsExactly("1", "2");
@@ -160,13 +160,65 @@ class RollbackTest {
         .contains("table public.one, 2 rows");
   }
 
+  /** Nothing is dropped, and all the same it is gone. */
+  @Test
+  void rowsThatAreDeletedChangedOrTruncatedAreCounted(TestDatabase database) throws Exception {
+    MigrationDirectory migrations =
+        three()
+            .with(
+                "V4__fill.sql",
+                "CREATE TABLE four (id int PRIMARY KEY, note text, big bigint);",
+                "CREATE TABLE child (id int REFERENCES four ON DELETE CASCADE);",
+                "CREATE TABLE emptied (id int); CREATE TABLE refilled (id int);",
+                "CREATE TABLE widened (id int); CREATE TABLE parts (id int) PARTITION BY RANGE (id);",
+                "CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (10);",
+                "INSERT INTO four SELECT i, 'n', i FROM generate_series(1, 10) i;",
+                "INSERT INTO child SELECT id FROM four; INSERT INTO emptied SELECT id FROM four;",
+                "INSERT INTO refilled SELECT id FROM four; INSERT INTO widened SELECT id FROM four;",
+                "INSERT INTO parts VALUES (1), (2);")
+            .with("U4__fill.sql", "SELECT 1;")
+            .with("V5__flag.sql", "ALTER TABLE four ADD COLUMN flag boolean;")
+            .with(
+                "U5__flag.sql",
+                "ALTER TABLE four DROP COLUMN flag;",
+                "DELETE FROM four WHERE id <= 4;",
+                "UPDATE four SET note = '' WHERE id > 7;",
+                "TRUNCATE emptied;",
+                "TRUNCATE refilled; INSERT INTO refilled SELECT i FROM generate_series(1, 10) i;",
+                "ALTER TABLE widened ADD COLUMN at timestamptz DEFAULT clock_timestamp();",
+                "ALTER TABLE four ALTER COLUMN big TYPE smallint;",
+                "DELETE FROM parts WHERE id = 1;");
+    Cli cli = migrations.cli(database.withRoles());
+    assertThat(cli.run("migrate")).exited(ExitCode.OK);
+    CatalogSnapshot before = CatalogSnapshot.of(database);
+    CliResult shown = cli.run("rollback", "--to", "4", "--dry-run");
+    assertThat(shown).exited(ExitCode.OK);
+    assertThat(shown.out())
+        .isEqualTo(
+            """
+            from 5 to 4, in this order:
+              undo V5__flag.sql
+            lost:
+              rows of public.child, 4 deleted
+              rows of public.emptied, 10 deleted
+              column public.four.big, another type, 10 values
+              column public.four.flag, 0 values
+              rows of public.four, 4 deleted
+              rows of public.four, 3 changed
+              rows of public.part1, 1 deleted
+              rows of public.refilled, 10 deleted
+            """);
+    assertThat(CatalogSnapshot.of(database)).isEqualTo(before);
+    assertThat(database.query("SELECT count(*) FROM four")).containsExactly("10");
+  }
+
   @Test
   void withoutABackupAndWithoutAYesNothingHappens(TestDatabase database) throws Exception {
     Cli cli = three().cli(database.withRoles());
     cli.run("migrate");
     assertThat(cli.run("rollback", "--to", "1", "--yes"))
         .exited(ExitCode.REFUSED)
-        .says("lost, with all their rows:", "--backup FILE", "--no-backup");
+        .says("lost:", "--backup FILE", "--no-backup");
     assertThat(cli.run("rollback", "--to", "1", "--no-backup"))
         .exited(ExitCode.REFUSED)
         .says("undo V3__three.sql", "table public.three, 0 rows", "--yes");
