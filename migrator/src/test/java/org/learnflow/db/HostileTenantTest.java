@@ -9,7 +9,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,20 +47,14 @@ class HostileTenantTest {
           .map(Pattern::compile)
           .toList();
 
-  private record Tenant(
-      OwnServer server,
-      TestDatabase database,
-      HostileTenant hostile,
-      Cli cli,
-      Optional<DumpServer> dumps) {
+  private record Tenant(OwnServer server, TestDatabase database, HostileTenant hostile, Cli cli) {
     static Tenant on(OwnServer server, int major, Path folder) throws SQLException {
       TestDatabase database = server.database();
       try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
           Statement statement = admin.createStatement()) {
         statement.execute("CREATE ROLE %s SUPERUSER LOGIN PASSWORD 'chief'".formatted(CHIEF));
       }
-      Optional<DumpServer> dumps =
-          DumpServer.all(folder).stream().filter(found -> found.major() == major).findFirst();
+      DumpServer dumps = DumpServer.of(major, folder);
       Cli cli =
           database
               .cli()
@@ -70,12 +63,10 @@ class HostileTenantTest {
                   "LEARNFLOW_DB_ADMIN_PASSWORD_FILE",
                   TestFiles.write(folder.resolve("chief"), "chief").toString())
               .with("LEARNFLOW_DB_TIMEOUT", "10s")
-              .with("LEARNFLOW_DB_PUBLISH_TO", "file:" + folder.resolve("connection.env"));
-      for (DumpServer dump : dumps.stream().toList()) {
-        cli = cli.with("LEARNFLOW_DB_PG_DUMP_DIR", dump.bin().toString());
-      }
+              .with("LEARNFLOW_DB_PUBLISH_TO", "file:" + folder.resolve("connection.env"))
+              .with("LEARNFLOW_DB_PG_DUMP_DIR", dumps.bin().toString());
       assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");
-      return new Tenant(server, database, new HostileTenant(database), cli, dumps);
+      return new Tenant(server, database, new HostileTenant(database), cli);
     }
 
     /** Rights that are to be repaired, so that the admin has something to do. */
@@ -114,15 +105,11 @@ class HostileTenantTest {
         disturb();
         results.add(cli.run(command.split(" ")));
       }
-      if (dumps.isPresent()) {
-        String dump = folder.resolve("dump").toString();
-        disturb();
-        results.add(cli.run("backup", dump, "--replace"));
-        results.add(cli.run("restore", dump, "--replace", "--yes"));
-        results.add(cli.run("restore", "--drop-old", "--yes"));
-      } else {
-        System.out.println("backup and restore are left out: no pg_dump of this version is here");
-      }
+      String dump = folder.resolve("dump").toString();
+      disturb();
+      results.add(cli.run("backup", dump, "--replace"));
+      results.add(cli.run("restore", dump, "--replace", "--yes"));
+      results.add(cli.run("restore", "--drop-old", "--yes"));
       disturb();
       results.add(cli.run("run"));
       return results;
@@ -212,10 +199,6 @@ class HostileTenantTest {
   void aStoredSettingOfAServiceIsNoStatement(int major, @TempDir Path folder) throws Exception {
     try (OwnServer server = OwnServer.start(folder.resolve("server"), major)) {
       Tenant tenant = Tenant.on(server, major, folder);
-      if (tenant.dumps.isEmpty()) {
-        System.out.println("not tested on %d: no pg_dump of this version is here".formatted(major));
-        return;
-      }
       TestDatabase database = tenant.database;
       String path =
           "public;CREATE/**/ROLE/**/%s/**/SUPERUSER/**/LOGIN".formatted(HostileTenant.BACKDOOR);
@@ -267,10 +250,6 @@ class HostileTenantTest {
     try (OwnServer server =
         OwnServer.start(folder.resolve("server"), major, "autovacuum_naptime = '1s'")) {
       Tenant tenant = Tenant.on(server, major, folder);
-      if (tenant.dumps.isEmpty()) {
-        System.out.println("not tested on %d: no pg_dump of this version is here".formatted(major));
-        return;
-      }
       TestDatabase database = tenant.database;
       // Runs while the dump is loaded, since a materialized view is filled then, and when
       // statistics are made.

@@ -1,7 +1,6 @@
 package org.learnflow.db.backup;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +17,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
@@ -25,7 +26,6 @@ import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
-import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.SmallDisk;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
@@ -34,14 +34,18 @@ import org.learnflow.db.testing.TestFiles;
 @ExtendWith(PostgresExtension.class)
 class BackupTest {
   private static DumpServer server;
+  private static Path passwords;
 
   @BeforeAll
   static void start(@TempDir Path directory) {
     server = DumpServer.oldest(directory);
+    passwords = directory;
   }
 
-  @Test
-  void rollbackMakesTheBackupFirstAndUndoesNothingWithoutIt(@TempDir Path folder) {
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void rollbackMakesTheBackupFirstAndUndoesNothingWithoutIt(int major, @TempDir Path folder) {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
     Path file = folder.resolve("before.dump");
     String[] rollback = {"rollback", "--to", "8", "--yes", "--backup"};
@@ -65,9 +69,11 @@ class BackupTest {
     return all;
   }
 
-  @Test
-  void fileAndDescriptionAreWrittenForUsAloneAndTheDatabaseKnowsOfThem(@TempDir Path folder)
-      throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void fileAndDescriptionAreWrittenForUsAloneAndTheDatabaseKnowsOfThem(
+      int major, @TempDir Path folder) throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
     Path file = folder.resolve("a dump");
     CliResult made = server.cli(database).run("backup", file.toString());
@@ -98,7 +104,6 @@ class BackupTest {
   void aPgDumpThatIsOlderThanTheServerIsRefusedAndTheRightOneNamed(
       TestDatabase newer, @TempDir Path folder) {
     newer.migrated();
-    assumeTrue(server.major() < PostgresServers.DEFAULT_MAJOR, "pg_dump is not older here");
     assertThat(
             newer
                 .cli()

@@ -22,6 +22,8 @@ import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SslMode;
@@ -36,15 +38,19 @@ import org.learnflow.db.testing.TestFiles;
 /** A database is at any time either whole as it was, or whole as the dump says. */
 class RestoreTest {
   private static DumpServer server;
+  private static Path passwords;
 
   @BeforeAll
   static void start(@TempDir Path directory) {
     server = DumpServer.oldest(directory);
+    passwords = directory;
   }
 
-  @Test
-  void rowsRightsAndSettingsAreBackAndServicesGoOnWithTheirPassword(@TempDir Path folder)
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void rowsRightsAndSettingsAreBackAndServicesGoOnWithTheirPassword(int major, @TempDir Path folder)
       throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
     String admin = PostgresServer.ADMIN;
     database.execute(
@@ -118,9 +124,11 @@ class RestoreTest {
     assertThat(DumpServer.databases(database)).contains(database.name()).doesNotContain(old);
   }
 
-  @Test
-  void whatIsNoWholeDumpOrNotForThisServerIsRefusedAndNothingIsMade(@TempDir Path folder)
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void whatIsNoWholeDumpOrNotForThisServerIsRefusedAndNothingIsMade(int major, @TempDir Path folder)
       throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
     DumpServer.fill(database, 50_000);
     byte[] whole = Files.readAllBytes(server.backup(database, folder));
@@ -186,8 +194,10 @@ class RestoreTest {
     assertThat(DumpServer.databases(database)).isEqualTo(databases);
   }
 
-  @Test
-  void aDumpOfAnOlderSchemaIsMigratedForward(@TempDir Path folder) throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void aDumpOfAnOlderSchemaIsMigratedForward(int major, @TempDir Path folder) throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.database().withRoles();
     assertThat(server.cli(database).run("migrate", "--target", "5")).exited(ExitCode.OK);
     Path file = server.backup(database, folder);
@@ -241,9 +251,11 @@ class RestoreTest {
         .exited(ExitCode.OK);
   }
 
-  @Test
-  void withoutAdminCredentialsTheOwnerRestoresAndSaysWhoseSessionsItCannotEnd(@TempDir Path folder)
-      throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void withoutAdminCredentialsTheOwnerRestoresAndSaysWhoseSessionsItCannotEnd(
+      int major, @TempDir Path folder) throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
     Path file = server.backup(database, folder);
     long users = count(database);
@@ -259,8 +271,10 @@ class RestoreTest {
     assertThat(withoutAdmin.run("verify")).exited(ExitCode.OK);
   }
 
-  @Test
-  void aDatabaseThatIsGoneIsMadeFromTheDump(@TempDir Path folder) throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void aDatabaseThatIsGoneIsMadeFromTheDump(int major, @TempDir Path folder) throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
     Path file = server.backup(database, folder);
     long users = count(database);

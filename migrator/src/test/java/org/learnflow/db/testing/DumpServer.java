@@ -13,44 +13,42 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.backup.LocalPrograms;
 import org.learnflow.db.backup.PostgresPrograms;
 
 /**
- * The shared server of a version whose pg_dump and pg_restore are installed here; the embedded
- * binaries have none.
+ * The shared server of a version with pg_dump and pg_restore of the same; the embedded binaries
+ * have none.
  *
  * @param major its version
  * @param bin directory of these programs
  * @param directory where password files go
  */
 public record DumpServer(int major, Path bin, Path directory) {
-  /** That of the oldest version; skips the tests where none is installed. */
+  private static final int OLDEST = 15;
+
+  /** That of the oldest version. */
   public static DumpServer oldest(Path directory) {
-    List<DumpServer> all = all(directory);
-    if (all.isEmpty()) {
-      System.out.println("backup and restore are not tested: there is no pg_dump of 15 to 18");
+    return of(OLDEST, directory);
+  }
+
+  /** That of a version; skips the test where its programs are not here. */
+  public static DumpServer of(int major, Path directory) {
+    Optional<Path> found = programs(major);
+    String without =
+        "no pg_dump of PostgreSQL %d is here; make test-java brings it".formatted(major);
+    if (found.isEmpty()) {
+      System.out.println("not tested: " + without);
     }
-    assumeTrue(!all.isEmpty(), "no pg_dump is installed");
-    return all.getFirst();
+    assumeTrue(found.isPresent(), without);
+    return new DumpServer(major, found.orElseThrow(), directory);
   }
 
-  /** One for each version whose programs are installed, the oldest first. */
-  public static List<DumpServer> all(Path directory) {
-    return IntStream.rangeClosed(15, 18)
-        .boxed()
-        .flatMap(
-            major -> programs(major).stream().map(found -> new DumpServer(major, found, directory)))
-        .toList();
-  }
-
-  /** Debian's pg_dump on the PATH chooses a version by itself, so its folders come first. */
+  /** What make has put there, else what is installed. */
   private static Optional<Path> programs(int major) {
-    Path packaged = Path.of("/usr/lib/postgresql/" + major + "/bin");
-    return LocalPrograms.find(
-            Optional.of(packaged), PostgresPrograms.PG_DUMP, found -> found == major)
+    Path ours = TestFiles.repository().resolve("tools/bin/postgresql-%d/bin".formatted(major));
+    return LocalPrograms.find(Optional.of(ours), PostgresPrograms.PG_DUMP, found -> found == major)
         .or(() ->
             LocalPrograms.find(
                 Optional.empty(), PostgresPrograms.PG_DUMP, found -> found == major));
