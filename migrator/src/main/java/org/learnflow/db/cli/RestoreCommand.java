@@ -32,6 +32,7 @@ import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.schema.CatalogLedger;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.schema.SchemaState;
@@ -340,7 +341,7 @@ final class RestoreCommand extends BaseCommand {
             load(context, swap, connection, ending, dump, loading, destination, description);
         Optional<String> before = swap(context, swap, ending, maintenance);
         context.progress.line(STEP, "the dump is in place of " + context.database());
-        inPlace(context, loaded.once());
+        inPlace(context, loaded);
         return conclude(context, swap, loaded, before);
       } finally {
         if (old.isPresent()) {
@@ -526,8 +527,10 @@ final class RestoreCommand extends BaseCommand {
    * What was loaded.
    *
    * @param once statements for once it is in its place
+   * @param recorded whether the dump knew what to expect on a server of this version
    */
-  private record Loaded(String schemaVersion, List<String> migrated, List<String> once) {}
+  private record Loaded(
+      String schemaVersion, List<String> migrated, List<String> once, boolean recorded) {}
 
   /**
    * Fills the side database.
@@ -680,6 +683,7 @@ final class RestoreCommand extends BaseCommand {
         throw newerSchema(state.currentText(), context.migrations);
       }
       state.requireUnchanged();
+      boolean recorded = session.run(STEP, CatalogLedger::isRecorded);
       MigrationReport migrated = migrate(context, session);
       session.run(
           STEP,
@@ -710,7 +714,8 @@ final class RestoreCommand extends BaseCommand {
       return new Loaded(
           migrated.to(),
           migrated.applied().stream().map(MigrationReport.Applied::version).toList(),
-          once);
+          once,
+          recorded);
     }
   }
 
@@ -747,8 +752,8 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  private static void inPlace(Context context, List<String> once) {
-    if (once.isEmpty()) {
+  private static void inPlace(Context context, Loaded loaded) {
+    if (loaded.once().isEmpty() && loaded.recorded()) {
       return;
     }
     try (Session session = context.steps.ownerIn(context.database())) {
@@ -756,11 +761,15 @@ final class RestoreCommand extends BaseCommand {
           STEP,
           connection -> {
             try (Statement statement = connection.createStatement()) {
-              for (String sql : once) {
+              for (String sql : loaded.once()) {
                 statement.execute(sql);
               }
-              return true;
             }
+            // What was recorded while it was loaded lacks what the owner was given since.
+            if (!loaded.recorded()) {
+              CatalogLedger.takeAsExpected(connection, context.progress);
+            }
+            return true;
           });
     }
   }

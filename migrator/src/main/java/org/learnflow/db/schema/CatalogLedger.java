@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Optional;
+import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
@@ -145,6 +146,20 @@ public final class CatalogLedger {
     finish(connection);
     if (missing) {
       tellFirst(connection, progress);
+    }
+  }
+
+  /**
+   * Takes what is there now as expected on this server, whatever was expected before.
+   *
+   * @param connection of the owner in autocommit mode
+   */
+  public static void takeAsExpected(Connection connection, Progress progress) throws SQLException {
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress);
+        Statement statement = connection.createStatement()) {
+      statement.execute(CatalogQuery.FIXED_PATH + "DELETE " + STORED);
+      begin(connection);
+      finish(connection);
     }
   }
 
