@@ -12,7 +12,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -24,6 +23,7 @@ import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.SmallDisk;
@@ -120,26 +120,23 @@ class BackupTest {
     DumpServer.fill(database, 200_000);
     Cli cli = server.cli(database);
     Path file = folder.resolve("dump");
-    long start = System.nanoTime();
-    assertThat(cli.start("backup", folder.resolve("whole").toString()).await()).exited(ExitCode.OK);
-    long whole = System.nanoTime() - start;
-    int met = 0;
-    for (int i = 0; i < 10; i++) {
-      Files.deleteIfExists(file);
-      Files.deleteIfExists(BackupDescription.path(file));
-      Cli.Running running = cli.start("backup", file.toString());
-      Thread.sleep(Duration.ofNanos(ThreadLocalRandom.current().nextLong(whole / 4, whole)));
-      met += running.kill().exitCode() == 0 ? 0 : 1;
-      if (Files.exists(file)) {
-        assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
-            .exited(ExitCode.REFUSED)
-            .says("read back", "nobody can be asked");
-      }
-    }
-    assertThat(met).isPositive();
+    Kills.in(Kills.Stage.from("pg_dump "), () -> cli.start("backup", file.toString()))
+        .times(
+            10,
+            () -> {
+              Files.deleteIfExists(file);
+              Files.deleteIfExists(BackupDescription.path(file));
+            },
+            () -> {
+              if (Files.exists(file)) {
+                assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
+                    .exited(ExitCode.REFUSED)
+                    .says("read back", "nobody can be asked");
+              }
+            });
     Files.deleteIfExists(file);
     assertThat(cli.run("backup", file.toString())).exited(ExitCode.OK);
-    assertOnly(folder, "dump", "dump.json", "whole", "whole.json");
+    assertOnly(folder, "dump", "dump.json");
     Eventually.within(
         Duration.ofSeconds(10),
         "no session of a killed one is left",

@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -31,6 +30,7 @@ import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
@@ -370,25 +370,20 @@ class RestoreTest {
     Path file = server.backup(database, folder);
     Cli cli = server.cli(database);
     String[] command = {"restore", file.toString(), "--replace", "--yes"};
-    long start = System.nanoTime();
-    assertThat(cli.start(command).await()).exited(ExitCode.OK);
-    long whole = System.nanoTime() - start;
+    Kills.in(Kills.Stage.from("loading into "), () -> cli.start(command))
+        .times(
+            10,
+            () -> database.execute(database.owner(), "UPDATE state SET name = 'now'"),
+            () -> {
+              Eventually.within(
+                  Duration.ofSeconds(10),
+                  "the database is there",
+                  () -> DumpServer.databasesOf(database).contains(database.name()));
+              assertThat(database.query("SELECT name FROM state").getFirst()).isIn("dump", "now");
+              assertThat(database.query("SELECT count(*) FROM bulk")).containsExactly("100000");
+              assertThat(cli.run("verify")).exited(ExitCode.OK);
+            });
     database.execute(database.owner(), "UPDATE state SET name = 'now'");
-    int met = 0;
-    for (int i = 0; i < 10; i++) {
-      Cli.Running running = cli.start(command);
-      Thread.sleep(Duration.ofNanos(ThreadLocalRandom.current().nextLong(whole / 4, whole)));
-      met += running.kill().exitCode() == 0 ? 0 : 1;
-      Eventually.within(
-          Duration.ofSeconds(10),
-          "the database is there",
-          () -> DumpServer.databasesOf(database).contains(database.name()));
-      assertThat(database.query("SELECT name FROM state").getFirst()).isIn("dump", "now");
-      assertThat(database.query("SELECT count(*) FROM bulk")).containsExactly("100000");
-      assertThat(cli.run("verify")).exited(ExitCode.OK);
-      database.execute(database.owner(), "UPDATE state SET name = 'now'");
-    }
-    assertThat(met).isPositive();
     assertThat(cli.run(command)).exited(ExitCode.OK);
     assertThat(database.query("SELECT name FROM state")).containsExactly("dump");
     assertThat(DumpServer.databases(database)).doesNotContain(database.name() + "_restore");

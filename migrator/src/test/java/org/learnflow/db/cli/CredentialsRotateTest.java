@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -25,9 +24,11 @@ import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestRelease;
+import org.postgresql.PGConnection;
 
 /** {@code credentials rotate}: whole, killed, doubled, in somebody's way, and refused. */
 @ExtendWith(PostgresExtension.class)
@@ -181,31 +182,25 @@ class CredentialsRotateTest {
 
   @Test
   void killedTenTimesAtARandomMomentTheNextCallFinishes() throws Exception {
-    Cli.Running whole = release.cli().start(rotation("--role", "app,owner,admin"));
-    long start = System.nanoTime();
-    assertThat(whole.await()).exited(ExitCode.OK);
-    long length = System.nanoTime() - start;
-    int interrupted = 0;
-    for (int i = 0; i < 10; i++) {
-      Cli.Running running = release.cli().start(rotation("--role", "app,owner,admin"));
-      if (i % 2 == 0) {
-        // The first half of its life is the JVM's.
-        Thread.sleep(
-            Duration.ofNanos(
-                ThreadLocalRandom.current().nextLong(length / 2, length + length / 5)));
-      } else {
-        running.awaitOnStderr("set in the database: " + release.role("app-password"));
-      }
-      running.kill();
-      boolean pending =
-          release.credentials().keySet().stream().anyMatch(key -> key.endsWith("-next"));
-      interrupted += pending ? 1 : 0;
-      CliResult next = rotate("--role", "app,owner,admin");
-      assertThat(next).exited(ExitCode.OK);
-      assertThat(next.out().startsWith("finished")).isIn(true, pending);
-      assertConsistent();
-    }
-    System.out.println(interrupted + " of 10 kills met a rotation half done");
+    Kills.in(
+            Kills.Stage.from(_ -> isPending()),
+            () -> release.cli().start(rotation("--role", "app,owner,admin")))
+        .times(
+            10,
+            () -> {},
+            () -> {
+              boolean pending = isPending();
+              CliResult next = rotate("--role", "app,owner,admin");
+              assertThat(next).exited(ExitCode.OK);
+              boolean finished = next.out().startsWith("finished");
+              assertThat(finished).isIn(true, pending);
+              assertConsistent();
+              return finished;
+            });
+  }
+
+  private boolean isPending() {
+    return release.credentials().keySet().stream().anyMatch(key -> key.endsWith("-next"));
   }
 
   /** Held up at the database, so that the kill surely comes between Secret and database. */
@@ -213,16 +208,20 @@ class CredentialsRotateTest {
   void killedWhileTheDatabaseIsHeldUp() throws Exception {
     try (Connection other =
             release.open(release.admin(), first.getOrDefault("postgres-password", ""));
-        var statement = other.createStatement()) {
+        Connection watching =
+            release.open(release.admin(), first.getOrDefault("postgres-password", ""));
+        var statement = other.createStatement();
+        var blocked =
+            watching.prepareStatement(
+                "SELECT FROM pg_stat_activity WHERE ? = ANY (pg_blocking_pids(pid))")) {
+      blocked.setInt(1, other.unwrap(PGConnection.class).getBackendPID());
       other.setAutoCommit(false);
       statement.execute(
           "ALTER ROLE %s CONNECTION LIMIT -1".formatted(release.role("app-password")));
       Cli.Running running = release.cli().start(rotation("--lock-timeout", "60s"));
       Eventually.within(
-          Duration.ofSeconds(30),
-          "the next password is in the Secret",
-          () -> release.credentials().containsKey("app-password-next"));
-      Thread.sleep(500);
+          Duration.ofSeconds(30), "it waits for the database", () -> blocked.executeQuery().next());
+      assertThat(isPending()).as("the next password is in the Secret").isTrue();
       running.kill();
       other.rollback();
     }

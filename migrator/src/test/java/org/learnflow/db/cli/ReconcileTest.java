@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +29,7 @@ import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
@@ -115,8 +115,6 @@ class ReconcileTest {
     int before = sessions(statement);
     work.run();
     Eventually.within(LIMIT, "all have ended", () -> database.sessions("true") == 0);
-    // A backend reports to the statistics when it ends, a moment after it is gone.
-    Thread.sleep(500);
     return sessions(statement) - before;
   }
 
@@ -299,7 +297,7 @@ class ReconcileTest {
     assertThat(cli.run("run")).exited(ExitCode.OK);
     Cli newer = withMore("CREATE TABLE more (id int PRIMARY KEY);");
     CompletableFuture<CliResult> reconcile;
-    CompletableFuture<CliResult> run;
+    Cli.Running run;
     try (Connection other = database.connect(database.owner());
         Statement statement = other.createStatement()) {
       other.setAutoCommit(false);
@@ -307,13 +305,12 @@ class ReconcileTest {
       reconcile = cli.runInBackground("reconcile");
       Eventually.within(
           LIMIT, "it is in the middle", () -> database.sessions("wait_event_type = 'Lock'") == 1);
-      run = newer.runInBackground("run");
-      Eventually.within(LIMIT, "the run is there", () -> database.sessions("true") >= 2);
-      Thread.sleep(300);
+      run = newer.start("run");
+      run.awaitOnStderr("waiting for another migrator");
       other.rollback();
     }
     assertThat(reconcile.join()).exited(ExitCode.OK);
-    assertThat(run.join()).exited(ExitCode.OK);
+    assertThat(run.await()).exited(ExitCode.OK);
     assertThat(history()).endsWith("010");
     assertThat(published).content().contains("SCHEMA_VERSION=010");
   }
@@ -355,14 +352,37 @@ class ReconcileTest {
   void killedAtRandomMomentsTheNextOneEndsRight() throws Exception {
     database.withRoles();
     Cli dev = cli.with("LEARNFLOW_DB_REBUILD_EMPTY", "true");
-    for (int i = 0; i < 6; i++) {
-      Cli.Running running = dev.start("reconcile");
-      Thread.sleep(ThreadLocalRandom.current().nextLong(500, 5000));
-      running.kill();
-    }
+    Kills.in(
+            Kills.Stage.from("the database is empty; doing everything"),
+            () -> dev.start("reconcile"))
+        .times(
+            6,
+            () -> {
+              Eventually.within(
+                  LIMIT, "their sessions have ended", () -> database.sessions("true") == 0);
+              if (!isHalfMade()) {
+                empty();
+              }
+            },
+            () -> {});
     Eventually.within(LIMIT, "their sessions have ended", () -> database.sessions("true") == 0);
     assertThat(dev.run("reconcile")).exited(ExitCode.OK).answers("healthy");
     assertEverythingIsThere();
+  }
+
+  private boolean isHalfMade() throws SQLException {
+    return database
+            .query("SELECT to_regclass('learnflow_db.rebuilds')")
+            .contains("learnflow_db.rebuilds")
+        && !database.query("SELECT 1 FROM learnflow_db.rebuilds").isEmpty();
+  }
+
+  private void empty() throws SQLException {
+    try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
+        Statement statement = admin.createStatement()) {
+      statement.execute("DROP DATABASE " + database.name() + " WITH (FORCE)");
+    }
+    database.withRoles();
   }
 
   @Test

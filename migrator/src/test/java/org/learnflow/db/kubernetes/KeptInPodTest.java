@@ -1,11 +1,12 @@
 package org.learnflow.db.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -28,7 +30,9 @@ import org.learnflow.db.backup.ErrorTail;
 import org.learnflow.db.backup.PostgresPrograms.Ended;
 import org.learnflow.db.backup.PostgresPrograms.Input;
 import org.learnflow.db.backup.PostgresPrograms.Read;
+import org.learnflow.db.testing.Background;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
 
@@ -36,6 +40,7 @@ import org.learnflow.db.testing.TestDatabase;
 @NullUnmarked
 class KeptInPodTest {
   private static final int ROWS = 300_000;
+  private static final Duration LIMIT = Duration.ofSeconds(30);
 
   private static DumpServer server;
   private static TestDatabase database;
@@ -88,9 +93,7 @@ class KeptInPodTest {
     List<Long> positions = new CopyOnWriteArrayList<>();
     whileLocked(
         owner -> {
-          for (int i = 0; i < 600 && positions.size() < 2; i++) {
-            Thread.sleep(50);
-          }
+          Eventually.within(LIMIT, "it was asked twice", () -> positions.size() >= 2);
           owner.rollback();
         },
         () ->
@@ -118,8 +121,9 @@ class KeptInPodTest {
           kept.close();
         },
         () -> {
-          assertThat(catchThrowable(() -> read.kept().orElseThrow().load(position -> {})))
-              .isNotNull();
+          assertThatThrownBy(() -> read.kept().orElseThrow().load(position -> {}))
+              .hasRootCauseInstanceOf(InterruptedIOException.class)
+              .hasRootCauseMessage("closed");
           assertThat(script.waitFor(5, TimeUnit.SECONDS)).as("the script has ended").isTrue();
         });
     assertThat(database.query("SELECT count(*) FROM bulk")).containsExactly("0");
@@ -141,15 +145,9 @@ class KeptInPodTest {
         Statement statement = owner.createStatement()) {
       owner.setAutoCommit(false);
       statement.execute("LOCK TABLE bulk");
-      Thread.ofVirtual()
-          .start(() -> {
-            try {
-              meanwhile.happen(owner);
-            } catch (Exception e) {
-              throw new IllegalStateException(e);
-            }
-          });
-      body.run();
+      try (Background _ = Background.run(() -> meanwhile.happen(owner))) {
+        body.run();
+      }
     }
   }
 

@@ -3,14 +3,13 @@ package org.learnflow.db.schema;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.CatalogSnapshot;
 import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
@@ -47,31 +46,27 @@ class InterruptedRollbackTest {
     assertThat(cli.run("migrate", "--target", "1")).exited(ExitCode.OK);
     CatalogSnapshot first = CatalogSnapshot.of(database);
     assertThat(cli.run("migrate")).exited(ExitCode.OK);
-    long start = System.nanoTime();
-    assertThat(cli.start(COMMAND).await()).exited(ExitCode.OK);
-    long whole = Duration.ofNanos(System.nanoTime() - start).toMillis();
 
-    long seed = System.nanoTime();
-    Random random = new Random(seed);
-    int inTheMiddle = 0;
-    for (int kill = 0; kill < KILLS; kill++) {
-      assertThat(cli.run("migrate")).exited(ExitCode.OK);
-      database.execute(database.owner(), "TRUNCATE learnflow_db.rollbacks");
-      Cli.Running running = cli.start(COMMAND);
-      // The first part of the time is the JVM's start.
-      Thread.sleep(whole / 3 + random.nextLong(whole * 2 / 3));
-      running.kill();
-      int undone = database.query("SELECT 1 FROM learnflow_db.rollbacks").size();
-      inTheMiddle += undone > 0 && undone < 11 ? 1 : 0;
-      assertThat(cli.run(COMMAND)).as("seed " + seed).exited(ExitCode.OK).answers("healthy");
-      assertThat(CatalogSnapshot.of(database)).as("seed " + seed).isEqualTo(first);
-      assertThat(database.query("SELECT version FROM flyway_schema_history")).containsExactly("01");
-      assertThat(database.query("SELECT version FROM learnflow_db.undo_scripts"))
-          .containsExactly("01");
-      assertThat(database.query("SELECT version FROM learnflow_db.rollbacks ORDER BY id"))
-          .as("each once, seed " + seed)
-          .containsExactly("12", "11", "10", "09", "08", "07", "06", "05", "04", "03", "02");
-    }
-    assertThat(inTheMiddle).as("kills that met it at work, seed " + seed).isPositive();
+    Kills.in(Kills.Stage.between("(1 of 11)", "(11 of 11)"), () -> cli.start(COMMAND))
+        .times(
+            KILLS,
+            () -> {
+              assertThat(cli.run("migrate")).exited(ExitCode.OK);
+              database.execute(database.owner(), "TRUNCATE learnflow_db.rollbacks");
+            },
+            () -> {
+              int undone = database.query("SELECT 1 FROM learnflow_db.rollbacks").size();
+              assertThat(cli.run(COMMAND)).exited(ExitCode.OK).answers("healthy");
+              assertThat(CatalogSnapshot.of(database)).isEqualTo(first);
+              assertThat(database.query("SELECT version FROM flyway_schema_history"))
+                  .containsExactly("01");
+              assertThat(database.query("SELECT version FROM learnflow_db.undo_scripts"))
+                  .containsExactly("01");
+              assertThat(database.query("SELECT version FROM learnflow_db.rollbacks ORDER BY id"))
+                  .as("each once")
+                  .containsExactly(
+                      "12", "11", "10", "09", "08", "07", "06", "05", "04", "03", "02");
+              return undone > 0 && undone < 11;
+            });
   }
 }

@@ -11,7 +11,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,6 +22,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
@@ -238,12 +238,11 @@ class PlanTest {
     assertThat(cli.run("plan")).exited(ExitCode.OK).says(", left by a run that was killed");
     assertNothingChanged();
 
-    Random random = new Random();
-    for (int i = 0; i < 10; i++) {
-      Cli.Running another = cli.start("plan");
-      Thread.sleep(random.nextInt(2500));
-      another.kill();
-    }
+    Kills.in(Kills.Stage.from(_ -> sessions() > 0), () -> cli.start("plan"))
+        .times(
+            10,
+            () -> Eventually.within(LIMIT, "sessions end", () -> sessions() == 0),
+            () -> !ScratchDatabaseTest.scratchDatabases(database).isEmpty());
     Eventually.within(LIMIT, "their sessions end", () -> sessions() == 0);
     assertThat(cli.run("plan")).exited(ExitCode.OK);
     assertNothingChanged();

@@ -122,10 +122,12 @@ public record Cli(Map<String, String> environment) {
 
     /** Waits until {@code part} was said on stderr; fails after half a minute. */
     public void awaitOnStderr(String part) throws SQLException {
-      Eventually.within(
-          Duration.ofSeconds(30),
-          "\"" + part + "\" on stderr",
-          () -> errSoFar.toString().contains(part));
+      Eventually.within(Duration.ofSeconds(30), "\"" + part + "\" on stderr", () -> hasSaid(part));
+    }
+
+    /** Whether {@code part} was said on stderr so far. */
+    public boolean hasSaid(String part) {
+      return errSoFar.toString().contains(part);
     }
 
     /** The process itself. */
