@@ -97,24 +97,29 @@ class TlsTest {
     assertThat(database.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
         .as("the server offers TLS to whoever prefers it")
         .containsExactly("t");
-    if (Programs.onPath("psql")) {
-      CliResult psql =
-          Programs.run(
-              Map.of("PGSSLROOTCERT", certificates.authority().toString()),
-              List.of(
-                  "sh",
-                  "-c",
-                  "set -a; . \"$1\"; psql -XAtc 'SELECT ssl FROM pg_stat_ssl WHERE pid ="
-                      + " pg_backend_pid()' \"$DATABASE_URL\"",
-                  "sh",
-                  directory.resolve("env").toString()));
-      assertThat(psql.out()).isEqualTo("t\n");
-    } else {
-      System.out.println("not tried with psql: there is none on the PATH");
-    }
     String pem = Files.readString(certificates.authority());
     assertThat(cli.run("connection", "--output", "json").out())
         .contains("\"ca.crt\":\"" + pem.replace("\n", "\\n") + "\"");
+  }
+
+  @Test
+  void psqlTrustsItWithWhatWasPublished() {
+    assumeTrue(Programs.onPath("psql"), "there is no psql; make test-java brings it");
+    Path env = directory.resolve("psql.env");
+    Cli cli =
+        with(database, "127.0.0.1", "sslmode=verify-full&sslrootcert=" + certificates.authority());
+    assertThat(cli.run("run", "--publish-to", "file:" + env)).exited(ExitCode.OK);
+    CliResult psql =
+        Programs.run(
+            Map.of("PGSSLROOTCERT", certificates.authority().toString()),
+            List.of(
+                "sh",
+                "-c",
+                "set -a; . \"$1\"; psql -XAtc 'SELECT ssl FROM pg_stat_ssl WHERE pid ="
+                    + " pg_backend_pid()' \"$DATABASE_URL\"",
+                "sh",
+                env.toString()));
+    assertThat(psql.out()).isEqualTo("t\n");
   }
 
   private static void assertFailsAtOnce(Cli cli, String reason, String mode) {

@@ -23,6 +23,7 @@ import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
+import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
@@ -436,14 +437,16 @@ class RollbackTest {
                 .defaultSchema("public")
                 .load()
                 .migrate());
-    database.awaitRow(
-        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'plain-flyway'"
-            + " AND query LIKE '%pg_try_advisory%lock%'");
-    Thread.sleep(1500);
+    String tries =
+        "SELECT query_start FROM pg_stat_activity WHERE application_name = 'plain-flyway'"
+            + " AND query LIKE '%pg_try_advisory%lock%'";
+    database.awaitRow(tries);
+    String first = database.query(PostgresServer.ADMIN, tries).getFirst();
+    database.awaitRow(tries + " AND query_start > '%s'".formatted(first)); // it tries again
     assertThat(flyway).isNotDone();
     assertThat(rollback.isAlive()).isTrue();
     database.execute(
-        org.learnflow.db.testing.PostgresServer.ADMIN,
+        PostgresServer.ADMIN,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
     rollback.kill();
     assertThat(flyway.join().success).isTrue();

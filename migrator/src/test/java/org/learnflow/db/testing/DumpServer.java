@@ -45,10 +45,15 @@ public record DumpServer(int major, Path bin, Path directory) {
     return new DumpServer(major, found.orElseThrow(), directory);
   }
 
+  /** Where make puts pg_dump, pg_restore and psql of a version. */
+  static Path brought(int major) {
+    return TestFiles.repository().resolve("tools/bin/postgresql-%d/bin".formatted(major));
+  }
+
   /** What make has put there, else what is installed. */
   private static Optional<Path> programs(int major) {
-    Path ours = TestFiles.repository().resolve("tools/bin/postgresql-%d/bin".formatted(major));
-    return LocalPrograms.find(Optional.of(ours), PostgresPrograms.PG_DUMP, found -> found == major)
+    return LocalPrograms.find(
+            Optional.of(brought(major)), PostgresPrograms.PG_DUMP, found -> found == major)
         .or(() ->
             LocalPrograms.find(
                 Optional.empty(), PostgresPrograms.PG_DUMP, found -> found == major));

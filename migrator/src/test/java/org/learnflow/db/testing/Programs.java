@@ -16,14 +16,22 @@ public final class Programs {
 
   /** Whether {@code name} is a program on the PATH. */
   public static boolean onPath(String name) {
-    return Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1))
+    return Stream.of(path().split(File.pathSeparator, -1))
         .anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
+  }
+
+  /** The PATH, with the psql that make brings before all else. */
+  private static String path() {
+    return DumpServer.brought(PostgresServers.DEFAULT_MAJOR)
+        + File.pathSeparator
+        + System.getenv().getOrDefault("PATH", "");
   }
 
   /** Runs a program with exactly these variables besides PATH, and returns how it ended. */
   public static CliResult run(Map<String, String> environment, List<String> command) {
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().keySet().retainAll(List.of("PATH"));
+    builder.environment().clear();
+    builder.environment().put("PATH", path());
     builder.environment().put("LC_ALL", "C.UTF-8");
     builder.environment().putAll(environment);
     builder.redirectErrorStream(true);
