@@ -8,7 +8,7 @@ SHELL := /bin/sh
 # "$$NAME", or $$NAME where a list of words is meant, not $(NAME), so that no value is ever read as code.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
 GIVEN := VERSION NAME RELEASE NAMESPACE ENV HELM HELM_FLAGS REGISTRY FILE TO BACKUP NO_BACKUP ROLE RESTART REPLACE YES PURGE QUIET \
-	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES PARALLEL
+	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES PARALLEL MODULE
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 
 # JDK 25: JAVA_HOME's if it is one, else the first that is found in the usual places.
@@ -43,7 +43,7 @@ CLIENTS := $(patsubst tools/postgresql/%.txt,tools/bin/postgresql-%,$(wildcard t
 KUBE_SCORE := --kubernetes-version v1.36 --ignore-test container-security-context-user-group-id \
 	--ignore-test container-image-pull-policy --ignore-test pod-probes-identical
 
-.PHONY: FORCE help build test test-chart test-java lint lint-chart lint-migrations tools deps format generate demo demo-down migration \
+.PHONY: FORCE help build test test-chart test-java skips lint lint-chart lint-migrations tools deps format generate demo demo-down migration \
 	image image-push image-reproducible images images-check bench bench-migrations bench-seeds bench-startup \
 	bench-operations bench-install bench-backup bench-fleet \
 	deploy verify status connection migrate seed plan drift backup restore rollback rotate undeploy cluster cluster-down cluster-status cluster-load \
@@ -82,8 +82,11 @@ test-java: $(CLIENTS)
 
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
 	@cd tools/chart-tests && JAVA_HOME="$(JDK)" mvn -B -ntp -q test $(if $(POSTGRESQL_CHART),-Dpostgresql.chart="$(call absolute,POSTGRESQL_CHART)")
-	@tools/bin/helm-unittest --strict $(CHART)
+	@tools/bin/helm-unittest --strict --output-type JUnit --output-file tools/chart-tests/target/surefire-reports/TEST-unittest.xml $(CHART)
 	@PATH="$(CURDIR)/tools/bin:$$PATH" tools/bin/ct lint --config ct.yaml --charts $(CHART)
+
+skips: ## fails where the last run skipped a test without a reason in .ci/skips: MODULE=e2e for that of make e2e
+	@"$(JDK)/bin/java" tools/Skips.java .ci/skips $(if $(MODULE),"$$MODULE",migrator tools/chart-tests)
 
 lint: lint-chart lint-migrations ## formatting, static analysis and naming, as CI wants them
 	@$(MVN) -q spotless:check test-compile
