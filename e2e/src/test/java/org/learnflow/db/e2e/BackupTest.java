@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.ThreadLocalRandom;
+import java.time.Duration;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -83,29 +83,37 @@ class BackupTest {
         DATABASE,
         "SET ROLE learnflow_owner; CREATE TABLE bulk AS SELECT i, md5(i::text) FROM generate_series(1, 200000) i");
     String file = folder.resolve("learnflow.dump").toString();
+    Kills kills = new Kills();
     for (String[] command :
         new String[][] {{"backup", file}, {"restore", file, "--replace", "--yes"}}) {
+      Duration whole = release.learnflowDb(command).successful().duration();
       for (int i = 0; i < 4; i++) {
+        if (command[0].equals("backup")) {
+          Files.deleteIfExists(Path.of(file));
+          Files.deleteIfExists(Path.of(file + ".json"));
+        }
         Process running = release.startLearnflowDb(command);
-        Thread.sleep(ThreadLocalRandom.current().nextInt(1000, 5000));
+        kills.pause(whole.dividedBy(3), whole);
+        kills.count(running.isAlive());
         running.destroyForcibly().waitFor();
         awaitNothingLeft(pods, namespace);
         assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
         new Service(workspace, namespace).run("find", "ada");
-        if (command[0].equals("backup")) {
-          Files.deleteIfExists(Path.of(file));
-        }
+      }
+      if (command[0].equals("backup")) {
+        Files.deleteIfExists(Path.of(file));
+        Files.deleteIfExists(Path.of(file + ".json"));
       }
       release.learnflowDb(command).successful();
     }
+    kills.assertMet(3);
     new Service(workspace, namespace).run("find", "ada");
   }
 
-  private static void awaitNothingLeft(Pods pods, String namespace) throws InterruptedException {
-    long end = System.nanoTime() + 20_000_000_000L;
-    while (!pods.shell(namespace, LEFT_BEHIND).equals("0\n")) {
-      assertThat(System.nanoTime()).as("something is left in the pod").isLessThan(end);
-      Thread.sleep(500);
-    }
+  private static void awaitNothingLeft(Pods pods, String namespace) {
+    Eventually.within(
+        Duration.ofSeconds(20),
+        "nothing is left in the pod",
+        () -> pods.shell(namespace, LEFT_BEHIND).equals("0\n"));
   }
 }

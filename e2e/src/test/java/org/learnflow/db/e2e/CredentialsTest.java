@@ -173,8 +173,10 @@ class CredentialsTest {
       }
       repair.waitFor();
       blocked.join();
-      Thread.sleep(2000);
-      assertThat(pods.shell(namespace, RULES)).isEqualToIgnoringNewLines(rules);
+      Eventually.within(
+          Duration.ofSeconds(20),
+          "the rules are those of before",
+          () -> pods.shell(namespace, RULES).strip().equals(rules.strip()));
     }
     release.learnflowDb("credentials", "repair", "--yes").successful();
     assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");

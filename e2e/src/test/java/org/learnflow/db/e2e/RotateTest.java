@@ -9,8 +9,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -76,10 +74,11 @@ class RotateTest {
 
     Process killed =
         release.startLearnflowDb("credentials", "rotate", "--yes", "--role", "app,owner,admin");
-    Thread.sleep(
-        ThreadLocalRandom.current()
-            .nextLong(rotated.duration().toMillis() / 2, rotated.duration().toMillis()));
+    Kills kills = new Kills();
+    kills.pause(rotated.duration().dividedBy(2), rotated.duration());
+    kills.count(killed.isAlive());
     killed.destroyForcibly().waitFor();
+    kills.assertMet(1);
     Command again =
         release
             .learnflowDb("credentials", "rotate", "--yes", "--restart", "--role", "app,owner,admin")
@@ -205,14 +204,14 @@ class RotateTest {
     }
 
     /** Waits until all pods are at work; on a busy machine their first connection may take long. */
-    void awaitAtWork() throws InterruptedException {
-      long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
-      while (ask(
-              "SELECT count(DISTINCT split_part(topic, ' ', 1)) FROM progress WHERE topic LIKE 'steady%'")
-          < 2) {
-        assertThat(System.nanoTime()).as("the load does not begin").isLessThan(end);
-        Thread.sleep(500);
-      }
+    void awaitAtWork() {
+      Eventually.within(
+          Duration.ofMinutes(2),
+          "the load begins",
+          () ->
+              ask(
+                      "SELECT count(DISTINCT split_part(topic, ' ', 1)) FROM progress WHERE topic LIKE 'steady%'")
+                  >= 2);
       pods().forEach(pod -> restarts.put(pod.getMetadata().getName(), restarts(pod)));
     }
 

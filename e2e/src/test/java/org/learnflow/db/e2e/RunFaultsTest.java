@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.Pod;
 import java.time.Duration;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -77,12 +76,21 @@ class RunFaultsTest {
     service.run("add,without_badges", "ada");
     String job = release.migrateJob("--set", "migrator.image.tag=" + longer);
     Jobs jobs = new Jobs(workspace, namespace);
+    Pods pods = new Pods(workspace.client());
+    Kills kills = new Kills();
     for (int i = 0; i < TIMES; i++) {
       Pod pod = jobs.awaitRunning(jobs.start(job), 30);
       // Less than the migration takes, so that it is never applied here.
-      sleep(Duration.ofMillis(ThreadLocalRandom.current().nextInt(2000)));
+      if (i % 2 == 0) {
+        kills.pause(Duration.ZERO, Duration.ofSeconds(2));
+      } else {
+        pods.awaitLog(pod, Migrations.FILE);
+        kills.pause(Duration.ZERO, Duration.ofMillis(700));
+      }
+      kills.count(pods.log(pod).contains(Migrations.FILE));
       workspace.client().resource(pod).withGracePeriod(0).delete();
     }
+    kills.assertMet(3);
     assertThat(jobs.run(job, 60))
         .contains("done: schema at " + Migrations.NEXT + ", 1 migrations applied");
     assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + Migrations.NEXT);
@@ -103,13 +111,18 @@ class RunFaultsTest {
     String job = release.migrateJob("--set", "migrator.image.tag=" + longer);
     Jobs jobs = new Jobs(workspace, namespace);
     String name = jobs.start(job);
-    for (int killed = 0; killed < TIMES; ) {
+    Kills kills = new Kills();
+    new Pods(workspace.client()).awaitLog(jobs.awaitRunning(name, 30), Migrations.FILE);
+    kills.count(kill(workspace, namespace, false));
+    for (int killed = 1, attempts = 0; killed < TIMES; attempts++) {
+      assertThat(attempts).as("%s", kills).isLessThan(5 * TIMES);
       if (jobs.hasEnded(name)) {
         name = jobs.start(job);
       }
-      sleep(Duration.ofMillis(ThreadLocalRandom.current().nextInt(4000)));
+      kills.pause(Duration.ZERO, Duration.ofSeconds(4));
       killed += kill(workspace, namespace, killed % 5 == 2) ? 1 : 0;
     }
+    kills.assertMet(1);
     String last = jobs.end(name, 150);
     assertThat(last).contains("healthy");
     assertThat(jobs.run(job, 60)).contains("nothing to do: schema at " + Migrations.NEXT);
@@ -140,15 +153,6 @@ class RunFaultsTest {
       return true;
     } catch (AssertionError | RuntimeException e) {
       return false;
-    }
-  }
-
-  private static void sleep(Duration duration) {
-    try {
-      Thread.sleep(duration);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException(e);
     }
   }
 }
