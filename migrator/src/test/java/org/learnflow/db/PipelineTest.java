@@ -58,10 +58,11 @@ class PipelineTest {
         IntStream.range(0, 8)
             .mapToObj(i -> database.cli().start("run", "--seeds", "reference,sample"))
             .toList();
-    for (Cli.Running run : runs) {
-      CliResult result = run.await();
+    List<CliResult> results = runs.stream().map(Cli.Running::await).toList();
+    for (CliResult result : results) {
       assertThat(result.exitCode()).as(result.all()).isZero();
     }
+    assertThat(results).anyMatch(CliResult::waitedForAnother);
     long files;
     try (var entries = Files.list(org.learnflow.db.testing.TestFiles.migrations())) {
       files = entries.filter(path -> path.getFileName().toString().startsWith("V")).count();

@@ -296,6 +296,7 @@ class RestoreTest {
     for (CompletableFuture<CliResult> one : both) {
       assertThat(one.join()).exited(ExitCode.OK);
     }
+    assertThat(both.stream().map(CompletableFuture::join)).anyMatch(CliResult::waitedForAnother);
     assertThat(count(database)).isEqualTo(users);
     assertThat(DumpServer.databases(database)).doesNotContain(database.name() + "_restore");
   }

@@ -240,6 +240,7 @@ class CredentialsRotateTest {
     }
     List<CliResult> results = runs.stream().map(CompletableFuture::join).toList();
     assertThat(results).allSatisfy(result -> assertThat(result).exited(ExitCode.OK));
+    assertThat(results).anyMatch(CliResult::waitedForAnother);
     assertConsistent();
     assertThat(release.credentials())
         .doesNotContainEntry("app-password", first.get("app-password"));

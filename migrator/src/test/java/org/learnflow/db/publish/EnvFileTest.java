@@ -178,9 +178,9 @@ class EnvFileTest {
       target.publish(i % 2 == 0 ? second : first, "009");
     }
     done.set(true);
-    for (CompletableFuture<Set<String>> reader : readers) {
-      assertThat(whole.containsAll(reader.join())).as("only whole files were seen").isTrue();
-    }
+    Set<String> seen = new HashSet<>();
+    readers.forEach(reader -> seen.addAll(reader.join()));
+    assertThat(seen.equals(whole)).as("both were seen, and only whole").isTrue();
     try (var entries = Files.list(directory)) {
       assertThat(entries).containsExactly(file);
     }

@@ -206,6 +206,7 @@ class RolesTest {
     for (CompletableFuture<CliResult> result : running) {
       assertThat(result.join()).exited(ExitCode.OK);
     }
+    assertThat(running.stream().map(CompletableFuture::join)).anyMatch(CliResult::waitedForAnother);
   }
 
   @Test

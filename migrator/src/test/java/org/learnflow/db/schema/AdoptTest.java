@@ -216,6 +216,7 @@ class AdoptTest {
             .toList();
     List<CliResult> results = runs.stream().map(CompletableFuture::join).toList();
     assertThat(results).allSatisfy(result -> assertThat(result).exited(ExitCode.OK));
+    assertThat(results).anyMatch(CliResult::waitedForAnother);
     assertThat(results.stream().filter(result -> result.out().startsWith("done: 8 migrations")))
         .hasSize(1);
     assertThat(database.query(HISTORY)).hasSize(8);

@@ -107,6 +107,7 @@ class ConcurrentIndexTest {
     for (CompletableFuture<CliResult> run : runs) {
       assertThat(run.join()).exited(ExitCode.OK);
     }
+    assertThat(runs.stream().map(CompletableFuture::join)).anyMatch(CliResult::waitedForAnother);
     assertBuilt();
   }
 

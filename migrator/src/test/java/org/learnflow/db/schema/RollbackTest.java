@@ -459,9 +459,11 @@ class RollbackTest {
         IntStream.range(0, 8)
             .mapToObj(_ -> database.cli().start("rollback", "--to", "2", "--yes", "--no-backup"))
             .toList();
-    for (Cli.Running run : runs) {
-      assertThat(run.await()).exited(ExitCode.OK).answers("healthy");
+    List<CliResult> results = runs.stream().map(Cli.Running::await).toList();
+    for (CliResult result : results) {
+      assertThat(result).exited(ExitCode.OK).answers("healthy");
     }
+    assertThat(results).anyMatch(CliResult::waitedForAnother);
     assertThat(database.query("SELECT version FROM learnflow_db.rollbacks ORDER BY id"))
         .containsExactly("009", "008", "007", "006", "005", "004", "003");
     assertThat(database.query("SELECT version FROM learnflow_db.undo_scripts ORDER BY 1"))

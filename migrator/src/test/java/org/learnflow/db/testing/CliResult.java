@@ -22,6 +22,11 @@ public record CliResult(int exitCode, String out, String err)
     return out + err;
   }
 
+  /** Whether it had to wait for another one at the same work. */
+  public boolean waitedForAnother() {
+    return err.contains("waiting for another migrator");
+  }
+
   /** Last line of stdout. */
   public String lastLine() {
     return out.strip().lines().reduce("", (before, line) -> line);
