@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -199,8 +198,8 @@ class KeptInPodTest {
   /** As a connection to a pod is: it ends with the thread. */
   private Ended converse(KeptInPod kept) throws Exception {
     ErrorTail errors = new ErrorTail();
-    Thread answers = transfer(script.getInputStream(), kept.answers());
-    Thread complaints = transfer(script.getErrorStream(), errors);
+    Background answers = transfer(script.getInputStream(), kept.answers());
+    Background complaints = transfer(script.getErrorStream(), errors);
     try (OutputStream stdin = script.getOutputStream()) {
       stdin.write(
           (database.password(database.owner()).value() + "\n").getBytes(StandardCharsets.UTF_8));
@@ -212,20 +211,17 @@ class KeptInPodTest {
       }
     }
     int code = script.waitFor();
-    answers.join();
-    complaints.join();
+    answers.close();
+    complaints.close();
     return new Ended(code, errors.text());
   }
 
-  private static Thread transfer(InputStream from, OutputStream to) {
-    return Thread.ofVirtual()
-        .start(() -> {
-          try (from) {
-            from.transferTo(to);
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        });
+  private static Background transfer(InputStream from, OutputStream to) {
+    return Background.run(() -> {
+      try (from) {
+        from.transferTo(to);
+      }
+    });
   }
 
   private static String text() throws IOException {
