@@ -27,6 +27,21 @@ public final class SqlStates {
   /** No space is left where the server keeps its data. */
   public static final String DISK_FULL = "53100";
 
+  /** A statement wrote more temporary files than temp_file_limit allows. */
+  public static final String CONFIGURATION_LIMIT_EXCEEDED = "53400";
+
+  /** The server ended the session: it did nothing for too long inside a transaction. */
+  public static final String IDLE_IN_TRANSACTION_TIMEOUT = "25P03";
+
+  /** The server ended the session: its transaction took too long; from PostgreSQL 17 on. */
+  public static final String TRANSACTION_TIMEOUT = "25P04";
+
+  /** The server ended the session: it did nothing for too long. */
+  public static final String IDLE_SESSION_TIMEOUT = "57P05";
+
+  /** A setting that only superusers change. */
+  public static final String TEMP_FILE_LIMIT = "temp_file_limit";
+
   /** All connection slots are in use. */
   public static final String TOO_MANY_CONNECTIONS = "53300";
 
@@ -64,7 +79,7 @@ public final class SqlStates {
   public static final String UNDEFINED_OBJECT = "42704";
 
   private static final Set<String> CONNECTION_LOST =
-      Set.of("57P01", "57P02", CANNOT_CONNECT_NOW, "25006");
+      Set.of("57P01", "57P02", CANNOT_CONNECT_NOW, "57P04", "25006");
 
   private SqlStates() {}
 
@@ -97,6 +112,18 @@ public final class SqlStates {
         : Optional.empty();
   }
 
+  /** Name of the setting by which the server ended the session or the statement, if it was one. */
+  public static Optional<String> endedBySetting(Throwable thrown) {
+    return Optional.ofNullable(
+        switch (of(thrown)) {
+          case IDLE_IN_TRANSACTION_TIMEOUT -> "idle_in_transaction_session_timeout";
+          case TRANSACTION_TIMEOUT -> "transaction_timeout";
+          case IDLE_SESSION_TIMEOUT -> "idle_session_timeout";
+          case CONFIGURATION_LIMIT_EXCEEDED -> TEMP_FILE_LIMIT;
+          default -> null;
+        });
+  }
+
   /** Whether a lock was not had in time, or only by a deadlock. */
   public static boolean lockProblem(Throwable thrown) {
     String state = of(thrown);
@@ -104,7 +131,7 @@ public final class SqlStates {
   }
 
   /**
-   * Whether the work failed because the server went away (08xxx, 57P01 to 57P03) or came back as a
+   * Whether the work failed because the server went away (08xxx, 57P01 to 57P04) or came back as a
    * read-only standby (25006), so that doing it again makes sense once it answers.
    */
   public static boolean connectionLost(Throwable thrown) {

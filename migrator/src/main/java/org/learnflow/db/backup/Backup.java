@@ -76,11 +76,13 @@ public final class Backup {
    * What the database itself knows.
    *
    * @param server version
+   * @param encoding of the database
    * @param bytes size
    */
   public record Facts(
       String database,
       String server,
+      String encoding,
       long bytes,
       List<DatabaseSetting> settings,
       List<String> roles) {
@@ -105,12 +107,14 @@ public final class Backup {
                         aclexplode(r.acl) a
                       WHERE a.grantee >= 16384
                       UNION SELECT pg_get_userbyid(defaclrole)::text FROM pg_default_acl
-                      ORDER BY 1)
+                      ORDER BY 1),
+                    current_setting('server_encoding')
                   """)) {
         row.next();
         return new Facts(
             database,
             PostgresPrograms.versionIn(row.getString(1)).orElse(row.getString(1)),
+            row.getString(4),
             row.getLong(2),
             DatabaseSetting.of(connection, database),
             List.of((String[]) row.getArray(3).getArray()));
@@ -138,7 +142,7 @@ public final class Backup {
     progress.line(STEP, "pg_dump %s on %s".formatted(pgDump, dumping.place()));
     try (Part ours = Part.make(part).orElseThrow(this::taken)) {
       MessageDigest digest = Sha256.begin();
-      Meter written = dump(ours.channel(), dumping, facts.database(), digest);
+      Meter written = dump(ours.channel(), dumping, facts, digest);
       String sha256 = Sha256.end(digest);
       if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
         throw failed("what was read back is not what was written: the disk is not to be trusted")
@@ -175,7 +179,7 @@ public final class Backup {
   }
 
   private Meter dump(
-      FileChannel channel, PostgresPrograms dumping, String database, MessageDigest digest)
+      FileChannel channel, PostgresPrograms dumping, Facts facts, MessageDigest digest)
       throws IOException {
     Meter meter = new Meter(progress, STEP, "written", 0);
     Sink sink = new Sink(channel, meter);
@@ -187,7 +191,10 @@ public final class Backup {
                   PostgresPrograms.PG_DUMP,
                   "--format=custom",
                   "--no-password",
-                  PostgresPrograms.database(database)),
+                  PostgresPrograms.database(
+                      facts.database(),
+                      PostgresPrograms.major(facts.server()),
+                      " -c client_encoding=" + facts.encoding())),
               PostgresPrograms.Input.none(),
               new DigestOutputStream(sink, digest));
     } catch (Failure e) {
@@ -198,7 +205,7 @@ public final class Backup {
     }
     if (ended.exitCode() != 0) {
       throw failed("pg_dump failed on %s: %s".formatted(dumping.place(), ended.reason()))
-          .next("correct what it says and run the same command again");
+          .next(ended.remedy() + " and run the same command again");
     }
     channel.force(true);
     progress.line(STEP, meter.text());

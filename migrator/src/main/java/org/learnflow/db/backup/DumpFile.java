@@ -57,7 +57,7 @@ public final class DumpFile implements AutoCloseable {
     return readWhole(
         programs,
         input -> {
-          PostgresPrograms.Read read = programs.readAndKeep(destination.command(), input);
+          PostgresPrograms.Read read = programs.readAndKeep(destination.command(programs), input);
           kept = read.kept();
           return read.ended();
         });
@@ -128,7 +128,7 @@ public final class DumpFile implements AutoCloseable {
    * @param options of pg_restore, which leave something out
    */
   public record Destination(String database, List<String> options) {
-    private List<String> command() {
+    private List<String> command(PostgresPrograms programs) {
       List<String> command =
           new ArrayList<>(
               List.of(
@@ -138,7 +138,9 @@ public final class DumpFile implements AutoCloseable {
                   "--no-owner",
                   "--no-tablespaces"));
       command.addAll(options);
-      command.add(PostgresPrograms.database(database));
+      // One that is as new as transaction_timeout is taken for such servers only.
+      int major = PostgresPrograms.major(programs.version(PostgresPrograms.PG_RESTORE));
+      command.add(PostgresPrograms.database(database, major, ""));
       return command;
     }
   }
@@ -174,7 +176,9 @@ public final class DumpFile implements AutoCloseable {
         feed(
             "loaded",
             file -> file,
-            input -> programs.run(destination.command(), input, OutputStream.nullOutputStream()));
+            input ->
+                programs.run(
+                    destination.command(programs), input, OutputStream.nullOutputStream()));
     progress.line(step, fed.meter.text());
     return fed.ended;
   }

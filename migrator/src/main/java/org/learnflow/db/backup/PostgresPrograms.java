@@ -9,6 +9,8 @@ import java.util.OptionalLong;
 import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.SessionSettings;
 
 /** Runs PostgreSQL's programs where they are: in the server's pod, or on this machine. */
 public interface PostgresPrograms {
@@ -122,6 +124,14 @@ public interface PostgresPrograms {
   record Ended(int exitCode, String errors) {
     private static final int DETAILS = 3;
 
+    /** What to do about it, to be followed by the same command again. */
+    public String remedy() {
+      return errors.contains(SqlStates.TEMP_FILE_LIMIT)
+          ? "lift the limit as a superuser: ALTER ROLE ... or ALTER DATABASE ... RESET temp_file_limit"
+              + " (SELECT * FROM pg_db_role_setting shows where it is set)"
+          : "correct what it says";
+    }
+
     /** The first error that it told, with its details; what follows is a consequence. */
     public String reason() {
       List<String> lines =
@@ -136,9 +146,20 @@ public interface PostgresPrograms {
     }
   }
 
-  /** An argument that names a database, whatever its name is. */
-  static String database(String name) {
-    return "--dbname=dbname='%s'".formatted(name.replace("\\", "\\\\").replace("'", "\\'"));
+  /**
+   * An argument that names a database, whatever its name is, and has the program's session set what
+   * ours do.
+   *
+   * @param serverMajor major version of the server
+   * @param more settings of that session, such as {@code -c client_encoding=UTF8}
+   */
+  static String database(String name, int serverMajor, String more) {
+    return "--dbname=dbname=%s options=%s"
+        .formatted(quoted(name), quoted(SessionSettings.programOptions(serverMajor) + more));
+  }
+
+  private static String quoted(String value) {
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'";
   }
 
   /** The first number of a version, 0 where there is none. */

@@ -46,7 +46,7 @@ final class DriftCommand extends BaseCommand {
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
-      Drift drift = read(session);
+      Drift drift = new TimeLimit(database.timeout()).run(() -> read(session));
       Drift accepted = acceptAll ? drift : drift.of(Optional.ofNullable(accept));
       if (accepted.all().isEmpty()) {
         return show(drift);

@@ -633,7 +633,7 @@ final class RestoreCommand extends BaseCommand {
     }
     return ended.errors().matches("(?s).*role \".*\" does not exist.*")
         ? failure.next("make that role: CREATE ROLE ...; or leave such rights away: --no-acl")
-        : failure.next("correct what it says and run the same command again");
+        : failure.next(ended.remedy() + " and run the same command again");
   }
 
   /** A killed restore has left it; nothing else may be dropped. */

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
@@ -75,8 +76,9 @@ final class StatusCommand extends BaseCommand {
    *
    * @param recorded whether it is known what to expect
    * @param objects such as {@code added index public.x}
+   * @param unknown why it could not be looked for, else empty
    */
-  record DriftStatus(boolean recorded, List<String> objects) {}
+  record DriftStatus(boolean recorded, List<String> objects, String unknown) {}
 
   /**
    * What status shows of a release.
@@ -106,9 +108,7 @@ final class StatusCommand extends BaseCommand {
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
-      Status status =
-          session.run(
-              "status", connection -> read(connection, migrations, target.owner().toString()));
+      Status status = read(session, migrations, target.owner().toString());
       print(text(status), status);
       return ExitCode.OK;
     }
@@ -136,9 +136,7 @@ final class StatusCommand extends BaseCommand {
           });
       Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
       try (Session session = steps.ownerSession()) {
-        Status read =
-            session.run(
-                "status", connection -> read(connection, migrations, target.owner().toString()));
+        Status read = read(session, migrations, target.owner().toString());
         List<KubernetesTarget.Found> published =
             new KubernetesTarget(cluster().api(), release.name(), release.publishNamespaces())
                 .compare(PublishOptions.connection(target), read.schemaVersion());
@@ -222,6 +220,11 @@ final class StatusCommand extends BaseCommand {
             .toList());
   }
 
+  private Status read(Session session, MigrationFiles migrations, String address) {
+    return new TimeLimit(database.timeout())
+        .run(() -> session.run("status", connection -> read(connection, migrations, address)));
+  }
+
   private static Status read(Connection connection, MigrationFiles migrations, String address)
       throws SQLException {
     SchemaState state = SchemaState.read(connection, migrations);
@@ -257,11 +260,19 @@ final class StatusCommand extends BaseCommand {
   }
 
   private static DriftStatus drift(Connection connection) throws SQLException {
-    return CatalogLedger.drift(connection)
-        .map(drift ->
-            new DriftStatus(
-                true, drift.objects().stream().map(CatalogDifference::summary).toList()))
-        .orElseGet(() -> new DriftStatus(false, List.of()));
+    try {
+      return CatalogLedger.drift(connection)
+          .map(drift ->
+              new DriftStatus(
+                  true, drift.objects().stream().map(CatalogDifference::summary).toList(), ""))
+          .orElseGet(() -> new DriftStatus(false, List.of(), ""));
+    } catch (SQLException e) {
+      if (!SqlStates.lockProblem(e)) {
+        throw e;
+      }
+      return new DriftStatus(
+          true, List.of(), "not known, since another session holds a lock on a table");
+    }
   }
 
   private static String text(Status status) {
@@ -285,9 +296,11 @@ final class StatusCommand extends BaseCommand {
                 status.applied(),
                 listed(status.pending()),
                 listed(status.differences()),
-                status.drift().recorded()
-                    ? listed(status.drift().objects())
-                    : "nothing recorded yet; the next learnflow-db migrate does it",
+                !status.drift().unknown().isEmpty()
+                    ? status.drift().unknown()
+                    : status.drift().recorded()
+                        ? listed(status.drift().objects())
+                        : "nothing recorded yet; the next learnflow-db migrate does it",
                 status.seeds().isEmpty()
                     ? "none"
                     : status.seeds().entrySet().stream()

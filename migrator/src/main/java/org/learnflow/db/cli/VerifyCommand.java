@@ -1,10 +1,10 @@
 package org.learnflow.db.cli;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
@@ -27,7 +27,7 @@ import picocli.CommandLine.Mixin;
     description =
         "Checks the database stage by stage; last line: healthy, unhealthy: REASON or not deployed."
             + " Exit code 0 or 1. A stage with ! before it is a warning, and no reason to be"
-            + " unhealthy.")
+            + " unhealthy. It takes no longer than --timeout in all.")
 final class VerifyCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -51,9 +51,13 @@ final class VerifyCommand extends BaseCommand {
   }
 
   private Verification verification(MigrationFiles migrations, ConsoleProgress progress) {
-    List<StageResult> stages = new ArrayList<>();
+    List<StageResult> stages = new CopyOnWriteArrayList<>();
     try {
-      verify(migrations, progress, stages);
+      new TimeLimit(database.timeout())
+          .run(() -> {
+            verify(migrations, progress, stages);
+            return stages;
+          });
     } catch (Failure failure) {
       failure.next().ifPresent(next -> progress.line("next", next));
       switch (failure.code()) {

@@ -24,6 +24,10 @@ final class WaitCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
+    return new TimeLimit(database.timeout()).run(() -> look(progress));
+  }
+
+  private ExitCode look(ConsoleProgress progress) {
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.anySession()) {

@@ -25,13 +25,11 @@ public final class Connector {
   private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /**
-   * Session settings: the server ends a statement soon after its client is gone (so that a killed
-   * migrator holds no lock), time-outs that someone set for the role do not end migrations, and
-   * notices below warning are not sent.
+   * The server ends a statement soon after its client is gone (so that a killed migrator holds no
+   * lock), and notices below warning are not sent.
    */
   private static final String SETTINGS =
-      "-c client_connection_check_interval=1000 -c statement_timeout=0"
-          + " -c idle_in_transaction_session_timeout=0 -c tcp_keepalives_idle=30"
+      "-c client_connection_check_interval=1000 -c tcp_keepalives_idle=30"
           + " -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
           + " -c client_min_messages=warning";
 
@@ -40,11 +38,9 @@ public final class Connector {
 
   /**
    * Nothing that somebody made in the database is found by a name without a schema, neither a
-   * function nor an operator, and what its owner has set for it changes no meaning.
+   * function nor an operator.
    */
-  private static final String GUARDED =
-      " -c search_path=pg_catalog,pg_temp -c role=none -c standard_conforming_strings=on"
-          + " -c default_transaction_read_only=off -c quote_all_identifiers=off -c transform_null_equals=off -c row_security=on";
+  private static final String GUARDED_PATH = " -c search_path=pg_catalog,pg_temp";
 
   private final Duration lockTimeout;
   private final Duration timeout;
@@ -70,16 +66,19 @@ public final class Connector {
    * one.
    */
   public DataSource dataSource(DatabaseAddress address, Optional<Password> password) {
-    return source(address, password, OWN_PATH);
+    return source(new SettledSessions(true), address, password, OWN_PATH);
   }
 
   /** Sessions that trust nothing that somebody made in the database. */
   public DataSource guarded(DatabaseAddress address, Optional<Password> password) {
-    return source(address, password, GUARDED);
+    return source(new SettledSessions(false), address, password, GUARDED_PATH);
   }
 
-  private DataSource source(DatabaseAddress address, Optional<Password> password, String path) {
-    PGSimpleDataSource source = new PGSimpleDataSource();
+  private DataSource source(
+      PGSimpleDataSource source,
+      DatabaseAddress address,
+      Optional<Password> password,
+      String path) {
     source.setServerNames(new String[] {address.host()});
     source.setPortNumbers(new int[] {address.port()});
     source.setDatabaseName(address.database());
@@ -93,6 +92,7 @@ public final class Connector {
     source.setTcpKeepAlive(true);
     source.setOptions(
         SETTINGS
+            + SessionSettings.options()
             + path
             + " -c lock_timeout="
             + lockTimeout.toMillis()

@@ -76,7 +76,7 @@ public final class Session implements AutoCloseable {
         return step.run(open);
       } catch (SQLException | RuntimeException e) {
         if (!SqlStates.connectionLost(e) || attempt == ATTEMPTS) {
-          throw asFailure(name, e);
+          throw asFailure(name, e, source);
         }
         progress.line(name, "the connection was lost; going on once the database is back");
         close();
@@ -84,20 +84,33 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private static RuntimeException asFailure(String name, Exception e) {
-    if (e instanceof Failure failure && SqlStates.of(e).equals(SqlStates.DISK_FULL)) {
-      return failure.next("make room on the server's disk and run the same command again");
+  private static RuntimeException asFailure(String name, Exception e, DataSource source) {
+    if (e instanceof Failure failure) {
+      return SettingSource.explained(asFailure(failure), e, source);
     }
     if (e instanceof RuntimeException runtime) {
       return runtime;
     }
     Failure failure =
-        Failure.of(ExitCode.FAILED, name + " failed: " + e.getMessage())
-            .state("the step can be repeated safely")
-            .next("correct what the server says and run the same command again")
-            .causedBy(e);
+        SqlStates.lockProblem(e)
+            ? Failure.of(
+                    ExitCode.FAILED, name + " got no lock within lock_timeout: " + e.getMessage())
+                .next(
+                    "see who holds it: SELECT relation::regclass, mode, pid FROM pg_locks WHERE granted"
+                        + " AND relation IS NOT NULL; end that session and run the same command again,"
+                        + " or wait longer with --lock-timeout")
+            : Failure.of(ExitCode.FAILED, name + " failed: " + e.getMessage())
+                .next("correct what the server says and run the same command again");
+    failure = failure.state("the step can be repeated safely").causedBy(e);
     String state = SqlStates.of(e);
-    return state.isEmpty() ? failure : failure.where("SQLSTATE " + state);
+    return SettingSource.explained(
+        state.isEmpty() ? failure : failure.where("SQLSTATE " + state), e, source);
+  }
+
+  private static Failure asFailure(Failure failure) {
+    return SqlStates.of(failure).equals(SqlStates.DISK_FULL)
+        ? failure.next("make room on the server's disk and run the same command again")
+        : failure;
   }
 
   private Connection open() {

@@ -21,6 +21,8 @@ import org.flywaydb.core.api.migration.JavaMigration;
 import org.flywaydb.core.api.resource.LoadableResource;
 import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.SessionSettings;
 
 /**
  * One call of Flyway for some pending migrations.
@@ -30,6 +32,9 @@ import org.jspecify.annotations.Nullable;
  * {@code CREATE INDEX CONCURRENTLY} would wait for ever for the transaction of the other kind.
  */
 final class FlywayRun {
+  /** The history's times have no zone; pgjdbc would take the one of this machine. */
+  private static final String UTC = "SET TimeZone = 'UTC'";
+
   private final DataSource source;
   private final List<MigrationFile> files;
   private final MigrationListener listener;
@@ -66,8 +71,7 @@ final class FlywayRun {
             .createSchemas(false)
             .placeholderReplacement(false)
             .validateOnMigrate(false)
-            // The history's times have no zone; pgjdbc would take the one of this machine.
-            .initSql("SET TimeZone = 'UTC'")
+            .initSql(UTC)
             .lockRetryCount(-1)
             .loggers("slf4j")
             .group(grouped);
@@ -154,7 +158,11 @@ final class FlywayRun {
       try {
         switch (event) {
           case BEFORE_EACH_MIGRATE -> listener.begin(file(context), context.getConnection());
-          case AFTER_EACH_MIGRATE -> listener.end(file(context), context.getConnection());
+          case AFTER_EACH_MIGRATE -> {
+            SessionSettings.reset(context.getConnection());
+            SqlText.execute(context.getConnection(), UTC);
+            listener.end(file(context), context.getConnection());
+          }
           default -> throw new IllegalStateException("not asked for: " + event);
         }
       } catch (SQLException e) {

@@ -3,7 +3,6 @@ package org.learnflow.db.schema;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +15,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.StateSchema;
 import org.postgresql.PGConnection;
 
@@ -365,7 +365,6 @@ public final class Migrator {
     private final int together;
     private final List<MigrationFile> unstored = new ArrayList<>();
     private boolean begun;
-    private boolean lockTimeoutOff;
 
     /**
      * A listener.
@@ -393,17 +392,10 @@ public final class Migrator {
         new ConcurrentIndexes(own, progress).prepare(file);
       }
       // Such a build waits for every older transaction and blocks nobody meanwhile.
-      if (concurrent != lockTimeoutOff) {
-        lockTimeoutOff = concurrent;
-        setLockTimeout(connection, concurrent);
+      if (concurrent) {
+        SqlText.execute(connection, "SET lock_timeout = 0");
       }
       watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
-    }
-
-    private static void setLockTimeout(Connection connection, boolean off) throws SQLException {
-      try (Statement statement = connection.createStatement()) {
-        statement.execute(off ? "SET lock_timeout = 0" : "RESET lock_timeout");
-      }
     }
 
     @Override

@@ -18,6 +18,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.SessionSettings;
 import org.learnflow.db.schema.RollbackPlan.Loss;
 import org.postgresql.PGConnection;
 
@@ -428,7 +429,7 @@ public final class Rollback {
         connection.setAutoCommit(true);
       }
     }
-    reset(connection);
+    SessionSettings.reset(connection);
   }
 
   private static void outsideTransaction(Connection connection, UndoStep step)
@@ -438,7 +439,7 @@ public final class Rollback {
       statement.execute("SET lock_timeout = 0");
     }
     execute(connection, step);
-    reset(connection);
+    SessionSettings.reset(connection);
     connection.setAutoCommit(false);
     try {
       record(connection, step);
@@ -448,13 +449,6 @@ public final class Rollback {
         connection.rollback();
         connection.setAutoCommit(true);
       }
-    }
-  }
-
-  /** Whatever a script has SET must not reach the next one. */
-  private static void reset(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute("RESET ALL");
     }
   }
 

@@ -4,45 +4,65 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.roles.RoleNames;
 
 /**
  * Plans, as the service role, every statement that it must be allowed to run. EXPLAIN checks the
- * rights and writes nothing.
+ * rights, also those on what views read and on functions in them, which has_table_privilege does
+ * not tell; it writes nothing.
+ *
+ * <p>It locks the table as the statement itself would, so each table is looked at for itself and
+ * for a moment: no lock is held while another one is waited for, and a wait ends before the server
+ * looks for a deadlock (1 s).
  */
 final class ServiceStatements {
   /**
-   * The last column is updated, not the first: through a view, an identity column (mostly the
-   * first) cannot even be set to its default.
+   * A line for each text that is run, one for all statements of a table, where all are possible.
+   * Which are for a view is not asked before: pg_relation_is_updatable waits for locks too, on all
+   * views at once.
    *
-   * <p>Bits of pg_relation_is_updatable: 1 &lt;&lt; CMD_UPDATE, CMD_INSERT, CMD_DELETE.
+   * <p>The last column is updated, not the first: through a view, an identity column (mostly the
+   * first) cannot even be set to its default.
    */
   private static final String STATEMENTS =
       """
-      SELECT s.statement
+      SELECT name, statements
       FROM (
-        SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name,
-               (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum DESC LIMIT 1) AS last_column,
-               pg_relation_is_updatable(c.oid, true) AS can
+        SELECT c.relkind, format('%I.%I', n.nspname, c.relname) AS name,
+               (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum DESC LIMIT 1) AS last_column
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
         WHERE o.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('learnflow_db', 'information_schema')
           AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
-      ) r, LATERAL (VALUES
-        (1, true, format('EXPLAIN SELECT * FROM %s', name)),
-        (2, can & 8 <> 0, format('EXPLAIN INSERT INTO %s DEFAULT VALUES', name)),
-        (3, can & 4 <> 0, format('EXPLAIN UPDATE %s SET %I = DEFAULT', name, last_column)),
-        (4, can & 16 <> 0, format('EXPLAIN DELETE FROM %s', name))
-      ) s (number, possible, statement)
-      WHERE s.possible
-      ORDER BY name, s.number
+      ) r, LATERAL (
+        SELECT ARRAY[format('EXPLAIN SELECT * FROM %s', name), format('EXPLAIN INSERT INTO %s DEFAULT VALUES', name),
+                     format('EXPLAIN UPDATE %s SET %I = DEFAULT', name, last_column), format('EXPLAIN DELETE FROM %s', name)] AS all_four
+      ) s, LATERAL (
+        SELECT number, statements
+        FROM (VALUES (1, CASE WHEN relkind IN ('r', 'p') AND last_column IS NOT NULL THEN all_four ELSE all_four[1:1] END),
+                     (2, CASE WHEN relkind IN ('v', 'f') OR last_column IS NULL THEN all_four[2:2] END),
+                     (3, CASE WHEN relkind IN ('v', 'f') AND last_column IS NOT NULL THEN all_four[3:3] END),
+                     (4, CASE WHEN relkind IN ('v', 'f') OR last_column IS NULL THEN all_four[4:4] END)) v (number, statements)
+        WHERE statements IS NOT NULL
+      ) t
+      WHERE relkind <> 'm' OR number = 1
+      ORDER BY name, number
       """;
+
+  /** What is said of a view that cannot be written through, or not in this column. */
+  private static final Set<String> NOT_POSSIBLE = Set.of("55000", "0A000");
+
+  private static final Duration LOOK = Duration.ofMillis(200);
+
+  /** For which waits in all; from then on only what is free is looked at. */
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
 
   private ServiceStatements() {}
 
@@ -51,43 +71,59 @@ final class ServiceStatements {
    *
    * @param planned number of statements
    * @param refusal what the server said to the first one that it refused
+   * @param locked tables and views that others hold a lock on, so that they were not looked at
    */
-  record Outcome(int planned, Optional<String> refusal) {}
+  record Outcome(int planned, Optional<String> refusal, List<String> locked) {}
 
-  /** Plans them all in one transaction that is rolled back. */
+  private record Text(String name, List<String> statements) {}
+
+  /** Plans them all, table by table. */
   static Outcome plan(Connection connection, RoleNames names) throws SQLException {
-    List<String> statements = statements(connection, names);
-    connection.setAutoCommit(false);
-    try (Statement statement = connection.createStatement()) {
-      statement.execute("SET LOCAL ROLE " + SqlText.identifier(names.service()));
-      if (!statements.isEmpty()) {
-        statement.execute(String.join(";\n", statements));
+    int planned = 0;
+    long waited = 0;
+    List<String> locked = new ArrayList<>();
+    for (Text text : texts(connection, names)) {
+      if (!locked.isEmpty() && locked.getLast().equals(text.name)) {
+        continue;
       }
-      return new Outcome(statements.size(), Optional.empty());
-    } catch (SQLException e) {
-      if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-        throw e;
-      }
-      return new Outcome(statements.size(), Optional.of(String.valueOf(e.getMessage())));
-    } finally {
-      if (!connection.isClosed()) {
-        connection.rollback();
-        connection.setAutoCommit(true);
+      Duration look = waited < PATIENCE.toNanos() ? LOOK : Duration.ofMillis(1);
+      long start = System.nanoTime();
+      try {
+        // One text is one transaction, and these settings end with it.
+        SqlText.execute(
+            connection,
+            "SET LOCAL lock_timeout = %d; SET LOCAL ROLE %s; %s"
+                .formatted(
+                    look.toMillis(),
+                    SqlText.identifier(names.service()),
+                    String.join("; ", text.statements)));
+        planned += text.statements.size();
+      } catch (SQLException e) {
+        if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+          return new Outcome(planned, Optional.of(String.valueOf(e.getMessage())), locked);
+        }
+        if (SqlStates.lockProblem(e)) {
+          waited += System.nanoTime() - start;
+          locked.add(text.name);
+        } else if (!NOT_POSSIBLE.contains(String.valueOf(e.getSQLState()))
+            && !SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) { // dropped meanwhile
+          throw e;
+        }
       }
     }
+    return new Outcome(planned, Optional.empty(), List.copyOf(locked));
   }
 
-  private static List<String> statements(Connection connection, RoleNames names)
-      throws SQLException {
-    List<String> statements = new ArrayList<>();
+  private static List<Text> texts(Connection connection, RoleNames names) throws SQLException {
+    List<Text> texts = new ArrayList<>();
     try (PreparedStatement select = connection.prepareStatement(STATEMENTS)) {
       select.setString(1, names.owner());
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
-          statements.add(rows.getString(1));
+          texts.add(new Text(rows.getString(1), List.of((String[]) rows.getArray(2).getArray())));
         }
       }
     }
-    return statements;
+    return texts;
   }
 }

@@ -16,7 +16,8 @@ public final class Space {
   private Space() {}
 
   /**
-   * Why nothing can be written any more, in the server's words; none where it can.
+   * Why nothing can be written any more, in the server's words; none where it can, and where
+   * temp_file_limit does not let it be tried.
    *
    * @param connection in autocommit mode
    */
@@ -25,6 +26,9 @@ public final class Space {
       statement.execute(SPILL);
       return Optional.empty();
     } catch (SQLException e) {
+      if (SqlStates.CONFIGURATION_LIMIT_EXCEEDED.equals(e.getSQLState())) {
+        return Optional.empty();
+      }
       return Optional.of(
           SqlStates.diskFull(e.getSQLState(), String.valueOf(e.getMessage())).orElseThrow(() -> e));
     }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.roles.Deviation;
 import org.learnflow.db.roles.PasswordReset;
 import org.learnflow.db.roles.RightsCheck;
@@ -84,23 +85,29 @@ public final class Verifier {
         StageResult.good("reachable", connection.getCatalog() + " answers and takes writes"));
     stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
     stages.addAll(look("space", () -> space(connection)));
-    stages.addAll(
+    List<StageResult> schema =
         look(
             "migrations",
             () -> {
               SchemaState state = SchemaState.read(connection, migrations);
               StageResult found = migrations(state, mayBeBehind);
               return List.of(found, objects(connection, state, found.warning()));
-            }));
-    boolean behind = stages.stream().anyMatch(StageResult::warning);
-    if (withRights) {
-      stages.addAll(look("rights", () -> List.of(rights(connection))));
-      stages.addAll(look("access", () -> access(connection)));
-      stages.addAll(look("privileges", () -> Privileges.look(connection, names, admin)));
-    }
-    stages.addAll(look("seeds", () -> List.of(seeds(connection, behind))));
-    stages.addAll(look("backup", () -> backup(connection)));
-    return new Verification(true, List.copyOf(stages));
+            });
+    stages.addAll(schema);
+    boolean behind = schema.stream().anyMatch(StageResult::warning);
+    return briefly(
+        connection,
+        () -> {
+          if (withRights) {
+            stages.addAll(lookOrNote("rights", () -> List.of(rights(connection))));
+            stages.addAll(lookOrNote("access", () -> access(connection)));
+            stages.addAll(
+                lookOrNote("privileges", () -> Privileges.look(connection, names, admin)));
+          }
+          stages.addAll(lookOrNote("seeds", () -> List.of(seeds(connection, behind))));
+          stages.addAll(lookOrNote("backup", () -> backup(connection)));
+          return new Verification(true, List.copyOf(stages));
+        });
   }
 
   /**
@@ -112,7 +119,7 @@ public final class Verifier {
   public StageResult drift(Connection connection) throws SQLException {
     String name = "drift";
     try {
-      return CatalogLedger.drift(connection)
+      return briefly(connection, () -> CatalogLedger.drift(connection))
           .map(drift ->
               drift.all().isEmpty()
                   ? StageResult.good(name, "none")
@@ -125,9 +132,12 @@ public final class Verifier {
       if (SqlStates.connectionLost(e)) {
         throw e;
       }
-      return StageResult.warning(
-          name,
-          "could not be looked for: %s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState()));
+      return unseen(name, e)
+          .orElseGet(() ->
+              StageResult.warning(
+                  name,
+                  "could not be looked for: %s (SQLSTATE %s)"
+                      .formatted(e.getMessage(), e.getSQLState())));
     }
   }
 
@@ -148,6 +158,56 @@ public final class Verifier {
   @FunctionalInterface
   private interface Look {
     List<StageResult> stages() throws SQLException;
+  }
+
+  /** Asks something of the server. */
+  @FunctionalInterface
+  private interface Question<T> {
+    T ask() throws SQLException;
+  }
+
+  /**
+   * Waits for no lock longer than a moment, whatever --lock-timeout says: less than it takes the
+   * server to look for a deadlock.
+   */
+  private static <T> T briefly(Connection connection, Question<T> question) throws SQLException {
+    SqlText.execute(connection, "SET lock_timeout = '500ms'");
+    try {
+      return question.ask();
+    } finally {
+      if (!connection.isClosed()) {
+        SqlText.execute(connection, "RESET lock_timeout");
+      }
+    }
+  }
+
+  /** What others keep from being looked at is a note, and nothing is wrong with the database. */
+  private static List<StageResult> lookOrNote(String name, Look look) throws SQLException {
+    return look(
+        name,
+        () -> {
+          try {
+            return look.stages();
+          } catch (SQLException e) {
+            return List.of(unseen(name, e).orElseThrow(() -> e));
+          }
+        });
+  }
+
+  private static Optional<StageResult> unseen(String name, SQLException e) {
+    if (SqlStates.lockProblem(e)) {
+      return Optional.of(
+          StageResult.warning(
+              name,
+              "not looked at, since a table is locked by another session (SQLSTATE %s); verify again once it has ended"
+                  .formatted(e.getSQLState())));
+    }
+    return SqlStates.TEMP_FILE_LIMIT.equals(SqlStates.endedBySetting(e).orElse(""))
+        ? Optional.of(
+            StageResult.warning(
+                name,
+                "not looked at, since it needs temporary files, which temp_file_limit forbids; as a superuser: ALTER ROLE ... RESET temp_file_limit, or ALTER DATABASE ..."))
+        : Optional.empty();
   }
 
   /** What the server refuses to tell is a finding too. */
@@ -234,11 +294,23 @@ public final class Verifier {
         .refusal()
         .map(refusal ->
             StageResult.broken(name, "%s is refused: %s".formatted(names.service(), refusal)))
-        .orElseGet(() ->
-            StageResult.good(
-                name,
-                "%s may run %d statements on rows, and nothing else"
-                    .formatted(names.service(), outcome.planned())));
+        .orElseGet(() -> rights(outcome));
+  }
+
+  private StageResult rights(ServiceStatements.Outcome outcome) {
+    String may =
+        "%s may run %d statements on rows, and nothing else"
+            .formatted(names.service(), outcome.planned());
+    List<String> locked = outcome.locked();
+    return locked.isEmpty()
+        ? StageResult.good("rights", may)
+        : StageResult.warning(
+            "rights",
+            "%s; not looked at, since locked by another session: %s%s"
+                .formatted(
+                    may,
+                    String.join(", ", locked.stream().limit(5).toList()),
+                    locked.size() > 5 ? " and %d more".formatted(locked.size() - 5) : ""));
   }
 
   /** Says something only where something is wrong. */

@@ -1,0 +1,58 @@
+package org.learnflow.db.cli;
+
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+
+/**
+ * Ends a look at something in time, whatever it waits for: a server that stops answering in the
+ * middle, a name that DNS does not answer, the Kubernetes API. None of these can be interrupted, so
+ * what is late is left to itself until the process ends.
+ *
+ * @param time in which the work must be done
+ */
+record TimeLimit(Duration time) {
+  /** Zero means one attempt, which takes as long as connecting may. */
+  private static final Duration ONE_ATTEMPT = Duration.ofSeconds(10);
+
+  /** So that what knows why it waited in vain may still say it. */
+  private static final Duration GRACE = Duration.ofSeconds(1);
+
+  /**
+   * Does work that changes nothing.
+   *
+   * @throws Failure what the work throws; 4 where it is late
+   */
+  <T> T run(Supplier<T> work) {
+    Duration limit = time.isZero() ? ONE_ATTEMPT : time;
+    CompletableFuture<T> done =
+        CompletableFuture.supplyAsync(work, task -> Thread.ofVirtual().start(task));
+    try {
+      return done.get(limit.plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      throw Failure.of(
+              ExitCode.NOT_REACHED,
+              "no answer within %d s: the server, DNS or the Kubernetes API has stopped answering"
+                  .formatted(limit.toSeconds()))
+          .state("nothing was changed")
+          .next("look at the pod or server and the network in between, or wait longer: --timeout")
+          .causedBy(e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw new IllegalStateException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failure.of(ExitCode.FAILED, "interrupted").causedBy(e);
+    }
+  }
+}

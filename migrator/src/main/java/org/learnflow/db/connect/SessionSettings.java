@@ -1,0 +1,181 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
+
+/**
+ * What every session sets for itself, so that {@code ALTER ROLE ... SET} and {@code ALTER DATABASE
+ * ... SET} neither end it nor change what its statements mean. What they say about places and speed
+ * (tablespaces, memory, planner) and about locale (money, text search) holds for it too.
+ *
+ * <p>Settings that the client names when it connects come before those of roles and databases.
+ * Source: PostgreSQL documentation, "Server Configuration", all that a role may set for itself.
+ */
+public final class SessionSettings {
+  /** The first major version that has transaction_timeout. */
+  private static final int TRANSACTION_TIMEOUT_SINCE = 17;
+
+  private static final String NO_TRANSACTION_TIMEOUT = " -c transaction_timeout=0";
+
+  /** Parallel workers begin with what is set for the role, and may not live to take over ours. */
+  static final String WITHOUT_TRANSACTION_TIMEOUT =
+      NO_TRANSACTION_TIMEOUT
+          + " -c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0";
+
+  /** What ends a session, or keeps it from beginning. */
+  private static final List<String> LASTING =
+      List.of(
+          "statement_timeout=0",
+          "idle_in_transaction_session_timeout=0",
+          "idle_session_timeout=0",
+          "tcp_user_timeout=0",
+          "exit_on_error=off",
+          "local_preload_libraries=");
+
+  /** What changes the meaning of a statement, of the values in it, or of what it answers. */
+  private static final List<String> MEANING =
+      List.of(
+          "role=none",
+          "default_transaction_read_only=off",
+          "default_transaction_isolation=read\\ committed",
+          "default_transaction_deferrable=off",
+          "row_security=on",
+          "check_function_bodies=on",
+          "DateStyle=ISO,MDY",
+          "IntervalStyle=postgres",
+          "timezone_abbreviations=Default",
+          "bytea_output=hex",
+          "extra_float_digits=1",
+          "xmlbinary=base64",
+          "xmloption=content",
+          "standard_conforming_strings=on",
+          "backslash_quote=safe_encoding",
+          "array_nulls=on",
+          "transform_null_equals=off",
+          "quote_all_identifiers=off",
+          "gin_fuzzy_search_limit=0",
+          "plpgsql.extra_errors=none");
+
+  /**
+   * Settings that not every release has; which it has, it is asked. A restricted kind of relations
+   * makes views unusable, and roles that a CREATEROLE admin makes would be granted to it.
+   */
+  private static final String NEWER =
+      """
+      ('restrict_nonsystem_relation_kind', ''), ('createrole_self_grant', '')\
+      """;
+
+  /**
+   * With another one neither triggers nor foreign keys work; only who was granted it may set it.
+   */
+  private static final String REPLICATION_ROLE = "session_replication_role";
+
+  private static final String GRANTED = ", ('%s', 'origin')".formatted(REPLICATION_ROLE);
+
+  /** With less, looking at the catalog would need temporary files, which may be forbidden. */
+  private static final String SETTLE =
+      """
+      SELECT pg_catalog.set_config(s.name, s.value, false) FROM (VALUES %s) s (name, value)
+      WHERE pg_catalog.current_setting(s.name, true) OPERATOR(pg_catalog.<>) s.value
+      UNION ALL
+      SELECT pg_catalog.set_config('work_mem', '4MB', false)
+      WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) OPERATOR(pg_catalog.<) 4194304::pg_catalog.int8\
+      """;
+
+  private SessionSettings() {}
+
+  /** As the options of a connection, with a space before each. */
+  static String options() {
+    return Stream.concat(LASTING.stream(), MEANING.stream())
+        .map(setting -> " -c " + setting)
+        .collect(Collectors.joining());
+  }
+
+  /**
+   * The same for PostgreSQL's own programs, which set nearly all of it once they are connected, but
+   * not what keeps them from that.
+   *
+   * @param serverMajor major version of the server
+   */
+  public static String programOptions(int serverMajor) {
+    return (options()
+            + " -c work_mem=16MB"
+            + (serverMajor < TRANSACTION_TIMEOUT_SINCE ? "" : NO_TRANSACTION_TIMEOUT))
+        .strip();
+  }
+
+  /**
+   * Whether transaction_timeout is set for a session; where it cannot be, the server is not asked.
+   */
+  static boolean hasTransactionTimeout(Connection connection) throws SQLException {
+    if (connection.getMetaData().getDatabaseMajorVersion() < TRANSACTION_TIMEOUT_SINCE) {
+      return false;
+    }
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SHOW transaction_timeout")) {
+      return row.next() && !"0".equals(row.getString(1));
+    }
+  }
+
+  /** What a new session still has to set. */
+  static void settle(Connection connection) throws SQLException {
+    SqlText.execute(connection, SETTLE.formatted(NEWER));
+  }
+
+  /**
+   * The same for a session that changes tables.
+   *
+   * @throws Failure 10 where a superuser has switched off triggers and foreign keys for its role
+   */
+  static void settleOwn(Connection connection) throws SQLException {
+    try {
+      SqlText.execute(connection, SETTLE.formatted(NEWER + GRANTED));
+    } catch (SQLException e) {
+      if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        throw e;
+      }
+      throw switchedOff(connection, e);
+    }
+  }
+
+  private static Failure switchedOff(Connection connection, SQLException e) throws SQLException {
+    Failure failure =
+        Failure.of(
+                ExitCode.REFUSED, "the server refuses this session's settings: " + e.getMessage())
+            .where("SQLSTATE " + e.getSQLState())
+            .state("nothing was changed")
+            .next(
+                "see them: SELECT name, setting, source FROM pg_settings WHERE source <> 'default'")
+            .causedBy(e);
+    return SettingSource.of(connection, REPLICATION_ROLE).stream()
+        .findFirst()
+        .map(source ->
+            failure
+                .what(
+                    "triggers and foreign keys would not work: %s, %s, and a superuser has not let it change that"
+                        .formatted(source.setting(), source.place()))
+                .next(
+                    "as a superuser: %s; then run the same command again"
+                        .formatted(source.reset())))
+        .orElse(failure);
+  }
+
+  /**
+   * Takes back what a file has set for the session that it shares with the next one, so that it is
+   * for each as if it came alone.
+   */
+  public static void reset(Connection connection) throws SQLException {
+    SqlText.execute(
+        connection,
+        "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE.formatted(NEWER + GRANTED));
+  }
+}

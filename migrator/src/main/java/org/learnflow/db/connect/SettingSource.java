@@ -1,0 +1,88 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
+
+/**
+ * Where a setting was made that ends sessions or statements.
+ *
+ * @param setting such as {@code temp_file_limit = 0}
+ * @param place for people, such as {@code set for role "r" in database "d"}
+ * @param reset the statement that takes it back
+ */
+record SettingSource(String setting, String place, String reset) {
+  /** What holds for a session of this role in this database, the one in force first. */
+  private static final String QUERY =
+      """
+      SELECT split_part(c, '=', 1) || ' = ' || substr(c, strpos(c, '=') + 1),
+             'set for ' || concat_ws(' in ', CASE WHEN setrole <> 0 THEN 'role ' || quote_ident(r.rolname)
+                                                  WHEN setdatabase = 0 THEN 'all roles' END,
+                                             CASE WHEN setdatabase <> 0 THEN 'database ' || quote_ident(d.datname) END),
+             CASE WHEN setrole <> 0 AND setdatabase <> 0
+                    THEN format('ALTER ROLE %I IN DATABASE %I RESET ', r.rolname, d.datname)
+                  WHEN setrole <> 0 THEN format('ALTER ROLE %I RESET ', r.rolname)
+                  WHEN setdatabase <> 0 THEN format('ALTER DATABASE %I RESET ', d.datname)
+                  ELSE 'ALTER ROLE ALL RESET ' END || split_part(c, '=', 1)
+      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole LEFT JOIN pg_database d ON d.oid = setdatabase,
+        unnest(setconfig) c
+      WHERE split_part(c, '=', 1) = @NAME@
+        AND (setrole = 0 OR r.rolname = session_user) AND (setdatabase = 0 OR d.datname = current_database())
+      ORDER BY setrole = 0, setdatabase = 0
+      """;
+
+  /** Where a setting was made, in the order in which the server heeds them. */
+  static List<SettingSource> of(Connection connection, String name) throws SQLException {
+    return CatalogQuery.rows(
+        connection,
+        QUERY.replace("@NAME@", SqlText.literal(connection, name)),
+        row -> new SettingSource(row.getString(1), row.getString(2), row.getString(3)));
+  }
+
+  /**
+   * The same failure; where a setting has ended the session or the statement, with which one, for
+   * whom it was made, and how it is taken back.
+   *
+   * @param source further sessions of the same role in the same database
+   */
+  static Failure explained(Failure failure, Throwable thrown, DataSource source) {
+    return SqlStates.endedBySetting(thrown)
+        .map(name -> explained(failure, name, find(source, name)))
+        .orElse(failure);
+  }
+
+  private static Optional<SettingSource> find(DataSource source, String name) {
+    try (Connection connection = source.getConnection()) {
+      return of(connection, name).stream().findFirst();
+    } catch (SQLException e) {
+      return Optional.empty(); // the message does without
+    }
+  }
+
+  private static Failure explained(Failure failure, String name, Optional<SettingSource> found) {
+    boolean superusers = name.equals(SqlStates.TEMP_FILE_LIMIT);
+    Failure told =
+        failure.what(
+            failure.what()
+                + found
+                    .map(source -> " (%s, %s)".formatted(source.setting, source.place))
+                    .orElse(" (" + name + ")"));
+    if (superusers) {
+      return told.next(
+          "as a superuser: %s; then run the same command again"
+              .formatted(
+                  found
+                      .map(SettingSource::reset)
+                      .orElse("raise %s, which SHOW %1$s tells".formatted(name))));
+    }
+    return told.next(
+        "learnflow-db sets %s to 0 for its sessions, so the file itself, or a function that it calls, sets it: take that out, or SET LOCAL %1$s = 0"
+            .formatted(name));
+  }
+}

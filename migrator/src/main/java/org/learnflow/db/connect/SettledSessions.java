@@ -1,0 +1,69 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.SqlStates;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/**
+ * Opens sessions that have their {@link SessionSettings}, on servers of every version. One that has
+ * transaction_timeout set is opened again without: only what the client names when it connects
+ * holds from the first moment on, and older servers refuse a name that they do not know.
+ */
+final class SettledSessions extends PGSimpleDataSource {
+  private static final long serialVersionUID = 1L;
+
+  private final boolean own;
+  private boolean withoutTimeout;
+
+  /**
+   * Sessions.
+   *
+   * @param own whether they are the owner's, which change tables
+   */
+  SettledSessions(boolean own) {
+    this.own = own;
+  }
+
+  @Override
+  public Connection getConnection(@Nullable String user, @Nullable String password)
+      throws SQLException {
+    Connection connection = null;
+    try {
+      connection = super.getConnection(user, password);
+      if (withoutTimeout || !SessionSettings.hasTransactionTimeout(connection)) {
+        settle(connection);
+        return connection;
+      }
+      connection.close();
+    } catch (SQLException | RuntimeException e) {
+      closeAfter(e, connection);
+      // Shorter than it takes to ask for it.
+      if (withoutTimeout || !SqlStates.TRANSACTION_TIMEOUT.equals(SqlStates.of(e))) {
+        throw e;
+      }
+    }
+    withoutTimeout = true;
+    setOptions(getOptions() + SessionSettings.WITHOUT_TRANSACTION_TIMEOUT);
+    return getConnection(user, password);
+  }
+
+  private void settle(Connection connection) throws SQLException {
+    if (own) {
+      SessionSettings.settleOwn(connection);
+    } else {
+      SessionSettings.settle(connection);
+    }
+  }
+
+  private static void closeAfter(Exception e, @Nullable Connection connection) {
+    if (connection != null) {
+      try {
+        connection.close();
+      } catch (SQLException again) {
+        e.addSuppressed(again);
+      }
+    }
+  }
+}
