@@ -17,6 +17,7 @@ import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.connect.SessionSettings;
 import org.learnflow.db.schema.RollbackPlan.Loss;
@@ -364,7 +365,7 @@ public final class Rollback {
   }
 
   private static void execute(Connection connection, UndoStep step) throws UndoFailedException {
-    for (UndoStep.Statement each : step.statements()) {
+    for (SqlScript.Statement each : step.statements()) {
       try (Statement statement = connection.createStatement()) {
         statement.execute(each.sql());
       } catch (SQLException e) {

@@ -52,6 +52,38 @@ class SqlFileTest {
             "SELECT 3");
   }
 
+  /** Each is one statement, as the server reads it. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
+        "create function f() returns int begin /* ; */ atomic select 1; end",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN a THEN CASE b WHEN 1 THEN 2 END END; SELECT 2; END",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT (CASE WHEN a THEN 1 END); SELECT 2; END",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT t.end, 1 AS end FROM t; SELECT 2; END",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC END",
+        "CREATE RULE r AS ON INSERT TO t DO ALSO (INSERT INTO a VALUES (1); DELETE FROM b)",
+        "(SELECT 1) UNION (SELECT ';')",
+        "SELECT e';\\';', E';\\';', ne';\\', n';', b';', U&'\\;'",
+        "PREPARE q AS SELECT $1",
+        "SELECT a$b, é$x$, \"a\"\"b;\", \"x;\".\"y;\" /* ; */ + 1",
+        "SELECT $é$;$é$, $a$ $b$;$b$ $a$, $a1_$;$a1_$",
+        "SELECT 1 /*/ ; */",
+        "SELECT x AS begin, y AS atomic",
+      })
+  void whatIsOneStatementForTheServerIsOne(String statement) {
+    assertThat(parse("SELECT 'a';\n" + statement + ";\nSELECT '$', 'b'"))
+        .extracting(SqlFile.Statement::sql)
+        .containsExactly("SELECT 'a'", statement, "SELECT '$', 'b'");
+    assertThatThrownBy(() -> parse(statement + ";\nCOMMIT")).isInstanceOf(Failure.class);
+  }
+
+  @Test
+  void aBodyWithoutItsEndIsTheServersToRefuse() {
+    assertThat(parse("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1;\nSELECT 2"))
+        .hasSize(1);
+  }
+
   @Test
   void aPlaceIsTheLineOfTheStatementOrOfTheCharacterInIt() {
     List<SqlFile.Statement> statements = parse("-- why\n\nSELECT '🐘\n🐘',\n  wrong; SELECT 2");

@@ -65,6 +65,27 @@ class SqlSeedTest {
     assertThat(seeds.load().out()).contains("nothing to do");
   }
 
+  @Test
+  void aFunctionOrARuleMayHoldSeveralCommands() throws Exception {
+    seeds
+        .file(
+            "01_items.sql",
+            """
+            CREATE FUNCTION add(item text) RETURNS int LANGUAGE sql BEGIN ATOMIC
+              INSERT INTO items VALUES (add.item, CASE WHEN true THEN 1 END);
+              SELECT 1;
+            END;
+            CREATE TABLE log (name text);
+            CREATE RULE twice AS ON INSERT TO log DO INSTEAD (
+              INSERT INTO items VALUES (new.name);
+              INSERT INTO items VALUES (new.name || ' again'));
+            (SELECT add('Lamp')) UNION (SELECT 2);
+            INSERT INTO log VALUES (e'it\\'s; ok');
+            """)
+        .load();
+    assertThat(items()).containsExactly("Lamp", "it's; ok", "it's; ok again");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -1,0 +1,274 @@
+package org.learnflow.db;
+
+import java.io.IOException;
+import java.io.Reader;
+import java.util.List;
+import java.util.Locale;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.core.api.resource.LoadableResource;
+import org.flywaydb.core.internal.parser.ParserContext;
+import org.flywaydb.core.internal.parser.ParsingContext;
+import org.flywaydb.core.internal.parser.PeekingReader;
+import org.flywaydb.core.internal.parser.StatementType;
+import org.flywaydb.core.internal.parser.Token;
+import org.flywaydb.core.internal.parser.TokenType;
+import org.flywaydb.core.internal.sqlscript.SqlStatement;
+import org.flywaydb.core.internal.sqlscript.SqlStatementIterator;
+import org.flywaydb.database.postgresql.PostgreSQLParser;
+
+/** An SQL text, read statement by statement with Flyway's parser: one is in memory at a time. */
+public final class SqlScript implements AutoCloseable {
+  /** First words of statements that begin or end a transaction. */
+  private static final Set<String> TRANSACTION_CONTROL =
+      Set.of("ABORT", "BEGIN", "COMMIT", "END", "PREPARE TRANSACTION", "ROLLBACK", "START");
+
+  private static final Pattern FIRST_WORDS = Pattern.compile("\\w+(?:\\s+\\w+)?");
+
+  private final SqlStatementIterator statements;
+
+  /**
+   * A text.
+   *
+   * @param name of its file, for Flyway's log
+   * @param text closed with this
+   */
+  public SqlScript(String name, Reader text) {
+    FluentConfiguration configuration =
+        new FluentConfiguration(SqlScript.class.getClassLoader()).placeholderReplacement(false);
+    this.statements = new StatementParser(configuration).parse(new Text(name, text));
+  }
+
+  /**
+   * A statement.
+   *
+   * @param line where it begins, behind comments
+   * @param sql without the comments before it and the semicolon
+   * @param transactional whether it can be run in a transaction
+   */
+  public record Statement(int line, String sql, boolean transactional) {
+    /** Its first words, if it begins or ends a transaction. */
+    public Optional<String> transactionControl() {
+      Matcher first = FIRST_WORDS.matcher(sql);
+      String words = first.lookingAt() ? first.group() : "";
+      String control = words.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ");
+      return TRANSACTION_CONTROL.contains(control)
+              || TRANSACTION_CONTROL.contains(control.replaceFirst(" .*", ""))
+          ? Optional.of(words)
+          : Optional.empty();
+    }
+
+    /**
+     * A line within it.
+     *
+     * @param position of a character as the server counts them, from 1; 0 for the statement itself
+     */
+    public int lineOf(int position) {
+      int within =
+          sql.offsetByCodePoints(
+              0, Math.clamp(position - 1L, 0, sql.codePointCount(0, sql.length())));
+      return line + (int) sql.chars().limit(within).filter(c -> c == '\n').count();
+    }
+  }
+
+  /** Whether {@link #next} has a statement to give. */
+  public boolean hasNext() throws IOException {
+    try {
+      return statements.hasNext();
+    } catch (FlywayException e) {
+      if (e.getCause() instanceof IOException reading) {
+        throw reading;
+      }
+      throw e;
+    }
+  }
+
+  /** The next statement. */
+  public Statement next() throws IOException {
+    if (!hasNext()) {
+      throw new NoSuchElementException();
+    }
+    SqlStatement next = statements.next();
+    String sql = next.getSql();
+    return new Statement(
+        next.getLineNumber(), sql.substring(endOfComments(sql)), next.canExecuteInTransaction());
+  }
+
+  /** Flyway leaves the comments before a statement in its text, but not in its line. */
+  private static int endOfComments(String sql) {
+    int i = 0;
+    while (i < sql.length()) {
+      if (Character.isWhitespace(sql.charAt(i))) {
+        i++;
+      } else if (sql.startsWith("--", i)) {
+        int end = sql.indexOf('\n', i);
+        i = end < 0 ? sql.length() : end;
+      } else if (sql.startsWith("/*", i)) {
+        i = endOfBlockComment(sql, i);
+      } else {
+        return i;
+      }
+    }
+    return i;
+  }
+
+  private static int endOfBlockComment(String sql, int begin) {
+    int depth = 0;
+    int i = begin;
+    do {
+      if (sql.startsWith("/*", i)) {
+        depth++;
+        i += 2;
+      } else if (sql.startsWith("*/", i)) {
+        depth--;
+        i += 2;
+      } else {
+        i++;
+      }
+    } while (depth > 0 && i < sql.length());
+    return i;
+  }
+
+  @Override
+  public void close() {
+    statements.close();
+  }
+
+  /** Flyway's parser, corrected where PostgreSQL reads a legal text in another way. */
+  private static final class StatementParser extends PostgreSQLParser {
+    private static final Pattern DOLLAR_QUOTE = Pattern.compile("\\$(?:\\$|_|\\p{L}).*");
+
+    /** Only the first and the last ones are ever looked at. */
+    private static final int MOST_TOKENS = 1_000;
+
+    private static final int LAST_TOKENS = 10;
+
+    StatementParser(FluentConfiguration configuration) {
+      super(configuration, new ParsingContext());
+    }
+
+    /**
+     * Data that follow COPY are psql's matter; without {@code \.} Flyway would never find their
+     * end.
+     */
+    @Override
+    protected StatementType detectStatementType(
+        String simplifiedStatement, ParserContext context, PeekingReader reader) {
+      return StatementType.UNKNOWN;
+    }
+
+    /**
+     * A parameter such as {@code $1} is none; a statement would lose a parenthesis at its begin.
+     */
+    @Override
+    protected boolean isAlternativeStringLiteral(String peek) {
+      return peek.charAt(0) == '(' || DOLLAR_QUOTE.matcher(peek).matches();
+    }
+
+    @Override
+    protected Token handleAlternativeStringLiteral(
+        PeekingReader reader, ParserContext context, int pos, int line, int col)
+        throws IOException {
+      if (!reader.peek('(')) {
+        return super.handleAlternativeStringLiteral(reader, context, pos, line, col);
+      }
+      context.increaseParensDepth();
+      reader.swallow();
+      return new Token(TokenType.SYMBOL, pos, line, col, "(", "(", context.getParensDepth());
+    }
+
+    /** {@code e'\''}; Flyway knows the capital letter only. */
+    @Override
+    protected Token handleKeyword(
+        PeekingReader reader, ParserContext context, int pos, int line, int col, String keyword)
+        throws IOException {
+      if (!keyword.equals("e") || !reader.peek('\'')) {
+        return super.handleKeyword(reader, context, pos, line, col, keyword);
+      }
+      reader.swallow();
+      reader.swallowUntilIncludingWithEscape('\'', true, '\\');
+      return new Token(
+          TokenType.STRING, pos, line, col, keyword, keyword, context.getParensDepth());
+    }
+
+    @Override
+    protected boolean shouldAdjustBlockDepth(
+        ParserContext context, List<Token> tokens, Token token) {
+      if (tokens.size() > MOST_TOKENS) {
+        tokens.subList(1, tokens.size() - LAST_TOKENS).clear();
+      }
+      if (token.getType() == TokenType.EOF) { // what is not complete is the server's to refuse
+        while (context.getBlockDepth() > 0) {
+          context.decreaseBlockDepth();
+        }
+      }
+      return super.shouldAdjustBlockDepth(context, tokens, token);
+    }
+
+    /** {@code BEGIN ATOMIC ... END}, with CASE in CASE and columns named {@code end}. */
+    @Override
+    protected void adjustBlockDepth(
+        ParserContext context, List<Token> tokens, Token keyword, PeekingReader reader) {
+      int parens = context.getParensDepth();
+      switch (keyword.getText()) {
+        case "ATOMIC" -> {
+          if (context.getBlockDepth() == 0 && lastTokenIs(tokens, parens, "BEGIN")) {
+            context.increaseBlockDepth("ATOMIC");
+          }
+        }
+        case "CASE" -> {
+          if (context.getBlockDepth() > 0) {
+            context.increaseBlockDepth("CASE");
+          }
+        }
+        case "END" -> {
+          if (context.getBlockDepth() > 0 && !lastTokenIs(tokens, parens, "AS")) {
+            context.decreaseBlockDepth();
+          }
+        }
+        default -> {}
+      }
+    }
+  }
+
+  /** A text as Flyway's resource. */
+  private static final class Text extends LoadableResource {
+    private final String name;
+    private final Reader text;
+
+    Text(String name, Reader text) {
+      this.name = name;
+      this.text = text;
+    }
+
+    @Override
+    public Reader read() {
+      return text;
+    }
+
+    @Override
+    public String getAbsolutePath() {
+      return name;
+    }
+
+    @Override
+    public String getAbsolutePathOnDisk() {
+      return name;
+    }
+
+    @Override
+    public String getFilename() {
+      return name;
+    }
+
+    @Override
+    public String getRelativePath() {
+      return name;
+    }
+  }
+}
