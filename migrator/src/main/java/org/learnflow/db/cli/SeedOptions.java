@@ -1,5 +1,6 @@
 package org.learnflow.db.cli;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +50,16 @@ final class SeedOptions {
 
     List<SeedReport> load(Session session, List<SeedSet> sets, ConsoleProgress progress) {
       SeedLoader loader = new SeedLoader(mode, force, progress);
-      return session.run("seed", connection -> loader.load(connection, sets));
+      List<SeedReport> reports = new ArrayList<>();
+      for (SeedSet set : sets) {
+        List<SeedReport> report =
+            session.run("seed", connection -> loader.load(connection, List.of(set)));
+        reports.addAll(report);
+        if (report.stream().anyMatch(SeedReport::loaded)) {
+          session.close(); // what its SQL left in the session must not reach what comes next
+        }
+      }
+      return List.copyOf(reports);
     }
   }
 }

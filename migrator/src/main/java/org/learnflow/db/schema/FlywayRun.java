@@ -54,12 +54,8 @@ final class FlywayRun {
     void end(MigrationFile file, Connection connection) throws SQLException;
   }
 
-  /**
-   * Applies the files.
-   *
-   * @param grouped all in one transaction, instead of one for each
-   */
-  void migrate(boolean grouped) {
+  /** Applies the files in a session of its own, a transaction for each. */
+  void migrate() {
     FluentConfiguration configuration =
         Flyway.configure(FlywayRun.class.getClassLoader())
             .dataSource(source)
@@ -73,8 +69,7 @@ final class FlywayRun {
             .validateOnMigrate(false)
             .initSql(UTC)
             .lockRetryCount(-1)
-            .loggers("slf4j")
-            .group(grouped);
+            .loggers("slf4j");
     PostgreSQLConfigurationExtension postgresql =
         configuration.getPluginRegister().getExact(PostgreSQLConfigurationExtension.class);
     postgresql.setTransactionalLock(false);

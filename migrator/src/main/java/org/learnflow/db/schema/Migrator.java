@@ -4,7 +4,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -20,15 +19,14 @@ import org.learnflow.db.StateSchema;
 import org.postgresql.PGConnection;
 
 /**
- * Applies pending migrations with Flyway, one transaction each. On an empty database, where nobody
- * waits for our locks, a window of files shares a transaction, which is several times faster; a
- * window that fails is rolled back and repeated file by file, so that the outcome is the same.
+ * Applies pending migrations with Flyway, one transaction each, and in sessions that tell none of
+ * them what was applied before it in the same run ({@link SharedSession}).
  */
 public final class Migrator {
   private static final String STEP = "migrate";
 
-  /** Files that Flyway sees at a time; its work for each file grows with this number. */
-  private static final int WINDOW = 100;
+  /** Of more than these, each is told of in place of the one before it. */
+  private static final int MOST_LINES = 100;
 
   private static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
 
@@ -187,19 +185,17 @@ public final class Migrator {
 
   private void apply(Connection connection, SchemaState before, List<MigrationFile> pending)
       throws SQLException {
-    boolean grouped = before.applied().isEmpty() && before.failed().isEmpty();
+    forgetFailed(connection, before, pending);
     Counter counter = new Counter(pending.size());
     try (BlockerWatch watch = new BlockerWatch(source, STEP, progress)) {
-      for (int start = 0; start < pending.size(); start += WINDOW) {
-        List<MigrationFile> window =
-            pending.subList(start, Math.min(start + WINDOW, pending.size()));
+      for (List<MigrationFile> left = pending; !left.isEmpty(); ) {
+        List<MigrationFile> together = SharedSession.first(connection, left);
         try {
-          if (!grouped || !appliedAsGroup(connection, window, watch, counter)) {
-            applyOneByOne(connection, window, watch, counter);
-          }
+          apply(connection, together, watch, counter);
         } finally {
           tidyUp(connection);
         }
+        left = left.subList(together.size(), left.size());
       }
     }
   }
@@ -214,64 +210,35 @@ public final class Migrator {
     }
   }
 
-  private boolean appliedAsGroup(
-      Connection connection, List<MigrationFile> window, BlockerWatch watch, Counter counter) {
-    if (window.stream().anyMatch(file -> ConcurrentIndexes.occurIn(file.sql()))) {
-      return false;
-    }
-    int before = counter.done;
-    try {
-      new FlywayRun(source, window, new Listener(connection, watch, counter, window.size()))
-          .migrate(true);
-      return true;
-    } catch (RuntimeException e) {
-      if (SqlStates.connectionLost(e) || isForeignDatabase(e)) {
-        throw failure(e, window, watch, counter);
-      }
-      if (counter.done > before) {
-        progress.line(STEP, "these were rolled back with one that failed; again, file by file");
-      }
-      counter.done = before;
-      counter.current = Optional.empty();
-      return false;
-    } finally {
-      watch.end();
-    }
-  }
-
-  private void applyOneByOne(
-      Connection connection, List<MigrationFile> window, BlockerWatch watch, Counter counter)
+  private void apply(
+      Connection connection, List<MigrationFile> together, BlockerWatch watch, Counter counter)
       throws SQLException {
+    List<MigrationFile> left = together;
     for (int attempt = 0; ; attempt++) {
-      List<MigrationFile> pending = stillPending(connection, window);
-      forgetFailed(connection, pending);
       try {
-        new FlywayRun(source, pending, new Listener(connection, watch, counter, 1)).migrate(false);
+        new FlywayRun(source, left, new Listener(connection, watch, counter)).migrate();
         return;
       } catch (RuntimeException e) {
         watch.end();
         if (!SqlStates.lockProblem(e) || attempt >= lockRetries) {
-          throw failure(e, pending, watch, counter);
+          throw failure(e, left, watch, counter);
         }
         tellRetry(watch, attempt);
         sleep(RETRY_PAUSE);
       } finally {
         watch.end();
       }
+      // A repeated attempt begins after the migrations that the one before it applied.
+      SchemaState state = SchemaState.read(connection, files);
+      left = left.stream().filter(file -> !state.applied().containsKey(file.version())).toList();
+      forgetFailed(connection, state, left);
     }
   }
 
-  /** A repeated attempt begins after the migrations that the one before it applied. */
-  private List<MigrationFile> stillPending(Connection connection, List<MigrationFile> window)
-      throws SQLException {
-    SchemaState state = SchemaState.read(connection, files);
-    return window.stream().filter(file -> !state.applied().containsKey(file.version())).toList();
-  }
-
   /** The rows that failures outside a transaction left would stop Flyway. */
-  private void forgetFailed(Connection connection, List<MigrationFile> pending)
+  private void forgetFailed(Connection connection, SchemaState state, List<MigrationFile> pending)
       throws SQLException {
-    for (AppliedMigration row : SchemaState.read(connection, files).failed()) {
+    for (AppliedMigration row : state.failed()) {
       boolean again = pending.stream().anyMatch(file -> file.version().equals(row.version()));
       progress.line(
           STEP,
@@ -311,7 +278,7 @@ public final class Migrator {
   }
 
   private RuntimeException failure(
-      RuntimeException e, List<MigrationFile> window, BlockerWatch watch, Counter counter) {
+      RuntimeException e, List<MigrationFile> together, BlockerWatch watch, Counter counter) {
     if (SqlStates.connectionLost(e)) {
       return e; // repeated once the database is back
     }
@@ -322,7 +289,7 @@ public final class Migrator {
     if (isForeignDatabase(e)) {
       return foreignDatabase().causedBy(e);
     }
-    return new MigrationFailures(source, files, window)
+    return new MigrationFailures(source, files, together)
         .describe(e, counter.current, watch.lastBlockers(), lockRetries + 1);
   }
 
@@ -362,21 +329,17 @@ public final class Migrator {
     private final Connection own;
     private final BlockerWatch watch;
     private final Counter counter;
-    private final int together;
-    private final List<MigrationFile> unstored = new ArrayList<>();
     private boolean begun;
 
     /**
      * A listener.
      *
      * @param own the session that holds the migration lock
-     * @param together how many migrations share a transaction
      */
-    Listener(Connection own, BlockerWatch watch, Counter counter, int together) {
+    Listener(Connection own, BlockerWatch watch, Counter counter) {
       this.own = own;
       this.watch = watch;
       this.counter = counter;
-      this.together = together;
     }
 
     @Override
@@ -390,9 +353,8 @@ public final class Migrator {
       if (concurrent) {
         watch.begin(file.name(), own.unwrap(PGConnection.class).getBackendPID());
         new ConcurrentIndexes(own, progress).prepare(file);
-      }
-      // Such a build waits for every older transaction and blocks nobody meanwhile.
-      if (concurrent) {
+        // Such a build waits for every older transaction and blocks nobody meanwhile. No plain
+        // migration has one, so that it is the last of its session.
         SqlText.execute(connection, "SET lock_timeout = 0");
       }
       watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
@@ -401,17 +363,13 @@ public final class Migrator {
     @Override
     public void end(MigrationFile file, Connection connection) throws SQLException {
       watch.end();
-      unstored.add(file);
-      if (unstored.size() == together) {
-        UndoScripts.store(connection, files, unstored);
-        unstored.clear();
-      }
+      UndoScripts.store(connection, files, List.of(file));
       counter.done++;
       counter.current = Optional.empty();
       String line =
           "%s %s (%d of %d)"
               .formatted(file.version(), file.description(), counter.done, counter.total);
-      if (counter.total <= WINDOW) {
+      if (counter.total <= MOST_LINES) {
         progress.line(STEP, line);
       } else {
         progress.update(STEP, line);

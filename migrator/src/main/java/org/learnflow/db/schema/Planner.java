@@ -93,7 +93,11 @@ public final class Planner {
       ScratchDatabase scratch, Connection own, SchemaState state) throws SQLException {
     PlanObserver observer = new PlanObserver(own);
     try {
-      new FlywayRun(scratch.source(), state.pending(), observer).migrate(false);
+      for (List<MigrationFile> left = state.pending(); !left.isEmpty(); ) {
+        List<MigrationFile> together = SharedSession.first(own, left);
+        new FlywayRun(scratch.source(), together, observer).migrate();
+        left = left.subList(together.size(), left.size());
+      }
       return observer.observed();
     } catch (RuntimeException e) {
       if (SqlStates.connectionLost(e)) {

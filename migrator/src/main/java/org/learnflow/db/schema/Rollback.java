@@ -19,7 +19,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlStates;
-import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.schema.RollbackPlan.Loss;
 import org.postgresql.PGConnection;
 
@@ -157,7 +157,10 @@ public final class Rollback {
           }
           try (BlockerWatch watch = new BlockerWatch(source, STEP, progress)) {
             for (UndoStep step : steps) {
-              undo(connection, step, watch);
+              // What a script leaves in its session must not reach the next one.
+              try (Connection session = source.getConnection()) {
+                undo(session, step, watch);
+              }
               undone.add(step.script().script());
               progress.line(
                   STEP,
@@ -430,7 +433,6 @@ public final class Rollback {
         connection.setAutoCommit(true);
       }
     }
-    SessionSettings.reset(connection);
   }
 
   private static void outsideTransaction(Connection connection, UndoStep step)
@@ -440,7 +442,7 @@ public final class Rollback {
       statement.execute("SET lock_timeout = 0");
     }
     execute(connection, step);
-    SessionSettings.reset(connection);
+    SqlText.execute(connection, "RESET lock_timeout");
     connection.setAutoCommit(false);
     try {
       record(connection, step);

@@ -17,6 +17,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
+import org.learnflow.db.testing.TestFiles;
 
 /** Seed files in SQL, for what CSV cannot say. */
 @ExtendWith(PostgresExtension.class)
@@ -161,6 +162,17 @@ class SqlSeedTest {
             "INSERT INTO items SELECT current_setting('lock_timeout') || current_user");
     seeds.load();
     assertThat(items()).containsExactly("10s" + database.owner(), "Lamp");
+  }
+
+  @Test
+  void whatASetLeavesInItsSessionDoesNotReachTheNextOne() throws Exception {
+    seeds.file(
+        "01_dump.sql", "CREATE TEMP TABLE items (a int); SELECT set_config('a.b', 'c', true)");
+    TestFiles.write(
+        directory.resolve("seeds/other/01_items.sql"),
+        "INSERT INTO items SELECT coalesce(current_setting('a.b', true), 'unset')");
+    seeds.load("--seeds", "reference,other");
+    assertThat(items()).containsExactly("unset");
   }
 
   @Test
