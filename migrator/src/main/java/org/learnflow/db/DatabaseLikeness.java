@@ -3,6 +3,7 @@ package org.learnflow.db;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** How a database is made that sorts and encodes as another one does. */
@@ -40,27 +41,25 @@ public final class DatabaseLikeness {
     List<String> found =
         CatalogQuery.rows(
             connection,
-            QUERY.replace("@DATABASE@", SqlText.literal(connection, database)),
+            SqlText.filled(QUERY, Map.of("DATABASE", SqlText.literal(database))),
             row -> {
               String clause =
                   "ENCODING %s LC_COLLATE %s LC_CTYPE %s"
                       .formatted(
-                          SqlText.literal(connection, row.getString(1)),
-                          SqlText.literal(connection, row.getString(2)),
-                          SqlText.literal(connection, row.getString(3)));
+                          SqlText.literal(row.getString(1)),
+                          SqlText.literal(row.getString(2)),
+                          SqlText.literal(row.getString(3)));
               String locale = row.getString(5);
               clause +=
                   switch (row.getString(4)) {
-                    case "i" ->
-                        " LOCALE_PROVIDER icu ICU_LOCALE " + SqlText.literal(connection, locale);
+                    case "i" -> " LOCALE_PROVIDER icu ICU_LOCALE " + SqlText.literal(locale);
                     case "b" ->
-                        " LOCALE_PROVIDER builtin BUILTIN_LOCALE "
-                            + SqlText.literal(connection, locale);
+                        " LOCALE_PROVIDER builtin BUILTIN_LOCALE " + SqlText.literal(locale);
                     default -> " LOCALE_PROVIDER libc";
                   };
               String rules = row.getString(6);
               if (rules != null) {
-                clause += " ICU_RULES " + SqlText.literal(connection, rules);
+                clause += " ICU_RULES " + SqlText.literal(rules);
               }
               if (!placement) {
                 return clause;

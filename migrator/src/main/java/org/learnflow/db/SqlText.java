@@ -3,23 +3,50 @@ package org.learnflow.db;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
-import org.postgresql.PGConnection;
+import java.util.Map;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Names and values as SQL writes them, and a text that only has to be run. */
 public final class SqlText {
+  private static final Pattern PLACE = Pattern.compile("@([A-Z_]+)@");
+
   private SqlText() {}
 
   /** A name in double quotes, whatever is in it. */
   public static String identifier(String name) {
-    if (name.indexOf('\0') >= 0) {
-      throw new IllegalArgumentException("a name with a zero byte");
-    }
-    return '"' + name.replace("\"", "\"\"") + '"';
+    return '"' + withoutZero(name).replace("\"", "\"\"") + '"';
   }
 
-  /** A value in single quotes, as the session's standard_conforming_strings wants it. */
-  public static String literal(Connection connection, String value) throws SQLException {
-    return "'" + connection.unwrap(PGConnection.class).escapeLiteral(value) + "'";
+  /**
+   * A value in single quotes that means the same whatever standard_conforming_strings is; as
+   * quote_literal() in PostgreSQL writes it.
+   */
+  public static String literal(String value) {
+    String quoted = "'" + withoutZero(value).replace("\\", "\\\\").replace("'", "''") + "'";
+    return value.indexOf('\\') >= 0 ? "E" + quoted : quoted;
+  }
+
+  private static String withoutZero(String text) {
+    if (text.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException("a name or value with a zero byte");
+    }
+    return text;
+  }
+
+  /**
+   * A text with values in its places, {@code @NAME@} each. All are filled at once, so that a value
+   * may look like a place itself.
+   *
+   * @param values SQL by place, for all places
+   */
+  public static String filled(String text, Map<String, String> values) {
+    return PLACE
+        .matcher(text)
+        .replaceAll(place ->
+            Matcher.quoteReplacement(
+                Objects.requireNonNull(values.get(place.group(1)), place.group())));
   }
 
   /** Runs a text; its rows are of no account. */

@@ -55,11 +55,11 @@ public record DatabaseSetting(String role, String name, String value) {
   }
 
   /** What makes it, in another database. */
-  String sql(Connection connection, String database) throws SQLException {
+  String sql(String database) {
     String in = SqlText.identifier(database);
     List<String> values = new ArrayList<>();
     for (String one : elements()) {
-      values.add(SqlText.literal(connection, one));
+      values.add(SqlText.literal(one));
     }
     return "%s SET %s TO %s"
         .formatted(

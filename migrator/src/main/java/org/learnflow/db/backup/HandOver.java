@@ -50,8 +50,8 @@ public final class HandOver {
    */
   public static void rename(Connection loading, String loader, String ownerName)
       throws SQLException {
-    String from = SqlText.literal(loading, loader);
-    String to = SqlText.literal(loading, ownerName);
+    String from = SqlText.literal(loader);
+    String to = SqlText.literal(ownerName);
     updateIfThere(
         loading,
         "public.flyway_schema_history",
@@ -85,7 +85,7 @@ public final class HandOver {
             SELECT format('%I.%I', n.nspname, c.relname),
                    (SELECT split_part(o, '=', 2) FROM unnest(c.reloptions) o WHERE o ~ '^autovacuum_enabled=')
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND c.relowner = current_user::regrole
+            WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)
               AND (EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
                 OR EXISTS (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = c.oid AND e.stxexprs IS NOT NULL))
             """,
@@ -98,7 +98,7 @@ public final class HandOver {
                           before == null
                               ? "RESET (autovacuum_enabled)"
                               : "SET (autovacuum_enabled = %s)"
-                                  .formatted(SqlText.literal(loading, before))));
+                                  .formatted(SqlText.literal(before))));
               return row.getString(1);
             });
     for (String table : tables) {
@@ -156,7 +156,7 @@ public final class HandOver {
         WHERE r.rolname = %1$s AND d.defaclnamespace = 0 AND d.defaclobjtype IN ('f', 'T')
           AND NOT EXISTS (SELECT FROM aclexplode(d.defaclacl) a WHERE a.grantee = 0)
         """
-            .formatted(SqlText.literal(owner, loader)),
+            .formatted(SqlText.literal(loader)),
         row -> {
           if (row.getString(5) == null) {
             statements.add(

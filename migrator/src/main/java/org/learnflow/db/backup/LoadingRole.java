@@ -50,7 +50,7 @@ public record LoadingRole(String name, Password password) {
     SqlText.execute(
         admin,
         "CREATE ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE VALID UNTIL %s"
-            .formatted(role, SqlText.literal(admin, Instant.now().plus(VALID).toString())));
+            .formatted(role, SqlText.literal(Instant.now().plus(VALID).toString())));
     SqlText.execute(admin, "COMMENT ON ROLE %s IS '%s'".formatted(role, COMMENT));
     RoleManager.setPassword(admin, name, password);
     SqlText.execute(admin, RoleManager.membership(admin, name, owner));
@@ -64,7 +64,7 @@ public record LoadingRole(String name, Password password) {
             """
             SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s
             """
-                .formatted(SqlText.literal(admin, name)),
+                .formatted(SqlText.literal(name)),
             row -> row.getString(1));
     if (comments.isEmpty()) {
       return;

@@ -10,6 +10,7 @@ import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SessionSettings;
 
 /** Runs PostgreSQL's programs where they are: in the server's pod, or on this machine. */
@@ -154,12 +155,10 @@ public interface PostgresPrograms {
    * @param more settings of that session, such as {@code -c client_encoding=UTF8}
    */
   static String database(String name, int serverMajor, String more) {
-    return "--dbname=dbname=%s options=%s"
-        .formatted(quoted(name), quoted(SessionSettings.programOptions(serverMajor) + more));
-  }
-
-  private static String quoted(String value) {
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'";
+    return "--dbname=%s %s"
+        .formatted(
+            DatabaseAddress.parameter(name),
+            DatabaseAddress.parameter("options", SessionSettings.programOptions(serverMajor) + more));
   }
 
   /** The first number of a version, 0 where there is none. */

@@ -218,7 +218,7 @@ public final class Swap {
               LEFT JOIN pg_roles r ON r.oid = a.grantee
             WHERE d.datname = %s AND a.grantee <> d.datdba ORDER BY a.number
             """
-                .formatted(SqlText.literal(maintenance, database)),
+                .formatted(SqlText.literal(database)),
             row -> {
               String grantee = row.getString(2);
               return "GRANT %s ON DATABASE %s TO %s%s"
@@ -245,7 +245,7 @@ public final class Swap {
         if (!one.role().isEmpty()) {
           statement.execute("SET ROLE " + SqlText.identifier(one.role()));
         }
-        statement.execute(one.sql(owner, side()));
+        statement.execute(one.sql(side()));
       } catch (SQLException e) {
         if (SqlStates.connectionLost(e)) {
           throw e;
@@ -253,7 +253,7 @@ public final class Swap {
         progress.line(
             STEP,
             "warning: a setting of the database was left out (%s); afterwards, if you want it, as the admin: %s"
-                .formatted(e.getMessage(), one.sql(owner, database)));
+                .formatted(e.getMessage(), one.sql(database)));
       } finally {
         resetRole(owner);
       }
@@ -349,7 +349,7 @@ public final class Swap {
                 .formatted(SqlText.identifier(side()), SqlText.identifier(database)));
         execute(
             "COMMENT ON DATABASE %s IS %s"
-                .formatted(SqlText.identifier(database), SqlText.literal(maintenance, comment)));
+                .formatted(SqlText.identifier(database), SqlText.literal(comment)));
         maintenance.commit();
       } catch (SQLException | RuntimeException | Error e) {
         if (!SqlStates.connectionLost(e)) {

@@ -130,10 +130,10 @@ final class DatabaseOptions {
     /**
      * Checks the names.
      *
-     * @throws Failure 2 where the services' role cannot have its name
+     * @throws Failure 2 where database or role cannot have its name
      */
     Target {
-      names.requireUsable(admin.map(AdminSessions.Credentials::user));
+      names.requireUsable(owner.database(), admin.map(AdminSessions.Credentials::user));
     }
 
     /** The same with other passwords. */

@@ -96,6 +96,9 @@ public final class Main {
     commandLine.setOut(out);
     commandLine.setErr(err);
     commandLine.setDefaultValueProvider(new EnvironmentDefaults(environment));
+    // A value such as ${user.home}, $$ or @x is a name like any other.
+    commandLine.setInterpolateVariables(false);
+    commandLine.setExpandAtFiles(false);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler(new FailureHandler());
     commandLine.setParameterExceptionHandler(new UsageHandler());

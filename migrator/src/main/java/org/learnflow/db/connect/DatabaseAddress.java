@@ -37,6 +37,19 @@ public record DatabaseAddress(
     return new DatabaseAddress(host, port, otherDatabase, user, sslMode, rootCertificate);
   }
 
+  /**
+   * A database as libpq's {@code keyword=value} takes it, whatever its name is: by itself, a name
+   * such as {@code host=x} or {@code postgresql://x} would be taken for a whole connection string.
+   */
+  public static String parameter(String database) {
+    return parameter("dbname", database);
+  }
+
+  /** A parameter of a connection as libpq's {@code keyword=value} takes it. */
+  public static String parameter(String keyword, String value) {
+    return "%s='%s'".formatted(keyword, value.replace("\\", "\\\\").replace("'", "\\'"));
+  }
+
   /** {@code host:port}, an IPv6 address in brackets. */
   public String hostAndPort() {
     return bracketed() + ":" + port;

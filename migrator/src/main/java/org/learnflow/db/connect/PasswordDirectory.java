@@ -27,9 +27,9 @@ public record PasswordDirectory(Path path) {
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
-  /** The file that holds the password of {@code role}. */
+  /** The file that holds the password of {@code role}; its name is percent-encoded. */
   public Path file(String role) {
-    return path.resolve(role);
+    return path.resolve(PercentEncoding.encode(role).replaceFirst("^\\.", "%2E"));
   }
 
   /** The password of {@code role}; a new one of 32 letters and digits where there is none. */

@@ -3,6 +3,7 @@ package org.learnflow.db.roles;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.SqlText;
 
@@ -53,7 +54,7 @@ final class ForeignObjects {
   static List<Deviation> find(Connection connection, RoleNames names) throws SQLException {
     return CatalogQuery.rows(
         connection,
-        QUERY.replace("@OWNER@", SqlText.literal(connection, names.owner())),
+        SqlText.filled(QUERY, Map.of("OWNER", SqlText.literal(names.owner()))),
         row -> {
           String kind = row.getString(1);
           String object = row.getString(2);

@@ -7,6 +7,7 @@ import java.sql.Statement;
 import java.util.Map;
 import org.learnflow.db.Password;
 import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.DatabaseAddress;
 
 /** Setting passwords that nobody knows, by SQL that is run inside the server's own container. */
 public final class PasswordReset {
@@ -40,8 +41,8 @@ public final class PasswordReset {
                 """
                     .formatted(
                         SqlText.identifier(role),
-                        literal(RoleManager.verifier(role, password)),
-                        literal(SET + role)))));
+                        SqlText.literal(RoleManager.verifier(role, password)),
+                        SqlText.literal(SET + role)))));
     String grants =
         """
         GRANT SELECT ON pg_catalog.pg_hba_file_rules TO %1$s;
@@ -64,17 +65,14 @@ public final class PasswordReset {
     \\if :found
     %s\\endif
     """
-        .formatted(column, literal(name), then);
-  }
-
-  private static String literal(String text) {
-    return "'" + text.replace("'", "''") + "'";
+        .formatted(column, SqlText.literal(name), then);
   }
 
   /** An argument of psql's connect, whatever the database's name is. */
   private static String connection(String database) {
-    String value = database.replace("\\", "\\\\").replace("'", "\\'");
-    return "'" + ("dbname='" + value + "'").replace("\\", "\\\\").replace("'", "\\'") + "'";
+    return "'"
+        + DatabaseAddress.parameter(database).replace("\\", "\\\\").replace("'", "\\'")
+        + "'";
   }
 
   /** Whether the rule is still there; false where this session may not know. */

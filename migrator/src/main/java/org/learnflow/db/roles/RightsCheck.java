@@ -232,11 +232,15 @@ public final class RightsCheck {
                 + " service_oid, 'SET')"
             : "pg_has_role(owner_oid, service_oid, 'USAGE')";
     String query =
-        filled(ON_SERVER, connection, names)
-            .replace("@IS_MEMBER@", isMember)
-            .replace("@POWERFUL_ROLES@", powerfulRoles())
-            .replace("@OWN_SERVER@", String.valueOf(server == Server.OWN))
-            .replace("@DATABASE@", SqlText.literal(connection, database));
+        SqlText.filled(
+            ON_SERVER,
+            Map.of(
+                "OWNER", SqlText.literal(names.owner()),
+                "SERVICE", SqlText.literal(names.service()),
+                "IS_MEMBER", isMember,
+                "POWERFUL_ROLES", powerfulRoles(),
+                "OWN_SERVER", String.valueOf(server == Server.OWN),
+                "DATABASE", SqlText.literal(database)));
     return CatalogQuery.rows(
         connection,
         query,
@@ -286,14 +290,17 @@ public final class RightsCheck {
    */
   static List<Deviation> inDatabase(Connection connection, RoleNames names) throws SQLException {
     String query =
-        filled(IN_DATABASE, connection, names)
-            .replace("@OWN_SCHEMA@", OwnSchemas.condition("r.owner_oid"))
-            .replace(
-                "@TABLE_PRIVILEGES@",
-                "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER"
-                    + (connection.getMetaData().getDatabaseMajorVersion() >= 17
-                        ? " MAINTAIN"
-                        : ""));
+        SqlText.filled(
+            IN_DATABASE,
+            Map.of(
+                "OWNER", SqlText.literal(names.owner()),
+                "SERVICE", SqlText.literal(names.service()),
+                "OWN_SCHEMA", OwnSchemas.condition("r.owner_oid"),
+                "TABLE_PRIVILEGES",
+                    "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER"
+                        + (connection.getMetaData().getDatabaseMajorVersion() >= 17
+                            ? " MAINTAIN"
+                            : "")));
     return CatalogQuery.rows(
         connection, query, row -> new Deviation(row.getString(2), row.getString(3)));
   }
@@ -301,15 +308,5 @@ public final class RightsCheck {
   /** From 16 on a membership says what it is good for. */
   static boolean hasGrantOptions(Connection connection) throws SQLException {
     return connection.getMetaData().getDatabaseMajorVersion() >= 16;
-  }
-
-  private static String filled(String query, Connection connection, RoleNames names)
-      throws SQLException {
-    String filled = query;
-    for (Map.Entry<String, String> role :
-        Map.of("@OWNER@", names.owner(), "@SERVICE@", names.service()).entrySet()) {
-      filled = filled.replace(role.getKey(), SqlText.literal(connection, role.getValue()));
-    }
-    return filled;
   }
 }

@@ -170,25 +170,24 @@ public final class RoleManager {
     if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.role())) {
       // The owner needs CREATEDB for scratch and side databases.
       String createdb = role.role().equals(names.owner()) ? " CREATEDB" : "";
-      SqlText.execute(
-          admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(admin, role));
+      SqlText.execute(admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(role));
       return List.of("made role " + role.role());
     }
     if (role.password().isEmpty()
         || passwordIsRight(admin, role.role(), role.password().get(), loginTest)) {
       return List.of();
     }
-    SqlText.execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(admin, role));
+    SqlText.execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(role));
     return List.of("set the password of " + role.role());
   }
 
   /** Only a verifier is sent, so that no server log holds the password. */
-  private static String passwordClause(Connection admin, RolePassword role) throws SQLException {
+  private static String passwordClause(RolePassword role) {
     if (role.password().isEmpty()) {
       return "";
     }
     String verifier = verifier(role.role(), role.password().get());
-    return " PASSWORD " + SqlText.literal(admin, verifier);
+    return " PASSWORD " + SqlText.literal(verifier);
   }
 
   /**
@@ -202,7 +201,7 @@ public final class RoleManager {
         "ALTER ROLE %s%s"
             .formatted(
                 SqlText.identifier(role),
-                passwordClause(admin, new RolePassword(role, Optional.of(password))));
+                passwordClause(new RolePassword(role, Optional.of(password))));
     CatalogConflict.retry(() -> {
       SqlText.execute(admin, sql);
       return sql;

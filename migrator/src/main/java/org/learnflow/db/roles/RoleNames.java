@@ -3,6 +3,7 @@ package org.learnflow.db.roles;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Identifier;
 
 /**
  * The roles of one LearnFlow database.
@@ -17,24 +18,66 @@ public record RoleNames(String owner, String service) {
   /** Name of the service role where nothing else is given. */
   public static final String DEFAULT_SERVICE = "learnflow_user";
 
+  /** What a name is given for, and where. */
+  private enum Use {
+    DATABASE(
+        "database",
+        "--database; in a release: postgresql.auth.database, externalDatabase.database"),
+    OWNER("owner", "--database; in a release: postgresql.auth.username, externalDatabase.user"),
+    SERVICE("services' role", "--app-user; in a release: roles.app, or externalDatabase.appUser"),
+    ADMIN("admin", "--admin-user; in a release: externalDatabase.adminUser");
+
+    private final String text;
+    private final String place;
+
+    Use(String text, String place) {
+      this.text = text;
+      this.place = place;
+    }
+  }
+
   /**
-   * Refuses a name for the services' role that PostgreSQL keeps for itself, or that is the admin's.
+   * Refuses names that PostgreSQL would cut, keeps for itself, or that are another role's; and
+   * those with control characters, which no file and no terminal takes as they are.
    *
+   * @param database that the roles are for
    * @throws Failure 2 for such a name
    */
-  public void requireUsable(Optional<String> admin) {
-    String why =
-        admin.filter(service::equals).isPresent()
-            ? "is the admin's own role"
-            : service.startsWith("pg_") || service.equals("public") || service.equals("none")
-                ? "is a name that PostgreSQL keeps for itself"
-                : service.isEmpty() ? "is empty" : "";
-    if (!why.isEmpty()) {
+  public void requireUsable(String database, Optional<String> admin) {
+    refuse(Use.DATABASE, database, Identifier.problem(database));
+    admin.ifPresent(name -> refuse(Use.ADMIN, name, Identifier.problem(name)));
+    refuse(Use.OWNER, owner, Identifier.problem(owner).or(() -> reserved(owner)));
+    refuse(
+        Use.SERVICE,
+        service,
+        Identifier.problem(service)
+            .or(() -> reserved(service))
+            .or(() ->
+                admin.filter(service::equals).isPresent()
+                    ? Optional.of("it is the admin's own role")
+                    : service.equals(owner)
+                        ? Optional.of("it is the owner's own role")
+                        : Optional.empty()));
+  }
+
+  /** IsReservedName and the role specification in PostgreSQL's grammar, quoted or not. */
+  private static Optional<String> reserved(String name) {
+    return name.startsWith("pg_") || name.equals("public") || name.equals("none")
+        ? Optional.of("it is a name that PostgreSQL keeps for itself")
+        : Optional.empty();
+  }
+
+  private static void refuse(Use use, String name, Optional<String> problem) {
+    if (problem.isPresent()) {
       throw Failure.of(
-              ExitCode.USAGE, "\"%s\" cannot be the services' role: it %s".formatted(service, why))
-          .where("--app-user; in a release: roles.app, or externalDatabase.appUser")
+              ExitCode.USAGE,
+              "\"%s\" cannot be the %s: %s".formatted(name, use.text, problem.get()))
+          .where(use.place)
           .state("nothing was changed")
-          .next("name a role of the services' own, such as " + DEFAULT_SERVICE);
+          .next(
+              use == Use.SERVICE
+                  ? "name a role of the services' own, such as " + DEFAULT_SERVICE
+                  : "give another name");
     }
   }
 }

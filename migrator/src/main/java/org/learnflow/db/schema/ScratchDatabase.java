@@ -41,7 +41,7 @@ public final class ScratchDatabase implements AutoCloseable {
   private static final String LEFTOVERS =
       """
       SELECT d.datname FROM pg_database d
-      WHERE d.datname ~ '^%1$s[0-9a-f]{8}$' AND d.datdba = current_user::regrole
+      WHERE d.datname ~ '^%1$s[0-9a-f]{8}$' AND d.datdba = (SELECT oid FROM pg_roles WHERE rolname = current_user)
         AND NOT EXISTS (
           SELECT FROM pg_locks l
           WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %2$d

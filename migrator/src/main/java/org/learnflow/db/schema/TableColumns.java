@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.schema.RollbackPlan.Loss;
 
 /**
@@ -162,8 +163,8 @@ record TableColumns(Map<Long, Table> tables) {
       throws SQLException {
     try (Statement statement = connection.createStatement()) {
       String size =
-          "SELECT pg_table_size(c.oid), c.reltuples::bigint FROM pg_class c WHERE c.oid = '%s'::regclass"
-              .formatted(table.replace("'", "''"));
+          "SELECT pg_table_size(c.oid), c.reltuples::bigint FROM pg_class c WHERE c.oid = %s::regclass"
+              .formatted(SqlText.literal(table));
       try (ResultSet row = statement.executeQuery(size)) {
         row.next();
         if (row.getLong(1) > COUNTED_BYTES && row.getLong(2) >= 0) {

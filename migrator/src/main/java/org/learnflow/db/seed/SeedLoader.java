@@ -21,6 +21,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SessionText;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.StateSchema;
 import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.PGConnection;
@@ -378,13 +379,13 @@ public final class SeedLoader {
       String sql =
           """
           SELECT setval(q.name::regclass, q.highest)
-          FROM (SELECT pg_get_serial_sequence('%1$s', '%2$s') AS name, max(%3$s) AS highest FROM %4$s) q
+          FROM (SELECT pg_get_serial_sequence(%1$s, %2$s) AS name, max(%3$s) AS highest FROM %4$s) q
           WHERE q.highest > coalesce(pg_sequence_last_value(q.name::regclass), 0)
           """
               .formatted(
-                  merge.table().name().replace("'", "''"),
-                  column.replace("'", "''"),
-                  SeedTable.quoted(column),
+                  SqlText.literal(merge.table().name()),
+                  SqlText.literal(column),
+                  SqlText.identifier(column),
                   merge.table().name());
       query(connection, sql);
     }

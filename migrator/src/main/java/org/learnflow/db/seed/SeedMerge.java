@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.seed.SeedTable.Column;
 
 /** The SQL for one CSV file: staging table, references, merge. */
@@ -105,7 +106,7 @@ final class SeedMerge {
   }
 
   private static String name(Bound column) {
-    return SeedTable.quoted(column.column().name());
+    return SqlText.identifier(column.column().name());
   }
 
   private String names() {
@@ -133,7 +134,7 @@ final class SeedMerge {
     List<String> changes = new ArrayList<>();
     for (Column column : table.columns()) {
       if (!given.contains(column.name())) {
-        changes.add("ALTER %s DROP NOT NULL".formatted(SeedTable.quoted(column.name())));
+        changes.add("ALTER %s DROP NOT NULL".formatted(SqlText.identifier(column.name())));
       }
     }
     for (Bound column : columns) {
@@ -169,14 +170,14 @@ final class SeedMerge {
         String alias = "r" + ++number;
         select.append(
             ", %s.%s AS %s"
-                .formatted(alias, SeedTable.quoted(referenced.get().stored()), name(column)));
+                .formatted(alias, SqlText.identifier(referenced.get().stored()), name(column)));
         joins.append(
             " LEFT JOIN %s %s ON %s.%s = x.%s"
                 .formatted(
                     referenced.get().table().name(),
                     alias,
                     alias,
-                    SeedTable.quoted(referenced.get().key().name()),
+                    SqlText.identifier(referenced.get().key().name()),
                     name(column)));
       }
     }
@@ -202,7 +203,7 @@ final class SeedMerge {
                               name(column),
                               STAGING,
                               row.table().name(),
-                              SeedTable.quoted(row.key().name())))));
+                              SqlText.identifier(row.key().name())))));
     }
     return queries;
   }

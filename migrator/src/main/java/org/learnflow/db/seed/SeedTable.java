@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.learnflow.db.SqlText;
 
 /**
  * What the catalog says about a table.
@@ -19,7 +20,7 @@ import java.util.stream.Stream;
  * @param uniqueKeys sets of columns that a unique index without expression or condition covers, at
  *     once rather than at commit
  */
-record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys) {
+public record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys) {
   /**
    * One column.
    *
@@ -41,7 +42,8 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
             WHERE c.oid = to_regclass(?)
             """)) {
       statement.setString(
-          1, Stream.of(name.split("\\.")).map(SeedTable::quoted).collect(Collectors.joining(".")));
+          1,
+          Stream.of(name.split("\\.")).map(SqlText::identifier).collect(Collectors.joining(".")));
       try (ResultSet row = statement.executeQuery()) {
         if (!row.next()) {
           return Optional.empty();
@@ -51,6 +53,16 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
             new SeedTable(row.getString(1), columns(connection, oid), uniqueKeys(connection, oid)));
       }
     }
+  }
+
+  /**
+   * As it stands in SQL, if there is a table of exactly that name.
+   *
+   * @param name with or without schema, as in a seed file's name
+   */
+  public static Optional<String> quotedName(Connection connection, String name)
+      throws SQLException {
+    return find(connection, name).map(SeedTable::name);
   }
 
   private static List<Column> columns(Connection connection, long oid) throws SQLException {
@@ -107,10 +119,5 @@ record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys
   /** Whether exactly these columns are unique. */
   boolean isUnique(Set<String> names) {
     return uniqueKeys.contains(names);
-  }
-
-  /** An identifier in SQL. */
-  static String quoted(String identifier) {
-    return '"' + identifier.replace("\"", "\"\"") + '"';
   }
 }

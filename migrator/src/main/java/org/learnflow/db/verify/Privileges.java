@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.learnflow.db.CatalogQuery;
@@ -74,11 +75,13 @@ final class Privileges {
     List<Finding> findings =
         CatalogQuery.rows(
             connection,
-            QUERY
-                .replace("@OWNER@", SqlText.literal(connection, names.owner()))
-                .replace("@SERVICE@", SqlText.literal(connection, names.service()))
-                .replace("@ADMIN@", SqlText.literal(connection, admin.orElse("")))
-                .replace("@POWERFUL_ROLES@", RightsCheck.powerfulRoles()),
+            SqlText.filled(
+                QUERY,
+                Map.of(
+                    "OWNER", SqlText.literal(names.owner()),
+                    "SERVICE", SqlText.literal(names.service()),
+                    "ADMIN", SqlText.literal(admin.orElse("")),
+                    "POWERFUL_ROLES", RightsCheck.powerfulRoles())),
             row -> new Finding(row.getString(1), row.getString(2), row.getString(3)));
     List<StageResult> stages = new ArrayList<>();
     List<String> service = texts(findings, "service");

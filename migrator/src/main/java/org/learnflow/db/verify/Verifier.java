@@ -22,6 +22,7 @@ import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedLedger;
 import org.learnflow.db.seed.SeedSet;
+import org.learnflow.db.seed.SeedTable;
 
 /** Looks at a database stage by stage; changes nothing. */
 public final class Verifier {
@@ -369,13 +370,12 @@ public final class Verifier {
   }
 
   private static boolean hasRows(Connection connection, String table) throws SQLException {
-    // The name comes from a file name; only word characters may stand in SQL.
-    if (!table.matches("\\w+(\\.\\w+)?")
-        || !exists(connection, "SELECT to_regclass(?) IS NOT NULL", table)) {
+    Optional<String> name = SeedTable.quotedName(connection, table);
+    if (name.isEmpty()) {
       return false;
     }
     try (PreparedStatement statement =
-            connection.prepareStatement("SELECT EXISTS (SELECT FROM " + table + ")");
+            connection.prepareStatement("SELECT EXISTS (SELECT FROM " + name.get() + ")");
         ResultSet row = statement.executeQuery()) {
       return row.next() && row.getBoolean(1);
     }

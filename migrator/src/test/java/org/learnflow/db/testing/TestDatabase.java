@@ -15,6 +15,7 @@ import java.util.Properties;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
+import org.learnflow.db.connect.PercentEncoding;
 
 /**
  * A database of a test's own on a server, with role names of its own, since roles belong to the
@@ -53,9 +54,14 @@ public record TestDatabase(
     return passwords.getOrCreate(role);
   }
 
-  /** {@code postgresql://owner@host:port/name}. */
+  /** {@code postgresql://owner@host:port/name}, percent-encoded. */
   public String uri() {
-    return "postgresql://%s@%s:%d/%s".formatted(owner, server.host(), server.port(), name);
+    return "postgresql://%s@%s:%d/%s"
+        .formatted(
+            PercentEncoding.encode(owner),
+            server.host(),
+            server.port(),
+            PercentEncoding.encode(name));
   }
 
   /** The program with this database, its roles and admin in the environment. */
@@ -107,7 +113,9 @@ public record TestDatabase(
             ? server.adminPassword().value()
             : password(role).value());
     return DriverManager.getConnection(
-        "jdbc:postgresql://%s:%d/%s".formatted(server.host(), server.port(), database), properties);
+        "jdbc:postgresql://%s:%d/%s"
+            .formatted(server.host(), server.port(), PercentEncoding.encode(database)),
+        properties);
   }
 
   /** Runs statements as a role. */
