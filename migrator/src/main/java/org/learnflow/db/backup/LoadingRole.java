@@ -1,6 +1,5 @@
 package org.learnflow.db.backup;
 
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -9,6 +8,7 @@ import java.util.List;
 import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Identifier;
 import org.learnflow.db.Password;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.connect.PasswordDirectory;
@@ -32,9 +32,7 @@ public record LoadingRole(String name, Password password) {
   /** That of a database. */
   public static LoadingRole of(String database) {
     return new LoadingRole(
-        "learnflow_db_loader_"
-            + Sha256.of(database.getBytes(StandardCharsets.UTF_8)).substring(0, 12),
-        PasswordDirectory.generate());
+        "learnflow_db_loader_" + Identifier.hash(database), PasswordDirectory.generate());
   }
 
   /**

@@ -17,13 +17,6 @@ final class Sha256 {
     }
   }
 
-  /** Of bytes that are at hand, in hexadecimal digits. */
-  static String of(byte[] bytes) {
-    MessageDigest digest = begin();
-    digest.update(bytes);
-    return end(digest);
-  }
-
   /** In hexadecimal digits, as sha256sum prints it; begins anew. */
   static String end(MessageDigest digest) {
     return HexFormat.of().formatHex(digest.digest());

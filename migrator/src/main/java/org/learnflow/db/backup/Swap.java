@@ -1,6 +1,5 @@
 package org.learnflow.db.backup;
 
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -11,6 +10,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,6 +21,7 @@ import org.learnflow.db.DatabaseDrop;
 import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Identifier;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SessionText;
 import org.learnflow.db.SqlStates;
@@ -38,12 +39,16 @@ public final class Swap {
   private static final String STEP = "restore";
   private static final String SIDE_COMMENT =
       "learnflow-db restore: being loaded; the next restore drops it";
-  private static final String OLD_COMMENT = "learnflow-db restore: what was there before";
+  private static final String OLD_COMMENT = "learnflow-db restore: what was there before in ";
+  private static final String OLD_SUFFIX = "_before_restore_";
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyyMMddHHmmss").withZone(ZoneOffset.UTC);
 
-  /** Bytes; PostgreSQL cuts longer names. */
-  private static final int LONGEST_NAME = 63;
+  /**
+   * The side database's connection limit, "lf" and a number, until it is in its place: what tells
+   * it from somebody else's, since CREATE DATABASE takes no comment.
+   */
+  private static final int SIDE_LIMIT = 0x6c66_0006;
 
   private static final int RENAME_ATTEMPTS = 3;
   private static final long ENDING_PAUSE_MILLIS = 50;
@@ -73,24 +78,7 @@ public final class Swap {
 
   /** Name of the side database of {@code database}. */
   public static String side(String database) {
-    return named(database, "_restore");
-  }
-
-  /** What would be too long is cut, and told apart by a hash of the whole name. */
-  private static String named(String database, String suffix) {
-    if (bytes(database + suffix) <= LONGEST_NAME) {
-      return database + suffix;
-    }
-    String hash = "_" + Sha256.of(database.getBytes(StandardCharsets.UTF_8)).substring(0, 8);
-    String cut = database;
-    while (bytes(cut + hash + suffix) > LONGEST_NAME) {
-      cut = cut.substring(0, cut.offsetByCodePoints(cut.length(), -1));
-    }
-    return cut + hash + suffix;
-  }
-
-  private static int bytes(String text) {
-    return text.getBytes(StandardCharsets.UTF_8).length;
+    return Identifier.derived(database, "_restore");
   }
 
   /** Whether the database is there. */
@@ -149,17 +137,10 @@ public final class Swap {
    * @param owner whose databases are looked at; nobody else's is a leftover
    */
   public boolean isLeftover(String name, String owner) throws SQLException {
-    return isOf(name, owner)
-        && first(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = ?",
-                name)
-            .filter(SIDE_COMMENT::equals)
-            .isPresent();
-  }
-
-  /** Whether a database belongs to a role. */
-  public boolean isOf(String name, String owner) throws SQLException {
-    return first("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = ?", name)
+    return first(
+            "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datconnlimit = %d AND datname = ?"
+                .formatted(SIDE_LIMIT),
+            name)
         .filter(owner::equals)
         .isPresent();
   }
@@ -170,19 +151,30 @@ public final class Swap {
   }
 
   /**
-   * Makes the side database as the old one is: encoding, locale, tablespace, connection limit.
+   * Makes the side database as the old one is: encoding, locale, tablespace.
    *
    * @param owner of it, as of the old one
+   * @param otherwise how it is made where there is no old one
    */
-  public void makeSide(String owner) throws SQLException {
+  public void makeSide(String owner, Optional<DatabaseLikeness> otherwise) throws SQLException {
     String side = SqlText.identifier(side());
     execute(
-        "CREATE DATABASE %s OWNER %s TEMPLATE template0 %s"
+        "CREATE DATABASE %s OWNER %s TEMPLATE template0 %s%s CONNECTION LIMIT %d"
             .formatted(
                 side,
                 SqlText.identifier(owner),
-                DatabaseLikeness.whole(maintenance, database).orElse("ENCODING 'UTF8'")));
+                likeness()
+                    .or(() -> otherwise)
+                    .map(DatabaseLikeness::clause)
+                    .orElse("ENCODING 'UTF8'"),
+                DatabaseLikeness.tablespace(maintenance, database),
+                SIDE_LIMIT));
     execute("COMMENT ON DATABASE %s IS '%s'".formatted(side, SIDE_COMMENT));
+  }
+
+  /** How the database encodes and sorts, where it is there. */
+  public Optional<DatabaseLikeness> likeness() throws SQLException {
+    return DatabaseLikeness.of(maintenance, database);
   }
 
   /**
@@ -209,25 +201,26 @@ public final class Swap {
       return;
     }
     execute("REVOKE ALL ON DATABASE %s FROM PUBLIC".formatted(side));
+    // What the owner has taken from itself comes last, for it gives the others theirs.
     List<String> grants =
         CatalogQuery.rows(
             maintenance,
-            """
-            SELECT a.privilege_type, r.rolname, a.is_grantable
-            FROM pg_database d, aclexplode(d.datacl) WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, number)
-              LEFT JOIN pg_roles r ON r.oid = a.grantee
-            WHERE d.datname = %s AND a.grantee <> d.datdba ORDER BY a.number
-            """
-                .formatted(SqlText.literal(database)),
-            row -> {
-              String grantee = row.getString(2);
-              return "GRANT %s ON DATABASE %s TO %s%s"
-                  .formatted(
-                      row.getString(1),
-                      side,
-                      grantee == null ? "PUBLIC" : SqlText.identifier(grantee),
-                      row.getBoolean(3) ? " WITH GRANT OPTION" : "");
-            });
+            SqlText.filled(
+                """
+                SELECT format('GRANT %s ON DATABASE %I TO %s%s', a.privilege_type, @SIDE@,
+                              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+                              CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+                FROM pg_database d, aclexplode(d.datacl) a
+                WHERE d.datname = @DATABASE@ AND a.grantee <> d.datdba
+                UNION ALL
+                SELECT format('REVOKE %s ON DATABASE %I FROM %I', o.privilege_type, @SIDE@, pg_get_userbyid(d.datdba))
+                FROM pg_database d, aclexplode(acldefault('d', d.datdba)) o
+                WHERE d.datname = @DATABASE@ AND o.grantee = d.datdba
+                  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a
+                                  WHERE a.grantee = d.datdba AND a.privilege_type = o.privilege_type)
+                """,
+                Map.of("SIDE", SqlText.literal(side()), "DATABASE", SqlText.literal(database))),
+            row -> row.getString(1));
     for (String grant : grants) {
       execute(grant);
     }
@@ -235,34 +228,74 @@ public final class Swap {
 
   /**
    * Makes settings in the side database: those of the database as its owner, those of a role as
-   * that role itself, so that none needs an admin. What may not be made so is told with the SQL.
+   * that role itself. What these may not make, an admin does; without one, it is told with the SQL.
    *
    * @param owner a session of the owner
+   * @param admin a session of an admin; only for settings that were in force here already
    */
-  public void set(Connection owner, List<DatabaseSetting> settings) throws SQLException {
+  public void set(Connection owner, List<DatabaseSetting> settings, Optional<Connection> admin)
+      throws SQLException {
     for (DatabaseSetting one : settings) {
-      try (Statement statement = owner.createStatement()) {
-        if (!one.role().isEmpty()) {
-          statement.execute("SET ROLE " + SqlText.identifier(one.role()));
-        }
-        statement.execute(one.sql(side()));
-      } catch (SQLException e) {
-        if (SqlStates.connectionLost(e)) {
-          throw e;
-        }
+      Optional<SQLException> refused = refusal(owner, one.role(), one.sql(side()));
+      if (refused.isPresent() && admin.isPresent()) {
+        refused = refusal(admin.get(), "", one.sql(side()));
+      }
+      if (refused.isPresent()) {
         progress.line(
             STEP,
             "warning: a setting of the database was left out (%s); afterwards, if you want it, as the admin: %s"
-                .formatted(e.getMessage(), one.sql(database)));
-      } finally {
-        resetRole(owner);
+                .formatted(refused.get().getMessage(), one.sql(database)));
       }
     }
   }
 
-  private static void resetRole(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute("RESET ROLE");
+  /** Gives the side database the security labels of the old one, or tells how to. */
+  public void labelAsBefore() throws SQLException {
+    List<List<String>> labels =
+        CatalogQuery.rows(
+            maintenance,
+            """
+            SELECT l.provider, l.label FROM pg_shseclabel l JOIN pg_database d ON d.oid = l.objoid
+            WHERE l.classoid = 'pg_database'::regclass AND d.datname = %s
+            """
+                .formatted(SqlText.literal(database)),
+            row -> List.of(row.getString(1), row.getString(2)));
+    for (List<String> label : labels) {
+      String sql =
+          "SECURITY LABEL FOR %s ON DATABASE %%s IS %s"
+              .formatted(
+                  SqlText.identifier(label.getFirst()).replace("%", "%%"),
+                  SqlText.literal(label.getLast()).replace("%", "%%"));
+      Optional<SQLException> refused =
+          refusal(maintenance, "", sql.formatted(SqlText.identifier(side())));
+      if (refused.isPresent()) {
+        progress.line(
+            STEP,
+            "warning: a security label of the database was left out (%s); afterwards, as the admin: %s"
+                .formatted(
+                    refused.get().getMessage(), sql.formatted(SqlText.identifier(database))));
+      }
+    }
+  }
+
+  /** What the server said to a statement; nothing where it was done. */
+  private static Optional<SQLException> refusal(Connection connection, String role, String sql)
+      throws SQLException {
+    try {
+      if (!role.isEmpty()) {
+        SqlText.execute(connection, "SET ROLE " + SqlText.identifier(role));
+      }
+      SqlText.execute(connection, sql);
+      return Optional.empty();
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      return Optional.of(e);
+    } finally {
+      if (!role.isEmpty() && !connection.isClosed()) {
+        SqlText.execute(connection, "RESET ROLE");
+      }
     }
   }
 
@@ -311,7 +344,7 @@ public final class Swap {
 
   /** Of the old database; two restores may come within a second. */
   private String freeName(Instant time) throws SQLException {
-    String name = named(database, "_before_restore_" + TIME.format(time));
+    String name = Identifier.derived(database, OLD_SUFFIX + TIME.format(time));
     return exists(name) ? freeName(time.plusSeconds(1)) : name;
   }
 
@@ -341,8 +374,9 @@ public final class Swap {
               "ALTER DATABASE %s RENAME TO %s"
                   .formatted(SqlText.identifier(database), SqlText.identifier(before.get())));
           execute(
-              "COMMENT ON DATABASE %s IS '%s'"
-                  .formatted(SqlText.identifier(before.get()), OLD_COMMENT));
+              "COMMENT ON DATABASE %s IS %s"
+                  .formatted(
+                      SqlText.identifier(before.get()), SqlText.literal(OLD_COMMENT + database)));
         }
         execute(
             "ALTER DATABASE %s RENAME TO %s"
@@ -350,6 +384,7 @@ public final class Swap {
         execute(
             "COMMENT ON DATABASE %s IS %s"
                 .formatted(SqlText.identifier(database), SqlText.literal(comment)));
+        takeOver(before);
         maintenance.commit();
       } catch (SQLException | RuntimeException | Error e) {
         if (!SqlStates.connectionLost(e)) {
@@ -363,6 +398,20 @@ public final class Swap {
       }
     } catch (SQLException e) {
       throw new CompletionException(e);
+    }
+  }
+
+  /** Connection limit, and whether it is a template, which could not be dropped. */
+  private void takeOver(Optional<String> before) throws SQLException {
+    String name = SqlText.identifier(database);
+    String limit = "SELECT datconnlimit FROM pg_database WHERE datname = ?";
+    execute(
+        "ALTER DATABASE %s CONNECTION LIMIT %s"
+            .formatted(name, before.isPresent() ? first(limit, before.get()).orElse("-1") : "-1"));
+    String template = "SELECT 1 FROM pg_database WHERE datistemplate AND datname = ?";
+    if (before.isPresent() && first(template, before.get()).isPresent()) {
+      execute("ALTER DATABASE %s IS_TEMPLATE true".formatted(name));
+      execute("ALTER DATABASE %s IS_TEMPLATE false".formatted(SqlText.identifier(before.get())));
     }
   }
 
@@ -419,25 +468,23 @@ public final class Swap {
     }
   }
 
-  /** What restores have put aside, oldest first. */
+  /** What restores of exactly this database have put aside, oldest first. */
   public List<String> old() throws SQLException {
-    List<String> names = new ArrayList<>();
-    try (PreparedStatement statement =
-        maintenance.prepareStatement(
+    String time = "yyyyMMddHHmmss";
+    String example = Identifier.derived(database, OLD_SUFFIX + time);
+    String before = example.substring(0, example.length() - time.length());
+    return CatalogQuery.rows(
+            maintenance,
             """
             SELECT datname FROM pg_database
-            WHERE shobj_description(oid, 'pg_database') = ? AND starts_with(datname, ?) ORDER BY 1
-            """)) {
-      statement.setString(1, OLD_COMMENT);
-      String example = named(database, "_before_restore_" + TIME.format(Instant.EPOCH));
-      statement.setString(2, example.substring(0, example.length() - "yyyyMMddHHmmss".length()));
-      try (ResultSet row = statement.executeQuery()) {
-        while (row.next()) {
-          names.add(row.getString(1));
-        }
-      }
-    }
-    return names;
+            WHERE shobj_description(oid, 'pg_database') = %s AND pg_has_role(datdba, 'USAGE') ORDER BY 1
+            """
+                .formatted(SqlText.literal(OLD_COMMENT + database)),
+            row -> row.getString(1))
+        .stream()
+        .filter(
+            name -> name.startsWith(before) && name.substring(before.length()).matches("\\d{14}"))
+        .toList();
   }
 
   private void execute(String sql) throws SQLException {

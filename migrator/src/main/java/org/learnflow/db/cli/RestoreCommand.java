@@ -16,9 +16,11 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.backup.ArchiveHeader;
 import org.learnflow.db.backup.BackupDescription;
 import org.learnflow.db.backup.DatabaseSetting;
@@ -237,11 +239,13 @@ final class RestoreCommand extends BaseCommand {
    *
    * @param defaultPrivileges in the dump, which only the owner can make; a statement each
    * @param list what is loaded, for pg_restore
+   * @param dumped how the database encodes and sorts that the dump was made of, if it says so
    */
   private record Destination(
       DumpFile.Destination dump,
       List<String> defaultPrivileges,
-      Optional<PostgresPrograms.PlacedFile> list)
+      Optional<PostgresPrograms.PlacedFile> list,
+      Optional<DatabaseLikeness> dumped)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -251,15 +255,22 @@ final class RestoreCommand extends BaseCommand {
 
   private Destination destination(Context context, DumpFile dump, PostgresPrograms loading) {
     String side = Swap.side(context.database());
+    // Of what is asked for, only the database itself is there.
+    Optional<DatabaseLikeness> dumped =
+        dump.print(loading, "--create", "--schema-only", "--table=: none of them", "--file=-")
+            .flatMap(DatabaseLikeness::inDump);
     if (noAcl) {
       return new Destination(
-          new DumpFile.Destination(side, List.of("--no-privileges")), List.of(), Optional.empty());
+          new DumpFile.Destination(side, List.of("--no-privileges")),
+          List.of(),
+          Optional.empty(),
+          dumped);
     }
     Optional<String> list =
         context.loader.isEmpty() ? Optional.empty() : dump.print(loading, "--list");
     if (list.isEmpty()) {
       return new Destination(
-          new DumpFile.Destination(side, List.of()), List.of(), Optional.empty());
+          new DumpFile.Destination(side, List.of()), List.of(), Optional.empty(), dumped);
     }
     List<String> defaultPrivileges =
         dump.print(loading, "--section=post-data", "--file=-")
@@ -277,7 +288,8 @@ final class RestoreCommand extends BaseCommand {
       return new Destination(
           new DumpFile.Destination(side, List.of("--use-list=" + placed.path())),
           defaultPrivileges,
-          Optional.of(placed));
+          Optional.of(placed),
+          dumped);
     } catch (IOException e) {
       throw refused(ExitCode.FAILED, "the list of what is to be loaded cannot be written: " + e)
           .where(loading.place())
@@ -332,6 +344,7 @@ final class RestoreCommand extends BaseCommand {
       if (!noAcl) {
         requireRoles(swap, description);
       }
+      tellDifference(context, swap, destination.dumped());
       confirm(context, swap);
       Optional<Connection> old =
           swap.exists() ? Optional.of(owner.source().getConnection()) : Optional.empty();
@@ -369,12 +382,18 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  /** The owner, if it may make databases, else the admin. */
+  /** The owner, if it may make databases where this one is, else the admin. */
   private static Connection maker(Context context, Connection owner) throws SQLException {
     List<Boolean> may =
         CatalogQuery.rows(
             owner,
-            "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user",
+            """
+            SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user
+              AND NOT EXISTS (SELECT FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
+                              WHERE d.datname = %s AND t.spcname <> 'pg_default'
+                                AND NOT has_tablespace_privilege(t.oid, 'CREATE'))
+            """
+                .formatted(SqlText.literal(context.database())),
             row -> row.getBoolean(1));
     if (may.contains(true)) {
       return context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE).source().getConnection();
@@ -503,6 +522,24 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
+  /**
+   * Text sorts as the database does that is there, with all its indexes; PostgreSQL does not tell.
+   */
+  private static void tellDifference(Context context, Swap swap, Optional<DatabaseLikeness> dumped)
+      throws SQLException {
+    Optional<DatabaseLikeness> here = swap.likeness();
+    if (dumped.isPresent() && here.isPresent() && !dumped.equals(here)) {
+      context.progress.line(
+          STEP,
+          "warning: the dump was made of a database with %s; %s has %s, and keeps it: text may sort and compare otherwise than it did. To have it as in the dump, rename the database first (as the admin, while nobody is connected: ALTER DATABASE %s RENAME TO ...), and run the same command again"
+              .formatted(
+                  dumped.get().clause(),
+                  context.database(),
+                  here.get().clause(),
+                  SqlText.identifier(context.database())));
+    }
+  }
+
   private void confirm(Context context, Swap swap) throws SQLException {
     confirmation.confirm(
         swap.exists()
@@ -548,21 +585,23 @@ final class RestoreCommand extends BaseCommand {
       Optional<BackupDescription> description)
       throws SQLException {
     dropLeftover(context, swap);
+    boolean replaced = swap.exists();
     List<DatabaseSetting> settings =
-        swap.exists()
-            ? swap.settings()
-            : description.map(BackupDescription::settings).orElse(List.of());
+        replaced ? swap.settings() : description.map(BackupDescription::settings).orElse(List.of());
     String ownerName = context.target.owner().user();
     if (context.loader.isPresent()) {
       context.loader.get().make(ending, ownerName);
     }
-    swap.makeSide(ownerName);
+    makeSide(swap, ownerName, destination.dumped());
     try {
       letIn(context, swap);
       load(context, swap, ending, dump, loading, destination);
       Loaded loaded = prepare(context);
       finish(context, destination.defaultPrivileges());
-      swap.set(owner, settings);
+      // Those of a dump are anybody's.
+      boolean byAdmin = replaced && context.target.admin().isPresent();
+      swap.set(owner, settings, byAdmin ? Optional.of(ending) : Optional.empty());
+      swap.labelAsBefore();
       swap.grantAsBefore();
       if (context.loader.isPresent()) {
         context.loader.get().drop(ending);
@@ -583,6 +622,26 @@ final class RestoreCommand extends BaseCommand {
         throw failure.state(state);
       }
       throw e;
+    }
+  }
+
+  private static void makeSide(Swap swap, String owner, Optional<DatabaseLikeness> dumped)
+      throws SQLException {
+    try {
+      swap.makeSide(owner, dumped);
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      throw Failure.of(ExitCode.FAILED, "the side database could not be made: " + e.getMessage())
+          .where("SQLSTATE " + e.getSQLState())
+          .state("the database is as it was")
+          .next(
+              swap.exists()
+                  ? "correct what the server says and run the same command again"
+                  : "correct what the server says; or make the database as you want it (learnflow-db"
+                      + " roles) and run the same command again: text then sorts as it does there")
+          .causedBy(e);
     }
   }
 
@@ -643,33 +702,13 @@ final class RestoreCommand extends BaseCommand {
       return;
     }
     String owner = context.target.owner().user();
-    if (!swap.isLeftover(side, owner) && !(swap.isOf(side, owner) && isEmpty(context, side))) {
+    if (!swap.isLeftover(side, owner)) {
       throw refused(
               ExitCode.REFUSED, "there is a database %s that restore has not made".formatted(side))
-          .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(side));
+          .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(SqlText.identifier(side)));
     }
     context.progress.line(STEP, "dropping %s, which a killed restore has left".formatted(side));
     swap.drop(side);
-  }
-
-  private static boolean isEmpty(Context context, String side) {
-    try (Session session = context.steps.ownerIn(side)) {
-      return session.run(
-          STEP,
-          connection ->
-              CatalogQuery.rows(
-                      connection,
-                      """
-                      SELECT 1 FROM pg_class WHERE oid >= 16384
-                      UNION ALL SELECT 1 FROM pg_proc WHERE oid >= 16384
-                      UNION ALL SELECT 1 FROM pg_type WHERE oid >= 16384
-                      UNION ALL SELECT 1 FROM pg_namespace WHERE oid >= 16384
-                      UNION ALL SELECT 1 FROM pg_largeobject_metadata
-                      LIMIT 1
-                      """,
-                      row -> row.getInt(1))
-                  .isEmpty());
-    }
   }
 
   /** Migrations, statistics, verification, all as whoever has loaded it. */

@@ -154,7 +154,9 @@ public final class ScratchDatabase implements AutoCloseable {
             .formatted(
                 name,
                 SqlText.identifier(connection.getMetaData().getUserName()),
-                DatabaseLikeness.locale(making, connection.getCatalog()).orElse("")));
+                DatabaseLikeness.of(making, connection.getCatalog())
+                    .map(DatabaseLikeness::clause)
+                    .orElse("")));
   }
 
   private void makeAsAdmin(DataSource admin) throws SQLException {

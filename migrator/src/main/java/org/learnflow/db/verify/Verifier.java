@@ -99,6 +99,7 @@ public final class Verifier {
     return briefly(
         connection,
         () -> {
+          stages.addAll(lookOrNote("collation", () -> CollationVersions.look(connection)));
           if (withRights) {
             stages.addAll(lookOrNote("rights", () -> List.of(rights(connection))));
             stages.addAll(lookOrNote("access", () -> access(connection)));

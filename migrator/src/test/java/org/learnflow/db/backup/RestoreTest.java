@@ -318,9 +318,50 @@ class RestoreTest {
       try (Connection there = database.connect(database.owner(), side)) {
         there.createStatement().execute("DROP TABLE mine");
       }
+      // Also where nothing is in it: it may have been made for something else a moment ago.
+      assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
+          .exited(ExitCode.REFUSED)
+          .says("ALTER DATABASE \"%s\" RENAME TO".formatted(side));
+      owner.createStatement().execute("DROP DATABASE " + side);
     }
     assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.OK);
+  }
+
+  /** A database may have a name that begins as those do which restore gives. */
+  @Test
+  void whatIsDroppedWasPutAsideByARestoreOfThisVeryDatabase(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    String name = database.name();
+    TestDatabase other =
+        DumpServer.seeded(
+            new TestDatabase(
+                database.server(),
+                name + "_before_restore_x",
+                database.owner(),
+                database.service(),
+                database.passwords()));
+    for (TestDatabase one : List.of(database, other)) {
+      Files.createDirectories(folder.resolve(one.name()));
+      Path file = server.backup(one, folder.resolve(one.name()));
+      assertThat(server.cli(one).run("restore", file.toString(), "--replace", "--yes"))
+          .exited(ExitCode.OK);
+    }
+    // Gone back to by hand, as docs/restore.md says.
+    try (Connection owner = database.connect(database.owner(), "postgres")) {
+      String old =
+          DumpServer.databasesOf(database).stream()
+              .filter(found -> found.matches(name + "_before_restore_\\d+"))
+              .findFirst()
+              .orElseThrow();
+      owner.createStatement().execute("DROP DATABASE %s WITH (FORCE)".formatted(name));
+      owner.createStatement().execute("ALTER DATABASE %s RENAME TO %s".formatted(old, name));
+    }
+    assertThat(server.cli(database).run("restore", "--drop-old", "--yes"))
+        .exited(ExitCode.OK)
+        .answers("nothing to drop");
+    assertThat(server.cli(other).run("restore", "--drop-old", "--yes").lastLine())
+        .startsWith("dropped: %s_before_restore_".formatted(other.name()));
   }
 
   /** PostgreSQL cuts names at 63 bytes; two long ones that begin alike are two. */
