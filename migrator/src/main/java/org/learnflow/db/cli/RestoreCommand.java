@@ -137,6 +137,7 @@ final class RestoreCommand extends BaseCommand {
     Optional<BackupDescription> description = BackupDescription.beside(file);
     description.ifPresent(known -> requireKnownSchema(known, migrations));
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    requireNotMaintenance(target);
     Optional<LoadingRole> loader = trustDump ? Optional.empty() : Optional.of(loader(target));
     Context context = new Context(target, loader, steps(target, progress), migrations, progress);
     try (Session maintenance = context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
@@ -150,6 +151,15 @@ final class RestoreCommand extends BaseCommand {
         check(destination, dump, file, loading, description);
         return locked(context, maintenance, owner, dump, loading, destination, description);
       }
+    }
+  }
+
+  private static void requireNotMaintenance(DatabaseOptions.Target target) {
+    if (target.owner().database().equals(DatabaseAddress.MAINTENANCE_DATABASE)) {
+      throw refused(
+              ExitCode.REFUSED,
+              "database postgres cannot be replaced: databases are renamed from within it")
+          .next("load the dump by pg_restore: docs/restore.md; or name another database");
     }
   }
 

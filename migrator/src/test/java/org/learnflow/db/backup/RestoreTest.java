@@ -328,6 +328,22 @@ class RestoreTest {
         .exited(ExitCode.OK);
   }
 
+  @Test
+  void theDatabaseThatRestoreWorksFromIsRefusedBefore(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    Path file = server.backup(database, folder);
+    TestDatabase postgres =
+        new TestDatabase(
+            database.server(),
+            DatabaseAddress.MAINTENANCE_DATABASE,
+            database.owner(),
+            database.service(),
+            database.passwords());
+    assertThat(server.cli(postgres).run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.REFUSED)
+        .says("database postgres cannot be replaced", "nothing was changed");
+  }
+
   /** A database may have a name that begins as those do which restore gives. */
   @Test
   void whatIsDroppedWasPutAsideByARestoreOfThisVeryDatabase(@TempDir Path folder) throws Exception {
