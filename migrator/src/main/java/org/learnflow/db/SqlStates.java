@@ -21,6 +21,12 @@ public final class SqlStates {
   /** pgjdbc: the connection broke, or the server's certificate is not as it should be. */
   public static final String CONNECTION_FAILURE = "08006";
 
+  /**
+   * The other side's answer is none of PostgreSQL's protocol; or a pooler refuses a startup
+   * setting.
+   */
+  public static final String PROTOCOL_VIOLATION = "08P01";
+
   /** No such database. */
   public static final String INVALID_CATALOG_NAME = "3D000";
 

@@ -322,7 +322,14 @@ final class DatabaseOptions {
         .rootCertificate()
         .filter(file -> !Files.isReadable(file))
         .ifPresent(file -> {
-          throw usage("the file that sslrootcert names cannot be read").where(file.toString());
+          throw usage(
+                  "the file that sslrootcert names "
+                      + (Files.exists(file) ? "cannot be read" : "is not there"))
+              .where(file.toString())
+              .next(
+                  "put the authority's certificate there; in a release: into the Secret that"
+                      + " externalDatabase.ca.existingSecret names, under the key that"
+                      + " externalDatabase.ca.key says");
         });
     Optional<Password> password =
         fromFile("--password-file", passwordFile)
@@ -362,7 +369,8 @@ final class DatabaseOptions {
           .where(file.toString())
           .next(
               "make it; in a release: put the password into the Secret that credentials.existingSecret"
-                  + " names, under the key that credentials.keys says");
+                  + " names, or externalDatabase.appSecret the services', under the key that"
+                  + " credentials.keys says");
     } catch (IOException e) {
       throw usage("the file that " + option + " names cannot be read").where(file.toString());
     }

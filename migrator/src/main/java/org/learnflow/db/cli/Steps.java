@@ -65,22 +65,31 @@ final class Steps {
         source,
         readiness(source, target.owner(), target.password()),
         progress,
-        target.admin().isEmpty() ? this::requireOwner : Session.NO_CHECK);
+        connection -> {
+          Session.refusePooler(target.owner()).look(connection);
+          if (target.admin().isEmpty()) {
+            requireOwner(connection);
+          }
+        });
   }
 
-  /** A session in the database of whichever role was named, to see that it answers. */
+  /**
+   * A session in the database of whichever role was named, to see that it answers; a pooler's
+   * answer is one, too.
+   */
   Session anySession() {
-    return guarded(target.owner());
+    return guarded(target.owner(), Session.NO_CHECK);
   }
 
   /** A session of the owner in the maintenance database, or another that it does not trust. */
   Session ownerIn(String database) {
-    return guarded(target.owner().in(database));
+    DatabaseAddress address = target.owner().in(database);
+    return guarded(address, Session.refusePooler(address));
   }
 
-  private Session guarded(DatabaseAddress address) {
+  private Session guarded(DatabaseAddress address, Session.Check check) {
     DataSource source = connector.guarded(target.hosting().route(address), target.password());
-    return new Session(source, readiness(source, address, target.password()), progress);
+    return new Session(source, readiness(source, address, target.password()), progress, check);
   }
 
   private Readiness readiness(

@@ -74,6 +74,7 @@ public final class AdminSessions {
     return new Session(
         source,
         new Readiness(source, address, credentials.password(), timeout, progress, hosting),
-        progress);
+        progress,
+        connection -> Pooler.refuse(connection, address));
   }
 }

@@ -1,7 +1,9 @@
 package org.learnflow.db.connect;
 
+import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.sql.Connection;
@@ -18,6 +20,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlText;
 
 /**
  * Waits until a database answers SQL and takes writes, and tells "not yet" (retried) from "never"
@@ -81,7 +84,8 @@ public final class Readiness {
    * An open session in autocommit mode on a writable server of a supported version.
    *
    * @throws Failure 4 when the time is over, 5 for refused credentials, 3 for a missing database,
-   *     10 for a PostgreSQL that is too old
+   *     10 for a PostgreSQL that is too old, for TLS that is not as sslmode wants it, and for a
+   *     pooler that refuses our settings, 2 for what is no PostgreSQL
    */
   public Connection await() {
     long start = System.nanoTime();
@@ -171,8 +175,10 @@ public final class Readiness {
         throw tooOld("PostgreSQL " + major);
       }
       if (row.getBoolean(2)) {
+        String advice = Standby.advice(connection, address.host());
         closeQuietly(connection);
-        return new Attempt.NotYet("it is a standby in recovery and takes no writes", false);
+        return new Attempt.NotYet(
+            "it is a standby in recovery and takes no writes", false, Optional.of(advice));
       }
       if (row.getBoolean(3)) {
         closeQuietly(connection);
@@ -205,7 +211,11 @@ public final class Readiness {
         .ifPresent(failure -> {
           throw failure;
         });
+    if (state.equals(SqlStates.INVALID_AUTHORIZATION) && message.contains("pg_hba.conf")) {
+      throw notLetIn(e, message);
+    }
     return switch (state) {
+      case SqlStates.PROTOCOL_VIOLATION -> throw protocol(e, message);
       case SqlStates.INVALID_PASSWORD,
           SqlStates.INVALID_AUTHORIZATION,
           SqlStates.CONNECTION_REJECTED ->
@@ -218,7 +228,8 @@ public final class Readiness {
                   .next(
                       "give the password of "
                           + address.user()
-                          + " by --password-file, PGPASSWORD or DATABASE_URL")
+                          + " by --password-file, PGPASSWORD or DATABASE_URL; the server says the"
+                          + " same where there is no such role")
                   .causedBy(e),
               password);
       case SqlStates.INVALID_CATALOG_NAME ->
@@ -227,7 +238,12 @@ public final class Readiness {
                   "there is no database " + address.database() + " on this server")
               .where(address + ", SQLSTATE " + state)
               .state("nothing was changed")
-              .next("create it, or let run do it with --admin-user and --admin-password-file")
+              .next(
+                  "create it as an admin: CREATE DATABASE %s OWNER %s; or let run do it with"
+                          .formatted(
+                              SqlText.identifier(address.database()),
+                              SqlText.identifier(address.user()))
+                      + " --admin-user and --admin-password-file")
               .causedBy(e);
       case SqlStates.UNDEFINED_OBJECT -> throw tooOld("a PostgreSQL that says \"" + message + "\"");
       case SqlStates.TOO_MANY_CONNECTIONS ->
@@ -238,11 +254,55 @@ public final class Readiness {
                   "see as the admin who holds them: SELECT usename, application_name, count(*) FROM"
                       + " pg_stat_activity GROUP BY 1, 2; end some, or raise max_connections"));
       case SqlStates.CANNOT_CONNECT_NOW -> new Attempt.NotYet(message, false);
-      default -> unreachable(e, state, message);
+      default -> unreachable(e, message);
     };
   }
 
-  private Attempt unreachable(SQLException e, String state, String message) {
+  /** Whatever the password is: the server's rules, which name addresses and TLS, say no. */
+  private Failure notLetIn(SQLException e, String message) {
+    return Failure.of(
+            ExitCode.CREDENTIALS_REFUSED, "the server does not let this address in: " + message)
+        .where(
+            "%s with sslmode %s, SQLSTATE %s"
+                .formatted(address, address.sslMode().text(), e.getSQLState()))
+        .state("nothing was changed")
+        .next(
+            "let it in: a line for it in the server's pg_hba.conf, with managed servers an allowed"
+                + " network; where the rules want TLS: sslmode=require or verify-full, in a release"
+                + " externalDatabase.sslmode")
+        .causedBy(e);
+  }
+
+  /** A pooler that refuses our settings, or something that is no PostgreSQL at all. */
+  private Failure protocol(SQLException e, String message) {
+    if (Pooler.refused(e)) {
+      return Pooler.failure(message, address).causedBy(e);
+    }
+    if (Pooler.isServers(e)) {
+      return refused(e, message);
+    }
+    return Failure.of(
+            ExitCode.USAGE, "what answers there does not speak PostgreSQL's protocol: " + message)
+        .where(address.hostAndPort())
+        .state("nothing was changed")
+        .next(
+            "name host and port of PostgreSQL itself; in a release: externalDatabase.host and .port")
+        .causedBy(e);
+  }
+
+  private Failure refused(SQLException e, String message) {
+    Optional<String> full = SqlStates.diskFull(SqlStates.of(e), message);
+    return Failure.of(ExitCode.FAILED, full.orElse("the server does not let us in: " + message))
+        .where(address + ", SQLSTATE " + SqlStates.of(e))
+        .state("nothing was changed")
+        .next(
+            full.isPresent()
+                ? "run the command again once there is room"
+                : "correct what it says and run the command again")
+        .causedBy(e);
+  }
+
+  private Attempt unreachable(SQLException e, String message) {
     Optional<UnknownHostException> unknown = cause(e, UnknownHostException.class);
     if (unknown.isPresent()) {
       String why = String.valueOf(unknown.get().getMessage()).replaceFirst("^[^:]*(: )?", "");
@@ -262,21 +322,14 @@ public final class Readiness {
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);
     }
-    Optional<String> full = SqlStates.diskFull(state, message);
-    throw Failure.of(ExitCode.FAILED, full.orElse("the server does not let us in: " + message))
-        .where(address + ", SQLSTATE " + state)
-        .state("nothing was changed")
-        .next(
-            full.isPresent()
-                ? "run the command again once there is room"
-                : "correct what it says and run the command again")
-        .causedBy(e);
+    throw refused(e, message);
   }
 
   /**
-   * TLS that cannot be had as sslmode wants it. pgjdbc gives it the SQLSTATE of refused credentials
-   * where the server offers none, and that of a lost connection, but no failed input or output as
-   * cause, where a certificate is not as it should be.
+   * TLS that cannot be had as sslmode wants it, which no waiting mends, unless the other side only
+   * went away in the middle. pgjdbc gives it the SQLSTATE of refused credentials where the server
+   * offers none, and that of a lost connection, but no failed input or output as cause, where a
+   * certificate is not as it should be.
    */
   private Optional<Failure> tlsFailure(SQLException e, String state, String message) {
     Optional<SSLException> handshake = cause(e, SSLException.class);
@@ -285,12 +338,16 @@ public final class Readiness {
         state.equals(SqlStates.CONNECTION_FAILURE)
             && (cause(e, IOException.class).isEmpty()
                 || cause(e, FileNotFoundException.class).isPresent());
-    if (handshake.isEmpty() && !notOffered && !certificate) {
+    boolean brokenOff =
+        cause(e, EOFException.class).isPresent()
+            || cause(e, SocketException.class).isPresent()
+            || cause(e, SocketTimeoutException.class).isPresent();
+    if (brokenOff || handshake.isEmpty() && !notOffered && !certificate) {
       return Optional.empty();
     }
     String why = handshake.map(Throwable::getMessage).orElse(message);
     return Optional.of(
-        Failure.of(ExitCode.FAILED, "TLS failed: " + why)
+        Failure.of(ExitCode.REFUSED, "TLS failed: " + why)
             .where(address + " with sslmode " + address.sslMode().text())
             .state("nothing was changed")
             .next(

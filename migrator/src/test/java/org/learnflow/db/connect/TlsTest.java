@@ -3,10 +3,17 @@ package org.learnflow.db.connect;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -17,7 +24,9 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Certificates;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.OwnServer;
+import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.Programs;
 import org.learnflow.db.testing.TestDatabase;
@@ -76,6 +85,123 @@ class TlsTest {
   }
 
   @Test
+  void aCertificateThatHasExpiredIsRefusedAtOnce(@TempDir Path other) throws Exception {
+    Certificates expired = Certificates.in(other).expired();
+    try (OwnServer late =
+        OwnServer.start(
+            directory.resolve("late"), PostgresServers.DEFAULT_MAJOR, expired.settings())) {
+      assertFailsAtOnce(
+          with(
+              late.database(),
+              "127.0.0.1",
+              "sslmode=verify-full&sslrootcert=" + expired.authority()),
+          "certificate_expired",
+          "verify-full");
+    }
+  }
+
+  /** The authority that the user trusts is the server's own certificate, but for another name. */
+  @Test
+  void aServerThatSignedItsOwnCertificateIsRefusedAtOnce(@TempDir Path other) throws Exception {
+    Certificates own = Certificates.in(other);
+    Files.copy(own.authority(), other.resolve("server.crt"), StandardCopyOption.REPLACE_EXISTING);
+    Files.copy(
+        other.resolve("ca.key"), other.resolve("server.key"), StandardCopyOption.REPLACE_EXISTING);
+    try (OwnServer alone =
+        OwnServer.start(
+            directory.resolve("alone"), PostgresServers.DEFAULT_MAJOR, own.settings())) {
+      TestDatabase its = alone.database();
+      assertFailsAtOnce(
+          with(its, "127.0.0.1", "sslmode=verify-full&sslrootcert=" + certificates.authority()),
+          "trust anchors",
+          "verify-full");
+      assertFailsAtOnce(
+          with(its, "127.0.0.1", "sslmode=verify-full&sslrootcert=" + own.authority()),
+          "127.0.0.1",
+          "verify-full");
+    }
+  }
+
+  /** A server that goes down, or a load balancer before one, ends the handshake. */
+  @Test
+  void aHandshakeThatBreaksOffIsTriedAgain() throws Exception {
+    AtomicInteger met = new AtomicInteger();
+    try (ServerSocket breaking = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      Thread.ofVirtual().start(() -> breakOff(breaking, met));
+      assertThat(
+              with(
+                      new TestDatabase(
+                          new PostgresServer(
+                              "127.0.0.1",
+                              breaking.getLocalPort(),
+                              database.server().adminPassword(),
+                              "breaks off"),
+                          database.name(),
+                          database.owner(),
+                          database.service(),
+                          database.passwords()),
+                      "127.0.0.1",
+                      "sslmode=verify-full&sslrootcert=" + certificates.authority())
+                  .run("wait", "--timeout", "2s"))
+          .exited(ExitCode.NOT_REACHED)
+          .says("the database was not reached within");
+    }
+    assertThat(met.get()).as("handshakes").isGreaterThan(1);
+  }
+
+  private static void breakOff(ServerSocket breaking, AtomicInteger met) {
+    while (!breaking.isClosed()) {
+      try (Socket client = breaking.accept()) {
+        client.getInputStream().readNBytes(8); // SSLRequest
+        client.getOutputStream().write('S');
+        client.getInputStream().readNBytes(16); // what ClientHello begins with
+        met.incrementAndGet();
+      } catch (IOException e) {
+        // Closed by one side or the other.
+      }
+    }
+  }
+
+  @Test
+  void anAddressThatTheServerDoesNotLetInIsNoWrongPassword() throws Exception {
+    Path rules = server.data().resolve("pg_hba.conf");
+    TestFiles.write(rules, TestFiles.read(rules).replaceAll("(?m)^host ", "hostssl "));
+    database.query(PostgresServer.ADMIN, "SELECT pg_reload_conf()");
+    Eventually.within(
+        Duration.ofSeconds(30),
+        "the rules are in force",
+        () ->
+            database
+                .cli()
+                .with("LEARNFLOW_DB_DATABASE", database.uri() + "?sslmode=disable")
+                .run("wait", "--timeout", "60s")
+                .err()
+                .contains("pg_hba.conf"));
+    CliResult refused = with(database, "127.0.0.1", "sslmode=disable").run("wait");
+    assertThat(refused)
+        .exited(ExitCode.CREDENTIALS_REFUSED)
+        .says(
+            "the server does not let this address in: no pg_hba.conf entry",
+            "SQLSTATE 28000",
+            "sslmode=require")
+        .doesNotSay("--password-file");
+  }
+
+  @Test
+  void aRootCertificateThatIsNotThereIsNamedWithWhereAReleaseHasItFrom() {
+    Path missing = directory.resolve("not-there.crt");
+    assertThat(
+            with(database, "127.0.0.1", "sslmode=verify-full&sslrootcert=" + missing)
+                .run("run", "--timeout", "60s"))
+        .exited(ExitCode.USAGE)
+        .says(
+            "the file that sslrootcert names is not there",
+            missing.toString(),
+            "externalDatabase.ca.existingSecret",
+            "externalDatabase.ca.key");
+  }
+
+  @Test
   void aRootCertificateThatIsNoneIsNamed() {
     Path none = TestFiles.write(directory.resolve("no-certificate"), "nothing of the kind\n");
     assertFailsAtOnce(
@@ -125,7 +251,7 @@ class TlsTest {
   private static void assertFailsAtOnce(Cli cli, String reason, String mode) {
     long start = System.nanoTime();
     assertThat(cli.run("wait", "--timeout", "60s"))
-        .exited(ExitCode.FAILED)
+        .exited(ExitCode.REFUSED)
         .says("error: TLS failed: ", reason, "with sslmode " + mode, "sslrootcert");
     assertThat((System.nanoTime() - start) / 1e9).as("seconds").isLessThan(5);
     CliResult verified = cli.run("verify", "--timeout", "60s");

@@ -1,13 +1,16 @@
 package org.learnflow.db.connect;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,6 +74,49 @@ class WaitingTest {
       Timed timed = timed(() -> cli.run("wait", "--timeout", "1s"));
       assertThat(timed.result()).exited(ExitCode.NOT_REACHED);
       assertThat(timed.took()).isLessThan(Duration.ofSeconds(3));
+    }
+  }
+
+  /** Another program's port, or a Service of another program. */
+  @ParameterizedTest
+  @ValueSource(strings = {"prefer", "require", "disable"})
+  void aHostThatDoesNotSpeakPostgresqlIsReportedAtOnce(String mode, TestDatabase database)
+      throws Exception {
+    AtomicInteger met = new AtomicInteger();
+    try (ServerSocket web = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      Thread.ofVirtual().start(() -> answerHttp(web, met));
+      Cli cli =
+          database
+              .cli()
+              .with(
+                  "LEARNFLOW_DB_DATABASE",
+                  "postgresql://%s@127.0.0.1:%d/%s?sslmode=%s"
+                      .formatted(database.owner(), web.getLocalPort(), database.name(), mode));
+      Timed timed = timed(() -> cli.run("wait", "--timeout", "60s"));
+      assertThat(timed.result())
+          .exited(ExitCode.USAGE)
+          .says(
+              "what answers there does not speak PostgreSQL's protocol",
+              "nothing was changed",
+              "externalDatabase.host");
+      assertThat(timed.took()).isLessThan(AT_ONCE);
+    }
+    assertThat(met.get()).as("answers").isPositive();
+  }
+
+  private static void answerHttp(ServerSocket web, AtomicInteger met) {
+    while (!web.isClosed()) {
+      try (Socket client = web.accept()) {
+        client.getInputStream().readNBytes(8);
+        client
+            .getOutputStream()
+            .write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".getBytes(US_ASCII));
+        client.shutdownOutput();
+        met.incrementAndGet();
+        client.getInputStream().readAllBytes();
+      } catch (IOException e) {
+        // Closed by one side or the other.
+      }
     }
   }
 

@@ -25,6 +25,16 @@ public record Certificates(Path directory) {
     return certificates;
   }
 
+  /** The same with a server certificate that has expired. */
+  public Certificates expired() {
+    openssl("req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key -out server.csr");
+    TestFiles.write(directory.resolve("server.ext"), "subjectAltName=IP:127.0.0.1\n");
+    openssl(
+        "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -set_serial 2 -days -1"
+            + " -extfile server.ext -out server.crt");
+    return this;
+  }
+
   /** Whether openssl can be run here. */
   public static boolean canBeMade() {
     return Programs.onPath("openssl");

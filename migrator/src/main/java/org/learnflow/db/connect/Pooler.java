@@ -1,0 +1,67 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Objects;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlStates;
+import org.postgresql.PGConnection;
+import org.postgresql.util.PSQLException;
+
+/**
+ * A connection pooler between this program and the server. Behind one, settings and advisory locks
+ * of a session are not the session's own: settings are lost, and locks stay with whoever gets the
+ * server's session next.
+ */
+final class Pooler {
+  private Pooler() {}
+
+  /**
+   * Refuses a connection that ends at a pooler. A pooler gives each client a process number of its
+   * own for cancelling queries, which is not that of the server's process.
+   *
+   * @throws Failure 10 where a pooler is in between
+   */
+  static void refuse(Connection connection, DatabaseAddress address) throws SQLException {
+    int told = connection.unwrap(PGConnection.class).getBackendPID();
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SELECT pg_catalog.pg_backend_pid()")) {
+      row.next();
+      int real = row.getInt(1);
+      if (real != told) {
+        throw failure(
+            "the server's process is %d, but the connection was told %d".formatted(real, told),
+            address);
+      }
+    }
+  }
+
+  /** Whether it is a pooler that refused a connection: PostgreSQL itself takes these settings. */
+  static boolean refused(SQLException e) {
+    return isServers(e)
+        && SqlStates.PROTOCOL_VIOLATION.equals(e.getSQLState())
+        && String.valueOf(e.getMessage()).contains("startup parameter");
+  }
+
+  /** Whether the other side said so, and not pgjdbc that did not understand it. */
+  static boolean isServers(SQLException e) {
+    return e instanceof PSQLException thrown && Objects.nonNull(thrown.getServerErrorMessage());
+  }
+
+  static Failure failure(String why, DatabaseAddress address) {
+    return Failure.of(
+            ExitCode.REFUSED,
+            "a connection pooler, such as PgBouncer, is in between, which keeps neither the locks nor"
+                + " the settings of a session: "
+                + why)
+        .where(address.toString())
+        .state("nothing was changed")
+        .next(
+            "connect to PostgreSQL itself: its own host and port, most often %d; with CloudNativePG"
+                    .formatted(DatabaseAddress.DEFAULT_PORT)
+                + " the Service that ends in -rw; in a release: externalDatabase.host and .port");
+  }
+}

@@ -1,0 +1,124 @@
+package org.learnflow.db.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.PgBouncer;
+import org.learnflow.db.testing.PostgresServers;
+import org.learnflow.db.testing.StandInPooler;
+import org.learnflow.db.testing.TestDatabase;
+
+/**
+ * A connection pooler between the program and the server is refused at once: a session's settings
+ * and locks would be those of whoever comes next.
+ */
+class PoolerTest {
+  private static final Duration AT_ONCE = Duration.ofSeconds(10);
+
+  @TempDir private static Path directory;
+  private static TestDatabase database;
+
+  @BeforeAll
+  static void makeRoles() {
+    database =
+        TestDatabase.on(PostgresServers.shared(PostgresServers.DEFAULT_MAJOR), directory)
+            .withRoles();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run",
+        "roles",
+        "migrate",
+        "migrate --dry-run",
+        "seed",
+        "verify",
+        "status",
+        "rollback --to 001 --yes",
+        "plan",
+        "reconcile",
+        "drift"
+      })
+  void everyCommandRefusesAPooler(String command) throws Exception {
+    try (StandInPooler pooler = StandInPooler.before(database.server())) {
+      refuses(through(pooler.port()), command);
+    }
+    assertThat(database.query("SELECT to_regclass('flyway_schema_history') IS NULL"))
+        .containsExactly("t");
+  }
+
+  /** A service may ask so whether the database behind its pooler is there. */
+  @Test
+  void waitingAsksThroughAPooler() {
+    try (StandInPooler pooler = StandInPooler.before(database.server())) {
+      assertThat(through(pooler.port()).run("wait")).exited(ExitCode.OK);
+    }
+  }
+
+  @Test
+  void withoutAdminCredentialsToo() {
+    try (StandInPooler pooler = StandInPooler.before(database.server())) {
+      refuses(through(pooler.port()).without("LEARNFLOW_DB_ADMIN_USER"), "run");
+    }
+  }
+
+  /** As it is configured by default, and as it lets our settings through without obeying them. */
+  @ParameterizedTest
+  @ValueSource(strings = {"session", "transaction"})
+  void pgBouncerIsRefusedInBothModes(String mode, @TempDir Path folder) throws Exception {
+    PgBouncer.require();
+    for (String settings : new String[] {"", "ignore_startup_parameters = options"}) {
+      try (PgBouncer pooler = PgBouncer.before(database, folder, mode, settings)) {
+        CliResult refused = refuses(through(pooler.port()), "run");
+        assertThat(refused.err().contains("unsupported startup parameter"))
+            .isEqualTo(settings.isEmpty());
+        // Several at once end as well.
+        Stream.generate(() -> through(pooler.port()).runInBackground("run"))
+            .limit(4)
+            .toList()
+            .forEach(running -> assertThat(running.join()).exited(ExitCode.REFUSED));
+      }
+    }
+  }
+
+  private static CliResult refuses(Cli cli, String command) {
+    long start = System.nanoTime();
+    CliResult result = cli.with("LEARNFLOW_DB_TIMEOUT", "60s").run(command.split(" ", -1));
+    Duration took = Duration.ofNanos(System.nanoTime() - start);
+    if (command.equals("verify")) {
+      assertThat(result).exited(ExitCode.FAILED);
+      assertThat(result.lastLine())
+          .startsWith(
+              "unhealthy: reachable: a connection pooler, such as PgBouncer, is in between");
+    } else {
+      assertThat(result)
+          .exited(ExitCode.REFUSED)
+          .says(
+              "a connection pooler, such as PgBouncer, is in between",
+              "nothing was changed",
+              "connect to PostgreSQL itself",
+              "-rw");
+    }
+    assertThat(took).isLessThan(AT_ONCE);
+    return result;
+  }
+
+  private static Cli through(int port) {
+    return database
+        .cli()
+        .with(
+            "LEARNFLOW_DB_DATABASE",
+            "postgresql://%s@127.0.0.1:%d/%s".formatted(database.owner(), port, database.name()));
+  }
+}
