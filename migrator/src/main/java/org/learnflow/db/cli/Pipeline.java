@@ -3,7 +3,6 @@ package org.learnflow.db.cli;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
@@ -25,11 +24,11 @@ record Pipeline(
   /**
    * What was done.
    *
-   * @param roles what the step before did; nothing where it was skipped
+   * @param roles what the step before did
    * @param published empty where the database is not healthy
    */
   record Outcome(
-      Optional<List<String>> roles,
+      List<String> roles,
       MigrationReport migrated,
       List<SeedReport> seeded,
       Verification verification,
@@ -39,7 +38,7 @@ record Pipeline(
         return verification.summary();
       }
       boolean nothingDone =
-          roles.map(List::isEmpty).orElse(true)
+          roles.isEmpty()
               && migrated.applied().isEmpty()
               && seeded.stream().noneMatch(SeedReport::loaded)
               && !published.endsWith("written");
@@ -55,7 +54,7 @@ record Pipeline(
 
     Map<String, Object> document() {
       Map<String, Object> document = new LinkedHashMap<>();
-      document.put("roles", roles.orElse(List.of()));
+      document.put("roles", roles);
       document.put("migrations", migrated);
       document.put("seeds", seeded);
       document.put("verification", VerifyCommand.document(verification));
@@ -69,7 +68,7 @@ record Pipeline(
    *
    * @param roles what the step before did
    */
-  Outcome run(Steps steps, Session session, Optional<List<String>> roles) {
+  Outcome run(Steps steps, Session session, List<String> roles) {
     MigrationReport migrated = migrating.migrate(session, migrations, progress);
     List<SeedReport> seeded = loading.load(session, sets, progress);
     Verification verification = steps.verify(session, migrations, sets);

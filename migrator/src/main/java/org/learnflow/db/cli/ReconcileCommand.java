@@ -226,7 +226,7 @@ final class ReconcileCommand extends BaseCommand {
   private Result rebuild(Steps steps, Session session, Pipeline pipeline) {
     ConsoleProgress progress = pipeline.progress();
     progress.line("reconcile", "the database is empty; doing everything that run does");
-    Optional<List<String>> roles = steps.roles(session);
+    List<String> roles = steps.roles(session);
     session.run(
         "reconcile",
         connection -> {

@@ -1,7 +1,6 @@
 package org.learnflow.db.cli;
 
 import java.util.List;
-import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Session;
 import picocli.CommandLine.Command;
@@ -10,7 +9,9 @@ import picocli.CommandLine.Mixin;
 /** Makes roles and rights. */
 @Command(
     name = "roles",
-    description = "Makes the database, the roles and their rights, with admin credentials.")
+    description =
+        "Makes the database, the roles and their rights, with admin credentials; without them, what"
+            + " the owner may.")
 final class RolesCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -19,22 +20,19 @@ final class RolesCommand extends BaseCommand {
   /**
    * What roles did.
    *
-   * @param skipped because there are no admin credentials
    * @param changes a line for each
    */
-  record Outcome(boolean skipped, List<String> changes) {}
+  record Outcome(List<String> changes) {}
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
     DatabaseOptions.Target target = database.target(cluster(), true, progress);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session owner = steps.ownerSession()) {
-      Optional<List<String>> done = steps.roles(owner);
+      List<String> done = steps.roles(owner);
       print(
-          done.map(list ->
-                  list.isEmpty() ? "nothing to do" : "done: %d changes".formatted(list.size()))
-              .orElse("skipped: no admin credentials"),
-          new Outcome(done.isEmpty(), done.orElse(List.of())));
+          done.isEmpty() ? "nothing to do" : "done: %d changes".formatted(done.size()),
+          new Outcome(done));
       return ExitCode.OK;
     }
   }

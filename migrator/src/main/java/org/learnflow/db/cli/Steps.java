@@ -15,6 +15,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SqlText;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAddress;
@@ -134,13 +135,20 @@ final class Steps {
           .next(
               """
               connect as %s, which owns the database: --database postgresql://%s@%s/%s with its \
-              password (--password-file or PGPASSWORD), --release, or --embedded\
+              password (--password-file or PGPASSWORD), --release, or --embedded%s\
               """
                   .formatted(
                       owners.getFirst(),
                       PercentEncoding.encode(owners.getFirst()),
                       target.owner().hostAndPort(),
-                      PercentEncoding.encode(target.owner().database())));
+                      PercentEncoding.encode(target.owner().database()),
+                      role.equals(target.names().service())
+                          ? ""
+                          : "; or, where %s is to own it, as an admin: ALTER DATABASE %s OWNER TO %s;"
+                              .formatted(
+                                  role,
+                                  SqlText.identifier(target.owner().database()),
+                                  SqlText.identifier(role))));
     }
   }
 
@@ -156,26 +164,36 @@ final class Steps {
   }
 
   /**
-   * Makes roles, database and rights, where admin credentials were given. The admin comes only
-   * where something is to do: that nothing is, the owner sees too.
+   * Makes roles, database and rights. The admin comes only where something is to do: that nothing
+   * is, the owner sees too. Without admin credentials the owner does what it may.
    *
    * @param owner the owner's session
-   * @return what was done; nothing at all where the step is skipped
+   * @return what was done
+   * @throws Failure 10 where there are no admin credentials, and only an admin may do what is left
    */
-  Optional<List<String>> roles(Session owner) {
-    if (target.admin().isEmpty()) {
-      progress.line("roles", "skipped: no admin credentials (--admin-user)");
-      return Optional.empty();
-    }
-    if (allRight(owner)) {
-      progress.line("roles", "all right, nothing to do");
-      return Optional.of(List.of());
-    }
-    List<String> done = recorded(owner, () -> roles(owner, admin().get()));
+  List<String> roles(Session owner) {
+    List<String> done =
+        allRight(owner)
+            ? List.of()
+            : recorded(
+                owner,
+                () ->
+                    admin()
+                        .map(admin -> roles(owner, admin))
+                        .orElseGet(() -> rolesWithoutAdmin(owner)));
     if (done.isEmpty()) {
       progress.line("roles", "all right, nothing to do");
     }
-    return Optional.of(done);
+    return done;
+  }
+
+  private List<String> rolesWithoutAdmin(Session owner) {
+    progress.line("roles", "no admin credentials (--admin-user): the owner does what it may");
+    return owner.run(
+        "roles",
+        connection ->
+            new RoleManager(target.names(), target.owner().database(), progress)
+                .ensureAsOwner(connection, target.server()));
   }
 
   private List<String> roles(Session owner, AdminSessions admin) {

@@ -5,8 +5,12 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.CatalogConflict;
 import org.learnflow.db.ExitCode;
@@ -127,11 +131,85 @@ public final class RoleManager {
     return ensure(owner, false, () -> RightsCheck.inDatabase(owner, names));
   }
 
+  /**
+   * Puts right what the owner may by itself, where there are no admin credentials.
+   *
+   * @param owner a session of the owner in the database itself
+   * @return what was done, a line each; empty when all was right
+   * @throws Failure 10 where something is left that only an admin may do, with all of its SQL
+   */
+  public List<String> ensureAsOwner(Connection owner, RightsCheck.Server server)
+      throws SQLException {
+    if (!exists(owner, "SELECT 1 FROM pg_roles WHERE rolname = ?", names.service())) {
+      throw leftToAdmin(
+          List.of(
+              new Deviation(
+                  "there is no role " + names.service(),
+                  "CREATE ROLE %s LOGIN PASSWORD '...'"
+                      .formatted(SqlText.identifier(names.service()))),
+              new Deviation(
+                  "%s is no member of it".formatted(names.owner()),
+                  membership(owner, names.service(), names.owner()))));
+    }
+    Look look = () -> RightsCheck.deviations(owner, names, server);
+    List<String> done = ensure(owner, false, look, sql -> succeeds(owner, sql));
+    List<Deviation> left = look.deviations();
+    if (!left.isEmpty()) {
+      throw leftToAdmin(left);
+    }
+    return done;
+  }
+
+  private Failure leftToAdmin(List<Deviation> left) {
+    return Failure.of(
+            ExitCode.REFUSED,
+            "only an admin may put this right, and there are no admin credentials: "
+                + left.stream().map(Deviation::what).collect(Collectors.joining("; ")))
+        .where("database " + database)
+        .state("nothing was migrated, seeded or published; what the owner may do is done")
+        .next(
+            "run this as an admin in database %s, and then the same command again: %s"
+                .formatted(
+                    database,
+                    left.stream()
+                        .map(deviation -> deviation.sql() + ";")
+                        .collect(Collectors.joining(" "))));
+  }
+
+  private static boolean succeeds(Connection connection, String sql) throws SQLException {
+    try {
+      SqlText.execute(connection, sql);
+      return true;
+    } catch (SQLException e) {
+      if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
   private interface Look {
     List<Deviation> deviations() throws SQLException;
   }
 
+  private interface Repair {
+    /** Runs a statement; whether it was allowed. */
+    boolean run(String sql) throws SQLException;
+  }
+
   private List<String> ensure(Connection connection, boolean asMember, Look look)
+      throws SQLException {
+    return ensure(
+        connection,
+        asMember,
+        look,
+        sql -> {
+          SqlText.execute(connection, sql);
+          return true;
+        });
+  }
+
+  private List<String> ensure(Connection connection, boolean asMember, Look look, Repair repair)
       throws SQLException {
     if (look.deviations().isEmpty()) {
       return List.of();
@@ -140,15 +218,16 @@ public final class RoleManager {
       if (asMember) {
         becomeMemberOfOwner(connection);
       }
-      List<String> done = new ArrayList<>();
+      Set<String> done = new LinkedHashSet<>();
       CatalogConflict.retry(() -> {
         // Some deviations hide others: a superuser has every right, for example.
         List<Deviation> before = List.of();
         List<Deviation> now = look.deviations();
         while (!now.isEmpty() && !now.equals(before)) {
           for (Deviation deviation : now) {
-            SqlText.execute(connection, deviation.sql());
-            done.add(deviation.sql());
+            if (repair.run(deviation.sql())) {
+              done.add(deviation.sql());
+            }
           }
           before = now;
           now = look.deviations();
@@ -159,7 +238,7 @@ public final class RoleManager {
     }
   }
 
-  private List<String> tell(List<String> done) {
+  private List<String> tell(Collection<String> done) {
     done.forEach(line -> progress.line(STEP, line));
     return List.copyOf(done);
   }

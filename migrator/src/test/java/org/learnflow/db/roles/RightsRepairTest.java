@@ -156,26 +156,28 @@ class RightsRepairTest {
   }
 
   @Test
-  void withoutAdminCredentialsNothingIsRepairedAndNothingIsPublished() throws Exception {
-    database.execute(PostgresServer.ADMIN, named("REVOKE UPDATE ON users FROM {s}"));
+  void withoutAdminCredentialsTheOwnerRepairsWhatItMayAndElseNothingIsPublished() throws Exception {
+    database.execute(
+        PostgresServer.ADMIN,
+        named("REVOKE UPDATE ON users FROM {s}; ALTER ROLE {s} CREATEDB CREATEROLE"));
     Path file = directory.resolve("connection.env");
     Cli withoutAdmin = database.cli().without("LEARNFLOW_DB_ADMIN_USER");
     CliResult result = withoutAdmin.run("run", "--publish-to", "file:" + file);
     assertThat(result)
-        .exited(ExitCode.FAILED)
+        .exited(ExitCode.REFUSED)
         .says(
-            "roles    skipped: no admin credentials (--admin-user)",
-            "verify   ✗ rights: ",
-            "publish  not done, since the database is not healthy");
-    assertThat(result.lastLine())
+            "roles    no admin credentials (--admin-user): the owner does what it may",
+            named("roles    GRANT UPDATE ON public.users TO {s}"),
+            named("{s} is not NOCREATEDB NOCREATEROLE"),
+            "nothing was migrated, seeded or published",
+            named("ALTER ROLE {s} NOCREATEDB NOCREATEROLE;"));
+    assertThat(file).doesNotExist();
+    assertThat(withoutAdmin.run("verify").lastLine())
         .isEqualTo(
             named(
-                "unhealthy: rights: {s} may not update public.users; repair as admin: GRANT"
-                    + " UPDATE ON public.users TO {s};"));
-    assertThat(file).doesNotExist();
-    assertThat(withoutAdmin.run("roles"))
-        .exited(ExitCode.OK)
-        .answers("skipped: no admin credentials");
+                "unhealthy: rights: {s} is not NOCREATEDB NOCREATEROLE; repair as admin: ALTER ROLE"
+                    + " {s} NOCREATEDB NOCREATEROLE;"));
+    assertThat(withoutAdmin.run("roles")).exited(ExitCode.REFUSED);
 
     assertThat(database.cli().run("run", "--publish-to", "file:" + file))
         .exited(ExitCode.OK)

@@ -164,12 +164,12 @@ class RolesTest {
   }
 
   @Test
-  void withoutAdminCredentialsTheStepIsSkippedAndSaysSo(TestDatabase database) {
+  void withoutAdminCredentialsTheOwnerSeesThatNothingIsToDo(TestDatabase database) {
     database.withRoles();
     CliResult result = database.cli().without("LEARNFLOW_DB_ADMIN_USER").run("run");
     assertThat(result)
         .exited(ExitCode.OK)
-        .says("roles    skipped: no admin credentials (--admin-user)")
+        .says("roles    all right, nothing to do")
         .answers("healthy");
   }
 
