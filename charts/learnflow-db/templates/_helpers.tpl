@@ -370,12 +370,16 @@ volumes:
 {{- if and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret }}true{{ end -}}
 {{- end }}
 
-{{/* The volume with that certificate; a YAML list, empty where there is none. */}}
+{{/*
+The volume with that certificate; a YAML list, empty where there is none. A Secret or key that is not there is no reason for
+Kubernetes to keep the pod waiting: the program says at once that the file is missing.
+*/}}
 {{- define "learnflow-db.certificateVolume" -}}
 {{- if include "learnflow-db.hasCertificate" . -}}
 - name: tls
   secret:
     secretName: {{ .Values.externalDatabase.ca.existingSecret }}
+    optional: true
     defaultMode: 0440
     items:
       - key: {{ .Values.externalDatabase.ca.key }}
@@ -395,7 +399,7 @@ Parameters: as learnflow-db.credentialsVolume.
 {{- end }}
 
 {{/*
-When a Job gives up at once: exit codes that no repetition heals (usage 2, credentials 5, migration 6, difference 7, seed
+When a Job gives up at once: exit codes that no repetition heals (usage 2, no database 3, credentials 5, migration 6, difference 7, seed
 8, safety 10). A pod that a node drain took does not count.
 Parameter: the container's name.
 */}}
@@ -405,7 +409,7 @@ rules:
     onExitCodes:
       containerName: {{ . }}
       operator: In
-      values: [2, 5, 6, 7, 8, 10]
+      values: [2, 3, 5, 6, 7, 8, 10]
   - action: Ignore
     onPodConditions:
       - type: DisruptionTarget

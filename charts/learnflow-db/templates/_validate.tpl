@@ -27,9 +27,34 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors "there is no database: set externalDatabase.host, or postgresql.enabled=true" -}}
 {{- end -}}
 
+{{- if and (not $postgresql.enabled) $external.host -}}
+{{- $host := $external.host -}}
+{{- $why := "" -}}
+{{- if contains "://" $host -}}
+{{- /* Which may hold a password. */ -}}
+{{- $errors = append $errors "externalDatabase.host is a URI: give its parts as externalDatabase.host, .port, .database and .user" -}}
+{{- else if contains "," $host -}}
+{{- $why = "several hosts are not supported, since all must happen on the primary: name the primary's, such as CloudNativePG's Service that ends in -rw" -}}
+{{- else if regexMatch "^\\[.*\\]$" $host -}}
+{{- $why = "write an IPv6 address without brackets" -}}
+{{- else if regexMatch "^[^:]*:[0-9]+$" $host -}}
+{{- $why = "it has a port: give that as externalDatabase.port" -}}
+{{- else if regexMatch "^[A-Za-z0-9].*[^.]\\.$" $host -}}
+{{- $why = "leave out the dot at its end, which no certificate has" -}}
+{{- else if not (regexMatch "^([A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$" $host) -}}
+{{- $why = "no host name or address looks so" -}}
+{{- end -}}
+{{- with $why -}}
+{{- $errors = append $errors (printf "externalDatabase.host is %q: %s" $host .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if not $postgresql.enabled -}}
 {{- if not $credentials.existingSecret -}}
 {{- $errors = append $errors "an external database needs credentials.existingSecret, a Secret with its passwords; see docs/external-database.md" -}}
+{{- end -}}
+{{- if and $external.ca.existingSecret (not (hasPrefix "verify-" $external.sslmode)) -}}
+{{- $errors = append $errors (printf "externalDatabase.ca.existingSecret is %q, but sslmode %s verifies nothing: set verify-full or verify-ca, or leave the certificate out" $external.ca.existingSecret $external.sslmode) -}}
 {{- end -}}
 {{- if and (hasPrefix "verify-" $external.sslmode) (not $external.ca.existingSecret) -}}
 {{- $errors = append $errors (printf "externalDatabase.sslmode %s needs externalDatabase.ca.existingSecret, a Secret with the authority's certificate" $external.sslmode) -}}

@@ -19,7 +19,7 @@ class ExternalTest {
 
   @Test
   @DisplayName(
-      "external database: with admin credentials it is made and published; then without them, where a missing right is told as SQL")
+      "external database: with admin credentials it is made and published; then without them, where the owner gives what is missing, and the rest is told as SQL")
   void external(Workspace workspace) {
     Release other = new Release(workspace, "helm", workspace.unmade(), "values-dev.yaml");
     other.upgradeInstall().successful();
@@ -51,9 +51,15 @@ class ExternalTest {
 
     new Pods(workspace.client())
         .sql(other.namespace(), "side", "REVOKE USAGE ON SCHEMA public FROM side_user, PUBLIC");
-    Command failed =
-        release.upgradeInstall("--set", external, "--set", "migrator.backoffLimit=0").failed();
-    assertThat(failed.output()).contains("GRANT USAGE ON SCHEMA public TO side_user");
+    release.upgradeInstall("--set", external).successful();
+    new Service(workspace, namespace).run("find", "ada");
+
+    new Pods(workspace.client()).sql(other.namespace(), "side", "ALTER ROLE side_user CREATEDB");
+    Command failed = release.upgradeInstall("--set", external).failed();
+    assertThat(failed.output())
+        .contains("only an admin may put this right", "ALTER ROLE side_user NOCREATEDB;")
+        .doesNotContain("event    not written");
+    assertThat(new Jobs(workspace, namespace).exitCode(DUMP)).isEqualTo(10);
   }
 
   @Test
@@ -103,12 +109,12 @@ class ExternalTest {
     Command wrongHost = verified(release, unnamed, "right").failed();
     assertThat(wrongHost.output())
         .contains("TLS failed", unnamed, "sslmode verify-full", "next:", "externalDatabase.ca");
-    assertThat(jobs.exitCode(DUMP)).isEqualTo(1);
+    assertThat(jobs.exitCode(DUMP)).isEqualTo(10);
     Command wrongAuthority = verified(release, host, "wrong").failed();
     assertThat(wrongAuthority.output())
         .contains(
             "TLS failed", "trust anchors", "sslmode verify-full", "next:", "externalDatabase.ca");
-    assertThat(jobs.exitCode(DUMP)).isEqualTo(1);
+    assertThat(jobs.exitCode(DUMP)).isEqualTo(10);
     assertThat(release.published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).runWithCertificate("find", "ada");
   }

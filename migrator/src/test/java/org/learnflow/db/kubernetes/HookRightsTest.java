@@ -153,6 +153,40 @@ class HookRightsTest {
   }
 
   @Test
+  void theMigrateJobTellsAFailureWithAnExternalDatabase() {
+    server.apply(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db-release}
+        """);
+    become(
+        "migrate_rbac_test.yaml",
+        "is to publish where the database is external, and to tell a failure as an event of the"
+            + " release");
+    CliResult failed =
+        new Cli(
+                Map.of(
+                    "KUBERNETES_SERVICE_HOST", "10.0.0.1",
+                    "LEARNFLOW_DB_RELEASE", "learnflow-db",
+                    "LEARNFLOW_DB_NAMESPACE", server.namespace(),
+                    "LEARNFLOW_DB_MIGRATIONS", TestFiles.migrations().toString(),
+                    "LEARNFLOW_DB_SEEDS", "none",
+                    "LEARNFLOW_DB_DATABASE", "postgresql://owner@no-such-host.invalid/learnflow"))
+            .run("run", "--timeout", "0");
+    System.clearProperty(IMPERSONATE);
+    assertThat(failed).exited(ExitCode.NOT_REACHED).doesNotSay("not written");
+    assertThat(server.client().v1().events().inNamespace(server.namespace()).list().getItems())
+        .singleElement()
+        .satisfies(event -> {
+          assertThat(event.getReason()).isEqualTo("DatabaseNotReached");
+          assertThat(event.getInvolvedObject().getName()).isEqualTo("learnflow-db-release");
+          assertThat(event.getInvolvedObject().getUid()).isNotEmpty();
+          assertThat(event.getMessage()).contains("no-such-host.invalid is unknown");
+        });
+  }
+
+  @Test
   void theMigrateJobSeesWhyPostgresqlIsNotThere() {
     server.apply(
         """
