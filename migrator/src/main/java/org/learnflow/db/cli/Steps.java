@@ -66,12 +66,7 @@ final class Steps {
         source,
         readiness(source, target.owner(), target.password()),
         progress,
-        connection -> {
-          Session.refusePooler(target.owner()).look(connection);
-          if (target.admin().isEmpty()) {
-            requireOwner(connection);
-          }
-        });
+        target.admin().isEmpty() ? this::requireOwner : Session.NO_CHECK);
   }
 
   /**
@@ -79,18 +74,20 @@ final class Steps {
    * answer is one, too.
    */
   Session anySession() {
-    return guarded(target.owner(), Session.NO_CHECK);
+    DataSource source = guarded(target.owner());
+    return new Session(
+        source, readiness(source, target.owner(), target.password()).orPooler(), progress);
   }
 
   /** A session of the owner in the maintenance database, or another that it does not trust. */
   Session ownerIn(String database) {
     DatabaseAddress address = target.owner().in(database);
-    return guarded(address, Session.refusePooler(address));
+    DataSource source = guarded(address);
+    return new Session(source, readiness(source, address, target.password()), progress);
   }
 
-  private Session guarded(DatabaseAddress address, Session.Check check) {
-    DataSource source = connector.guarded(target.hosting().route(address), target.password());
-    return new Session(source, readiness(source, address, target.password()), progress, check);
+  private DataSource guarded(DatabaseAddress address) {
+    return connector.guarded(target.hosting().route(address), target.password());
   }
 
   private Readiness readiness(

@@ -74,7 +74,6 @@ public final class AdminSessions {
     return new Session(
         source,
         new Readiness(source, address, credentials.password(), timeout, progress, hosting),
-        progress,
-        connection -> Pooler.refuse(connection, address));
+        progress);
   }
 }

@@ -1,9 +1,7 @@
 package org.learnflow.db.connect;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Objects;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -23,19 +21,16 @@ final class Pooler {
    * Refuses a connection that ends at a pooler. A pooler gives each client a process number of its
    * own for cancelling queries, which is not that of the server's process.
    *
+   * @param process number of the server's process, by pg_backend_pid()
    * @throws Failure 10 where a pooler is in between
    */
-  static void refuse(Connection connection, DatabaseAddress address) throws SQLException {
+  static void refuse(Connection connection, int process, DatabaseAddress address)
+      throws SQLException {
     int told = connection.unwrap(PGConnection.class).getBackendPID();
-    try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery("SELECT pg_catalog.pg_backend_pid()")) {
-      row.next();
-      int real = row.getInt(1);
-      if (real != told) {
-        throw failure(
-            "the server's process is %d, but the connection was told %d".formatted(real, told),
-            address);
-      }
+    if (process != told) {
+      throw failure(
+          "the server's process is %d, but the connection was told %d".formatted(process, told),
+          address);
     }
   }
 

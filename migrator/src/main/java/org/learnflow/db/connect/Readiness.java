@@ -45,6 +45,7 @@ public final class Readiness {
   private final Duration timeout;
   private final Progress progress;
   private final Hosting hosting;
+  private final boolean orPooler;
 
   /**
    * A wait for one database.
@@ -61,12 +62,29 @@ public final class Readiness {
       Duration timeout,
       Progress progress,
       Hosting hosting) {
+    this(source, address, password, timeout, progress, hosting, false);
+  }
+
+  private Readiness(
+      DataSource source,
+      DatabaseAddress address,
+      Optional<Password> password,
+      Duration timeout,
+      Progress progress,
+      Hosting hosting,
+      boolean orPooler) {
     this.source = source;
     this.address = address;
     this.password = password;
     this.timeout = timeout;
     this.progress = progress;
     this.hosting = hosting;
+    this.orPooler = orPooler;
+  }
+
+  /** The same where a connection pooler's answer is as good as the server's. */
+  public Readiness orPooler() {
+    return new Readiness(source, address, password, timeout, progress, hosting, true);
   }
 
   /** What became of one attempt: an open session, or a reason to try again. */
@@ -85,7 +103,7 @@ public final class Readiness {
    *
    * @throws Failure 4 when the time is over, 5 for refused credentials, 3 for a missing database,
    *     10 for a PostgreSQL that is too old, for TLS that is not as sslmode wants it, and for a
-   *     pooler that refuses our settings, 2 for what is no PostgreSQL
+   *     pooler, 2 for what is no PostgreSQL
    */
   public Connection await() {
     long start = System.nanoTime();
@@ -168,8 +186,12 @@ public final class Readiness {
         ResultSet row =
             statement.executeQuery(
                 "SELECT current_setting('server_version_num')::int / 10000,"
-                    + " pg_is_in_recovery(), current_setting('transaction_read_only')::boolean")) {
+                    + " pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,"
+                    + " pg_backend_pid()")) {
       row.next();
+      if (!orPooler) {
+        Pooler.refuse(connection, row.getInt(4), address);
+      }
       int major = row.getInt(1);
       if (major < OLDEST_VERSION) {
         throw tooOld("PostgreSQL " + major);

@@ -18,11 +18,6 @@ public final class Session implements AutoCloseable {
   /** Every connection is the right one. */
   public static final Check NO_CHECK = connection -> {};
 
-  /** The connection is one to the server itself. */
-  public static Check refusePooler(DatabaseAddress address) {
-    return connection -> Pooler.refuse(connection, address);
-  }
-
   private static final int ATTEMPTS = 10;
 
   private final DataSource source;

@@ -6,6 +6,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -105,10 +106,12 @@ public final class RoleManager {
    *
    * @param admin a session in the maintenance database
    * @return what was done, a line each; empty when all was right
+   * @throws Failure 10 with the SQL that this admin may not run
    */
   public List<String> ensureOnServer(Connection admin, RightsCheck.Server server)
       throws SQLException {
-    return ensure(admin, true, () -> RightsCheck.onServer(admin, names, database, server));
+    return done(
+        ensure(admin, true, () -> RightsCheck.onServer(admin, names, database, server)), admin);
   }
 
   /**
@@ -116,9 +119,10 @@ public final class RoleManager {
    *
    * @param admin a session in the database itself
    * @return what was done, a line each; empty when all was right
+   * @throws Failure 10 with the SQL that this admin may not run
    */
   public List<String> ensureOwnership(Connection admin) throws SQLException {
-    return ensure(admin, false, () -> ForeignObjects.find(admin, names));
+    return done(ensure(admin, false, () -> ForeignObjects.find(admin, names)), admin);
   }
 
   /**
@@ -126,9 +130,10 @@ public final class RoleManager {
    *
    * @param owner a session of the owner in the database itself
    * @return what was done, a line each; empty when all was right
+   * @throws Failure 10 with the SQL that the owner may not run
    */
   public List<String> ensureRights(Connection owner) throws SQLException {
-    return ensure(owner, false, () -> RightsCheck.inDatabase(owner, names));
+    return done(ensure(owner, false, () -> RightsCheck.inDatabase(owner, names)), owner);
   }
 
   /**
@@ -140,8 +145,10 @@ public final class RoleManager {
    */
   public List<String> ensureAsOwner(Connection owner, RightsCheck.Server server)
       throws SQLException {
+    String alone = names.owner() + " may not put this right, and there are no admin credentials";
     if (!exists(owner, "SELECT 1 FROM pg_roles WHERE rolname = ?", names.service())) {
-      throw leftToAdmin(
+      throw left(
+          alone,
           List.of(
               new Deviation(
                   "there is no role " + names.service(),
@@ -151,24 +158,24 @@ public final class RoleManager {
                   "%s is no member of it".formatted(names.owner()),
                   membership(owner, names.service(), names.owner()))));
     }
-    Look look = () -> RightsCheck.deviations(owner, names, server);
-    List<String> done = ensure(owner, false, look, sql -> succeeds(owner, sql));
-    List<Deviation> left = look.deviations();
-    if (!left.isEmpty()) {
-      throw leftToAdmin(left);
+    Repaired repaired =
+        ensure(owner, false, () -> RightsCheck.deviations(owner, names, server));
+    if (!repaired.left.isEmpty()) {
+      throw left(alone, repaired.left);
     }
-    return done;
+    return repaired.done;
   }
 
-  private Failure leftToAdmin(List<Deviation> left) {
+  private Failure left(String what, List<Deviation> left) {
     return Failure.of(
             ExitCode.REFUSED,
-            "only an admin may put this right, and there are no admin credentials: "
-                + left.stream().map(Deviation::what).collect(Collectors.joining("; ")))
+            "%s: %s"
+                .formatted(
+                    what, left.stream().map(Deviation::what).collect(Collectors.joining("; "))))
         .where("database " + database)
-        .state("nothing was migrated, seeded or published; what the owner may do is done")
+        .state("nothing was migrated, seeded or published")
         .next(
-            "run this as an admin in database %s, and then the same command again: %s"
+            "run this in database %s as a role that may, and then the same command again: %s"
                 .formatted(
                     database,
                     left.stream()
@@ -176,65 +183,81 @@ public final class RoleManager {
                         .collect(Collectors.joining(" "))));
   }
 
-  private static boolean succeeds(Connection connection, String sql) throws SQLException {
+  private interface Look {
+    List<Deviation> deviations() throws SQLException;
+  }
+
+  /**
+   * What became of an attempt.
+   *
+   * @param done a line each
+   * @param left what deviates still
+   * @param refused statements that the role had no right to
+   */
+  private record Repaired(List<String> done, List<Deviation> left, Set<String> refused) {
+    /** What is left for want of a right. */
+    List<Deviation> wanting() {
+      return left.stream().filter(deviation -> refused.contains(deviation.sql())).toList();
+    }
+  }
+
+  /** What was done, where nothing is left for want of a right. */
+  private List<String> done(Repaired repaired, Connection connection) throws SQLException {
+    if (!repaired.wanting().isEmpty()) {
+      throw left(
+          connection.getMetaData().getUserName() + " may not put this right", repaired.wanting());
+    }
+    return repaired.done;
+  }
+
+  private Repaired ensure(Connection connection, boolean asMember, Look look)
+      throws SQLException {
+    if (look.deviations().isEmpty()) {
+      return new Repaired(List.of(), List.of(), Set.of());
+    }
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.ROLES, progress)) {
+      if (asMember) {
+        allowed(() -> becomeMemberOfOwner(connection));
+      }
+      Set<String> done = new LinkedHashSet<>();
+      Set<String> refused = new HashSet<>();
+      List<Deviation> left =
+          CatalogConflict.retry(() -> {
+            // Some deviations hide others: a superuser has every right, for example.
+            List<Deviation> before = List.of();
+            List<Deviation> now = look.deviations();
+            while (!now.isEmpty() && !now.equals(before)) {
+              for (Deviation deviation : now) {
+                String sql = deviation.sql();
+                if (allowed(() -> SqlText.execute(connection, sql))) {
+                  done.add(sql);
+                } else {
+                  refused.add(sql);
+                }
+              }
+              before = now;
+              now = look.deviations();
+            }
+            return now;
+          });
+      return new Repaired(tell(done), left, refused);
+    }
+  }
+
+  private interface Change {
+    void make() throws SQLException;
+  }
+
+  /** Whether the role had the right to it. */
+  private static boolean allowed(Change change) throws SQLException {
     try {
-      SqlText.execute(connection, sql);
+      change.make();
       return true;
     } catch (SQLException e) {
       if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         return false;
       }
       throw e;
-    }
-  }
-
-  private interface Look {
-    List<Deviation> deviations() throws SQLException;
-  }
-
-  private interface Repair {
-    /** Runs a statement; whether it was allowed. */
-    boolean run(String sql) throws SQLException;
-  }
-
-  private List<String> ensure(Connection connection, boolean asMember, Look look)
-      throws SQLException {
-    return ensure(
-        connection,
-        asMember,
-        look,
-        sql -> {
-          SqlText.execute(connection, sql);
-          return true;
-        });
-  }
-
-  private List<String> ensure(Connection connection, boolean asMember, Look look, Repair repair)
-      throws SQLException {
-    if (look.deviations().isEmpty()) {
-      return List.of();
-    }
-    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.ROLES, progress)) {
-      if (asMember) {
-        becomeMemberOfOwner(connection);
-      }
-      Set<String> done = new LinkedHashSet<>();
-      CatalogConflict.retry(() -> {
-        // Some deviations hide others: a superuser has every right, for example.
-        List<Deviation> before = List.of();
-        List<Deviation> now = look.deviations();
-        while (!now.isEmpty() && !now.equals(before)) {
-          for (Deviation deviation : now) {
-            if (repair.run(deviation.sql())) {
-              done.add(deviation.sql());
-            }
-          }
-          before = now;
-          now = look.deviations();
-        }
-        return done;
-      });
-      return tell(done);
     }
   }
 

@@ -95,6 +95,39 @@ class WithoutAdminTest {
     }
   }
 
+  /** From 16 on CREATEROLE is a right over roles that one has made, or was given. */
+  @ParameterizedTest
+  @ValueSource(ints = {16, 17, 18})
+  void anAdminThatMayNotChangeRolesOfSomebodyElsesSaysWhatIsLeft(int major) throws Exception {
+    TestDatabase database = TestDatabase.on(PostgresServers.shared(major), folder).withRoles();
+    String dba = "dba_of_" + database.name();
+    Path password = TestFiles.write(folder.resolve(dba), dba);
+    onServer(
+        database,
+        PostgresServer.ADMIN,
+        List.of(
+            "CREATE ROLE %1$s LOGIN CREATEROLE CREATEDB PASSWORD '%1$s'".formatted(dba),
+            "GRANT CONNECT ON DATABASE postgres TO " + dba,
+            "ALTER ROLE %s CREATEDB".formatted(database.service())));
+    database.execute(
+        PostgresServer.ADMIN,
+        "REVOKE USAGE ON SCHEMA public FROM PUBLIC, " + database.service());
+    Cli cli =
+        database
+            .cli()
+            .with("LEARNFLOW_DB_ADMIN_USER", dba)
+            .with("LEARNFLOW_DB_ADMIN_PASSWORD_FILE", password.toString());
+    CliResult refused = cli.run("roles");
+    assertThat(refused)
+        .exited(ExitCode.REFUSED)
+        .says(dba + " may not put this right: %s is not NOCREATEDB".formatted(database.service()));
+    database.execute(PostgresServer.ADMIN, sql(refused, "ALTER ROLE"));
+    assertThat(cli.run("roles"))
+        .exited(ExitCode.OK)
+        .says("roles    GRANT USAGE ON SCHEMA public TO " + database.service());
+    assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");
+  }
+
   /** With each line left out: what is missing is named, and what is printed puts it right. */
   @ParameterizedTest
   @ValueSource(ints = {15, 18})
