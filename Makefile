@@ -77,7 +77,7 @@ absolute = $$(case "$$$(1)" in (/*) printf %s "$$$(1)";; (*) printf %s/%s "$$OLD
 
 test: test-java test-chart ## all tests, on a real PostgreSQL
 
-test-java: $(CLIENTS)
+test-java: $(CLIENTS) $(if $(shell command -v apt-get),tools/bin/pgbouncer)
 	@$(MVN) package
 
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
@@ -151,6 +151,19 @@ tools/bin/postgresql-%: tools/postgresql/%.txt tools/bin/yamllint
 	    case "$$unused" in (*/bin|*/lib|*/pg_dump|*/pg_restore|*/psql|*/createdb|*/dropdb|*/libpq.*) ;; (*) rm -r "$$unused";; esac; done; \
 	  "$$work/whole/bin/pg_dump" --version >/dev/null; [ -d "$$unpacked" ] || mv "$$work/whole" "$$unpacked"; }; \
 	touch "$$unpacked"; ln -sfn "$$unpacked" $@
+
+# For the tests of what a pooler gets in the way of. Unpacked from the distribution's packages and not installed, so that no service
+# of it starts; where that is not possible, its tests say that they did not run.
+PGBOUNCER_LIBRARIES = apt-cache depends pgbouncer | sed -n 's/^ *Depends: \(libc-\?ares2.*\|libevent-[0-9].*\)/\1/p'
+tools/bin/pgbouncer:
+	@built="$(CACHE)/tools/pgbouncer"; mkdir -p $(@D) "$(CACHE)/tools"; \
+	[ -x "$$built/pgbouncer" ] || { new=$$(mktemp -d "$$built.XXXXXX") && cd "$$new" && \
+	  apt-get -qq -o APT::Sandbox::User=root download pgbouncer $$($(PGBOUNCER_LIBRARIES)) && \
+	  for package in *.deb; do dpkg-deb --extract "$$package" . && rm "$$package"; done && \
+	  printf '#!/bin/sh\nLD_LIBRARY_PATH=$$(echo "%s"/usr/lib/*-linux-gnu) exec "%s/usr/sbin/pgbouncer" "$$@"\n' "$$built" "$$built" >pgbouncer && \
+	  chmod 755 . pgbouncer && { mv -T "$$new" "$$built" 2>/dev/null || rm -rf "$$new"; } && cd "$(CURDIR)"; } && \
+	ln -sf "$$built/pgbouncer" $@ || echo "there is no PgBouncer for the tests: the packages could not be had; apt-get update may help" >&2
+
 
 format: ## formats the Java sources
 	@$(MVN) -q spotless:apply

@@ -364,7 +364,7 @@ public final class Readiness {
         cause(e, EOFException.class).isPresent()
             || cause(e, SocketException.class).isPresent()
             || cause(e, SocketTimeoutException.class).isPresent();
-    if (brokenOff || handshake.isEmpty() && !notOffered && !certificate) {
+    if (brokenOff || (handshake.isEmpty() && !notOffered && !certificate)) {
       return Optional.empty();
     }
     String why = handshake.map(Throwable::getMessage).orElse(message);

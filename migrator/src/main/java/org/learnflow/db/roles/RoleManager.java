@@ -158,8 +158,7 @@ public final class RoleManager {
                   "%s is no member of it".formatted(names.owner()),
                   membership(owner, names.service(), names.owner()))));
     }
-    Repaired repaired =
-        ensure(owner, false, () -> RightsCheck.deviations(owner, names, server));
+    Repaired repaired = ensure(owner, false, () -> RightsCheck.deviations(owner, names, server));
     if (!repaired.left.isEmpty()) {
       throw left(alone, repaired.left);
     }
@@ -210,8 +209,7 @@ public final class RoleManager {
     return repaired.done;
   }
 
-  private Repaired ensure(Connection connection, boolean asMember, Look look)
-      throws SQLException {
+  private Repaired ensure(Connection connection, boolean asMember, Look look) throws SQLException {
     if (look.deviations().isEmpty()) {
       return new Repaired(List.of(), List.of(), Set.of());
     }

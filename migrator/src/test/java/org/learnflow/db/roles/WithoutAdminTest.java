@@ -110,8 +110,7 @@ class WithoutAdminTest {
             "GRANT CONNECT ON DATABASE postgres TO " + dba,
             "ALTER ROLE %s CREATEDB".formatted(database.service())));
     database.execute(
-        PostgresServer.ADMIN,
-        "REVOKE USAGE ON SCHEMA public FROM PUBLIC, " + database.service());
+        PostgresServer.ADMIN, "REVOKE USAGE ON SCHEMA public FROM PUBLIC, " + database.service());
     Cli cli =
         database
             .cli()
@@ -145,8 +144,7 @@ class WithoutAdminTest {
       assertThat(noServiceRole)
           .exited(ExitCode.REFUSED)
           .says("there is no role learnflow_user", "nothing was migrated");
-      onServer(
-          database, PostgresServer.ADMIN, List.of(sql(noServiceRole, "CREATE ROLE").split(";")[0]));
+      onServer(database, PostgresServer.ADMIN, List.of(first(sql(noServiceRole, "CREATE ROLE"))));
 
       CliResult noMember = cli.run("run");
       assertThat(noMember)
@@ -244,6 +242,10 @@ class WithoutAdminTest {
     String next = result.err().substring(result.err().lastIndexOf("next:  "));
     assertThat(next).contains(beginning);
     return next.substring(next.indexOf(beginning), next.lastIndexOf(';') + 1);
+  }
+
+  private static String first(String statements) {
+    return statements.substring(0, statements.indexOf(';'));
   }
 
   /** Each line by itself, as psql does. */

@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 /** PgBouncer before a server, on 127.0.0.1. */
 public final class PgBouncer implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
-  private static final String HOW = "make pgbouncer puts it there, on Debian and Ubuntu";
+  private static final String HOW = "make tools/bin/pgbouncer puts it there, on Debian and Ubuntu";
 
   private final Process process;
   private final int port;
