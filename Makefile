@@ -120,21 +120,26 @@ LDFLAGS_helm3 = -X helm.sh/helm/v3/internal/version.gitCommit=pinned
 # Where a tool is in the cache, under the hash of the files and flags that pin it: NAME, FILES.
 cached-tool = $(CACHE)/tools/$(1)/$$({ cat $(2); printf %s "$(LDFLAGS_$(1))"; } | sha256sum | cut -c1-12)/$(1)
 
-# Built in the cache, and linked here.
+# Built in the cache, and linked here. Under a name of this build's own until it is whole: another checkout may be at it too.
 define go-tool
-@built="$(call cached-tool,$*,$^)"; mkdir -p $(@D) "$$(dirname "$$built")"; \
+@set -e; built="$(call cached-tool,$*,$^)"; mkdir -p $(@D) "$$(dirname "$$built")"; \
 	[ -x "$$built" ] || { echo "building $*, once" >&2; \
-	  "$(GO)" build -C $(<D) -ldflags "$(LDFLAGS_$*)" -trimpath -buildvcs=false -o "$$built.new" tool && mv "$$built.new" "$$built"; } && \
-	touch "$$built" && ln -sf "$$built" $@
+	  own=$$(mktemp -d "$$built.unfinished-XXXXXX"); trap 'rm -rf "$$own"' EXIT; \
+	  "$(GO)" build -C $(<D) -ldflags "$(LDFLAGS_$*)" -trimpath -buildvcs=false -o "$$own/$*" tool; mv "$$own/$*" "$$built"; }; \
+	touch "$$built"; ln -sf "$$built" $@
 endef
 tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum
 	$(go-tool)
 
+# The programs name the folder that they were installed in, which therefore keeps its name; a link to it says that it is whole. Of
+# two checkouts that install at once the second finds the link, and takes the other's folder.
 tools/bin/yamllint: tools/requirements.txt
-	@venv="$(CACHE)/tools/python/$$(sha256sum < $< | cut -c1-12)"; mkdir -p $(@D); \
-	[ -x "$$venv/bin/yamale" ] || { echo "installing yamllint, yamale and squawk, once" >&2; \
-	  python3 -m venv "$$venv" && "$$venv/bin/pip" --disable-pip-version-check install --quiet --require-hashes -r $<; } && \
-	cd "$$venv/bin" && touch yamllint yamale squawk && ln -sf "$$venv/bin/yamllint" "$$venv/bin/yamale" "$$venv/bin/squawk" "$(CURDIR)/$(@D)"
+	@set -e; venv="$(CACHE)/tools/venv/$$(sha256sum < $< | cut -c1-12)"; mkdir -p $(@D) "$$(dirname "$$venv")"; \
+	[ -e "$$venv" ] || { echo "installing yamllint, yamale and squawk, once" >&2; \
+	  own=$$(mktemp -d "$$venv.XXXXXX"); trap 'rm -rf "$$own"' EXIT; \
+	  python3 -m venv "$$own"; "$$own/bin/pip" --disable-pip-version-check install --quiet --require-hashes -r $<; \
+	  if ln -sn "$${own##*/}" "$$venv" 2>/dev/null; then trap - EXIT; else [ -e "$$venv" ]; fi; }; \
+	cd "$$venv/bin"; touch yamllint yamale squawk; ln -sf "$$venv/bin/yamllint" "$$venv/bin/yamale" "$$venv/bin/squawk" "$(CURDIR)/$(@D)"
 
 tools/bin/yamale tools/bin/squawk: tools/bin/yamllint
 

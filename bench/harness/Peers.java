@@ -1,8 +1,10 @@
 package harness;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -156,7 +158,14 @@ public final class Peers {
       Files.createDirectories(folder.getParent());
       var unfinished = Files.createTempDirectory(folder.getParent(), kind);
       build.into(unfinished);
-      Files.move(unfinished, folder);
+      try {
+        Files.move(unfinished, folder, StandardCopyOption.ATOMIC_MOVE);
+      } catch (FileSystemException e) {
+        // Another checkout may have built the same meanwhile; its folder is as good.
+        if (!Files.isDirectory(folder)) {
+          throw e;
+        }
+      }
     }
     return folder;
   }

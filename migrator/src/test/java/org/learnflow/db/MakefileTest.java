@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -258,5 +259,103 @@ class MakefileTest {
     make(Map.of(), "migration", "NAME=add_badges");
     assertThat(output().strip().lines())
         .containsExactly("migrations/U008__add_badges.sql", "migrations/V008__add_badges.sql");
+  }
+
+  /**
+   * A program that ends only when another one of its kind is at work too, in the same second; what
+   * it does before and afterwards stands in {@code before} and {@code after}.
+   */
+  private void meeting(String program, String before, String after) {
+    Path file = directory.resolve("bin").resolve(program);
+    TestFiles.write(
+        file,
+        """
+        #!/bin/sh
+        %s
+        touch '%s'/"met.$$"
+        tries=0
+        until [ "$(ls '%2$s' | grep -c '^met\\.')" -ge 2 ]; do
+          tries=$((tries + 1)); [ $tries -lt 600 ] || { echo "met nobody" >&2; exit 1; }; sleep 0.1
+        done
+        %s
+        """
+            .formatted(before, directory, after));
+    assertThat(file.toFile().setExecutable(true)).isTrue();
+  }
+
+  /** Makes a target in two checkouts at once, with a cache of their own that both share. */
+  private void makeTwiceAtOnce(String target, String pins, String... files) throws Exception {
+    List<Process> both = new ArrayList<>();
+    for (String checkout : List.of("one", "two")) {
+      Path root = Files.createDirectory(directory.resolve(checkout));
+      Files.copy(TestFiles.repository().resolve("Makefile"), root.resolve("Makefile"));
+      for (String file : files) {
+        TestFiles.write(root.resolve(pins).resolve(file), "");
+      }
+      ProcessBuilder builder =
+          new ProcessBuilder("make", "--no-print-directory", "JDK=" + directory, target)
+              .directory(root.toFile())
+              .redirectErrorStream(true)
+              .redirectOutput(directory.resolve(checkout + ".output").toFile());
+      builder
+          .environment()
+          .keySet()
+          .removeIf(name -> name.startsWith("MAKE") || name.equals("MFLAGS"));
+      builder.environment().put("PATH", directory.resolve("bin") + ":" + System.getenv("PATH"));
+      builder.environment().put("XDG_CACHE_HOME", directory.resolve("cache").toString());
+      both.add(builder.start());
+    }
+    for (Process make : both) {
+      assertThat(make.waitFor(120, TimeUnit.SECONDS)).isTrue();
+    }
+    for (String checkout : List.of("one", "two")) {
+      assertThat(TestFiles.read(directory.resolve(checkout + ".output")))
+          .doesNotContain("Error", "met nobody", "cannot");
+      assertThat(directory.resolve(checkout).resolve(target)).exists().isExecutable();
+    }
+    assertThat(directory.toFile().list((_, name) -> name.startsWith("met."))).hasSize(2);
+    try (Stream<Path> left = Files.walk(directory.resolve("cache"))) {
+      assertThat(left.map(file -> String.valueOf(file.getFileName())))
+          .noneMatch(name -> name.contains("unfinished"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"tools/bin/helm, tools/go/helm", "e2e/gitops/bin/argocd, e2e/gitops/go/argocd"})
+  void twoCheckoutsThatBuildAToolAtOnceDoNotMeetInTheCache(String target, String pins)
+      throws Exception {
+    meeting(
+        "go",
+        "until [ \"$1\" = -o ]; do shift; done; : > \"$2\"; chmod +x \"$2\"",
+        "echo whole > \"$2\"");
+    makeTwiceAtOnce(target, pins, "go.mod", "go.sum");
+    for (String checkout : List.of("one", "two")) {
+      assertThat(directory.resolve(checkout).resolve(target)).hasContent("whole");
+    }
+  }
+
+  @Test
+  void twoCheckoutsThatInstallPythonToolsAtOnceDoNotMeetInTheCache() throws Exception {
+    // As pip does it: one file after the other, each with the path of its own Python.
+    meeting(
+        "python3",
+        "mkdir -p \"$3/bin\"; cp '%s' \"$3/bin/pip\"; chmod +x \"$3/bin/pip\""
+            .formatted(directory.resolve("pip")),
+        "[ ! -e \"$3/bin/yamale\" ] || { echo 'Error: somebody is at work here' >&2; exit 1; }");
+    TestFiles.write(
+        directory.resolve("pip"),
+        """
+        #!/bin/sh
+        here=$(dirname "$0")
+        for tool in yamale yamllint squawk; do
+          ( set -C; echo "$here" > "$here/$tool" ) || { echo "Error: $tool is there" >&2; exit 1; }
+          chmod +x "$here/$tool"
+        done
+        """);
+    makeTwiceAtOnce("tools/bin/yamllint", "tools", "requirements.txt");
+    for (String checkout : List.of("one", "two")) {
+      Path tool = directory.resolve(checkout).resolve("tools/bin/squawk");
+      assertThat(Path.of(TestFiles.read(tool).strip())).isDirectory();
+    }
   }
 }

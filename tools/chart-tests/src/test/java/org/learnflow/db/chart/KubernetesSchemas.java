@@ -3,11 +3,13 @@ package org.learnflow.db.chart;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * JSON schemas of one Kubernetes version, as kubeconform wants them: made from api/openapi-spec in
@@ -28,9 +30,26 @@ final class KubernetesSchemas {
       Files.createDirectories(directory.getParent());
       Path unfinished = Files.createTempDirectory(directory.getParent(), version);
       write(openApi(version), unfinished);
-      Files.move(unfinished, directory, StandardCopyOption.ATOMIC_MOVE);
+      publish(unfinished, directory);
     }
     return directory;
+  }
+
+  /** Another checkout may have made the same ones meanwhile; then these are not needed. */
+  static void publish(Path unfinished, Path directory) throws IOException {
+    try {
+      Files.move(unfinished, directory, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileSystemException e) {
+      if (!Files.isDirectory(directory)) {
+        throw e;
+      }
+      try (Stream<Path> files = Files.list(unfinished)) {
+        for (Path file : (Iterable<Path>) files::iterator) {
+          Files.delete(file);
+        }
+      }
+      Files.delete(unfinished);
+    }
   }
 
   private static Path cache() {
