@@ -178,7 +178,7 @@ generate: generate-chart ## regenerates the marked generated files (docs/schema.
 
 .PHONY: generate-chart
 generate-chart: tools/bin/helm-values-schema-json tools/bin/helm-docs
-	@tools/bin/helm-docs --log-level warning --chart-search-root $(CHART) --sort-values-order file
+	@for root in $(CHART) e2e/stand-in; do tools/bin/helm-docs --log-level warning --chart-search-root $$root --sort-values-order file; done
 	@cd $(CHART) && "$(CURDIR)/tools/bin/helm-values-schema-json" >/dev/null
 	@cd e2e/stand-in/postgresql && "$(CURDIR)/tools/bin/helm-values-schema-json" >/dev/null
 

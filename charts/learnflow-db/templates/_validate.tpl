@@ -78,6 +78,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- if eq (toString $auth.enablePostgresUser) "false" -}}
 {{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the roles are made by the role postgres: set it to true" -}}
 {{- end -}}
+{{- $errors = concat $errors (include "learnflow-db.unknownValues" . | splitList "\n" | compact) -}}
 {{- with .Values.global.postgresql -}}
 {{- $errors = append $errors "global.postgresql is not read by this chart: set the same under postgresql" -}}
 {{- end -}}

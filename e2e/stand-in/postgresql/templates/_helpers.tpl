@@ -7,12 +7,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "postgresql.selector" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/name: postgresql
+app.kubernetes.io/name: {{ .Values.nameOverride | default "postgresql" }}
 app.kubernetes.io/component: primary
 {{- end }}
 
 {{- define "postgresql.name" -}}
 {{ .Values.fullnameOverride | default (printf "%s-postgresql" .Release.Name) }}
+{{- if eq .Values.architecture "replication" }}-{{ .Values.primary.name }}{{ end }}
 {{- end }}
 
 {{/* A probe. Parameters: root; probe, its values. */}}

@@ -9,6 +9,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is refused before anything is rendered, and how clearly. */
 class SchemaTest {
@@ -52,6 +53,13 @@ class SchemaTest {
           externalDatabase.port=70000                   | at '/externalDatabase/port': maximum: got 70,000, want 65,535
           externalDatabase.sslmode=on                   | at '/externalDatabase/sslmode': value must be one of 'disable'
           roles.app=Learn Flow                          | at '/roles/app': 'Learn Flow' does not match pattern
+          postgresql.primary.persistance.size=5Gi       | postgresql.primary.persistance is no value of the chart postgresql
+          postgresql.primary.persistance.size=5Gi       | did you mean postgresql.primary.persistence?
+          postgresql.fullnameOveride=db                 | did you mean postgresql.fullnameOverride?
+          postgresql.persistence.size=5Gi               | did you mean postgresql.primary.persistence?
+          postgresql.primary.persistence.storageclass=x | did you mean postgresql.primary.persistence.storageClass?
+          postgresql.image.tga=17                       | did you mean postgresql.image.tag?
+          postgresql.auth.enablepostgresuser=true       | did you mean postgresql.auth.enablePostgresUser?
           clusterDomain=https://x                       | at '/clusterDomain': 'https://x' does not match pattern
           """)
   void aWrongValueIsRefusedWithItsPlaceAndTheReason(String value, String text) {
@@ -62,10 +70,37 @@ class SchemaTest {
               "template",
               "r",
               Repository.CHART.toString(),
+              "--kube-version",
+              "1.36",
               "--set",
               value == null ? "" : value);
       assertThat(result.exit()).as(helm).isNotZero();
       assertThat(result.err()).as(helm).contains(text);
+    }
+  }
+
+  /** What Kubernetes lets everybody fill as they like. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "primary.nodeSelector.disk=ssd",
+        "primary.podLabels.team=a",
+        "primary.podAnnotations.a\\\\.b/c=d",
+        "primary.service.annotations.a=b",
+        "primary.persistence.annotations.a=b"
+      })
+  void whatIsFreeInPostgresqlsChartStaysFree(String value) {
+    for (String helm : List.of("helm", "helm3")) {
+      Repository.tool(
+              helm,
+              "template",
+              "r",
+              Repository.CHART.toString(),
+              "--kube-version",
+              "1.36",
+              "--set-string",
+              "postgresql." + value)
+          .successful();
     }
   }
 

@@ -3,6 +3,7 @@ package org.learnflow.db.chart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -143,5 +144,21 @@ class SecurityTest {
           assertThat(object.path("kind").asText()).doesNotStartWith("Cluster");
           assertThat(object.path("rules").toString()).doesNotContain("*");
         });
+  }
+
+  /** Images of docker.io/bitnami under a version's tag are gone since September 2025. */
+  @Test
+  void noSwitchOfPostgresqlsChartPullsAnImageThatIsGone() {
+    String text =
+        new Rendering(List.of("values-prod.yaml"))
+            .text(
+                "helm",
+                "--set",
+                "postgresql.tls.enabled=true,postgresql.tls.certificatesSecret=tls",
+                "--set",
+                "postgresql.tls.certFilename=tls.crt,postgresql.tls.certKeyFilename=tls.key",
+                "--set",
+                "postgresql.volumePermissions.enabled=true,postgresql.metrics.enabled=true");
+    assertThat(text).contains("docker.io/bitnamilegacy/os-shell:").doesNotContain("docker.io/bitnami/");
   }
 }

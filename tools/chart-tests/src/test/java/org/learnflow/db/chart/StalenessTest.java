@@ -92,21 +92,22 @@ class StalenessTest {
         .toList();
   }
 
-  @Test
-  void theReadmeIsAsItIsGenerated() {
+  @ParameterizedTest
+  @ValueSource(strings = {"charts/learnflow-db", "e2e/stand-in/postgresql"})
+  void theReadmeIsAsItIsGenerated(String chart) {
     String readme =
         Repository.tool(
                 "helm-docs",
                 "--log-level",
                 "warning",
                 "--chart-search-root",
-                Repository.CHART.toString(),
+                chart,
                 "--sort-values-order",
                 "file",
                 "--dry-run")
             .successful();
-    assertThat(Repository.read(Repository.CHART.resolve("README.md")).strip())
-        .as("README.md is out of date: run make generate and commit it")
+    assertThat(Repository.read(Repository.ROOT.resolve(chart).resolve("README.md")).strip())
+        .as(chart + "/README.md is out of date: run make generate and commit it")
         .isEqualTo(readme.strip());
   }
 
