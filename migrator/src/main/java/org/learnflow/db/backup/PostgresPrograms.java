@@ -158,7 +158,8 @@ public interface PostgresPrograms {
     return "--dbname=%s %s"
         .formatted(
             DatabaseAddress.parameter(name),
-            DatabaseAddress.parameter("options", SessionSettings.programOptions(serverMajor) + more));
+            DatabaseAddress.parameter(
+                "options", SessionSettings.programOptions(serverMajor) + more));
   }
 
   /** The first number of a version, 0 where there is none. */

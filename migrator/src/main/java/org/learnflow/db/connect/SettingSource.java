@@ -41,7 +41,7 @@ record SettingSource(String setting, String place, String reset) {
   static List<SettingSource> of(Connection connection, String name) throws SQLException {
     return CatalogQuery.rows(
         connection,
-        QUERY.replace("@NAME@", SqlText.literal(connection, name)),
+        QUERY.replace("@NAME@", SqlText.literal(name)),
         row -> new SettingSource(row.getString(1), row.getString(2), row.getString(3)));
   }
 

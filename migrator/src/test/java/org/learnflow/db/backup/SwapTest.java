@@ -29,7 +29,7 @@ class SwapTest {
         Connection watching = database.connect(PostgresServer.ADMIN, "postgres");
         Connection service = database.connect(database.service())) {
       Swap swap = new Swap(making, database.name(), Progress.SILENT);
-      swap.makeSide(database.owner());
+      swap.makeSide(database.owner(), Optional.empty());
       ending.abort(Runnable::run);
       CompletableFuture<Void> leaving =
           CompletableFuture.runAsync(

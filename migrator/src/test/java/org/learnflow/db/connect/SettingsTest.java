@@ -271,18 +271,14 @@ class SettingsTest {
     steps.run("drift", "--accept-all", "--yes");
     steps.run("rollback", "--to", "009", "--yes", "--no-backup");
     steps.run("run");
-    Optional<DumpServer> programs =
-        DumpServer.all(folder).stream().filter(found -> found.major() == major).findFirst();
-    if (programs.isPresent()) {
-      String dump = folder.resolve("dump").toString();
-      Steps dumping =
-          new Steps(cli.with("LEARNFLOW_DB_PG_DUMP_DIR", programs.get().bin().toString()), codes);
-      dumping.run("backup", dump);
-      dumping.run("restore", dump, "--replace", "--yes");
-      dumping.run("restore", "--drop-old", "--yes");
-      dumping.run("restore", dump, "--replace", "--yes", "--trust-dump");
-      dumping.run("restore", "--drop-old", "--yes");
-    }
+    String dump = folder.resolve("dump").toString();
+    String programs = DumpServer.of(major, folder).bin().toString();
+    Steps dumping = new Steps(cli.with("LEARNFLOW_DB_PG_DUMP_DIR", programs), codes);
+    dumping.run("backup", dump);
+    dumping.run("restore", dump, "--replace", "--yes");
+    dumping.run("restore", "--drop-old", "--yes");
+    dumping.run("restore", dump, "--replace", "--yes", "--trust-dump");
+    dumping.run("restore", "--drop-old", "--yes");
     steps.run("rollback", "--to", "008", "--yes", "--no-backup");
     admin(
         database,
