@@ -228,18 +228,13 @@ public final class Swap {
 
   /**
    * Makes settings in the side database: those of the database as its owner, those of a role as
-   * that role itself. What these may not make, an admin does; without one, it is told with the SQL.
+   * that role itself, so that none needs an admin. What may not be made so is told with the SQL.
    *
    * @param owner a session of the owner
-   * @param admin a session of an admin; only for settings that were in force here already
    */
-  public void set(Connection owner, List<DatabaseSetting> settings, Optional<Connection> admin)
-      throws SQLException {
+  public void set(Connection owner, List<DatabaseSetting> settings) throws SQLException {
     for (DatabaseSetting one : settings) {
       Optional<SQLException> refused = refusal(owner, one.role(), one.sql(side()));
-      if (refused.isPresent() && admin.isPresent()) {
-        refused = refusal(admin.get(), "", one.sql(side()));
-      }
       if (refused.isPresent()) {
         progress.line(
             STEP,

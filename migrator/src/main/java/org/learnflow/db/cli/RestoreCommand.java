@@ -595,9 +595,10 @@ final class RestoreCommand extends BaseCommand {
       Optional<BackupDescription> description)
       throws SQLException {
     dropLeftover(context, swap);
-    boolean replaced = swap.exists();
     List<DatabaseSetting> settings =
-        replaced ? swap.settings() : description.map(BackupDescription::settings).orElse(List.of());
+        swap.exists()
+            ? swap.settings()
+            : description.map(BackupDescription::settings).orElse(List.of());
     String ownerName = context.target.owner().user();
     if (context.loader.isPresent()) {
       context.loader.get().make(ending, ownerName);
@@ -608,9 +609,7 @@ final class RestoreCommand extends BaseCommand {
       load(context, swap, ending, dump, loading, destination);
       Loaded loaded = prepare(context);
       finish(context, destination.defaultPrivileges());
-      // Those of a dump are anybody's.
-      boolean byAdmin = replaced && context.target.admin().isPresent();
-      swap.set(owner, settings, byAdmin ? Optional.of(ending) : Optional.empty());
+      swap.set(owner, settings);
       swap.labelAsBefore();
       swap.grantAsBefore();
       if (context.loader.isPresent()) {
