@@ -38,9 +38,11 @@ public final class Connector {
 
   /**
    * Nothing that somebody made in the database is found by a name without a schema, neither a
-   * function nor an operator.
+   * function nor an operator, and its owner cannot keep an admin from working. The owner's own
+   * sessions heed that a database is to be read only: {@link Readiness} says so.
    */
-  private static final String GUARDED_PATH = " -c search_path=pg_catalog,pg_temp";
+  private static final String GUARDED =
+      " -c search_path=pg_catalog,pg_temp -c default_transaction_read_only=off";
 
   private final Duration lockTimeout;
   private final Duration timeout;
@@ -71,7 +73,7 @@ public final class Connector {
 
   /** Sessions that trust nothing that somebody made in the database. */
   public DataSource guarded(DatabaseAddress address, Optional<Password> password) {
-    return source(new SettledSessions(false), address, password, GUARDED_PATH);
+    return source(new SettledSessions(false), address, password, GUARDED);
   }
 
   private DataSource source(
@@ -87,6 +89,8 @@ public final class Connector {
     source.setSslMode(address.sslMode().text());
     address.rootCertificate().map(Object::toString).ifPresent(source::setSslRootCert);
     source.setApplicationName(APPLICATION_NAME);
+    // Else pgjdbc sets the name by a statement, which RESET ALL would take back.
+    source.setAssumeMinServerVersion(String.valueOf(Readiness.OLDEST_VERSION));
     source.setConnectTimeout(connectSeconds);
     source.setLoginTimeout(connectSeconds);
     source.setTcpKeepAlive(true);

@@ -203,8 +203,15 @@ public final class Readiness {
             "it is a standby in recovery and takes no writes", false, Optional.of(advice));
       }
       if (row.getBoolean(3)) {
+        Optional<String> next =
+            SettingSource.of(connection, "default_transaction_read_only").stream()
+                .map(found ->
+                    "it is %s; where it is to be written again: %s"
+                        .formatted(found.place(), found.reset()))
+                .findFirst();
         closeQuietly(connection);
-        return new Attempt.NotYet("it is read-only (default_transaction_read_only is on)", false);
+        return new Attempt.NotYet(
+            "it is read-only (default_transaction_read_only is on)", false, next);
       }
       if (major > NEWEST_VERSION) {
         progress.line(
@@ -275,7 +282,9 @@ public final class Readiness {
               Optional.of(
                   "see as the admin who holds them: SELECT usename, application_name, count(*) FROM"
                       + " pg_stat_activity GROUP BY 1, 2; end some, or raise max_connections"));
-      case SqlStates.CANNOT_CONNECT_NOW -> new Attempt.NotYet(message, false);
+      // The second is what authentication_timeout says, on a server that is too busy.
+      case SqlStates.CANNOT_CONNECT_NOW, SqlStates.QUERY_CANCELED ->
+          new Attempt.NotYet(message, false);
       default -> unreachable(e, message);
     };
   }

@@ -45,7 +45,6 @@ public final class SessionSettings {
   private static final List<String> MEANING =
       List.of(
           "role=none",
-          "default_transaction_read_only=off",
           "default_transaction_isolation=read\\ committed",
           "default_transaction_deferrable=off",
           "row_security=on",

@@ -28,6 +28,7 @@ public final class Migrator {
   /** Of more than these, each is told of in place of the one before it. */
   private static final int MOST_LINES = 100;
 
+  private static final String LOCK_TIMEOUT_OFF = "SET lock_timeout = 0";
   private static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
 
   private final DataSource source;
@@ -355,7 +356,7 @@ public final class Migrator {
         new ConcurrentIndexes(own, progress).prepare(file);
         // Such a build waits for every older transaction and blocks nobody meanwhile. No plain
         // migration has one, so that it is the last of its session.
-        SqlText.execute(connection, "SET lock_timeout = 0");
+        SqlText.execute(connection, LOCK_TIMEOUT_OFF);
       }
       watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
     }
@@ -363,6 +364,10 @@ public final class Migrator {
     @Override
     public void end(MigrationFile file, Connection connection) throws SQLException {
       watch.end();
+      if (ConcurrentIndexes.occurIn(file.sql())) {
+        // What the file has set was taken back; its history row comes next.
+        SqlText.execute(connection, LOCK_TIMEOUT_OFF);
+      }
       UndoScripts.store(connection, files, List.of(file));
       counter.done++;
       counter.current = Optional.empty();

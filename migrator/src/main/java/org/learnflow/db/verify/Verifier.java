@@ -134,12 +134,9 @@ public final class Verifier {
       if (SqlStates.connectionLost(e)) {
         throw e;
       }
-      return unseen(name, e)
-          .orElseGet(() ->
-              StageResult.warning(
-                  name,
-                  "could not be looked for: %s (SQLSTATE %s)"
-                      .formatted(e.getMessage(), e.getSQLState())));
+      return StageResult.warning(
+          name,
+          "could not be looked for: %s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState()));
     }
   }
 

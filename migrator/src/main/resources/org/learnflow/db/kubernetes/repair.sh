@@ -62,7 +62,7 @@ put_back() {
 
 # Whatever psql exits with, this is 0 or 1.
 ask() {
-  PGOPTIONS="-c search_path=pg_catalog,pg_temp -c role=none -c default_transaction_read_only=off -c log_statement=none -c log_min_error_statement=panic -c lock_timeout=2s" psql --no-psqlrc --quiet --tuples-only --no-align \
+  PGOPTIONS="-c search_path=pg_catalog,pg_temp -c role=none -c statement_timeout=0 -c idle_session_timeout=0 -c standard_conforming_strings=on -c default_transaction_read_only=off -c log_statement=none -c log_min_error_statement=panic -c lock_timeout=2s" psql --no-psqlrc --quiet --tuples-only --no-align \
     --no-password --set ON_ERROR_STOP=1 --host "${sockets%%,*}" --port "$port" --username "$role" \
     --dbname "$database" 2>&1 || return 1
 }

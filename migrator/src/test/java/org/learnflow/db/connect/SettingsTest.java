@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.CatalogSnapshot;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
@@ -37,6 +38,7 @@ import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
+import org.learnflow.db.testing.TestRelease;
 
 /**
  * What is set for a role or a database changes neither how commands end nor what they make, and
@@ -65,7 +67,6 @@ class SettingsTest {
           tcp_user_timeout = 1
           tcp_keepalives_idle = 1
           client_connection_check_interval = 1
-          default_transaction_read_only = on
           default_transaction_isolation = serializable
           default_transaction_deferrable = on
           synchronous_commit = off
@@ -220,7 +221,7 @@ class SettingsTest {
       List<String> before = stored(database);
       Map<String, Integer> codes = commands(database, major, folder);
       // Restore has put another database in its place, whose settings are those of the first; but
-      // only a superuser could give it this one.
+      // only a superuser could give it these.
       assertThat(stored(database).stream().map(SettingsTest::withoutLimit).toList())
           .isEqualTo(before.stream().map(SettingsTest::withoutLimit).toList());
       reset(database);
@@ -355,9 +356,9 @@ class SettingsTest {
   }
 
   private static String withoutLimit(String stored) {
-    return stored
-        .replaceAll("(temp_file_limit|event_triggers|track_activities)=\\w+,", "")
-        .replaceAll("session_replication_role=\\w+,", "");
+    return stored.replaceAll(
+        "(temp_file_limit|event_triggers|track_activities|session_replication_role|plpgsql.extra_errors)=\\w+,",
+        "");
   }
 
   private static void reset(TestDatabase database) throws SQLException {
@@ -454,7 +455,6 @@ class SettingsTest {
                     Arguments.of(major, "transaction_timeout", "1", "25P04"),
                     Arguments.of(major, "statement_timeout", "1", "57014"),
                     Arguments.of(major, "temp_file_limit", "0", "53400"),
-                    Arguments.of(major, "default_transaction_read_only", "on", "25006"),
                     Arguments.of(major, "local_preload_libraries", "none_such", "58P01"))
                 .filter(each -> major >= 17 || !"transaction_timeout".equals(each.get()[1])));
   }
@@ -503,6 +503,21 @@ class SettingsTest {
             "rolled back whole",
             "as a superuser: ALTER ROLE %s IN DATABASE %s RESET temp_file_limit"
                 .formatted(database.owner(), database.name()));
+  }
+
+  /** That is no limit but a wish, which is heeded. */
+  @Test
+  void aRoleThatIsToReadOnlyIsToldWithTheWayToLetItWrite(TestDatabase database) throws Exception {
+    database.withRoles();
+    inPostgres(
+        database,
+        "ALTER ROLE %s SET default_transaction_read_only = on".formatted(database.owner()));
+    assertThat(database.cli().run("migrate", "--timeout", "0"))
+        .exited(ExitCode.NOT_REACHED)
+        .says(
+            "it is read-only",
+            "set for role " + database.owner(),
+            "ALTER ROLE %s RESET default_transaction_read_only".formatted(database.owner()));
   }
 
   @Test
@@ -559,7 +574,7 @@ class SettingsTest {
         """
         CREATE TABLE seen AS SELECT current_setting(name) AS value
         FROM unnest(ARRAY['search_path', 'TimeZone', 'DateStyle', 'statement_timeout', 'transaction_isolation',
-                          'check_function_bodies', 'work_mem']) WITH ORDINALITY n (name, number) ORDER BY number;
+                          'check_function_bodies', 'work_mem', 'application_name']) WITH ORDINALITY n (name, number) ORDER BY number;
         INSERT INTO seen SELECT 'as ' || current_user;
         """);
     assertThat(cli.run("migrate")).exited(ExitCode.OK);
@@ -572,7 +587,31 @@ class SettingsTest {
             "read committed",
             "on",
             "4MB",
+            Connector.APPLICATION_NAME,
             "as " + database.owner());
+  }
+
+  /** With the owner's, the services' and the admin's role under these settings. */
+  @Test
+  void passwordsAreReplacedToo(TestDatabase database) throws Exception {
+    ApiServer.requireWithoutNodes("credentials rotate under nasty settings is");
+    try (ApiServer server = ApiServer.withNamespace()) {
+      TestRelease release = TestRelease.on(server, database);
+      assertThat(release.cli().run("run")).exited(ExitCode.OK);
+      Map<String, String> before = release.credentials();
+      set(database, Level.ROLES);
+      try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
+          Statement statement = admin.createStatement()) {
+        for (Map.Entry<String, String> setting : NASTY.entrySet()) {
+          set(statement, "ROLE " + release.admin(), setting.getKey(), setting.getValue());
+        }
+      }
+      assertThat(release.cli().run("credentials", "rotate", "--role", "app,owner,admin", "--yes"))
+          .exited(ExitCode.OK);
+      assertThat(release.credentials().values()).doesNotContainAnyElementsOf(before.values());
+      assertThat(release.cli().run("verify")).exited(ExitCode.OK).answers("healthy");
+      assertThat(release.cli().run("reconcile")).exited(ExitCode.OK);
+    }
   }
 
   private static Cli with(TestDatabase database, String name, String sql) throws Exception {
