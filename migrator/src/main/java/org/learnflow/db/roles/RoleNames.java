@@ -52,12 +52,7 @@ public record RoleNames(String owner, String service) {
         service,
         Identifier.problem(service)
             .or(() -> reserved(service))
-            .or(() ->
-                admin.filter(service::equals).isPresent()
-                    ? Optional.of("it is the admin's own role")
-                    : service.equals(owner)
-                        ? Optional.of("it is the owner's own role")
-                        : Optional.empty()));
+            .or(() -> admin.filter(service::equals).map(_ -> "it is the admin's own role")));
   }
 
   /** IsReservedName and the role specification in PostgreSQL's grammar, quoted or not. */
