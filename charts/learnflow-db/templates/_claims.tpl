@@ -3,8 +3,34 @@ Names of the claims that may hold the data of the built-in PostgreSQL, separated
 even where the values want none now, and the existing one that the values name, read as the subchart reads it.
 */}}
 {{- define "learnflow-db.dataClaims" -}}
-{{- $existing := dig "primary" "persistence" "existingClaim" "" .Values.postgresql | default "" -}}
-{{- list (printf "data-%s-0" (include "learnflow-db.postgresqlName" .)) (tpl $existing .Subcharts.postgresql) | compact | uniq | join "," -}}
+{{- list (include "learnflow-db.ownClaim" .) (include "learnflow-db.existingClaim" .) | compact | uniq | join "," -}}
+{{- end }}
+
+{{/* The claim that the StatefulSet of the built-in PostgreSQL makes, if it makes one. */}}
+{{- define "learnflow-db.ownClaim" -}}
+{{ dig "primary" "persistence" "volumeName" "data" .Values.postgresql }}-{{ include "learnflow-db.postgresqlName" . }}-0
+{{- end }}
+
+{{/* The existing claim that the values name, as the subchart reads it; empty where they name none. */}}
+{{- define "learnflow-db.existingClaim" -}}
+{{- with dig "primary" "persistence" "existingClaim" "" .Values.postgresql -}}{{ tpl . $.Subcharts.postgresql }}{{- end -}}
+{{- end }}
+
+{{/* The claim that the data are in; empty where there is none, as with an external database. */}}
+{{- define "learnflow-db.dataClaim" -}}
+{{- if and .Values.postgresql.enabled (dig "primary" "persistence" "enabled" true .Values.postgresql) -}}
+{{ include "learnflow-db.existingClaim" . | default (include "learnflow-db.ownClaim" .) }}
+{{- end -}}
+{{- end }}
+
+{{/* Where in its volume they are: the data directory without the path that the volume is mounted at. */}}
+{{- define "learnflow-db.dataDirectory" -}}
+{{- if include "learnflow-db.dataClaim" . -}}
+{{- $persistence := dig "primary" "persistence" dict .Values.postgresql -}}
+{{- $directory := trimSuffix "/" (.Values.postgresql.postgresqlDataDir | default "/bitnami/postgresql/data") -}}
+{{- $mount := trimSuffix "/" ($persistence.mountPath | default "/bitnami/postgresql") -}}
+{{ printf "/%s%s" ($persistence.subPath | default "") (trimPrefix $mount $directory) | clean }}
+{{- end -}}
 {{- end }}
 
 {{/* Size of the volume with the data; existing for that of an existing claim, none where there is none. */}}

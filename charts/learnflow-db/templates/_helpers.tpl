@@ -178,11 +178,9 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- if and .Values.postgresql.enabled (not .Values.credentials.existingSecret) }}true{{ end -}}
 {{- end }}
 
-{{/* What the first hook does besides pulling the image: credentials (and all else), checks (all else), or "" for nothing. */}}
+{{/* What the first hook does besides pulling the image: credentials (and all else), or checks (all else). */}}
 {{- define "learnflow-db.prepares" -}}
-{{- if include "learnflow-db.makesCredentials" . }}credentials
-{{- else if or .Values.postgresql.enabled (include "learnflow-db.makesBackupClaim" .) }}checks
-{{- end }}
+{{ include "learnflow-db.makesCredentials" . | empty | ternary "checks" "credentials" }}
 {{- end }}
 
 {{/* Name of the claim for dumps. */}}
@@ -424,21 +422,29 @@ rules:
   value: {{ .Release.Namespace | quote }}
 - name: LEARNFLOW_DB_CREDENTIALS_SECRET
   value: {{ include "learnflow-db.credentialsSecret" . | quote }}
-{{- if include "learnflow-db.makesBackupClaim" . }}
+{{- if include "learnflow-db.dumps" . }}
 - name: LEARNFLOW_DB_BACKUP_CLAIM
   value: {{ include "learnflow-db.backupClaim" . | quote }}
 - name: LEARNFLOW_DB_BACKUP_SIZE
-  value: {{ .Values.backup.volume.size | quote }}
+  value: {{ .Values.backup.volume.existingClaim | empty | ternary .Values.backup.volume.size "existing" | quote }}
 {{- with .Values.backup.volume.storageClass }}
 - name: LEARNFLOW_DB_BACKUP_STORAGE_CLASS
   value: {{ . | quote }}
 {{- end }}
 {{- end }}
+- name: LEARNFLOW_DB_DATA_CLAIM
+  value: {{ include "learnflow-db.dataClaim" . | default "none" | quote }}
+{{- with .Values.retiredClaims }}
+- name: LEARNFLOW_DB_RETIRED_CLAIMS
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- if .Values.postgresql.enabled }}
+{{- with include "learnflow-db.dataDirectory" . }}
+- name: LEARNFLOW_DB_DATA_DIRECTORY
+  value: {{ . | quote }}
+{{- end }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
-- name: LEARNFLOW_DB_DATA_CLAIMS
-  value: {{ include "learnflow-db.dataClaims" . | quote }}
 - name: LEARNFLOW_DB_DATA_SIZE
   value: {{ include "learnflow-db.dataSize" . | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_IMAGE

@@ -79,6 +79,9 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the roles are made by the role postgres: set it to true" -}}
 {{- end -}}
 {{- $errors = concat $errors (include "learnflow-db.unknownValues" . | splitList "\n" | compact) -}}
+{{- with $postgresql.namespaceOverride -}}
+{{- $errors = append $errors (printf "postgresql.namespaceOverride is %q, but the database, its passwords and the Jobs are in the release's namespace: install the release there, helm --namespace %s" . .) -}}
+{{- end -}}
 {{- with .Values.global.postgresql -}}
 {{- $errors = append $errors "global.postgresql is not read by this chart: set the same under postgresql" -}}
 {{- end -}}

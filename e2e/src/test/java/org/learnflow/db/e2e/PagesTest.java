@@ -278,4 +278,71 @@ class PagesTest {
         .successful();
     service.run("find,without_badges", "ada");
   }
+
+  @Test
+  @DisplayName(
+      "another name for the database is refused with the page before anything is changed; its commands take the data along")
+  void databaseName(Workspace workspace, @TempDir Path folder) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall().successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    for (String value :
+        List.of("postgresql.fullnameOverride=lessons", "postgresql.primary.persistence.subPath=new")) {
+      assertThat(release.upgradeInstall("--set", value).failed().output())
+          .contains("nothing was changed", "data-postgres-0", "docs/database-name.md");
+    }
+    service.run("find", "ada");
+    assertThat(
+            release
+                .upgradeInstall(
+                    "--set",
+                    "postgresql.fullnameOverride=lessons",
+                    "--set",
+                    "postgresql.primary.persistence.existingClaim=data-postgres-0")
+                .failed()
+                .output())
+        .contains("StatefulSet lessons would open PersistentVolumeClaim data-postgres-0");
+    service.run("find", "ada");
+
+    release.shell(commands("database-name.md", "", release, folder)).successful();
+    assertThat(release.published(namespace))
+        .containsEntry("PGHOST", "lessons.%s.svc.cluster.local".formatted(namespace));
+    service.run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
+      "the page's and the notes' commands remove a release with all its data, also where a pod that has ended holds a volume")
+  void withAllData(Workspace workspace, @TempDir Path folder) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    for (boolean notes : new boolean[] {false, true}) {
+      release.upgradeInstall().successful();
+      assertThat(workspace.client().pods().inNamespace(namespace).list().getItems())
+          .as("what holds the claim for dumps")
+          .anyMatch(pod -> pod.getMetadata().getName().startsWith(Release.NAME + "-dump"));
+      release
+          .shell(
+              notes
+                  ? removal(release.notes())
+                  : commands("install.md", "## Uninstalling", release, folder))
+          .successful();
+      assertThat(
+              workspace.client().persistentVolumeClaims().inNamespace(namespace).list().getItems())
+          .isEmpty();
+      assertThat(release.credentials()).isNull();
+    }
+  }
+
+  /** The indented lines of Helm's notes below "with all data". */
+  private static String removal(String notes) {
+    return notes
+        .substring(notes.indexOf("and with all data:"))
+        .lines()
+        .skip(1)
+        .takeWhile(line -> line.startsWith("  "))
+        .collect(Collectors.joining("\n"));
+  }
 }

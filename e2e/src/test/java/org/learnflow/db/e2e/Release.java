@@ -98,6 +98,11 @@ final class Release {
     return helm(List.of("uninstall", NAME, "-n", namespace));
   }
 
+  /** What Helm said after the last installation or upgrade. */
+  String notes() {
+    return helm(List.of("get", "notes", NAME, "-n", namespace)).successful().output();
+  }
+
   /** Everything that Helm has kept about the release: values, manifests, hooks, notes. */
   Command kept() {
     return helm(List.of("get", "all", NAME, "-n", namespace));

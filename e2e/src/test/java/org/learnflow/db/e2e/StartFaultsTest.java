@@ -1,5 +1,7 @@
 package org.learnflow.db.e2e;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.fabric8.kubernetes.api.model.PersistentVolume;
 import io.fabric8.kubernetes.api.model.PersistentVolumeBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
@@ -30,6 +32,26 @@ class StartFaultsTest {
         .persistentVolumeClaims()
         .inNamespace(release.namespace())
         .withName("data-postgres-0")
+        .delete();
+    release.upgradeInstall().successful();
+  }
+
+  @Test
+  @DisplayName("a StorageClass for dumps that is not there: the first hook says so, not the last")
+  void noClassForDumps(Workspace workspace) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    new OnCall(release, "no StorageClass for dumps")
+        .installs(
+            new String[] {"--set", "backup.volume.storageClass=nope"},
+            "PersistentVolumeClaim learnflow-db-backups, which is for dumps, gets no volume: the"
+                + " cluster has no StorageClass nope",
+            "kubectl -n %s delete pvc learnflow-db-backups".formatted(release.namespace()));
+    assertThat(release.statefulSet().get()).as("nothing was applied").isNull();
+    workspace
+        .client()
+        .persistentVolumeClaims()
+        .inNamespace(release.namespace())
+        .withName("learnflow-db-backups")
         .delete();
     release.upgradeInstall().successful();
   }

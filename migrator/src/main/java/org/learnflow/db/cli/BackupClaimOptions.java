@@ -11,7 +11,10 @@ final class BackupClaimOptions {
       description = "PersistentVolumeClaim for dumps (default: none).")
   private String claim = "";
 
-  @Option(names = "--backup-size", paramLabel = "SIZE", description = "Its size (default: 10Gi).")
+  @Option(
+      names = "--backup-size",
+      paramLabel = "SIZE",
+      description = "Its size, or existing for one that somebody else makes (default: 10Gi).")
   private String size = "10Gi";
 
   @Option(

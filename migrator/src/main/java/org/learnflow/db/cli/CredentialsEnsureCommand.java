@@ -2,9 +2,11 @@ package org.learnflow.db.cli;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.kubernetes.CredentialsSecret;
+import org.learnflow.db.kubernetes.DataStay;
 import org.learnflow.db.kubernetes.StatefulSetChange;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,8 +18,11 @@ import picocli.CommandLine.Option;
     description =
         "Makes the Secret with the release's passwords if it is absent, and the claim of the volume"
             + " for dumps where one is named; never changes what is there. Refuses what the living"
-            + " StatefulSet cannot take, such as another release's name.")
+            + " StatefulSet cannot take, such as another release's name, and what would leave the"
+            + " release's data behind.")
 final class CredentialsEnsureCommand extends BaseCommand {
+  private static final String NONE = "none";
+
   @Option(
       names = "--credentials-secret",
       paramLabel = "NAME",
@@ -32,13 +37,26 @@ final class CredentialsEnsureCommand extends BaseCommand {
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
 
   @Option(
-      names = "--data-claims",
+      names = "--data-claim",
+      paramLabel = "NAME",
+      description =
+          "PersistentVolumeClaim that the database's data shall be in, or none; refused where the"
+              + " release has data in another one.")
+  private String dataClaim = "";
+
+  @Option(
+      names = "--data-directory",
+      paramLabel = "PATH",
+      description = "Where in that volume; refused where the release's data are elsewhere in it.")
+  private String dataDirectory = "";
+
+  @Option(
+      names = "--retired-claims",
       paramLabel = "NAME",
       split = ",",
       description =
-          "PersistentVolumeClaims that may hold the database's data, separated by commas (default:"
-              + " those with the release's labels, and data-SET-N of the StatefulSet).")
-  private List<String> dataClaims = List.of();
+          "PersistentVolumeClaims whose data are left behind on purpose, separated by commas.")
+  private List<String> retiredClaims = List.of();
 
   @Option(
       names = "--data-size",
@@ -69,20 +87,31 @@ final class CredentialsEnsureCommand extends BaseCommand {
         Optional.ofNullable(secret).orElse(CredentialsSecret.ofRelease(cluster().release()));
     String namespace = cluster().namespace();
     Optional<String> statefulSet = cluster().statefulSet();
+    List<String> dataClaims =
+        Stream.of(dataClaim).filter(claim -> !claim.isEmpty() && !claim.equals(NONE)).toList();
     statefulSet.ifPresent(set -> {
       StatefulSetChange change = new StatefulSetChange(cluster().api(), namespace, set);
       change.checkRelease(cluster().release());
-      change.checkClaims(cluster().release(), dataClaims);
+      change.checkDeletion(cluster().release(), dataClaims, retiredClaims);
       if (!dataSize.isEmpty()) {
-        change.check(dataSize.equals("none") ? "" : dataSize, image);
+        change.check(dataSize.equals(NONE) ? "" : dataSize, image);
       }
     });
+    if (!dataClaim.isEmpty()) {
+      new DataStay(cluster().api(), namespace, cluster().release())
+          .check(
+              new DataStay.Wanted(
+                  statefulSet.orElse(""),
+                  String.join("", dataClaims),
+                  dataDirectory,
+                  retiredClaims));
+    }
     List<String> made =
         noSecret
             ? List.of()
             : new CredentialsSecret(
                     cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
-                .ensure(dataClaims);
+                .ensure(dataClaims, retiredClaims);
     String text =
         "Secret %s in namespace %s: %s"
             .formatted(

@@ -2,6 +2,8 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -12,6 +14,14 @@ import org.learnflow.db.Failure;
  * storage classes make only when the first pod uses it.
  */
 public final class BackupClaim {
+  /** The controller looks at a new claim within a second; a loaded one has five. */
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+  private static final Duration POLL = Duration.ofMillis(200);
+
+  /** How the event begins that there is neither a volume nor a StorageClass that makes one. */
+  private static final String UNBOUND = "FailedBinding:";
+
   private final KubernetesApi api;
   private final String namespace;
   private final String release;
@@ -26,20 +36,26 @@ public final class BackupClaim {
   }
 
   /**
-   * Makes it where it is not there.
+   * Makes it where it is not there, and sees that it can get a volume: with the first pod, or at
+   * once.
    *
-   * @param size as Kubernetes writes it, such as 10Gi
+   * @param size as Kubernetes writes it, such as 10Gi; {@link StatefulSetChange#EXISTING} where
+   *     somebody else makes it
    * @param storageClass empty: the cluster's default
    * @return whether it was made
-   * @throws Failure 10 where it is being deleted
+   * @throws Failure 10 where it is being deleted, where it is somebody else's and not there, and
+   *     where the cluster has no volume for it
    */
   public boolean ensure(String size, String storageClass) {
     Optional<JsonNode> found = api.get(Kind.CLAIM, namespace, name);
-    if (found.filter(DataClaims::isBeingDeleted).isPresent()) {
+    if (found.filter(Deletion::isUnderWay).isPresent()) {
+      String holders =
+          new Deletion(api, namespace)
+              .holders(found.get(), Optional.empty(), Optional.of(release + "-dump"));
       throw Failure.of(
               ExitCode.REFUSED,
               "PersistentVolumeClaim %s, which is for dumps, is being deleted".formatted(name))
-          .where("namespace " + namespace)
+          .where("namespace %s; held by %s".formatted(namespace, holders))
           .state(
               "it was left alone; its dumps are there until no pod uses it, not even one that has"
                   + " ended, and a new pod would wait for it")
@@ -50,7 +66,18 @@ public final class BackupClaim {
                   .formatted(namespace, release, name));
     }
     if (found.isPresent()) {
+      refuseWithoutVolume(found.get());
       return false;
+    }
+    if (size.equals(StatefulSetChange.EXISTING)) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "PersistentVolumeClaim %s, which is for dumps, is not there".formatted(name))
+          .where("namespace " + namespace)
+          .state("nothing was changed")
+          .next(
+              "make it first; or take backup.volume.existingClaim out of the values, and the release"
+                  + " makes one; what there is: kubectl -n %s get pvc".formatted(namespace));
     }
     ObjectNode claim =
         KubernetesApi.object().put("apiVersion", "v1").put("kind", "PersistentVolumeClaim");
@@ -67,6 +94,76 @@ public final class BackupClaim {
     if (!storageClass.isEmpty()) {
       spec.put("storageClassName", storageClass);
     }
-    return api.make(Kind.CLAIM, namespace, claim).isPresent();
+    Optional<JsonNode> made = api.make(Kind.CLAIM, namespace, claim);
+    made.or(() -> api.get(Kind.CLAIM, namespace, name)).ifPresent(this::refuseWithoutVolume);
+    return made.isPresent();
+  }
+
+  /**
+   * Ends as soon as it is known whether there will be a volume. What the cluster's controller of
+   * volumes says is an event; which StorageClasses there are a namespace's account may not ask. A
+   * controller that says nothing is given the benefit of the doubt.
+   */
+  private void refuseWithoutVolume(JsonNode claim) {
+    Events events = new Events(api, namespace);
+    Instant end = Instant.now().plus(PATIENCE);
+    Optional<JsonNode> now = Optional.of(claim);
+    while (now.filter(BackupClaim::isPending).isPresent() && Instant.now().isBefore(end)) {
+      Optional<String> event = events.newestOf(now.get(), false);
+      String storageClass = storageClass(now.get());
+      Optional<String> why = event.filter(text -> isHopeless(text, storageClass));
+      if (why.isPresent()) {
+        throw withoutVolume(storageClass, why.get());
+      }
+      if (event.isPresent() && !event.get().startsWith(UNBOUND)) {
+        return;
+      }
+      pause();
+      now = api.get(Kind.CLAIM, namespace, name);
+    }
+  }
+
+  private static boolean isPending(JsonNode claim) {
+    return claim.at("/status/phase").asText().equals("Pending");
+  }
+
+  private static String storageClass(JsonNode claim) {
+    return claim.at("/spec/storageClassName").asText();
+  }
+
+  private static boolean isHopeless(String event, String storageClass) {
+    return storageClass.isEmpty()
+        ? event.startsWith(UNBOUND)
+        : event.startsWith("ProvisioningFailed:")
+            && event.contains("storageclass")
+            && event.endsWith("not found");
+  }
+
+  private Failure withoutVolume(String storageClass, String event) {
+    return Failure.of(
+            ExitCode.REFUSED,
+            "PersistentVolumeClaim %s, which is for dumps, gets no volume: %s"
+                .formatted(
+                    name,
+                    storageClass.isEmpty()
+                        ? "it names no StorageClass, and the cluster has no default"
+                        : "the cluster has no StorageClass " + storageClass))
+        .where("namespace %s; %s".formatted(namespace, event))
+        .state("nothing else was changed; the claim is there, empty")
+        .next(
+            ("see which there are: kubectl get storageclass; remove the claim: kubectl -n %s delete"
+                    + " pvc %s; and name one in the values: backup.volume.storageClass and"
+                    + " postgresql.primary.persistence.storageClass; or make one the default, which"
+                    + " the claim then takes by itself")
+                .formatted(namespace, name));
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(POLL);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failure.of(ExitCode.FAILED, "interrupted").causedBy(e);
+    }
   }
 }

@@ -76,14 +76,14 @@ public final class CredentialsSecret {
   /**
    * Makes what is missing and can be made without locking the data in.
    *
-   * @param dataClaims names of the claims that may hold the data; where there is none, they are
-   *     looked for
+   * @param named names of claims that may hold the data, besides those with the release's labels
+   * @param retired names of claims whose data are not wanted any more
    * @return the keys that were made; none where all were there
-   * @throws Failure 10 where the data volume belongs to passwords that are lost, 3 where the
-   *     namespace is not there
+   * @throws Failure 10 where the data volume belongs to passwords that are lost, or the Secret is
+   *     being deleted, 3 where the namespace is not there
    */
-  public List<String> ensure(List<String> dataClaims) {
-    DataClaims claims = new DataClaims(api, namespace, release, statefulSet, dataClaims);
+  public List<String> ensure(List<String> named, List<String> retired) {
+    DataClaims claims = new DataClaims(api, namespace, release, statefulSet, named, retired);
     return make(
         Map.of(),
         (found, missing) ->
@@ -112,6 +112,7 @@ public final class CredentialsSecret {
       Map<String, Password> known, BiConsumer<Optional<JsonNode>, List<String>> check) {
     for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
       Optional<JsonNode> found = api.get(Kind.SECRET, namespace, name);
+      found.filter(Deletion::isUnderWay).ifPresent(this::refuse);
       List<String> missing = found.map(CredentialsSecret::missingKeys).orElse(KEYS);
       if (missing.isEmpty()) {
         return List.of();
@@ -134,6 +135,19 @@ public final class CredentialsSecret {
       }
     }
     throw changesAllTheTime();
+  }
+
+  /** One that is being deleted: its passwords are needed, and go with it. */
+  private void refuse(JsonNode secret) {
+    throw Failure.of(ExitCode.REFUSED, "%s, with the passwords, is being deleted".formatted(this))
+        .where("namespace %s; held by %s".formatted(namespace, Deletion.holders(secret)))
+        .state("nothing was changed; the passwords are there until it is gone")
+        .next(
+            ("keep them: kubectl -n %1$s get secret %2$s -o yaml > %2$s.yaml; take its finalizers"
+                    + " off, which lets it go: kubectl -n %1$s patch secret %2$s --type merge -p"
+                    + " '{\"metadata\":{\"finalizers\":null}}'; put it back from the file, without"
+                    + " uid, resourceVersion and deletionTimestamp; and the same command again")
+                .formatted(namespace, name));
   }
 
   private Failure changesAllTheTime() {
@@ -288,7 +302,7 @@ public final class CredentialsSecret {
   }
 
   private void refuseIfThereIsData(DataClaims claims) {
-    List<String> found = claims.withData();
+    List<String> found = claims.withData().stream().map(DataClaims::name).toList();
     if (!found.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
@@ -312,7 +326,7 @@ public final class CredentialsSecret {
     if (inUse.isEmpty()) {
       return;
     }
-    List<String> found = claims.withData();
+    List<String> found = claims.withData().stream().map(DataClaims::name).toList();
     if (!found.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,

@@ -1,56 +1,74 @@
 package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The claims that hold a release's data: those that are named, or, where none is, those with
- * Bitnami's labels and those that the StatefulSet names {@code data-SET-N}, which needs the right
- * to list claims.
+ * The claims that hold a release's data: those with Bitnami's labels, those that the StatefulSet
+ * names {@code data-SET-N}, and those that are named besides. They are listed, since a claim that
+ * no value names any more has a name that nobody knows.
  */
 final class DataClaims {
   private final KubernetesApi api;
   private final String namespace;
   private final String release;
   private final String statefulSet;
-  private final List<String> named;
+  private final Set<String> named;
+  private final Set<String> retired;
 
+  /**
+   * Claims.
+   *
+   * @param statefulSet empty where it is not known
+   * @param named names of others that may hold the data
+   * @param retired names of those that do not count, since their data are not wanted any more
+   */
   DataClaims(
-      KubernetesApi api, String namespace, String release, String statefulSet, List<String> named) {
+      KubernetesApi api,
+      String namespace,
+      String release,
+      String statefulSet,
+      Collection<String> named,
+      Collection<String> retired) {
     this.api = api;
     this.namespace = namespace;
     this.release = release;
     this.statefulSet = statefulSet;
-    this.named = List.copyOf(named);
+    this.named = Set.copyOf(named);
+    this.retired = Set.copyOf(retired);
+  }
+
+  /** Those of an installed release, as far as they can be told from its name. */
+  static DataClaims of(Release release, KubernetesApi api) {
+    return new DataClaims(
+        api,
+        release.namespace(),
+        release.name(),
+        release.statefulSet().orElse(""),
+        List.of(),
+        List.of());
   }
 
   List<JsonNode> all() {
-    if (!named.isEmpty()) {
-      return named.stream().flatMap(name -> api.get(Kind.CLAIM, namespace, name).stream()).toList();
-    }
     Pattern byName = Pattern.compile("data-" + Pattern.quote(statefulSet) + "-\\d+");
     return api.list(Kind.CLAIM, namespace, Map.of()).stream()
-        .filter(claim -> isLabelled(claim) || byName.matcher(name(claim)).matches())
+        .filter(claim ->
+            isLabelled(claim)
+                || byName.matcher(name(claim)).matches()
+                || named.contains(name(claim)))
+        .filter(claim -> !retired.contains(name(claim)))
         .toList();
   }
 
-  /** Names of those that may hold data: a claim that waits for its first volume holds none. */
-  List<String> withData() {
+  /** Those that may hold data: a claim that waits for its first volume holds none. */
+  List<JsonNode> withData() {
     return all().stream()
         .filter(claim -> !claim.at("/status/phase").asText().equals("Pending"))
-        .map(DataClaims::name)
         .toList();
-  }
-
-  /** Names of those that are being deleted, which they are as long as a pod uses them. */
-  List<String> beingDeleted() {
-    return all().stream().filter(DataClaims::isBeingDeleted).map(DataClaims::name).toList();
-  }
-
-  static boolean isBeingDeleted(JsonNode claim) {
-    return !claim.at("/metadata/deletionTimestamp").isMissingNode();
   }
 
   private boolean isLabelled(JsonNode claim) {
@@ -59,7 +77,7 @@ final class DataClaims {
         && labels.path("app.kubernetes.io/name").asText().equals("postgresql");
   }
 
-  private static String name(JsonNode claim) {
+  static String name(JsonNode claim) {
     return claim.at("/metadata/name").asText();
   }
 }

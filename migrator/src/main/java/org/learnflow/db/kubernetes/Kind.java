@@ -10,6 +10,7 @@ enum Kind {
   DAEMON_SET("DaemonSet", "/apis/apps/v1", "daemonsets"),
   DEPLOYMENT("Deployment", "/apis/apps/v1", "deployments"),
   EVENT("Event", "/api/v1", "events"),
+  JOB("Job", "/apis/batch/v1", "jobs"),
   POD("Pod", "/api/v1", "pods"),
   SECRET("Secret", "/api/v1", "secrets"),
   SERVICE("Service", "/api/v1", "services"),

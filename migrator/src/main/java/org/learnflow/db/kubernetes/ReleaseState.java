@@ -60,7 +60,7 @@ public final class ReleaseState {
   public List<Storage> storage() {
     return release
         .statefulSet()
-        .map(set -> new DataClaims(api, release.namespace(), release.name(), set, List.of()).all())
+        .map(_ -> DataClaims.of(release, api).all())
         .orElse(List.of())
         .stream()
         .map(ReleaseState::storage)

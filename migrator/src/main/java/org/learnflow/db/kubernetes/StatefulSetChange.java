@@ -2,11 +2,13 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
@@ -92,19 +94,32 @@ public final class StatefulSetChange {
   }
 
   /**
-   * Goes on only if none of the volumes with the data is about to go.
+   * Goes on only if neither it nor one of the volumes with the data is about to go.
    *
-   * @param dataClaims names of their claims; where there is none, they are looked for
-   * @throws Failure 10 that names those that are being deleted
+   * @param named names of claims that may hold them, besides those with the release's labels
+   * @param retired names of claims that do not count
+   * @throws Failure 10 that names what is being deleted, and what holds it
    */
-  public void checkClaims(String release, List<String> dataClaims) {
-    List<String> going = new DataClaims(api, namespace, release, name, dataClaims).beingDeleted();
+  public void checkDeletion(String release, List<String> named, List<String> retired) {
+    Deletion deletion = new Deletion(api, namespace);
+    deletion.refuse(Kind.STATEFUL_SET, found, "which runs the database");
+    List<JsonNode> going =
+        new DataClaims(api, namespace, release, name, named, retired)
+            .all().stream().filter(Deletion::isUnderWay).toList();
     if (!going.isEmpty()) {
-      String claims = String.join(" ", going);
+      String claims = going.stream().map(DataClaims::name).collect(Collectors.joining(" "));
+      String holders =
+          going.stream()
+              .map(claim ->
+                  "%s by %s"
+                      .formatted(
+                          DataClaims.name(claim),
+                          deletion.holders(claim, Optional.of(name + "-0"), Optional.empty())))
+              .collect(Collectors.joining("; "));
       throw Failure.of(
               ExitCode.REFUSED,
               "the database's volume is being deleted: PersistentVolumeClaim " + claims)
-          .where("namespace " + namespace)
+          .where("namespace %s; held: %s".formatted(namespace, holders))
           .state(
               "nothing was changed; the data are there until no pod uses the volume, and a new pod"
                   + " would wait for it")
@@ -183,20 +198,41 @@ public final class StatefulSetChange {
   }
 
   private static String size(JsonNode statefulSet) {
+    String data = dataVolume(statefulSet);
     return statefulSet
         .at("/spec/volumeClaimTemplates")
         .valueStream()
-        .filter(claim -> claim.at("/metadata/name").asText().equals("data"))
+        .filter(claim -> claim.at("/metadata/name").asText().equals(data))
         .map(claim -> claim.at("/spec/resources/requests/storage").asText())
         .findFirst()
         .orElseGet(() ->
             statefulSet
                     .at("/spec/template/spec/volumes")
                     .valueStream()
-                    .filter(volume -> volume.path("name").asText().equals("data"))
+                    .filter(volume -> volume.path("name").asText().equals(data))
                     .anyMatch(volume -> volume.has("persistentVolumeClaim"))
                 ? EXISTING
                 : "");
+  }
+
+  /** Name of the volume that PGDATA is in. */
+  private static String dataVolume(JsonNode statefulSet) {
+    JsonNode container = statefulSet.at("/spec/template/spec/containers/0");
+    String directory =
+        container
+            .path("env")
+            .valueStream()
+            .filter(variable -> variable.path("name").asText().equals("PGDATA"))
+            .map(variable -> variable.path("value").asText())
+            .findFirst()
+            .orElse("");
+    return container
+        .path("volumeMounts")
+        .valueStream()
+        .filter(mount -> (directory + "/").startsWith(mount.path("mountPath").asText() + "/"))
+        .max(Comparator.comparingInt(mount -> mount.path("mountPath").asText().length()))
+        .map(mount -> mount.path("name").asText())
+        .orElse("data");
   }
 
   private static BigDecimal bytes(String quantity) {

@@ -170,7 +170,7 @@ class CredentialsSecretTest {
                           "learnflow-db-credentials",
                           "");
                   await(together);
-                  own.ensure(List.of());
+                  own.ensure(List.of(), List.of());
                   return own.current();
                 },
                 task -> Thread.ofVirtual().start(task)));
@@ -239,7 +239,7 @@ class CredentialsSecretTest {
 
   @Test
   void anExistingClaimMayHoldDataUnlessItHasNoVolumeYet() {
-    String[] named = {"--stateful-set", "postgres", "--data-claims", "data-postgres-0,mine"};
+    String[] named = {"--stateful-set", "postgres", "--data-claim", "mine"};
     server.apply(CLAIM.formatted("mine", "nobody", "thing"));
     assertThat(ensure(named))
         .exited(ExitCode.REFUSED)
@@ -256,6 +256,35 @@ class CredentialsSecretTest {
           return claim;
         });
     assertThat(ensure(named)).exited(ExitCode.OK);
+  }
+
+  /** Whose finalizer holds it, that is gone the moment the finalizer is. */
+  @Test
+  void aSecretThatIsBeingDeletedIsNotTakenForOneThatIsThere() {
+    ensure();
+    hold(List.of("example.org/hold"));
+    server.client().resource(secret()).delete();
+
+    assertThat(ensure())
+        .exited(ExitCode.REFUSED)
+        .says(
+            "Secret learnflow-db-credentials, with the passwords, is being deleted",
+            "held by finalizer example.org/hold",
+            "the passwords are there until it is gone",
+            "get secret learnflow-db-credentials -o yaml");
+
+    hold(List.of());
+    assertThat(ensure()).exited(ExitCode.OK);
+  }
+
+  private void hold(List<String> finalizers) {
+    server
+        .client()
+        .resource(secret())
+        .edit(secret -> {
+          secret.getMetadata().setFinalizers(finalizers);
+          return secret;
+        });
   }
 
   @Test

@@ -84,7 +84,7 @@ class HookRightsTest {
                 server.namespace(),
                 "--stateful-set",
                 "postgres",
-                "--data-claims",
+                "--data-claim",
                 "data-postgres-0"));
     arguments.addAll(List.of(more));
     return new Cli(Map.of()).run(arguments.toArray(String[]::new));
@@ -105,6 +105,7 @@ class HookRightsTest {
     assertThat(ensure("--backup-claim", "another"))
         .exited(ExitCode.FAILED)
         .says("persistentvolumeclaims \"another\" is forbidden");
+    assertThat(ensure("--retired-claims", "data-postgres-0")).exited(ExitCode.OK);
     assertThat(ensure("--credentials-secret", "another"))
         .exited(ExitCode.FAILED)
         .says("secrets \"another\" is forbidden");
@@ -184,6 +185,48 @@ class HookRightsTest {
           assertThat(event.getInvolvedObject().getUid()).isNotEmpty();
           assertThat(event.getMessage()).contains("no-such-host.invalid is unknown");
         });
+  }
+
+  @Test
+  void theFirstHookSeesDataThatWouldBeLeftBehindAndWhatHoldsThem() {
+    server.apply(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db-release}
+        data: {data-claim: mine, data-directory: /data, stateful-set: postgres}
+        """);
+    claim("mine", "{phase: Bound}");
+    becomeTheFirstHook();
+    assertThat(ensure())
+        .exited(ExitCode.REFUSED)
+        .says("but this release's data are in PersistentVolumeClaim mine");
+    System.clearProperty(IMPERSONATE);
+
+    server.apply(
+        """
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: {name: data-postgres-0}
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: postgres-0}
+        spec:
+          containers: [{name: postgresql, image: "postgres:17"}]
+          volumes: [{name: data, persistentVolumeClaim: {claimName: data-postgres-0}}]
+        """);
+    server
+        .client()
+        .persistentVolumeClaims()
+        .inNamespace(server.namespace())
+        .withName("data-postgres-0")
+        .delete();
+    System.setProperty(IMPERSONATE, "hook");
+    assertThat(ensure())
+        .exited(ExitCode.REFUSED)
+        .says("is being deleted", "it is used by pod postgres-0 (");
   }
 
   @Test

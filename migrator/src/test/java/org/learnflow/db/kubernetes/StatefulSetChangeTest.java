@@ -2,20 +2,27 @@ package org.learnflow.db.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaimList;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.Eventually;
 
 /**
  * What {@code credentials ensure} does besides: the volume for dumps, and values that cannot be.
@@ -26,6 +33,9 @@ class StatefulSetChangeTest {
       """
       [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}]
       """;
+
+  private static final String NO_CLASS =
+      "no persistent volumes available for this claim and no storage class is set";
 
   @AutoClose private final ApiServer server = ApiServer.withNamespace();
 
@@ -265,11 +275,13 @@ class StatefulSetChangeTest {
     ensure("--backup-claim", "r-backups");
     server.client().resource(claim()).delete();
     assertThat(claim().isMarkedForDeletion()).isTrue();
+    uses("r-dump-x", "r-backups");
 
     assertThat(ensure("--release", "r", "--backup-claim", "r-backups"))
         .exited(ExitCode.REFUSED)
         .says(
             "PersistentVolumeClaim r-backups, which is for dumps, is being deleted",
+            "held by finalizer kubernetes.io/pvc-protection; it is used by pod r-dump-x (",
             "its dumps are there until no pod uses it",
             "kubectl -n %s delete job r-dump".formatted(server.namespace()),
             "the same command again");
@@ -292,12 +304,15 @@ class StatefulSetChangeTest {
         """);
     assertThat(ensure()).exited(ExitCode.OK);
     claims().withName("data-postgres-0").delete();
+    uses("postgres-0", "data-postgres-0");
     for (String[] named :
-        new String[][] {{}, {"--data-claims", "data-postgres-0"}, {"--no-secret"}}) {
+        new String[][] {{}, {"--data-claim", "data-postgres-0"}, {"--no-secret"}}) {
       assertThat(ensure(named))
           .exited(ExitCode.REFUSED)
           .says(
               "the database's volume is being deleted: PersistentVolumeClaim data-postgres-0",
+              "data-postgres-0 by finalizer kubernetes.io/pvc-protection; it is used by pod"
+                  + " postgres-0 (",
               "the data are there until no pod uses the volume",
               "backup learnflow.dump --release learnflow-db --namespace " + server.namespace(),
               "the same command again");
@@ -307,6 +322,148 @@ class StatefulSetChangeTest {
 
     release("data-postgres-0");
     assertThat(wanted("10Gi", "17")).exited(ExitCode.OK);
+  }
+
+  private void uses(String pod, String claim) {
+    server.apply(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: %s}
+        spec:
+          containers: [{name: main, image: "postgres:17"}]
+          volumes: [{name: data, persistentVolumeClaim: {claimName: %s}}]
+        """
+            .formatted(pod, claim));
+  }
+
+  @Test
+  void aStatefulSetThatIsBeingDeletedIsWaitedFor() {
+    living(NO_VOLUME);
+    var sets = server.client().apps().statefulSets().inNamespace(server.namespace());
+    sets.withName("postgres").withPropagationPolicy(DeletionPropagation.FOREGROUND).delete();
+
+    assertThat(wanted("none", "17"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "StatefulSet postgres, which runs the database, is being deleted",
+            "held by finalizer foregroundDeletion",
+            "wait --for=delete statefulset/postgres");
+
+    sets.withName("postgres")
+        .edit(set -> {
+          set.getMetadata().setFinalizers(List.of());
+          return set;
+        });
+    assertThat(wanted("none", "17")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void aVolumeOfAnotherNameInTheStatefulSetIsTheOneThatCounts() {
+    server.apply(
+        """
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: postgres}
+        spec:
+          serviceName: postgres
+          replicas: 0
+          selector: {matchLabels: {app: postgres}}
+          template:
+            metadata: {labels: {app: postgres}}
+            spec:
+              containers:
+                - name: postgresql
+                  image: "postgresql:17"
+                  env: [{name: PGDATA, value: /bitnami/postgresql/data}]
+                  volumeMounts:
+                    - {name: other, mountPath: /bitnami}
+                    - {name: pg, mountPath: /bitnami/postgresql}
+              volumes: [{name: other, emptyDir: {}}]
+          volumeClaimTemplates:
+            - {metadata: {name: pg}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}
+        """);
+    assertThat(wanted("10Gi", "17")).exited(ExitCode.OK);
+    assertThat(wanted("20Gi", "17")).exited(ExitCode.REFUSED).says("docs/volume.md");
+  }
+
+  /** Says what the controller of volumes says as soon as the claim is there. */
+  private CliResult ensureAnd(String reason, String message, String... more) throws Exception {
+    CompletableFuture<CliResult> run =
+        CompletableFuture.supplyAsync(() -> ensure(more), task -> Thread.ofVirtual().start(task));
+    Eventually.within(Duration.ofSeconds(60), "the claim is there", () -> claim() != null);
+    server.event(claim(), "Normal", reason, message);
+    return run.get(60, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void aClaimForDumpsThatGetsNoVolumeIsToldAtOnceAndAgain() throws Exception {
+    String[] wanted = {"--backup-claim", "r-backups"};
+    long start = System.nanoTime();
+    CliResult first = ensureAnd("FailedBinding", NO_CLASS, wanted);
+    System.out.printf("told after %d ms%n", (System.nanoTime() - start) / 1_000_000);
+    for (CliResult result : List.of(first, ensure(wanted))) {
+      assertThat(result)
+          .exited(ExitCode.REFUSED)
+          .says(
+              "PersistentVolumeClaim r-backups, which is for dumps, gets no volume: it names no"
+                  + " StorageClass, and the cluster has no default",
+              NO_CLASS,
+              "kubectl get storageclass",
+              "kubectl -n %s delete pvc r-backups".formatted(server.namespace()),
+              "backup.volume.storageClass and postgresql.primary.persistence.storageClass");
+    }
+    release("r-backups");
+  }
+
+  @Test
+  void aStorageClassThatIsNotThereIsToldAtOnce() throws Exception {
+    assertThat(
+            ensureAnd(
+                "ProvisioningFailed",
+                "storageclass.storage.k8s.io \"nope\" not found",
+                "--backup-claim",
+                "r-backups",
+                "--backup-storage-class",
+                "nope"))
+        .exited(ExitCode.REFUSED)
+        .says("gets no volume: the cluster has no StorageClass nope");
+    release("r-backups");
+  }
+
+  /** What comes with the first pod, or is on its way. */
+  @ParameterizedTest
+  @CsvSource({
+    "WaitForFirstConsumer, waiting for first consumer to be created before binding",
+    "ExternalProvisioning, Waiting for a volume to be created",
+    "Provisioning, External provisioner is provisioning volume",
+    "ProvisioningFailed, the backend is full"
+  })
+  void aVolumeThatMayComeIsNotWaitedFor(String reason, String message) throws Exception {
+    assertThat(
+            ensureAnd(
+                reason, message, "--backup-claim", "r-backups", "--backup-storage-class", "slow"))
+        .exited(ExitCode.OK);
+    release("r-backups");
+  }
+
+  @Test
+  void anExistingClaimForDumpsMustBeThere() {
+    String[] existing = {"--backup-claim", "r-backups", "--backup-size", "existing"};
+    assertThat(ensure(existing))
+        .exited(ExitCode.REFUSED)
+        .says("PersistentVolumeClaim r-backups, which is for dumps, is not there", "make it first");
+    assertThat(claims().list().getItems()).isEmpty();
+    server.apply(
+        """
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: {name: r-backups}
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}
+        status: {phase: Bound}
+        """);
+    assertThat(ensure(existing)).exited(ExitCode.OK);
+    release("r-backups");
   }
 
   private PersistentVolumeClaim claim() {

@@ -85,7 +85,7 @@ class SchemaTest {
       strings = {
         "primary.nodeSelector.disk=ssd",
         "primary.podLabels.team=a",
-        "primary.podAnnotations.a\\\\.b/c=d",
+        "primary.podAnnotations.a\\.b/c=d",
         "primary.service.annotations.a=b",
         "primary.persistence.annotations.a=b"
       })

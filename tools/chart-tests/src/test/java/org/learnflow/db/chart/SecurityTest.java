@@ -159,6 +159,8 @@ class SecurityTest {
                 "postgresql.tls.certFilename=tls.crt,postgresql.tls.certKeyFilename=tls.key",
                 "--set",
                 "postgresql.volumePermissions.enabled=true,postgresql.metrics.enabled=true");
-    assertThat(text).contains("docker.io/bitnamilegacy/os-shell:").doesNotContain("docker.io/bitnami/");
+    assertThat(text)
+        .contains("docker.io/bitnamilegacy/os-shell:")
+        .doesNotContain("docker.io/bitnami/");
   }
 }
