@@ -289,7 +289,8 @@ class PagesTest {
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
     for (String value :
-        List.of("postgresql.fullnameOverride=lessons", "postgresql.primary.persistence.subPath=new")) {
+        List.of(
+            "postgresql.fullnameOverride=lessons", "postgresql.primary.persistence.subPath=new")) {
       assertThat(release.upgradeInstall("--set", value).failed().output())
           .contains("nothing was changed", "data-postgres-0", "docs/database-name.md");
     }

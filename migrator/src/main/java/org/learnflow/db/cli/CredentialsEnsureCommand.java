@@ -89,10 +89,13 @@ final class CredentialsEnsureCommand extends BaseCommand {
     Optional<String> statefulSet = cluster().statefulSet();
     List<String> dataClaims =
         Stream.of(dataClaim).filter(claim -> !claim.isEmpty() && !claim.equals(NONE)).toList();
+    // What the values want the data in counts, even where an old value retires it.
+    List<String> retired =
+        retiredClaims.stream().filter(claim -> !dataClaims.contains(claim)).toList();
     statefulSet.ifPresent(set -> {
       StatefulSetChange change = new StatefulSetChange(cluster().api(), namespace, set);
       change.checkRelease(cluster().release());
-      change.checkDeletion(cluster().release(), dataClaims, retiredClaims);
+      change.checkDeletion(cluster().release(), dataClaims, retired);
       if (!dataSize.isEmpty()) {
         change.check(dataSize.equals(NONE) ? "" : dataSize, image);
       }
@@ -111,7 +114,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
             ? List.of()
             : new CredentialsSecret(
                     cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
-                .ensure(dataClaims, retiredClaims);
+                .ensure(dataClaims, retired);
     String text =
         "Secret %s in namespace %s: %s"
             .formatted(

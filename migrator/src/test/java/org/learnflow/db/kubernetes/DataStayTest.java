@@ -177,6 +177,17 @@ class DataStayTest {
         .exited(ExitCode.OK);
   }
 
+  @Test
+  void aRetiredClaimThatIsInUseAgainIsLookedAfterAgain() {
+    claim("data-postgres-0", "primary", "Bound");
+    String[] another = {"--credentials-secret", "lost", "--retired-claims", "data-postgres-0"};
+    assertThat(wanted("pgnew", "data-pgnew-0", another)).exited(ExitCode.OK);
+    another[1] = "lost-too";
+    assertThat(wanted("postgres", "data-postgres-0", another))
+        .exited(ExitCode.REFUSED)
+        .says("Secret lost-too is gone, but its data volume is there");
+  }
+
   /** Helm makes the new one before it removes the old one. */
   @Test
   void twoServersAreKeptFromOneVolume() {
