@@ -1,5 +1,6 @@
 package org.learnflow.db;
 
+import java.io.FilterReader;
 import java.io.IOException;
 import java.io.Reader;
 import java.util.List;
@@ -31,6 +32,10 @@ public final class SqlScript implements AutoCloseable {
   private static final Pattern FIRST_WORDS = Pattern.compile("\\w+(?:\\s+\\w+)?");
 
   private final SqlStatementIterator statements;
+  private final Measured measured;
+
+  /** Of the statement that was read last. */
+  private int lastLine = 1;
 
   /**
    * A text.
@@ -41,7 +46,31 @@ public final class SqlScript implements AutoCloseable {
   public SqlScript(String name, Reader text) {
     FluentConfiguration configuration =
         new FluentConfiguration(SqlScript.class.getClassLoader()).placeholderReplacement(false);
-    this.statements = new StatementParser(configuration).parse(new Text(name, text));
+    this.measured = new Measured(text);
+    this.statements = new StatementParser(configuration).parse(new Text(name, measured));
+  }
+
+  /** A statement that is longer than may be. */
+  public static final class TooLongException extends IOException {
+    private static final long serialVersionUID = 1L;
+    private final int line;
+
+    TooLongException(int line) {
+      super(
+          "a statement is longer than the %.1f MiB that one can have"
+              .formatted(longestStatement() / (double) (1 << 20)));
+      this.line = line;
+    }
+
+    /** Where the statement before it ends. */
+    public int line() {
+      return line;
+    }
+  }
+
+  /** Characters that a statement may have; Flyway holds it in many pieces. */
+  public static long longestStatement() {
+    return WholeFile.room() / 32;
   }
 
   /**
@@ -76,11 +105,18 @@ public final class SqlScript implements AutoCloseable {
     }
   }
 
-  /** Whether {@link #next} has a statement to give. */
+  /**
+   * Whether {@link #next} has a statement to give.
+   *
+   * @throws TooLongException if it is longer than may be
+   */
   public boolean hasNext() throws IOException {
     try {
       return statements.hasNext();
     } catch (FlywayException e) {
+      if (e.getCause() instanceof TooLongException) {
+        throw new TooLongException(lastLine);
+      }
       if (e.getCause() instanceof IOException reading) {
         throw reading;
       }
@@ -94,9 +130,15 @@ public final class SqlScript implements AutoCloseable {
       throw new NoSuchElementException();
     }
     SqlStatement next = statements.next();
+    measured.count = 0;
     String sql = next.getSql();
-    return new Statement(
-        next.getLineNumber(), sql.substring(endOfComments(sql)), next.canExecuteInTransaction());
+    Statement statement =
+        new Statement(
+            next.getLineNumber(),
+            sql.substring(endOfComments(sql)),
+            next.canExecuteInTransaction());
+    lastLine = statement.lineOf(Integer.MAX_VALUE);
+    return statement;
   }
 
   /** Flyway leaves the comments before a statement in its text, but not in its line. */
@@ -233,6 +275,25 @@ public final class SqlScript implements AutoCloseable {
         }
         default -> {}
       }
+    }
+  }
+
+  /** Refuses to go on in a statement that is too long. */
+  private static final class Measured extends FilterReader {
+    private long count;
+
+    Measured(Reader text) {
+      super(text);
+    }
+
+    @Override
+    public int read(char[] target, int offset, int length) throws IOException {
+      int n = super.read(target, offset, length);
+      count += n;
+      if (count > longestStatement()) {
+        throw new TooLongException(0);
+      }
+      return n;
     }
   }
 

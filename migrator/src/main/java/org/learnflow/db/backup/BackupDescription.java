@@ -9,13 +9,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.WholeFile;
 
 /**
  * What is known about a dump, in a file beside it.
@@ -75,7 +75,7 @@ public record BackupDescription(
   public static Optional<BackupDescription> beside(Path dump) {
     Path file = path(dump);
     try {
-      JsonNode document = JSON.readTree(Files.readAllBytes(file));
+      JsonNode document = JSON.readTree(WholeFile.DUMP_DESCRIPTION.bytes(file));
       if (document.path("format").asInt() != FORMAT) {
         throw unusable(file, "it is of a format that this program does not know");
       }

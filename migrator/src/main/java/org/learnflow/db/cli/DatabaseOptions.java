@@ -15,6 +15,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
+import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.ConnectionUri;
 import org.learnflow.db.connect.Connector;
@@ -359,7 +360,7 @@ final class DatabaseOptions {
       return Optional.empty();
     }
     try {
-      String text = Files.readString(file).replaceFirst("\\r?\\n\\z", "");
+      String text = WholeFile.PASSWORD.text(file).replaceFirst("\\r?\\n\\z", "");
       if (text.isEmpty()) {
         throw usage("the file that " + option + " names is empty").where(file.toString());
       }

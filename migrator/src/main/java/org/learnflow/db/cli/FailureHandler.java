@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.WholeFile;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.ParseResult;
@@ -41,9 +42,7 @@ final class FailureHandler implements IExecutionExceptionHandler {
       if (cause instanceof OutOfMemoryError) {
         return Failure.of(ExitCode.FAILED, "out of memory: " + cause.getMessage())
             .state(STATE)
-            .next(
-                "give it more: _JAVA_OPTIONS=-Xmx512m in its environment, in a release"
-                    + " migrator.extraEnv, with migrator.resources.limits.memory well above that")
+            .next(WholeFile.MORE_MEMORY)
             .causedBy(thrown);
       }
     }

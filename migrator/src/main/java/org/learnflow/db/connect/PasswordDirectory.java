@@ -11,6 +11,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.Set;
 import org.learnflow.db.Password;
+import org.learnflow.db.WholeFile;
 
 /**
  * Generated passwords, one file (mode 0600) for each role, made when first asked for; callers take
@@ -42,7 +43,7 @@ public record PasswordDirectory(Path path) {
         Files.writeString(fresh, generate().value());
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
       }
-      return new Password(Files.readString(file).strip());
+      return new Password(WholeFile.PASSWORD.text(file).strip());
     } catch (IOException e) {
       throw new UncheckedIOException("password file " + file(role), e);
     }

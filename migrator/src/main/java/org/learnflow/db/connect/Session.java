@@ -91,6 +91,9 @@ public final class Session implements AutoCloseable {
     if (e instanceof RuntimeException runtime) {
       return runtime;
     }
+    if (e.getCause() instanceof OutOfMemoryError) { // ours, which pgjdbc reports as the server's
+      return new IllegalStateException(e);
+    }
     Failure failure =
         SqlStates.lockProblem(e)
             ? Failure.of(

@@ -56,6 +56,7 @@ public record EnvFileTarget(Path file) implements PublishTarget {
   private boolean isUnchanged(String text) throws IOException {
     return Files.isRegularFile(file)
         && Files.getPosixFilePermissions(file).equals(OWNER_ONLY)
+        && Files.size(file) == text.getBytes(StandardCharsets.UTF_8).length
         && new String(Files.readAllBytes(file), StandardCharsets.UTF_8).equals(text);
   }
 

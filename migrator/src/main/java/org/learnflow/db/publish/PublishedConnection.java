@@ -2,13 +2,13 @@ package org.learnflow.db.publish;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import org.learnflow.db.Password;
+import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.PercentEncoding;
 import org.learnflow.db.connect.SslMode;
@@ -163,7 +163,7 @@ public record PublishedConnection(DatabaseAddress address, Password password, St
         .rootCertificate()
         .map((Path file) -> {
           try {
-            return Files.readString(file);
+            return WholeFile.CERTIFICATES.text(file);
           } catch (IOException e) {
             throw new UncheckedIOException("reading certificate " + file, e);
           }

@@ -1,14 +1,15 @@
 package org.learnflow.db.schema;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.StringReader;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.CRC32;
 import org.flywaydb.core.api.MigrationVersion;
+import org.learnflow.db.WholeFile;
 
 /**
  * One migration file, {@code V<version>__<description>.sql}.
@@ -20,11 +21,24 @@ import org.flywaydb.core.api.MigrationVersion;
  */
 public record MigrationFile(MigrationVersion version, String description, Path path, int checksum) {
 
-  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private static final byte[] BYTE_ORDER_MARK = "\uFEFF".getBytes(StandardCharsets.UTF_8);
 
   /** Reads {@code path} for its checksum. */
   static MigrationFile read(MigrationVersion version, String description, Path path) {
-    return new MigrationFile(version, description, path, checksum(sql(path)));
+    try (InputStream content = Files.newInputStream(path)) {
+      byte[] begin = content.readNBytes(BYTE_ORDER_MARK.length);
+      CRC32 checksum = new CRC32();
+      if (!Arrays.equals(begin, BYTE_ORDER_MARK)) {
+        update(checksum, begin, begin.length);
+      }
+      byte[] part = new byte[1 << 16];
+      for (int n = content.read(part); n >= 0; n = content.read(part)) {
+        update(checksum, part, n);
+      }
+      return new MigrationFile(version, description, path, (int) checksum.getValue());
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading migration " + path, e);
+    }
   }
 
   /** The file's name without folders. */
@@ -32,30 +46,39 @@ public record MigrationFile(MigrationVersion version, String description, Path p
     return String.valueOf(path.getFileName());
   }
 
-  /** The file's text, without a byte order mark. */
+  /**
+   * The file's text, without a byte order mark.
+   *
+   * @throws org.learnflow.db.Failure 6 if it is too large to be applied
+   */
   public String sql() {
     return sql(path);
   }
 
   static String sql(Path path) {
     try {
-      String text = Files.readString(path);
-      return text.startsWith(BYTE_ORDER_MARK) ? text.substring(1) : text;
+      String text = WholeFile.SQL.text(path);
+      return text.startsWith("\uFEFF") ? text.substring(1) : text;
     } catch (IOException e) {
       throw new UncheckedIOException("reading migration " + path, e);
     }
   }
 
-  /** As Flyway's ChecksumCalculator. */
   static int checksum(String sql) {
     CRC32 checksum = new CRC32();
-    try (BufferedReader lines = new BufferedReader(new StringReader(sql))) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        checksum.update(line.getBytes(StandardCharsets.UTF_8));
-      }
-    } catch (IOException e) {
-      throw new IllegalStateException("a string can always be read", e);
-    }
+    byte[] bytes = sql.getBytes(StandardCharsets.UTF_8);
+    update(checksum, bytes, bytes.length);
     return (int) checksum.getValue();
+  }
+
+  /** As Flyway's ChecksumCalculator: all but line ends. */
+  private static void update(CRC32 checksum, byte[] bytes, int count) {
+    int begin = 0;
+    for (int i = 0; i <= count; i++) {
+      if (i == count || bytes[i] == '\n' || bytes[i] == '\r') {
+        checksum.update(bytes, begin, i - begin);
+        begin = i + 1;
+      }
+    }
   }
 }

@@ -24,8 +24,8 @@ final class SharedSession {
   /** Flyway's work for each file grows with the number of files that it sees. */
   private static final int MOST = 100;
 
-  /** Bytes; a longer one gains nothing by sharing. */
-  private static final long LONGEST_PLAIN = 1 << 16;
+  /** Bytes; a longer file gains nothing by sharing. */
+  private static final long LONGEST = 1 << 16;
 
   /** What stands for nothing but itself: {@code ''} for a text, {@code q} for a quoted name. */
   private static final Pattern TEXT = Pattern.compile("'(?:[^']++|'')*+'");
@@ -67,7 +67,9 @@ final class SharedSession {
       throws SQLException {
     int count = 1;
     if (!hasEventTriggers(connection)) {
-      while (count < Math.min(pending.size(), MOST) && isPlain(pending.get(count - 1))) {
+      while (count < Math.min(pending.size(), MOST)
+          && isPlain(pending.get(count - 1))
+          && isShort(pending.get(count))) {
         count++;
       }
     }
@@ -82,27 +84,33 @@ final class SharedSession {
     }
   }
 
-  /** Whether a migration leaves its session as it was. */
-  static boolean isPlain(MigrationFile file) {
+  /** Flyway reads all files of a session first; a long one may be refused, by itself. */
+  private static boolean isShort(MigrationFile file) {
     try {
-      if (Files.size(file.path()) > LONGEST_PLAIN) {
-        return false;
-      }
-      String sql = file.sql();
-      return !IN_NO_PLAIN_FILE.matcher(sql).find() && allPlain(file.name(), sql);
+      return Files.size(file.path()) <= LONGEST;
     } catch (IOException e) {
       throw new UncheckedIOException("reading migration " + file.path(), e);
     }
   }
 
-  private static boolean allPlain(String name, String sql) throws IOException {
-    try (SqlScript script = new SqlScript(name, new StringReader(sql))) {
+  /** Whether a migration leaves its session as it was. */
+  static boolean isPlain(MigrationFile file) {
+    if (!isShort(file)) {
+      return false;
+    }
+    String sql = file.sql();
+    if (IN_NO_PLAIN_FILE.matcher(sql).find()) {
+      return false;
+    }
+    try (SqlScript script = new SqlScript(file.name(), new StringReader(sql))) {
       while (script.hasNext()) {
         if (!isPlain(script.next().sql())) {
           return false;
         }
       }
       return true;
+    } catch (IOException e) {
+      throw new IllegalStateException("a string can always be read", e);
     }
   }
 

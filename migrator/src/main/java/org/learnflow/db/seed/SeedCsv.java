@@ -28,6 +28,8 @@ import java.util.regex.Pattern;
 record SeedCsv(Path path, String table, List<SeedColumn> columns) {
   private static final Pattern NAME = Pattern.compile("\\d+_(?<table>\\w+(?:\\.\\w+)?)\\.csv");
 
+  private static final int LONGEST_HEADER = 1 << 20;
+
   /** Reads the file's name and first line. */
   static SeedCsv read(Path path) {
     Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
@@ -60,7 +62,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
 
   private static List<String> header(Path path) {
     try (InputStream content = new NormalizedInput(Files.newInputStream(path))) {
-      String line = new String(firstLine(content), StandardCharsets.UTF_8);
+      String line = new String(firstLine(path, content), StandardCharsets.UTF_8);
       if (line.isBlank()) {
         throw SeedFailures.at(
             path + ", line 1", "the file is empty; its first line names the columns");
@@ -80,10 +82,14 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
   }
 
   /** All up to and with the first line feed. */
-  private static byte[] firstLine(InputStream content) throws IOException {
+  private static byte[] firstLine(Path path, InputStream content) throws IOException {
     ByteArrayOutputStream line = new ByteArrayOutputStream();
     for (int octet = content.read(); octet >= 0; octet = content.read()) {
       line.write(octet);
+      if (line.size() > LONGEST_HEADER) {
+        throw SeedFailures.at(
+            path + ", line 1", "the first line, which names the columns, is longer than 1 MiB");
+      }
       if (octet == '\n') {
         break;
       }

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.learnflow.db.SqlScript;
+import org.learnflow.db.WholeFile;
 
 /** An SQL seed file, read statement by statement: one is in memory at a time. */
 final class SqlFile implements AutoCloseable {
@@ -52,8 +53,14 @@ final class SqlFile implements AutoCloseable {
    *     could not undo the set
    */
   Optional<Statement> next() throws IOException {
-    if (!script.hasNext()) {
-      return Optional.empty();
+    try {
+      if (!script.hasNext()) {
+        return Optional.empty();
+      }
+    } catch (SqlScript.TooLongException e) {
+      throw SeedFailures.at(path + ", behind line " + e.line(), String.valueOf(e.getMessage()))
+          .next("give the rows to several statements or to a CSV file, or " + WholeFile.MORE_MEMORY)
+          .causedBy(e);
     }
     SqlScript.Statement next = script.next();
     Statement statement = new Statement(path, next.line(), next.sql());

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import org.learnflow.db.WholeFile;
 
 /**
  * The tables and views that a directory's migrations make, as its generated file {@code
@@ -44,7 +45,9 @@ public record ExpectedObjects(List<String> lines) {
     try {
       return Optional.of(
           new ExpectedObjects(
-              Files.readAllLines(file).stream()
+              WholeFile.OBJECTS
+                  .text(file)
+                  .lines()
                   .map(String::strip)
                   .filter(line -> !line.isEmpty() && !line.startsWith("#"))
                   .toList()));

@@ -204,32 +204,4 @@ class SqlSeedTest {
         .answers("reference: 10000 inserted, 0 updated, 0 unchanged");
     assertThat(seeds.load().out()).contains("nothing to do"); // the checksum is that of the file
   }
-
-  @Test
-  void aStatementThatDoesNotFitIntoMemoryIsAFailureLikeOthersAndLoadsNothing() throws Exception {
-    Path message = directory.resolve("termination-log");
-    Files.createFile(message);
-    seeds.file(
-        "01_items.sql",
-        "INSERT INTO items VALUES ('a', 1);\nSELECT '" + "x".repeat(40 << 20) + "';\n");
-    CliResult result =
-        seeds
-            .cli()
-            .with("_JAVA_OPTIONS", "-Xmx40m")
-            .with("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-            .with("LEARNFLOW_DB_TERMINATION_LOG", message.toString())
-            .start("seed", "--output", "json")
-            .await();
-    assertThat(result)
-        .exited(ExitCode.FAILED)
-        .says(
-            "error: out of memory: ",
-            "state: every command can be run again safely",
-            "next:  give it more: _JAVA_OPTIONS=-Xmx",
-            "migrator.resources.limits.memory")
-        .doesNotSay("\tat ");
-    assertThat(result.out()).startsWith("{\"error\":{\"exitCode\":1,\"what\":\"out of memory: ");
-    assertThat(message).content().startsWith("out of memory: ").contains("next: give it more");
-    assertThat(items()).isEmpty();
-  }
 }
