@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 
 /**
  * What the head of a dump in pg_dump's custom format says; see ReadHead in PostgreSQL's
@@ -50,7 +51,8 @@ public record ArchiveHeader(String database, String server, String program) {
     } catch (NoSuchFileException e) {
       throw usage(file, "there is no file " + file).next("ls -l %s".formatted(file));
     } catch (IOException e) {
-      throw usage(file, "the file cannot be read: " + e).next("ls -l %s".formatted(file));
+      throw usage(file, "the file cannot be read: " + Reason.of(e))
+          .next("ls -l %s".formatted(file));
     }
     try {
       Reader reader = new Reader(start);

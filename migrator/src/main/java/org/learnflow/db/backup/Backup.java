@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Reason;
 import org.learnflow.db.StateSchema;
 
 /**
@@ -222,7 +223,7 @@ public final class Backup {
   }
 
   private Failure cannotWrite(IOException e) {
-    String reason = String.valueOf(e.getMessage());
+    String reason = Reason.of(e);
     Failure failure = failed("the dump cannot be written: " + reason).where(part.toString());
     return (reason.contains("No space left") || reason.contains("Disk quota")
             ? failure.next(

@@ -20,6 +20,7 @@ import java.util.function.UnaryOperator;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Reason;
 
 /** A dump that is read from beginning to end, and loaded. */
 public final class DumpFile implements AutoCloseable {
@@ -216,7 +217,7 @@ public final class DumpFile implements AutoCloseable {
   }
 
   private Failure unreadable(IOException e) {
-    return Failure.of(ExitCode.FAILED, "the dump cannot be read: " + e.getMessage())
+    return Failure.of(ExitCode.FAILED, "the dump cannot be read: " + Reason.of(e))
         .where(path.toString())
         .state("the database was not changed")
         .next("take another copy of the file")

@@ -1,11 +1,14 @@
 package org.learnflow.db.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 import org.learnflow.db.WholeFile;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -46,10 +49,23 @@ final class FailureHandler implements IExecutionExceptionHandler {
             .causedBy(thrown);
       }
     }
+    if (isInputOrOutput(thrown)) {
+      return Failure.of(ExitCode.FAILED, Reason.of(thrown))
+          .state(STATE)
+          .next("correct that and run the same command again")
+          .causedBy(thrown);
+    }
     return Failure.of(ExitCode.FAILED, "unexpected: " + thrown)
         .state(STATE)
         .next("run it with -v and report what it prints")
         .causedBy(thrown);
+  }
+
+  /** What a file or a connection refuses is no fault of the program. */
+  private static boolean isInputOrOutput(Throwable thrown) {
+    return thrown instanceof UncheckedIOException
+        || thrown instanceof IOException
+        || (thrown.getCause() != null && isInputOrOutput(thrown.getCause()));
   }
 
   private static Map<String, Object> fields(Failure failure) {

@@ -8,6 +8,7 @@ import java.util.Map;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 import org.learnflow.db.StateSchema;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFile;
@@ -94,7 +95,7 @@ final class PendingCommand extends BaseCommand {
     try {
       Files.writeString(file, text.isEmpty() ? "" : text + "\n");
     } catch (IOException e) {
-      throw Failure.of(ExitCode.USAGE, "cannot write: " + e.getMessage())
+      throw Failure.of(ExitCode.USAGE, "cannot write: " + Reason.of(e))
           .where(file.toString())
           .state("nothing was changed");
     }

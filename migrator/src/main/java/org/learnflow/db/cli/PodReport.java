@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 import org.learnflow.db.kubernetes.Events;
 
 /**
@@ -60,8 +61,7 @@ final class PodReport {
               reason(code),
               cut(line, LONGEST_EVENT_MESSAGE));
     } catch (RuntimeException e) {
-      String why = e instanceof Failure failure ? failure.what() : String.valueOf(e.getMessage());
-      progress.line("event", "not written: " + why);
+      progress.line("event", "not written: " + Reason.of(e));
     }
   }
 

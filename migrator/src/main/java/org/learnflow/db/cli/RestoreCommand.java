@@ -19,6 +19,7 @@ import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.backup.ArchiveHeader;
@@ -301,7 +302,9 @@ final class RestoreCommand extends BaseCommand {
           Optional.of(placed),
           dumped);
     } catch (IOException e) {
-      throw refused(ExitCode.FAILED, "the list of what is to be loaded cannot be written: " + e)
+      throw refused(
+              ExitCode.FAILED,
+              "the list of what is to be loaded cannot be written: " + Reason.of(e))
           .where(loading.place())
           .next("make room there, and run the same command again");
     }

@@ -19,6 +19,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Reason;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 
@@ -401,8 +402,8 @@ public final class Readiness {
     Throwable cause = e.getCause();
     String text =
         cause instanceof IOException && cause.getMessage() != null
-            ? cause.getMessage()
-            : Objects.requireNonNullElse(e.getMessage(), e.toString());
+            ? Reason.of(cause)
+            : Reason.of(e);
     return text.replaceFirst("^FATAL: ", "").lines().findFirst().orElse(text);
   }
 

@@ -37,6 +37,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 
 /**
  * A Kubernetes API server as one user sees it; the only place where the client is made. Objects are
@@ -94,7 +95,7 @@ public final class KubernetesApi implements AutoCloseable {
    * @throws Failure 2 where there is no such context or no cluster at all
    */
   public static KubernetesApi open(Optional<String> context, boolean inPod) {
-    Config config = context.map(Config::autoConfigure).orElseGet(() -> Config.autoConfigure(null));
+    Config config = config(context);
     if (context.isPresent() && !context.equals(contextOf(config))) {
       throw Failure.of(ExitCode.USAGE, "the kubeconfig has no context " + context.get())
           .state("nothing was changed")
@@ -115,6 +116,19 @@ public final class KubernetesApi implements AutoCloseable {
     // One request after the other has no use for HTTP/2, whose classes take long to load.
     config.setHttp2Disable(true);
     return new KubernetesApi(config, inPod ? PATIENCE_IN_POD : PATIENCE_OUTSIDE);
+  }
+
+  private static Config config(Optional<String> context) {
+    try {
+      return context.map(Config::autoConfigure).orElseGet(() -> Config.autoConfigure(null));
+    } catch (RuntimeException e) { // whatever reads YAML throws
+      throw Failure.of(
+              ExitCode.USAGE,
+              "the kubeconfig cannot be read: " + Reason.of(e).lines().findFirst().orElse(""))
+          .state("nothing was changed")
+          .next("correct it, or set KUBECONFIG to another file: kubectl config view")
+          .causedBy(e);
+    }
   }
 
   private static Optional<String> contextOf(Config config) {
@@ -491,10 +505,10 @@ public final class KubernetesApi implements AutoCloseable {
     while (cause.getCause() != null) {
       cause = cause.getCause();
       if (cause instanceof ConnectException) {
-        return "no connection (" + rootCause(cause) + ")";
+        return Reason.of(cause);
       }
     }
-    return cause.toString();
+    return Reason.of(cause);
   }
 
   private static String encoded(String text) {

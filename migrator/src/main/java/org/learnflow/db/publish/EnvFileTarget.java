@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 
 /**
  * A file of {@code KEY=value} lines, mode 0600, replaced atomically. A value is quoted as a POSIX
@@ -45,7 +46,8 @@ public record EnvFileTarget(Path file) implements PublishTarget {
       write(text);
       return file + " written";
     } catch (IOException e) {
-      throw Failure.of(ExitCode.PUBLISHING_FAILED, "the connection could not be written: " + e)
+      throw Failure.of(
+              ExitCode.PUBLISHING_FAILED, "the connection could not be written: " + Reason.of(e))
           .where(file.toString())
           .state("the database is ready; the file is as it was before")
           .next("name a writable place and run: learnflow-db publish --publish-to file:PATH")
@@ -62,8 +64,11 @@ public record EnvFileTarget(Path file) implements PublishTarget {
 
   private void write(String text) throws IOException {
     Path directory = file.toAbsolutePath().getParent();
-    if (directory == null) {
-      throw new FileSystemException(file.toString(), null, "is a directory");
+    if (directory == null || Files.isDirectory(file)) {
+      throw new FileSystemException(file.toString(), null, "it is a folder");
+    }
+    if (!Files.isDirectory(directory)) {
+      throw new FileSystemException(directory.toString(), null, "there is no such folder");
     }
     Path fresh =
         Files.createTempFile(

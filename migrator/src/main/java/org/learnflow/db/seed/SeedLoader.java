@@ -19,6 +19,7 @@ import java.util.Optional;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Reason;
 import org.learnflow.db.SessionText;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
@@ -62,8 +63,7 @@ public final class SeedLoader {
       try {
         reports.add(isLoaded(ledger, set) ? unchanged(set) : loadLocked(connection, set));
       } catch (UncheckedIOException e) {
-        throw SeedFailures.at("seed set " + set.name(), e.getMessage() + ": " + e.getCause())
-            .causedBy(e);
+        throw SeedFailures.at("seed set " + set.name(), Reason.of(e)).causedBy(e);
       }
     }
     return List.copyOf(reports);

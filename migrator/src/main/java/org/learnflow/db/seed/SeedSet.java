@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
 
 /**
  * A folder of seed files that are loaded together.
@@ -27,19 +28,45 @@ public record SeedSet(String name, List<Path> files) {
   }
 
   private static SeedSet set(Path directory, String name) {
-    Path folder = directory.resolve(name);
-    if (!name.matches("\\w[\\w.-]*") || !Files.isDirectory(folder)) {
-      throw Failure.of(ExitCode.USAGE, "there is no seed set \"" + name + "\"")
+    List<String> all = namesIn(directory);
+    if (!all.contains(name)) {
+      throw Failure.of(
+              ExitCode.USAGE,
+              "there is no seed set \"%s\"; there %s"
+                  .formatted(
+                      name,
+                      all.isEmpty()
+                          ? "is none"
+                          : (all.size() == 1 ? "is " : "are ") + String.join(", ", all)))
           .where(directory.toString())
           .state("nothing was loaded")
-          .next("name sets with --seeds, their directory with --seeds-dir");
+          .next("name sets with --seeds, the folder that holds them with --seeds-dir");
     }
+    Path folder = directory.resolve(name);
     try (Stream<Path> entries = Files.list(folder)) {
       return new SeedSet(
           name,
           entries.filter(path -> path.toString().matches(".*\\.(csv|sql)")).sorted().toList());
     } catch (IOException e) {
       throw new UncheckedIOException("reading seed set " + folder, e);
+    }
+  }
+
+  /** The folders in there whose name can be that of a set. */
+  private static List<String> namesIn(Path directory) {
+    try (Stream<Path> entries = Files.list(directory)) {
+      return entries
+          .filter(Files::isDirectory)
+          .map(entry -> String.valueOf(entry.getFileName()))
+          .filter(name -> name.matches("\\w[\\w.-]*"))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw Failure.of(ExitCode.USAGE, "the folder of seed sets cannot be read: " + Reason.of(e))
+          .where(directory.toString())
+          .state("nothing was loaded")
+          .next("name the folder that holds them with --seeds-dir")
+          .causedBy(e);
     }
   }
 
