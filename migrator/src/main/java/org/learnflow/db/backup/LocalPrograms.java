@@ -12,10 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -62,10 +64,23 @@ public final class LocalPrograms implements PostgresPrograms {
         candidates(named).stream()
             .map(directory -> directory.resolve(program))
             .filter(Files::isExecutable)
+            .collect(
+                Collectors.toMap(
+                    LocalPrograms::real, path -> path, (first, _) -> first, LinkedHashMap::new))
+            .values()
+            .stream()
             .map(path -> "%s of version %d".formatted(path, major(path)))
-            .distinct()
             .toList();
     return found.isEmpty() ? "there is none" : "there is " + String.join(", ", found);
+  }
+
+  /** The file behind links, such as that from /bin to /usr/bin. */
+  private static Path real(Path file) {
+    try {
+      return file.toRealPath();
+    } catch (IOException e) {
+      return file;
+    }
   }
 
   private record Found(Path directory, int major) {}

@@ -77,7 +77,7 @@ final class ProgramsOptions {
   private Failure missing(String program, int server, String wanted) {
     return Failure.of(
             ExitCode.REFUSED,
-            "a server of version %d needs %s %s on this machine, and %s"
+            "a server of version %d needs %s %s on this machine, since learnflow-db brings none; %s"
                 .formatted(
                     server,
                     program,
@@ -87,6 +87,6 @@ final class ProgramsOptions {
         .next(
             "install it (Debian, Ubuntu: apt install postgresql-client-%d, https://wiki.postgresql.org/wiki/Apt),"
                     .formatted(server)
-                + " or name its directory with --pg-dump-dir DIR");
+                + " or name its directory with --pg-dump-dir DIR; a demo (--embedded) needs it as well");
   }
 }

@@ -371,7 +371,7 @@ final class Steps {
 
   private String rightPassword() {
     return target.admin().isPresent()
-        ? "set it: learnflow-db run, with the same options"
+        ? "set it: learnflow-db run"
         : "give the services' right password (--app-password-file; in a release: the Secret that"
             + " externalDatabase.appSecret names), or admin credentials, with which run sets it";
   }

@@ -238,7 +238,7 @@ public final class Adoption {
         .state("nothing was changed")
         .next(
             before.isEmpty()
-                ? "make the tables with learnflow-db run in an empty database"
+                ? "make the tables in an empty database instead: learnflow-db run"
                 : "name the version before the migration that makes it: learnflow-db adopt --baseline "
                     + before.getLast().version());
   }

@@ -40,7 +40,12 @@ public record MigrationFiles(
    */
   public static MigrationFiles in(Path directory) {
     if (!Files.isDirectory(directory)) {
-      throw Failure.of(ExitCode.USAGE, "there is no migrations directory " + directory)
+      throw Failure.of(
+              ExitCode.USAGE,
+              Files.exists(directory)
+                  ? directory + " is a file, not a folder of migrations"
+                  : "there is no migrations directory " + directory)
+          .state("nothing was changed")
           .next("name it with --migrations DIR");
     }
     List<MigrationFile> files = new ArrayList<>();
