@@ -55,8 +55,9 @@ final class AdoptCommand extends BaseCommand {
       print(
           report.adopted().isEmpty()
               ? "nothing to do: the history is there, at " + report.version()
-              : "done: %d migrations are taken as applied, schema at %s%nNext: learnflow-db run, or helm upgrade"
-                  .formatted(report.adopted().size(), report.version()),
+              : pasteable(
+                  "done: %d migrations are taken as applied, schema at %s%nNext: learnflow-db run, or helm upgrade"
+                      .formatted(report.adopted().size(), report.version())),
           report);
       return ExitCode.OK;
     }

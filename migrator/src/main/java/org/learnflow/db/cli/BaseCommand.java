@@ -9,7 +9,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** What every command has: output and progress. */
-@Command(mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
+@Command(
+    mixinStandardHelpOptions = true,
+    usageHelpAutoWidth = true,
+    versionProvider = Version.class)
 abstract class BaseCommand implements Callable<Integer> {
   @Spec
   @SuppressWarnings("NullAway.Init") // injected by picocli
@@ -29,24 +32,29 @@ abstract class BaseCommand implements Callable<Integer> {
   @Override
   public final Integer call() {
     Logging.configure(output.isVerbose());
+    GivenOptions given = new GivenOptions(spec.commandLine());
     ConsoleProgress progress =
         new ConsoleProgress(
-            spec.commandLine().getErr(), Boolean.getBoolean("learnflow.db.terminal"));
+            spec.commandLine().getErr(),
+            Boolean.getBoolean("learnflow.db.terminal"),
+            given::withOptions);
     try {
       ExitCode code = execute(progress);
       report(code, conclusion, progress);
       return code.value();
     } catch (Failure failure) {
-      report(failure.code(), PodReport.line(failure), progress);
-      throw failure;
+      throw reported(given.told(failure), progress);
     } catch (RuntimeException | Error e) { // an Error would pass by the FailureHandler
-      Failure failure = FailureHandler.unexpected(e);
-      report(failure.code(), PodReport.line(failure), progress);
-      throw failure;
+      throw reported(FailureHandler.unexpected(e), progress);
     } finally {
       cluster.close();
       progress.clear();
     }
+  }
+
+  private Failure reported(Failure failure, ConsoleProgress progress) {
+    report(failure.code(), PodReport.line(failure), progress);
+    return failure;
   }
 
   private void report(ExitCode code, String line, ConsoleProgress progress) {
@@ -68,6 +76,11 @@ abstract class BaseCommand implements Callable<Integer> {
   /** Keeps one line without passwords about how the command ended, for the pod it runs in. */
   void conclude(String line) {
     conclusion = PodReport.oneLine(line);
+  }
+
+  /** A text with commands of this program, so that they can be pasted. */
+  String pasteable(String text) {
+    return new GivenOptions(spec.commandLine()).withOptions(text);
   }
 
   OutputOptions output() {

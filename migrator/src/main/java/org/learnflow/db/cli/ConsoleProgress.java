@@ -2,6 +2,7 @@ package org.learnflow.db.cli;
 
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.function.UnaryOperator;
 import org.learnflow.db.Progress;
 
 /** Progress on stderr: an overwritten line on a terminal, plain lines in a log. */
@@ -11,6 +12,7 @@ final class ConsoleProgress implements Progress {
 
   private final PrintWriter err;
   private final boolean terminal;
+  private final UnaryOperator<String> commands;
   private final long start = System.nanoTime();
   private long lastLogged = start;
   private boolean transientShown;
@@ -19,16 +21,18 @@ final class ConsoleProgress implements Progress {
    * Progress on {@code err}.
    *
    * @param terminal whether a person watches, so that lines may be overwritten
+   * @param commands completes the commands in a text, so that they can be pasted
    */
-  ConsoleProgress(PrintWriter err, boolean terminal) {
+  ConsoleProgress(PrintWriter err, boolean terminal, UnaryOperator<String> commands) {
     this.err = err;
     this.terminal = terminal;
+    this.commands = commands;
   }
 
   @Override
   public synchronized void line(String step, String text) {
     clear();
-    err.println(formatted(step, text));
+    err.println(formatted(step, commands.apply(text)));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.learnflow.db.cli;
 
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /** Groups what is done with credentials. */
@@ -8,10 +9,12 @@ import picocli.CommandLine.Command;
     description =
         "Makes the release's passwords, replaces them, and sets them where they do not fit.",
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     usageHelpAutoWidth = true,
     subcommands = {
       CredentialsEnsureCommand.class,
       CredentialsRotateCommand.class,
-      CredentialsRepairCommand.class
+      CredentialsRepairCommand.class,
+      CommandLine.HelpCommand.class
     })
 final class CredentialsCommand {}

@@ -15,6 +15,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Reason;
 import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.ConnectionUri;
@@ -212,7 +213,7 @@ final class DatabaseOptions {
     }
     if (embedded != null) {
       if (database != null) {
-        throw usage("--embedded and --database exclude each other");
+        throw usage("--embedded and --database exclude each other").next("give one of them");
       }
       return embeddedTarget(embedded, create, progress);
     }
@@ -275,6 +276,7 @@ final class DatabaseOptions {
   private Target embeddedTarget(Path directory, boolean create, Progress progress) {
     if (!create && !EmbeddedServer.existsIn(directory)) {
       throw Failure.of(ExitCode.NOT_DEPLOYED, "there is no embedded database in " + directory)
+          .state("nothing was changed")
           .next("make it with: learnflow-db run --embedded " + directory);
     }
     EmbeddedServer server = EmbeddedServer.in(directory);
@@ -362,7 +364,9 @@ final class DatabaseOptions {
     try {
       String text = WholeFile.PASSWORD.text(file).replaceFirst("\\r?\\n\\z", "");
       if (text.isEmpty()) {
-        throw usage("the file that " + option + " names is empty").where(file.toString());
+        throw usage("the file that " + option + " names is empty")
+            .where(file.toString())
+            .next("write the password into it");
       }
       return Optional.of(new Password(text));
     } catch (NoSuchFileException e) {
@@ -373,7 +377,9 @@ final class DatabaseOptions {
                   + " names, or externalDatabase.appSecret the services', under the key that"
                   + " credentials.keys says");
     } catch (IOException e) {
-      throw usage("the file that " + option + " names cannot be read").where(file.toString());
+      throw usage("the file that " + option + " names cannot be read: " + Reason.of(e))
+          .where(file.toString())
+          .next("ls -l " + file);
     }
   }
 
@@ -381,7 +387,8 @@ final class DatabaseOptions {
   static Duration duration(String option, String text) {
     Matcher matcher = DURATION.matcher(text);
     if (!matcher.matches() || matcher.group("number").length() > 9) {
-      throw usage(option + " is no time").next("give it like 500ms, 60s, 5m or 1h");
+      throw usage(option + " is no time" + GivenOptions.shown(text))
+          .next("give it like 500ms, 60s, 5m or 1h");
     }
     long number = Long.parseLong(matcher.group("number"));
     String unit = matcher.group("unit");

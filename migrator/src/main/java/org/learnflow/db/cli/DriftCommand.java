@@ -87,16 +87,17 @@ final class DriftCommand extends BaseCommand {
     print(
         objects.isEmpty()
             ? "no drift"
-            : objects.stream().map(CatalogDifference::text).collect(Collectors.joining("\n"))
-                + """
+            : pasteable(
+                objects.stream().map(CatalogDifference::text).collect(Collectors.joining("\n"))
+                    + """
 
 
-                %s
-                Keep it: make migration NAME=... that makes it anywhere else too, and here
-                  learnflow-db drift --accept '%s'
-                Or take it back by hand; docs/drift.md\
-                """
-                    .formatted(drift.summary(), objects.getFirst().object()),
+                    %s
+                    Keep it: make migration NAME=... that makes it anywhere else too, and here
+                      learnflow-db drift --accept '%s'
+                    Or take it back by hand; docs/drift.md\
+                    """
+                        .formatted(drift.summary(), objects.getFirst().object())),
         Map.of("drift", objects.stream().map(DriftCommand::document).toList()));
     return objects.isEmpty() ? ExitCode.OK : ExitCode.FAILED;
   }

@@ -1,10 +1,13 @@
 package org.learnflow.db.cli;
 
 import java.io.PrintWriter;
+import java.io.Writer;
 import java.security.Security;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import org.learnflow.db.Failure;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -14,6 +17,7 @@ import picocli.CommandLine.Command;
     name = "learnflow-db",
     description = "PostgreSQL for LearnFlow: roles, migrations, seeds, verification, publication.",
     mixinStandardHelpOptions = true,
+    usageHelpAutoWidth = true,
     versionProvider = Version.class,
     footer = {
       "",
@@ -42,7 +46,10 @@ public final class Main {
           BackupCommand.class,
           RestoreCommand.class,
           CredentialsCommand.class,
-          PendingCommand.class);
+          PendingCommand.class,
+          CommandLine.HelpCommand.class);
+
+  private static final String HELP = name(CommandLine.HelpCommand.class);
 
   private Main() {}
 
@@ -67,6 +74,7 @@ public final class Main {
     List<Class<?>> named =
         COMMANDS.stream()
             .filter(command -> arguments.length > 0 && name(command).equals(arguments[0]))
+            .filter(command -> !name(command).equals(HELP)) // which tells of all of them
             .toList();
     try {
       return commandLine(named.isEmpty() ? COMMANDS : named, environment, out, err)
@@ -81,6 +89,24 @@ public final class Main {
 
   private static String name(Class<?> command) {
     return Objects.requireNonNull(command.getAnnotation(Command.class)).name();
+  }
+
+  private static PodReport pod(Map<String, String> environment) {
+    return new ClusterOptions(new Environment(environment)).podReport();
+  }
+
+  /** The names of a command's options; nothing where there is no such command. */
+  static Optional<Set<String>> options(String command) {
+    PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+    CommandLine found = commandLine(Map.of(), nowhere, nowhere);
+    for (String word : command.split(" ", -1)) {
+      CommandLine next = found.getSubcommands().get(word);
+      if (next == null) {
+        return Optional.empty();
+      }
+      found = next;
+    }
+    return Optional.of(found.getCommandSpec().optionsMap().keySet());
   }
 
   /** The program with all its commands, for looking at. */
@@ -101,8 +127,11 @@ public final class Main {
     commandLine.setExpandAtFiles(false);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler(new FailureHandler());
-    commandLine.setParameterExceptionHandler(new UsageHandler());
-    commandLine.setExecutionStrategy(new CommandLine.RunLast());
+    commandLine.setParameterExceptionHandler(new UsageHandler(pod(environment)));
+    commandLine.setExecutionStrategy(parsed -> {
+      GivenOptions.refuseEmpty(parsed);
+      return new CommandLine.RunLast().execute(parsed);
+    });
     return commandLine;
   }
 }

@@ -28,7 +28,7 @@ final class MigrateOptions {
   /** Refuses what is no version before any work is done. */
   void check() {
     if (target != null && !target.matches("\\d+([._]\\d+)*")) {
-      throw Failure.of(ExitCode.USAGE, "--target is no version")
+      throw Failure.of(ExitCode.USAGE, "--target is no version" + GivenOptions.shown(target))
           .state("nothing was changed")
           .next("give it like 7 or 007");
     }

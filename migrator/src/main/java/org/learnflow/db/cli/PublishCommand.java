@@ -33,6 +33,7 @@ final class PublishCommand extends BaseCommand {
     publishing.check();
     MigrationFiles migrations = files.migrations();
     DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    publishing.requirePlace(target);
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       String version =

@@ -33,7 +33,8 @@ final class PublishOptions {
   @Option(
       names = "--publish-namespaces",
       paramLabel = "NS",
-      split = ",",
+      split = "\\s*,\\s*",
+      splitSynopsisLabel = ",",
       description = "Namespaces to publish in, separated by commas (default: the release's).")
   private List<String> namespaces = List.of();
 
@@ -93,6 +94,25 @@ final class PublishOptions {
             : to.substring(FILE.length());
   }
 
+  /**
+   * Refuses to publish nowhere, where nothing else was asked for.
+   *
+   * @throws Failure 2 where it is so
+   */
+  void requirePlace(DatabaseOptions.Target target) {
+    if (isNowhere(target)) {
+      throw Failure.of(
+              ExitCode.USAGE,
+              publishTo != null
+                  ? "--publish-to none leaves nothing to publish"
+                  : target.release().isPresent()
+                      ? "the release is published nowhere, since its publish.enabled is false"
+                      : "nothing says where to publish")
+          .state("nothing was changed")
+          .next("say where: --publish-to file:PATH (an env file) or --publish-to kubernetes");
+    }
+  }
+
   /** Refuses what could not be published before any work is done. */
   void requireConnection(DatabaseOptions.Target target) {
     if (!destination(inCluster(target)).equals(NONE)) {
@@ -104,7 +124,9 @@ final class PublishOptions {
   void check() {
     String to = destination(inPod());
     if (!to.equals(NONE) && !to.equals(KUBERNETES) && !to.matches("file:.+")) {
-      throw Failure.of(ExitCode.USAGE, "--publish-to is none of kubernetes, file:PATH and none")
+      throw Failure.of(
+              ExitCode.USAGE,
+              "--publish-to is none of kubernetes, file:PATH and none" + GivenOptions.shown(to))
           .state("nothing was changed")
           .next("give one of them, such as --publish-to file:connection.env");
     }

@@ -19,7 +19,8 @@ final class SeedOptions {
   @Option(
       names = "--seeds",
       paramLabel = "SET",
-      split = ",",
+      split = "\\s*,\\s*",
+      splitSynopsisLabel = ",",
       description =
           "Seed sets, separated by commas (default: the release's, else reference); none for no"
               + " set.")

@@ -25,8 +25,9 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "verify",
     description =
-        "Checks the database stage by stage; last line: healthy, unhealthy: REASON or not deployed."
-            + " Exit code 0 or 1. A stage with ! before it is a warning, and no reason to be"
+        "Checks the database stage by stage; last line: healthy, unhealthy: REASON, not"
+            + " deployed or, where the command line cannot be used, not checked: REASON. Exit code 0,"
+            + " 1 or 2. A stage with ! before it is a warning, and no reason to be"
             + " unhealthy. It takes no longer than --timeout in all.")
 final class VerifyCommand extends BaseCommand {
   @Mixin
@@ -59,17 +60,33 @@ final class VerifyCommand extends BaseCommand {
             return stages;
           });
     } catch (Failure failure) {
+      if (failure.code() == ExitCode.USAGE) {
+        if (!output().isJson()) {
+          print("not checked: " + failure.what(), Map.of());
+        }
+        throw failure;
+      }
       failure.next().ifPresent(next -> progress.line("next", next));
       switch (failure.code()) {
         case NOT_DEPLOYED -> {
           progress.line("verify", failure.what());
           return Verification.notDeployed();
         }
-        case USAGE -> throw failure;
         default -> stages.add(new StageResult(stageAfter(stages), false, failure.what()));
       }
     }
-    return new Verification(true, List.copyOf(stages));
+    return new Verification(true, stages.stream().map(this::pasteable).toList());
+  }
+
+  private StageResult pasteable(StageResult stage) {
+    int next = stage.detail().indexOf("next: ");
+    return next < 0
+        ? stage
+        : new StageResult(
+            stage.name(),
+            stage.ok(),
+            stage.warning(),
+            stage.detail().substring(0, next) + pasteable(stage.detail().substring(next)));
   }
 
   /** The stage that failed: the one behind the last good one. */

@@ -54,7 +54,7 @@ class JsonDocumentsTest {
     record("migrate", cli, "migrate");
     record("seed", cli, "seed");
     record("verify", cli, "verify");
-    record("publish", cli, "publish");
+    record("publish", cli, "publish", "--publish-to", "file:" + directory.resolve("env0"));
     record("connection", cli, "connection");
     database.execute(
         database.owner(),

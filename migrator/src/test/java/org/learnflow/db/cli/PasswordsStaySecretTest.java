@@ -59,8 +59,12 @@ class PasswordsStaySecretTest {
 
   @Test
   void noOutputAndNoServerLogHoldsAPassword() {
-    Cli cli = database.cli().with("LEARNFLOW_DB_SEEDS", "reference,sample");
     String env = "file:" + directory.resolve("connection.env");
+    Cli cli =
+        database
+            .cli()
+            .with("LEARNFLOW_DB_SEEDS", "reference,sample")
+            .with("LEARNFLOW_DB_PUBLISH_TO", env);
     String encoded = PercentEncoding.encode("owner" + ODD + MARK);
     Cli byUrl =
         cli.without("LEARNFLOW_DB_DATABASE")

@@ -47,7 +47,7 @@ class PrintableTest {
   @Test
   void theTerminalsOwnLineIsStillErased() {
     StringWriter err = new StringWriter();
-    ConsoleProgress progress = new ConsoleProgress(new PrintWriter(err), true);
+    ConsoleProgress progress = new ConsoleProgress(new PrintWriter(err), true, text -> text);
     progress.update("seed", EVIL);
     progress.line("seed", EVIL);
     assertThat(err.toString())

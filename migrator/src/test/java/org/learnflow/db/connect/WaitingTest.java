@@ -151,11 +151,15 @@ class WaitingTest {
   }
 
   @Test
-  void aMissingDatabaseIsNotDeployedUntilAdminCredentialsLetItBeMade(TestDatabase database)
-      throws Exception {
+  void aMissingDatabaseIsNotDeployedUntilAdminCredentialsLetItBeMade(
+      TestDatabase database, @TempDir Path directory) throws Exception {
     database.withRoles();
     dropDatabase(database);
-    Cli withoutAdmin = database.cli().without("LEARNFLOW_DB_ADMIN_USER");
+    Cli withoutAdmin =
+        database
+            .cli()
+            .without("LEARNFLOW_DB_ADMIN_USER")
+            .with("LEARNFLOW_DB_PUBLISH_TO", "file:" + directory.resolve("env"));
     for (String command : new String[] {"wait", "run", "migrate", "seed", "publish", "status"}) {
       assertThat(withoutAdmin.run(command))
           .exited(ExitCode.NOT_DEPLOYED)
@@ -189,7 +193,8 @@ class WaitingTest {
       })
   void everyCommandRefusesPostgres14(String command, @TempDir Path directory) {
     TestDatabase database = onPostgres14(directory);
-    assertThat(database.cli().run(command.split(" ", -1)))
+    Cli cli = database.cli().with("LEARNFLOW_DB_PUBLISH_TO", "file:" + directory.resolve("env"));
+    assertThat(cli.run(command.split(" ", -1)))
         .exited(ExitCode.REFUSED)
         .says(
             "PostgreSQL 14 is not supported: 15 to 18 are", "nothing was changed", "newer server");
