@@ -11,12 +11,17 @@ GIVEN := VERSION NAME RELEASE NAMESPACE ENV HELM HELM_FLAGS REGISTRY FILE TO BAC
 	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES PARALLEL MODULE
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 
+# Given as 0, no, false or off, a flag is not set.
+$(foreach flag,NO_BACKUP RESTART REPLACE YES PURGE QUIET STANDIN ACCEPT,\
+	$(if $(filter "0" "no" "false" "off","$($(flag))"),$(eval override $(flag) :=)))
+
 # JDK 25: JAVA_HOME's if it is one, else the first that is found in the usual places.
 JDK_RELEASES := $(JAVA_HOME)/release /usr/lib/jvm/*/release $(HOME)/.sdkman/candidates/java/*/release \
 	$(HOME)/.jdks/*/release /opt/*/release /Library/Java/JavaVirtualMachines/*/Contents/Home/release
 JDK = $(or $(patsubst %/release,%,$(firstword $(shell grep -ls '^JAVA_VERSION="25' $(JDK_RELEASES)))),$(error \
 	JDK 25 was not found: install one (https://adoptium.net, or apt, brew, sdkman) and set JAVA_HOME to it))
-MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow $$MAVEN_OPTS" \
+# Maven's terminal library would end even a quiet run in a log with an escape code.
+MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow -Djansi.noreset=true $$MAVEN_OPTS" \
 	mvn -B -ntp -Dstyle.color=never -Drevision="$$VERSION"
 DIST := migrator/target/dist
 LEARNFLOW_DB = $(DIST)/bin/learnflow-db
@@ -60,7 +65,7 @@ migrator/target/version: FORCE
 
 $(DIST)/lib/learnflow-db.jar: migrator/target/version migrator/pom.xml \
 		$(shell find migrator/src/main/java migrator/src/main/resources migrator/src/main/dist migrations seeds -type f)
-	@rm -rf $(DIST)
+	@echo "build    compiling; the first time takes minutes, since libraries are downloaded" >&2; rm -rf $(DIST)
 	@$(MVN) -q package -DskipTests
 
 # Which JDK the launcher takes where JAVA_HOME is none of version 25.
@@ -69,7 +74,8 @@ $(DIST)/bin/jdk: $(DIST)/lib/learnflow-db.jar
 
 # What the JVM has learnt about the program's classes in one whole run; it starts a third faster.
 $(DIST)/learnflow-db.aot: $(DIST)/lib/learnflow-db.jar $(IMAGE_SOURCES)
-	@rm -f "$@"; $(BUILD_JAVA) migrator/src/main/image/Training.java $(DIST) "$(TRAINING)" >"$(TRAINING).log" 2>&1 \
+	@echo "build    a trial run, which makes later starts faster" >&2; rm -f "$@"; \
+	  $(BUILD_JAVA) migrator/src/main/image/Training.java $(DIST) "$(TRAINING)" >"$(TRAINING).log" 2>&1 \
 	  || echo "the start is not sped up: no trial run was possible, see $(TRAINING).log" >&2
 
 # The path in a variable, behind a cd that left the repository.
@@ -224,7 +230,6 @@ BASE = base=$${IMAGE_BASE:-$$(curl -s -o /dev/null -m 5 https://gcr.io/v2/ && ec
 	tar=$$("$(JDK)/bin/java" tools/images/Images.java base); set -- "-Dimage.base=tar://$$tar" -Dimage.base.name=learnflow.test/base; fi
 
 image-push: $(IMAGE_TAR) ## pushes the image: make image-push REGISTRY=ghcr.io/you
-	@test -n "$$REGISTRY" || { echo "name the registry: make image-push REGISTRY=ghcr.io/you" >&2; exit 2; }
 	@set -e; $(BASE); $(JIB) jib:build -Dimage.name="$$REGISTRY/learnflow-db" "$$@"
 	@echo "pushed $$REGISTRY/learnflow-db:$$VERSION@$$(cat migrator/target/jib-image.digest)"
 
@@ -334,17 +339,37 @@ HELM ?= tools/bin/helm
 export RELEASE NAMESPACE ENV HELM
 DEPLOY = "$(JDK)/bin/java" tools/Deploy.java
 OF_RELEASE = --release "$$RELEASE" --namespace "$$NAMESPACE"
-# With QUIET=1 only the lines of the output that count.
+# With QUIET=1 only the lines of the output that count; the error where there are none.
 define show
-@$(if $(QUIET),lines=$$($(LEARNFLOW_DB) $(1) $(OF_RELEASE) 2>/dev/null); code=$$?; echo "$$lines" | $(2); exit $$code,$(LEARNFLOW_DB) $(1) $(OF_RELEASE))
+@$(if $(QUIET),said=$$(mktemp); lines=$$($(LEARNFLOW_DB) $(1) $(OF_RELEASE) 2>"$$said"); code=$$?; \
+	if [ -n "$$lines" ]; then printf '%s\n' "$$lines" | $(2); else cat "$$said" >&2; fi; \
+	rm -f "$$said"; exit $$code,$(LEARNFLOW_DB) $(1) $(OF_RELEASE))
 endef
 
-deploy: build $(IMAGE_TAR) deps ## the chart on the current cluster: ENV=dev|prod, NAMESPACE=, RELEASE=, REGISTRY= to push the image to
+# What is given to the targets that are asked for is looked at before anything is built: TARGETS, NAME, EXAMPLE, and
+# TARGETS, NAME, VALUES.
+asked-for = $(filter $(1),$(MAKECMDGOALS))
+needs = $(if $(asked-for),$(if $($(2)),,$(error $(2) is missing: make $(asked-for) $(2)=$(3))))
+one-of = $(if $(asked-for),$(if $(filter $(patsubst %,"%",$(3)),"$(or $($(2)),$(firstword $(3)))"),,\
+	$(error $(2) cannot be "$($(2))"; give one of: $(3))))
+$(call needs,backup restore,FILE,learnflow.dump)
+$(call needs,rollback,TO,007 (the newest version to keep))
+$(call needs,image-push,REGISTRY,ghcr.io/you)
+$(call one-of,deploy,ENV,dev prod)
+$(call one-of,seed,SEED_MODE,skip update)
+$(call one-of,rotate,ROLE,app owner admin)
+$(call one-of,image image-push image-reproducible deploy,IMAGE_BASE,distroless debian)
+
+.PHONY: deployable
+deployable:
+	@$(DEPLOY) check
+
+deploy: deployable build $(IMAGE_TAR) deps ## the chart on the current cluster: ENV=dev|prod, NAMESPACE=, RELEASE=, REGISTRY= to push the image to
 	@$(if $(REGISTRY),$(MAKE) --no-print-directory image-push)
-	@$(DEPLOY) up "$$ENV"
+	@$(DEPLOY) up "$${ENV:-dev}"
 	$(call show,connection,head -n 4)
 
-verify: build ## is the deployed database healthy? last line: healthy, unhealthy: REASON or not deployed
+verify: build ## is the deployed database healthy? last line: healthy, unhealthy: REASON, not deployed or not checked: REASON
 	$(call show,verify,tail -n 1)
 
 status: build ## one screen about the deployed database
@@ -366,13 +391,13 @@ drift: build ## what was changed in it outside migrations
 	$(call show,drift,cat)
 
 backup: build ## dumps it into a file, read back whole: FILE=learnflow.dump
-	$(call show,backup $(if $(FILE),"$$FILE",$(error name the file: make backup FILE=learnflow.dump)),tail -n 1)
+	$(call show,backup "$$FILE",tail -n 1)
 
 restore: build ## puts a dump in its place: FILE=learnflow.dump, over data REPLACE=1 (asks, or YES=1)
-	$(call show,restore $(if $(FILE),"$$FILE",$(error name the file: make restore FILE=learnflow.dump)) $(if $(REPLACE),--replace) $(if $(YES),--yes),tail -n 1)
+	$(call show,restore "$$FILE" $(if $(REPLACE),--replace) $(if $(YES),--yes),tail -n 1)
 
 rollback: build ## undoes its migrations above a version: TO=007, and BACKUP=before.dump or NO_BACKUP=1 (asks, or YES=1)
-	$(call show,rollback --to $(if $(TO),"$$TO",$(error name the newest version to keep: make rollback TO=007)) \
+	$(call show,rollback --to "$$TO" \
 	  $(if $(BACKUP),--backup "$$BACKUP") $(if $(NO_BACKUP),--no-backup) $(if $(YES),--yes),tail -n 1)
 
 rotate: build ## a new password for its services, or ROLE=owner, ROLE=admin; RESTART=1 restarts those that use it (asks, or YES=1)

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
  * on the cluster of the current kubeconfig context. Run in the repository's root:
  *
  * <pre>
+ * java tools/Deploy.java check            whether a cluster answers, before anything is built for it
  * java tools/Deploy.java up dev|prod      settings: see {@link Settings}
  * java tools/Deploy.java down keep|purge
  * </pre>
@@ -77,6 +78,7 @@ final class Deploy {
   public static void main(String[] arguments) throws IOException, InterruptedException {
     Deploy deploy = new Deploy(Settings.read());
     switch (String.join(" ", arguments)) {
+      case "check" -> deploy.context();
       case "up dev", "up prod" -> deploy.up(arguments[1]);
       case "down keep" -> deploy.down(false);
       case "down purge" -> deploy.down(true);

@@ -87,7 +87,7 @@ class MakefileTest {
         """
         #!/bin/sh
         for word; do printf 'argument %%s\\n' "$word"; done >> '%1$s'
-        for name in RELEASE NAMESPACE VERSION REGISTRY HELM HELM_FLAGS QUIET YES; do
+        for name in RELEASE NAMESPACE VERSION REGISTRY HELM HELM_FLAGS QUIET YES MAVEN_OPTS; do
           eval "printf '%%s\\n' \\"variable $name=\\$$name\\""
         done >> '%1$s'
         mkdir -p target/dist/bin
@@ -119,7 +119,7 @@ class MakefileTest {
   }
 
   /** Runs make; everything that is built is taken for built. */
-  private void make(Map<String, String> environment, String... words) throws Exception {
+  private int make(Map<String, String> environment, String... words) throws Exception {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -131,7 +131,7 @@ class MakefileTest {
         .filter(target -> !target.equals(words[0]))
         .forEach(target -> command.addAll(List.of("-o", target)));
     command.addAll(List.of(words));
-    run(command, environment);
+    return run(command, environment);
   }
 
   private List<String> calls() throws IOException {
@@ -152,12 +152,10 @@ class MakefileTest {
         "RELEASE | verify | argument VALUE",
         "RELEASE | verify QUIET=1 | argument VALUE",
         "NAMESPACE | status | argument VALUE",
-        "SEED_MODE | seed | argument VALUE",
         "FILE | backup | argument VALUE",
         "FILE | restore | argument VALUE",
         "TO | rollback | argument VALUE",
         "BACKUP | rollback TO=007 | argument VALUE",
-        "ROLE | rotate | argument VALUE",
         "QUIET | connection | argument connection",
         "YES | restore FILE=a | argument --yes",
         "REPLACE | restore FILE=a | argument --replace",
@@ -172,10 +170,8 @@ class MakefileTest {
         "REGISTRY | deploy | variable REGISTRY=VALUE",
         "QUIET | deploy | variable QUIET=VALUE",
         "YES | undeploy | variable YES=VALUE",
-        "ENV | deploy | argument VALUE",
         "REGISTRY | image-push IMAGE_BASE=distroless | argument -Dimage.name=VALUE/learnflow-db",
         "VERSION | image-push REGISTRY=a | argument -Drevision=VALUE",
-        "IMAGE_BASE | image-push REGISTRY=a | argument -Dimage.name=a/learnflow-db",
         "VERSION | test-java | argument -Drevision=VALUE",
         "POSTGRESQL_CHART | test-chart | argument -Dpostgresql.chart=PROJECT/VALUE",
         "STANDIN | deps | argument stand-in",
@@ -204,6 +200,98 @@ class MakefileTest {
     make(Map.of(), words.toArray(String[]::new));
     assertThat(calls()).as("from the command line: " + output()).contains(call);
     assertNothingRan();
+  }
+
+  /** From the environment, from the command line, and with a word more. */
+  @ParameterizedTest
+  @CsvSource({
+    "ENV, deploy, prod, argument prod",
+    "SEED_MODE, seed, update, argument update",
+    "ROLE, rotate, owner, argument owner",
+    "IMAGE_BASE, image-push REGISTRY=a, distroless, argument -Dimage.name=a/learnflow-db"
+  })
+  void aChoiceIsLookedAtBeforeAnythingIsBuilt(
+      String name, String target, String good, String expected) throws Exception {
+    for (String bad : List.of("staging", EVIL, good + " " + good, good + "%")) {
+      List<String> words = new ArrayList<>(List.of(target.split(" ")));
+      assertThat(make(Map.of(name, bad), words.toArray(String[]::new))).isEqualTo(2);
+      words.add(name + "=" + bad);
+      assertThat(make(Map.of(), words.toArray(String[]::new))).isEqualTo(2);
+      assertThat(output()).contains(name + " cannot be \"" + bad + "\"; give one of: ");
+      assertThat(calls()).isEmpty();
+      assertNothingRan();
+    }
+    make(Map.of(name, good), target.split(" "));
+    assertThat(calls()).as(output()).contains(expected);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "backup, FILE is missing: make backup FILE=learnflow.dump",
+    "restore, FILE is missing: make restore FILE=learnflow.dump",
+    "rollback, TO is missing: make rollback TO=007",
+    "image-push, REGISTRY is missing: make image-push REGISTRY=ghcr.io/you"
+  })
+  void whatIsMissingIsSaidBeforeAnythingIsBuilt(String target, String said) throws Exception {
+    assertThat(make(Map.of(), target)).isEqualTo(2);
+    assertThat(output()).contains(said);
+    assertThat(calls()).isEmpty();
+  }
+
+  @Test
+  void aClusterIsAskedForBeforeAnythingIsBuilt() throws Exception {
+    make(Map.of(), "deploy", "REGISTRY=a", "IMAGE_BASE=distroless");
+    assertThat(calls())
+        .as(output())
+        .containsSubsequence(
+            "argument check", "argument -Dimage.name=a/learnflow-db", "argument up");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "no", "false", "off"})
+  void aFlagThatIsOffIsNotSet(String off) throws Exception {
+    make(Map.of("YES", off), "undeploy", "PURGE=" + off);
+    make(Map.of(), "rollback", "TO=007", "NO_BACKUP=" + off, "YES=" + off);
+    make(Map.of(), "restore", "FILE=a", "REPLACE=" + off);
+    make(Map.of(), "rotate", "RESTART=" + off);
+    assertThat(calls())
+        .as(output())
+        .contains("argument keep", "argument rollback", "argument restore", "argument rotate")
+        .doesNotContain(
+            "argument purge",
+            "argument --yes",
+            "argument --no-backup",
+            "argument --replace",
+            "argument --restart",
+            "variable YES=" + off);
+  }
+
+  /** What the README says of exit codes, and of QUIET. */
+  @Test
+  void anExitCodeIsNamedAndAnErrorIsNeverQuiet() throws Exception {
+    program("echo 'error: no cluster is named' >&2; exit 6");
+    for (String target : List.of("verify", "status", "migrate")) {
+      for (String quiet : List.of("", "1")) {
+        assertThat(make(Map.of(), target, "QUIET=" + quiet)).isEqualTo(2);
+        assertThat(output())
+            .startsWith("error: no cluster is named\n")
+            .containsPattern("make: \\*\\*\\* \\[Makefile:\\d+: " + target + "\\] Error 6");
+      }
+    }
+    program("echo progress >&2; echo stage; printf '%s\\n' 'a\\tb healthy'");
+    assertThat(make(Map.of(), "verify", "QUIET=1")).isZero();
+    assertThat(output()).isEqualTo("a\\tb healthy\n");
+  }
+
+  private void program(String script) {
+    TestFiles.write(directory.resolve("bin/learnflow-db"), "#!/bin/sh\n" + script + "\n");
+  }
+
+  @Test
+  void aBuildSaysWhatItDoesAndMavenWritesNoEscapeCode() throws Exception {
+    make(Map.of(), "migrator/target/dist/lib/learnflow-db.jar");
+    assertThat(output()).startsWith("build    compiling");
+    assertThat(calls()).as(output()).anyMatch(call -> call.contains("-Djansi.noreset=true"));
   }
 
   private String output() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -16,6 +17,7 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -154,6 +156,38 @@ class JsonDocumentsTest {
     for (String name : List.of("backup", "restore", "restore --drop-old")) {
       theDocumentedKeysAreTheRealOnes(name);
     }
+  }
+
+  /** The names of stages stand in the code where their results are made. */
+  @Test
+  void everyStageIsDocumented() throws Exception {
+    Pattern made =
+        Pattern.compile(
+            "(?:StageResult(?:\\.\\w+)?\\(|look\\(|String name =)\\s*\"(?<name>[a-z]+)\"");
+    Set<String> stages = new TreeSet<>();
+    Path sources = TestFiles.repository().resolve("migrator/src/main/java/org/learnflow/db");
+    for (String folder : List.of("verify", "cli")) {
+      try (Stream<Path> files = Files.list(sources.resolve(folder))) {
+        for (Path file : files.toList()) {
+          Matcher names = made.matcher(TestFiles.read(file));
+          while (names.find()) {
+            stages.add(names.group("name"));
+          }
+        }
+      }
+    }
+    assertThat(stages).contains("reachable", "backup", "drift", "login", "pod", "published");
+    Matcher documented =
+        Pattern.compile("^The stages are (?<names>(?s:.*?))\n\n", Pattern.MULTILINE)
+            .matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+    assertThat(documented.find()).isTrue();
+    assertThat(
+            Pattern.compile("`([a-z]+)`")
+                .matcher(documented.group("names"))
+                .results()
+                .map(found -> found.group(1)))
+        .containsAll(stages)
+        .allMatch(name -> stages.contains(name) || name.equals("run"));
   }
 
   @Test
