@@ -36,7 +36,7 @@ class HostileTenantTest {
   /** What an admin may run in the owner's database, as far as the text of a statement tells. */
   private static final List<Pattern> ALLOWED =
       Stream.of(
-              "SET application_name = 'learnflow-db'",
+              "SHOW transaction_timeout",
               "SELECT current_setting\\('server_version_num'\\).*",
               "SELECT pg_catalog\\.set_config\\('search_path', 'pg_catalog, pg_temp', true\\);"
                   + " WITH roles AS \\( SELECT oid AS owner_oid, pg_catalog\\.quote_ident.*",

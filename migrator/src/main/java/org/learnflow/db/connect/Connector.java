@@ -42,7 +42,8 @@ public final class Connector {
    * sessions heed that a database is to be read only: {@link Readiness} says so.
    */
   private static final String GUARDED =
-      " -c search_path=pg_catalog,pg_temp -c default_transaction_read_only=off";
+      " -c search_path=pg_catalog,pg_temp -c default_transaction_read_only=off"
+          + SessionSettings.ENOUGH_MEMORY;
 
   private final Duration lockTimeout;
   private final Duration timeout;

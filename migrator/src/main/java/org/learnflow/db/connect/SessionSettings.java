@@ -24,12 +24,13 @@ public final class SessionSettings {
   /** The first major version that has transaction_timeout. */
   private static final int TRANSACTION_TIMEOUT_SINCE = 17;
 
-  private static final String NO_TRANSACTION_TIMEOUT = " -c transaction_timeout=0";
-
   /** Parallel workers begin with what is set for the role, and may not live to take over ours. */
+  private static final String NO_TRANSACTION_TIMEOUT =
+      " -c transaction_timeout=0 -c max_parallel_workers_per_gather=0";
+
+  /** The same where indexes are made as well. */
   static final String WITHOUT_TRANSACTION_TIMEOUT =
-      NO_TRANSACTION_TIMEOUT
-          + " -c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0";
+      NO_TRANSACTION_TIMEOUT + " -c max_parallel_maintenance_workers=0";
 
   /** What ends a session, or keeps it from beginning. */
   private static final List<String> LASTING =
@@ -65,30 +66,29 @@ public final class SessionSettings {
           "plpgsql.extra_errors=none");
 
   /**
-   * Settings that not every release has; which it has, it is asked. A restricted kind of relations
-   * makes views unusable, and roles that a CREATEROLE admin makes would be granted to it.
-   */
-  private static final String NEWER =
-      """
-      ('restrict_nonsystem_relation_kind', ''), ('createrole_self_grant', '')\
-      """;
-
-  /**
    * With another one neither triggers nor foreign keys work; only who was granted it may set it.
    */
   private static final String REPLICATION_ROLE = "session_replication_role";
 
-  private static final String GRANTED = ", ('%s', 'origin')".formatted(REPLICATION_ROLE);
-
-  /** With less, looking at the catalog would need temporary files, which may be forbidden. */
+  /**
+   * What cannot be among the options: a name that not every release knows (with that kind of
+   * relations restricted, views cannot be used), one that not every role may set, and a value that
+   * is only too low. With less memory, looking at the catalog would need temporary files, which may
+   * be forbidden.
+   */
   private static final String SETTLE =
       """
-      SELECT pg_catalog.set_config(s.name, s.value, false) FROM (VALUES %s) s (name, value)
+      SELECT pg_catalog.set_config(s.name, s.value, false)
+      FROM (VALUES ('restrict_nonsystem_relation_kind', ''), ('%s', 'origin')) s (name, value)
       WHERE pg_catalog.current_setting(s.name, true) OPERATOR(pg_catalog.<>) s.value
       UNION ALL
       SELECT pg_catalog.set_config('work_mem', '4MB', false)
       WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) OPERATOR(pg_catalog.<) 4194304::pg_catalog.int8\
-      """;
+      """
+          .formatted(REPLICATION_ROLE);
+
+  /** For sessions that make nothing large. */
+  static final String ENOUGH_MEMORY = " -c work_mem=16MB";
 
   private SessionSettings() {}
 
@@ -107,7 +107,7 @@ public final class SessionSettings {
    */
   public static String programOptions(int serverMajor) {
     return (options()
-            + " -c work_mem=16MB"
+            + ENOUGH_MEMORY
             + (serverMajor < TRANSACTION_TIMEOUT_SINCE ? "" : NO_TRANSACTION_TIMEOUT))
         .strip();
   }
@@ -125,19 +125,14 @@ public final class SessionSettings {
     }
   }
 
-  /** What a new session still has to set. */
-  static void settle(Connection connection) throws SQLException {
-    SqlText.execute(connection, SETTLE.formatted(NEWER));
-  }
-
   /**
-   * The same for a session that changes tables.
+   * What a new session that changes tables still has to set.
    *
    * @throws Failure 10 where a superuser has switched off triggers and foreign keys for its role
    */
-  static void settleOwn(Connection connection) throws SQLException {
+  static void settle(Connection connection) throws SQLException {
     try {
-      SqlText.execute(connection, SETTLE.formatted(NEWER + GRANTED));
+      SqlText.execute(connection, SETTLE);
     } catch (SQLException e) {
       if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw e;
@@ -173,8 +168,6 @@ public final class SessionSettings {
    * for each as if it came alone.
    */
   public static void reset(Connection connection) throws SQLException {
-    SqlText.execute(
-        connection,
-        "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE.formatted(NEWER + GRANTED));
+    SqlText.execute(connection, "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE);
   }
 }

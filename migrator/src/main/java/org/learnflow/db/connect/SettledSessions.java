@@ -33,7 +33,9 @@ final class SettledSessions extends PGSimpleDataSource {
     try {
       connection = super.getConnection(user, password);
       if (withoutTimeout || !SessionSettings.hasTransactionTimeout(connection)) {
-        settle(connection);
+        if (own) {
+          SessionSettings.settle(connection);
+        }
         return connection;
       }
       connection.close();
@@ -47,14 +49,6 @@ final class SettledSessions extends PGSimpleDataSource {
     withoutTimeout = true;
     setOptions(getOptions() + SessionSettings.WITHOUT_TRANSACTION_TIMEOUT);
     return getConnection(user, password);
-  }
-
-  private void settle(Connection connection) throws SQLException {
-    if (own) {
-      SessionSettings.settleOwn(connection);
-    } else {
-      SessionSettings.settle(connection);
-    }
   }
 
   private static void closeAfter(Exception e, @Nullable Connection connection) {
