@@ -41,7 +41,9 @@ final class AdoptCommand extends BaseCommand {
     if (baseline == null || !baseline.matches("\\d+([._]\\d+)*")) {
       throw Failure.of(
               ExitCode.USAGE,
-              baseline == null ? "--baseline is missing" : "--baseline is no version")
+              baseline == null
+                  ? "--baseline is missing"
+                  : "--baseline is no version" + GivenOptions.shown(baseline))
           .state("nothing was changed")
           .next("say which version the database is at, such as --baseline 008 (docs/adopt.md)");
     }

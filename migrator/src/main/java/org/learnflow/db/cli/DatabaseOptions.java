@@ -274,6 +274,11 @@ final class DatabaseOptions {
   }
 
   private Target embeddedTarget(Path directory, boolean create, Progress progress) {
+    if (Files.exists(directory) && !Files.isDirectory(directory)) {
+      throw usage("--embedded names a file, and a folder is needed")
+          .where(directory.toString())
+          .next("name another one, which need not be there yet");
+    }
     if (!create && !EmbeddedServer.existsIn(directory)) {
       throw Failure.of(ExitCode.NOT_DEPLOYED, "there is no embedded database in " + directory)
           .state("nothing was changed")

@@ -38,7 +38,9 @@ final class GivenOptions {
           "--pg-dump-dir");
 
   private static final Pattern COMMAND =
-      Pattern.compile("learnflow-db (?<words>(?:credentials )?[a-z]+)(?<rest>[^;\\n)]*)");
+      Pattern.compile(
+          "learnflow-db (?<words>(?:credentials )?[a-z]+)"
+              + "(?=(?<rest>(?:(?!learnflow-db )[^;\\n)])*))");
 
   private static final Pattern OPTION = Pattern.compile("--[a-z][a-z-]*");
 
@@ -136,8 +138,7 @@ final class GivenOptions {
                 Matcher.quoteReplacement(
                     "learnflow-db "
                         + found.group("words")
-                        + options(typed, found.group("words"), found.group("rest"))
-                        + found.group("rest")));
+                        + options(typed, found.group("words"), found.group("rest"))));
   }
 
   private static String options(List<OptionSpec> typed, String command, String rest) {

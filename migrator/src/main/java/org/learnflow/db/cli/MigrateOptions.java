@@ -25,12 +25,22 @@ final class MigrateOptions {
       description = "How often a migration is tried again that got no lock (default: 3).")
   private int lockRetries = 3;
 
-  /** Refuses what is no version before any work is done. */
+  /** Refuses what is no version, or no number of retries, before any work is done. */
   void check() {
+    requireRetries(lockRetries);
     if (target != null && !target.matches("\\d+([._]\\d+)*")) {
       throw Failure.of(ExitCode.USAGE, "--target is no version" + GivenOptions.shown(target))
           .state("nothing was changed")
           .next("give it like 7 or 007");
+    }
+  }
+
+  /** Refuses a number below 0 for --lock-retries. */
+  static void requireRetries(int lockRetries) {
+    if (lockRetries < 0) {
+      throw Failure.of(ExitCode.USAGE, "--lock-retries is below 0")
+          .state("nothing was changed")
+          .next("give it like 3, or 0 for none");
     }
   }
 

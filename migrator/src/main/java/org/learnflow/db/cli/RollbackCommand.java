@@ -156,11 +156,13 @@ final class RollbackCommand extends BaseCommand {
               "name the newest version to keep: learnflow-db rollback --to V, or --to none for all");
     }
     if (to != null && !to.equals("none") && !to.matches("\\d+([._]\\d+)*")) {
-      throw usage("--to is no version").next("give it like 7 or 007, or none");
+      throw usage("--to is no version" + GivenOptions.shown(to))
+          .next("give it like 7 or 007, or none");
     }
     if (backup != null && noBackup) {
       throw usage("--backup and --no-backup exclude each other").next("give one of them");
     }
+    MigrateOptions.requireRetries(lockRetries);
     maxAge();
   }
 

@@ -33,6 +33,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
@@ -64,6 +66,9 @@ public final class KubernetesApi implements AutoCloseable {
 
   /** Who server-side apply says has written a field. */
   static final String FIELD_MANAGER = "learnflow-db";
+
+  /** In what YAML and JSON parsers say, beside classes that nobody knows. */
+  private static final Pattern LINE = Pattern.compile("line:? \\d+, column:? \\d+");
 
   private static final int CREATED = 201;
   private static final int UNAUTHORIZED = 401;
@@ -122,9 +127,10 @@ public final class KubernetesApi implements AutoCloseable {
     try {
       return context.map(Config::autoConfigure).orElseGet(() -> Config.autoConfigure(null));
     } catch (RuntimeException e) { // whatever reads YAML throws
+      Matcher place = LINE.matcher(String.valueOf(e.getMessage()));
       throw Failure.of(
               ExitCode.USAGE,
-              "the kubeconfig cannot be read: " + Reason.of(e).lines().findFirst().orElse(""))
+              "the kubeconfig cannot be understood" + (place.find() ? ", " + place.group() : ""))
           .state("nothing was changed")
           .next("correct it, or set KUBECONFIG to another file: kubectl config view")
           .causedBy(e);

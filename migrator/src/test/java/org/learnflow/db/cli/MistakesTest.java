@@ -64,6 +64,11 @@ class MistakesTest {
         "verify --output xml | --output cannot be \"xml\"; its form is text|json",
         "migrate --lock-retries 3x | --lock-retries cannot be \"3x\"; its form is a whole number",
         "run --publish-to fil:x | --publish-to is none of kubernetes, file:PATH and none \"fil:x\"",
+        "migrate --lock-retries -1 --database " + DATABASE + " | --lock-retries is below 0",
+        "rollback --to 1 --lock-retries -1 --database " + DATABASE + " | --lock-retries is below 0",
+        "rollback --to x | --to is no version \"x\"",
+        "run --embedded pom.xml | --embedded names a file, and a folder is needed",
+        "status --embedded pom.xml | --embedded names a file, and a folder is needed",
         "verify --migrations pom.xml | pom.xml is a file, not a folder of migrations",
         "wait --database " + DATABASE + " --password-file src | cannot be read",
       })
@@ -193,7 +198,7 @@ class MistakesTest {
     }
     assertThat(database.cli().run("publish", "--publish-to", "file:/nope/x"))
         .says("could not be written: /nope: there is no such folder\n");
-    CliResult embedded = cli.run("run", "--embedded", file.toString());
+    CliResult embedded = cli.run("run", "--embedded", file + "/x");
     assertThat(embedded).exited(ExitCode.FAILED).says("unpacking", "correct that and run the same");
     assertNoClass(embedded);
   }
@@ -218,11 +223,15 @@ class MistakesTest {
         .isEqualTo("unhealthy: release: the Kubernetes API was not reached: no connection");
     assertNoClass(result);
 
-    CliResult broken = kubeconfig(process, "nonsense: [").start("verify", "--release=x").await();
-    assertThat(broken)
-        .exited(ExitCode.USAGE)
-        .says("the kubeconfig cannot be read", "kubectl config view")
-        .doesNotSay("unexpected");
+    for (String text : new String[] {"nonsense: [", "nonsense"}) {
+      CliResult broken = kubeconfig(process, text).start("verify", "--release=x").await();
+      assertThat(broken)
+          .exited(ExitCode.USAGE)
+          .says("the kubeconfig cannot be understood", "kubectl config view")
+          .doesNotSay("unexpected", "fabric8");
+    }
+    assertThat(kubeconfig(process, "a: [").start("verify", "--release=x").await())
+        .says("the kubeconfig cannot be understood, line ");
 
     CliResult none = process.with("KUBECONFIG", "/nope").start("verify", "--release=x").await();
     assertThat(none)
@@ -255,6 +264,9 @@ class MistakesTest {
     assertThat(other.run("migrate", "--target=99", "--database", uri, "--password-file", password))
         .exited(ExitCode.USAGE)
         .says("learnflow-db migrate" + given + " --dry-run\n");
+    assertThat(other.run("restore", "--database", uri, "--password-file", password))
+        .says(
+            "learnflow-db restore" + given + " FILE, or learnflow-db restore" + given + " --drop");
     assertThat(database.cli().run("migrate", "--target=99"))
         .says("learnflow-db migrate --dry-run\n");
     assertThat(
