@@ -163,7 +163,7 @@ class JsonDocumentsTest {
   void everyStageIsDocumented() throws Exception {
     Pattern made =
         Pattern.compile(
-            "(?:StageResult(?:\\.\\w+)?\\(|look\\(|String name =)\\s*\"(?<name>[a-z]+)\"");
+            "(?:StageResult(?:\\.\\w+)?\\(|look\\w*\\(|String (?:name|STAGE) =)\\s*\"(?<name>[a-z]+)\"");
     Set<String> stages = new TreeSet<>();
     Path sources = TestFiles.repository().resolve("migrator/src/main/java/org/learnflow/db");
     for (String folder : List.of("verify", "cli")) {
