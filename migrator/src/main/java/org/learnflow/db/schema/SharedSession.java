@@ -8,7 +8,11 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.learnflow.db.SqlScript;
 
@@ -17,17 +21,18 @@ import org.learnflow.db.SqlScript;
  * tables, prepared statements, cursors, locks, {@code currval}, and that a setting of an
  * application was ever made, which nothing but its end undoes. So that a migration does the same
  * whether the one before it was applied just now or last year, a session goes on only after plain
- * ones: statements that evaluate nothing, so that no function, default, trigger or rule can have
- * changed it. All others are the last of their session.
+ * ones: statements that evaluate nothing, or insert constants into a bare table of theirs, so that
+ * no function, default, trigger or rule can have changed it. All others are the last of their
+ * session.
  */
 final class SharedSession {
   /** Flyway's work for each file grows with the number of files that it sees. */
   private static final int MOST = 100;
 
   /** Bytes; a longer file gains nothing by sharing. */
-  private static final long LONGEST = 1 << 16;
+  private static final long LONGEST = 1 << 13;
 
-  /** What stands for nothing but itself: {@code ''} for a text, {@code q} for a quoted name. */
+  /** What stands for nothing but itself: {@code ''} for a text, {@code ""} for a quoted name. */
   private static final Pattern TEXT = Pattern.compile("'(?:[^']++|'')*+'");
 
   private static final Pattern QUOTED_NAME = Pattern.compile("\"(?:[^\"]++|\"\")++\"");
@@ -44,14 +49,30 @@ final class SharedSession {
   private static final Pattern PLAIN =
       Pattern.compile(
           """
-          CREATE TABLE (?:IF NOT EXISTS )?[\\w.]++ ?\\((?!.*\\b(?:AS(?! IDENTITY\\b)|LIKE|EXCLUDE)\\b).*\\)\
-          |CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY\\b)(?:IF NOT EXISTS )?(?:\\w++ )?ON [\\w.]++ ?\\([\\w, ]*\\)\
-          |CREATE (?:OR REPLACE )?VIEW [\\w.]++ AS .*\
-          |CREATE TYPE [\\w.]++ AS ENUM ?\\([', ]*\\)\
-          |CREATE SCHEMA (?:IF NOT EXISTS )?\\w++\
+          CREATE TABLE (?:IF NOT EXISTS )?%1$s ?\\((?!.*\\b(?:AS(?! IDENTITY\\b)|LIKE|EXCLUDE)\\b).*\\)\
+          |CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY\\b)(?:IF NOT EXISTS )?(?:%1$s )?ON %1$s ?\\([\\w", ]*\\)\
+          |CREATE (?:OR REPLACE )?VIEW %1$s AS .*\
+          |CREATE TYPE %1$s AS ENUM ?\\([', ]*\\)\
+          |CREATE SCHEMA (?:IF NOT EXISTS )?%1$s\
           |COMMENT ON .* IS (?:''|NULL)\
           |(?:GRANT|REVOKE) .*\
-          """,
+          """
+              .formatted("[\\w.\"]++"),
+          Pattern.CASE_INSENSITIVE);
+
+  /** A table without anything that an insertion would evaluate; the types are PostgreSQL's own. */
+  private static final Pattern BARE_TABLE =
+      Pattern.compile(
+          "CREATE TABLE ([\\w.]++) ?\\( ?%1$s(?: ?, ?%1$s)*+ ?\\)"
+              .formatted(
+                  "\\w++ (?:int|integer|bigint|smallint|text|varchar ?\\(\\d+\\)|boolean|uuid|date"
+                      + "|timestamptz|numeric ?\\([\\d, ]+\\))(?: NOT NULL| PRIMARY KEY| UNIQUE)*+"),
+          Pattern.CASE_INSENSITIVE);
+
+  private static final Pattern CONSTANTS =
+      Pattern.compile(
+          "INSERT INTO ([\\w.]++)(?: ?\\([\\w, ]+\\))? VALUES ?%1$s(?: ?, ?%1$s)*+"
+              .formatted("\\((?: ?(?:''|-?[\\d.]++|NULL|TRUE|FALSE) ?,?)++\\)"),
           Pattern.CASE_INSENSITIVE);
 
   private SharedSession() {}
@@ -102,9 +123,10 @@ final class SharedSession {
     if (IN_NO_PLAIN_FILE.matcher(sql).find()) {
       return false;
     }
+    Set<String> bareTables = new HashSet<>();
     try (SqlScript script = new SqlScript(file.name(), new StringReader(sql))) {
       while (script.hasNext()) {
-        if (!isPlain(script.next().sql())) {
+        if (!isPlain(masked(script.next().sql()), bareTables)) {
           return false;
         }
       }
@@ -114,12 +136,30 @@ final class SharedSession {
     }
   }
 
-  private static boolean isPlain(String statement) {
-    String masked = TEXT.matcher(statement).replaceAll("''");
-    masked = QUOTED_NAME.matcher(masked).replaceAll("q");
-    masked = COMMENT.matcher(masked).replaceAll(" ");
+  /**
+   * Whether a statement evaluates nothing.
+   *
+   * @param bareTables those that the file has made so far; they have no triggers or rules yet
+   */
+  private static boolean isPlain(String statement, Set<String> bareTables) {
     // A semicolon that is left would mean that the statement is not what it was taken for.
-    return !masked.contains(";")
-        && PLAIN.matcher(masked.strip().replaceAll("\\s++", " ")).matches();
+    if (statement.contains(";")) {
+      return false;
+    }
+    Matcher bareTable = BARE_TABLE.matcher(statement);
+    if (bareTable.matches()) {
+      bareTables.add(bareTable.group(1).toLowerCase(Locale.ROOT));
+    }
+    Matcher constants = CONSTANTS.matcher(statement);
+    return PLAIN.matcher(statement).matches()
+        || (constants.matches()
+            && bareTables.contains(constants.group(1).toLowerCase(Locale.ROOT)));
+  }
+
+  private static String masked(String statement) {
+    String masked = TEXT.matcher(statement).replaceAll("''");
+    masked = QUOTED_NAME.matcher(masked).replaceAll("\"\"");
+    masked = COMMENT.matcher(masked).replaceAll(" ");
+    return masked.replaceAll("\\s++", " ").strip();
   }
 }

@@ -151,6 +151,7 @@ class SharedSessionTest {
           "CREATE OR REPLACE VIEW said AS SELECT what FROM seen UNION SELECT mood FROM moods",
           "CREATE TYPE colour AS ENUM ('red', 'blue')",
           "GRANT SELECT ON seen TO PUBLIC",
+          "CREATE TABLE filled (id int PRIMARY KEY, name text); INSERT INTO filled VALUES (1, 'a')",
           "CREATE TABLE placed (id int)");
 
   /**
@@ -350,6 +351,8 @@ class SharedSessionTest {
         "CREATE UNIQUE INDEX i ON t (a, b DESC)",
         "CREATE VIEW v AS SELECT now()",
         "COMMENT ON COLUMN t.a IS NULL",
+        "CREATE TABLE t (a int PRIMARY KEY, b numeric(4, 2)); INSERT INTO T (a, b) VALUES (1, -2.5), (2, NULL)",
+        "CREATE TABLE \"t;\" (\"a\" int); CREATE INDEX \"i;\" ON \"t;\" (\"a\")",
         "",
       })
   void plainMigrations(String sql) {
@@ -368,7 +371,18 @@ class SharedSessionTest {
         "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (f(1)) STORED)",
         "CREATE TABLE t (a int, EXCLUDE USING btree (f(a) WITH =))",
         "CREATE TABLE t PARTITION OF u FOR VALUES FROM (f()) TO (f())",
-        "CREATE TABLE t (a int); INSERT INTO t VALUES (1)",
+        "INSERT INTO t VALUES (1)",
+        "CREATE TABLE IF NOT EXISTS t (a int); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a int DEFAULT f()); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a int CHECK (f(a))); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a own_domain); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY, b int); INSERT INTO t (b) VALUES (1)",
+        "CREATE TABLE t (a int REFERENCES u); INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a int); INSERT INTO u VALUES (1)",
+        "CREATE TABLE \"t\" (a int); INSERT INTO \"u\" VALUES (1)",
+        "CREATE TABLE t (a int); INSERT INTO t VALUES (f())",
+        "CREATE TABLE t (a int); INSERT INTO t SELECT 1",
+        "CREATE TABLE t (a int); INSERT INTO t VALUES (1) RETURNING f()",
         "CREATE TABLE t (a int); SET a.b = 'c'",
         "CREATE INDEX CONCURRENTLY ON t (a)",
         "CREATE INDEX i ON t (f(a))",
