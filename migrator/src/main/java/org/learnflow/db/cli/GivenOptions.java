@@ -40,7 +40,7 @@ final class GivenOptions {
   private static final Pattern COMMAND =
       Pattern.compile(
           "learnflow-db (?<words>(?:credentials )?[a-z]+)"
-              + "(?=(?<rest>(?:(?!learnflow-db )[^;\\n)])*))");
+              + "(?=(?<rest>(?:(?!learnflow-db [a-z])[^;\\n)])*))");
 
   private static final Pattern OPTION = Pattern.compile("--[a-z][a-z-]*");
 

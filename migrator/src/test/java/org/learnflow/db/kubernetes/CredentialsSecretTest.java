@@ -202,7 +202,9 @@ class CredentialsSecretTest {
           .exited(ExitCode.REFUSED)
           .says(
               "Secret learnflow-db-credentials is gone, but its data volume is there",
-              "credentials repair --release learnflow-db --namespace " + server.namespace(),
+              "credentials repair --stateful-set postgres --release learnflow-db --namespace "
+                  + server.namespace()
+                  + ";",
               "delete pvc");
       assertThat(secret()).isNull();
       server

@@ -314,7 +314,9 @@ class StatefulSetChangeTest {
               "data-postgres-0 by finalizer kubernetes.io/pvc-protection; it is used by pod"
                   + " postgres-0 (",
               "the data are there until no pod uses the volume",
-              "backup learnflow.dump --release learnflow-db --namespace " + server.namespace(),
+              "backup --stateful-set postgres learnflow.dump --release learnflow-db --namespace "
+                  + server.namespace()
+                  + ";",
               "the same command again");
     }
     living(TEN_GIBIBYTES);

@@ -202,12 +202,20 @@ class SeedModeTest {
 
   @Test
   void anUnknownSetIsAMistakeOfTheCaller() {
-    for (String name : List.of("other", "../reference", "", ".", "reference,other")) {
+    for (String name : List.of("other", "../reference", ".", "reference,other")) {
       CliResult result = seeds.seed("--seeds", name);
       assertThat(result.exitCode()).as(name).isEqualTo(2);
       assertThat(result.err())
           .contains("there is no seed set", "nothing was loaded", "--seeds-dir");
     }
+  }
+
+  @Test
+  void anEmptySetIsAMistakeOfTheCaller() throws Exception {
+    CliResult result = seeds.seed("--seeds", "");
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err()).contains("--seeds is empty", "leave it out");
+    assertThat(items()).isEmpty();
   }
 
   @Test
