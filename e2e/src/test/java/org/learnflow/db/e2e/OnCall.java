@@ -49,10 +49,10 @@ final class OnCall {
 
   /** verify and status name the cause. */
   void asks(String... causes) {
-    Command verify = release.learnflowDb("verify", "--timeout", "5s").failed();
+    Command verify = release.learnflowDb("verify", "--timeout", "15s").failed();
     assertThat(verify.output()).contains("\nunhealthy: ").contains(causes);
     keep("verify", verify.output(), line -> line.matches("(unhealthy: |next ).*"));
-    Command status = release.learnflowDb("status", "--timeout", "5s");
+    Command status = release.learnflowDb("status", "--timeout", "15s");
     assertThat(status.output()).contains("Problem:     ").contains(causes);
     keep("status", status.output(), line -> line.startsWith("Problem:"));
   }
