@@ -60,6 +60,14 @@ public final class StateSchema {
           begun_at timestamptz NOT NULL DEFAULT now());
       COMMENT ON TABLE learnflow_db.rebuilds IS
           'Rebuilds of an empty database by learnflow-db reconcile that have not ended yet.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.withheld_privileges (
+          relation  regclass,
+          schema    text,
+          privilege text NOT NULL,
+          version   text NOT NULL,
+          CHECK (num_nonnulls(relation, schema) = 1));
+      COMMENT ON TABLE learnflow_db.withheld_privileges IS
+          'Privileges that a migration revoked from the services'' role, by table, sequence or schema.';
       """;
 
   /** As in {@link AdvisoryLock}, but for the transaction that makes the schema. */
@@ -69,7 +77,7 @@ public final class StateSchema {
       "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
 
   /** Made last, in one transaction with the others. */
-  private static final String NEWEST = "learnflow_db.rebuilds";
+  private static final String NEWEST = "learnflow_db.withheld_privileges";
 
   /** Whoever default privileges let in is sent out in the transaction that makes the schema. */
   private static final String CLOSE =

@@ -2,6 +2,7 @@ package org.learnflow.db.cli;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFile;
@@ -32,7 +33,8 @@ final class MigrateCommand extends BaseCommand {
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       if (dryRun) {
-        Migrator migrator = new Migrator(session.source(), migrations, 0, progress);
+        Migrator migrator =
+            new Migrator(session.source(), migrations, 0, Optional.empty(), progress);
         List<String> pending =
             session
                 .run("migrate", connection -> migrator.dryRun(connection, migrating.target()))
@@ -46,7 +48,8 @@ final class MigrateCommand extends BaseCommand {
             Map.of("pending", pending));
         return ExitCode.OK;
       }
-      MigrationReport report = migrating.migrate(session, migrations, progress);
+      MigrationReport report =
+          migrating.migrate(session, migrations, steps.roleManager(), progress);
       print(
           report.applied().isEmpty()
               ? "nothing to do: schema at " + report.to()

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.schema.Migrator;
@@ -49,8 +50,10 @@ final class MigrateOptions {
     return Optional.ofNullable(target).map(MigrationVersion::fromVersion);
   }
 
-  MigrationReport migrate(Session session, MigrationFiles files, ConsoleProgress progress) {
-    Migrator migrator = new Migrator(session.source(), files, lockRetries, progress);
+  MigrationReport migrate(
+      Session session, MigrationFiles files, RoleManager roles, ConsoleProgress progress) {
+    Migrator migrator =
+        new Migrator(session.source(), files, lockRetries, Optional.of(roles), progress);
     Optional<MigrationVersion> wanted = target();
     MigrationReport report =
         session.run("migrate", connection -> migrator.migrate(connection, wanted));

@@ -69,7 +69,8 @@ record Pipeline(
    * @param roles what the step before did
    */
   Outcome run(Steps steps, Session session, List<String> roles) {
-    MigrationReport migrated = migrating.migrate(session, migrations, progress);
+    MigrationReport migrated =
+        migrating.migrate(session, migrations, steps.roleManager(), progress);
     List<SeedReport> seeded = loading.load(session, sets, progress);
     Verification verification = steps.verify(session, migrations, sets);
     if (!verification.healthy()) {

@@ -735,7 +735,7 @@ final class RestoreCommand extends BaseCommand {
       }
       state.requireUnchanged();
       boolean recorded = session.run(STEP, CatalogLedger::isRecorded);
-      MigrationReport migrated = migrate(context, session);
+      MigrationReport migrated = migrate(context, steps, session);
       session.run(
           STEP,
           connection -> {
@@ -770,9 +770,9 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  private MigrationReport migrate(Context context, Session session) {
+  private MigrationReport migrate(Context context, Steps steps, Session session) {
     try {
-      return migrating.migrate(session, context.migrations, context.progress);
+      return migrating.migrate(session, context.migrations, steps.roleManager(), context.progress);
     } catch (Failure failure) {
       if (context.loader.isEmpty() || failure.code() != ExitCode.MIGRATION_FAILED) {
         throw failure;

@@ -120,7 +120,14 @@ final class RollbackCommand extends BaseCommand {
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       Rollback rollback =
-          new Rollback(session.source(), migrations, wanted, fromFiles, lockRetries, progress);
+          new Rollback(
+              session.source(),
+              migrations,
+              wanted,
+              fromFiles,
+              lockRetries,
+              steps.roleManager(),
+              progress);
       if (helmRevision != null && session.run(STEP, rollback::isNeeded)) {
         requireHelmRollback(helmRevision);
         requireBackup(session, helmRevision);

@@ -184,17 +184,19 @@ final class Steps {
     return done;
   }
 
+  /** Of the target's roles and database. */
+  RoleManager roleManager() {
+    return new RoleManager(target.names(), target.owner().database(), progress);
+  }
+
   private List<String> rolesWithoutAdmin(Session owner) {
     progress.line("roles", "no admin credentials (--admin-user): the owner does what it may");
     return owner.run(
-        "roles",
-        connection ->
-            new RoleManager(target.names(), target.owner().database(), progress)
-                .ensureAsOwner(connection, target.server()));
+        "roles", connection -> roleManager().ensureAsOwner(connection, target.server()));
   }
 
   private List<String> roles(Session owner, AdminSessions admin) {
-    RoleManager manager = new RoleManager(target.names(), target.owner().database(), progress);
+    RoleManager manager = roleManager();
     List<String> done = new ArrayList<>();
     try (Session inDatabase = admin.inDatabase();
         Session maintenance = admin.maintenance()) {

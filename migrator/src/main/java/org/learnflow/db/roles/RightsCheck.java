@@ -12,8 +12,9 @@ import org.learnflow.db.SqlText;
  * Compares the rights in a database with what they should be: the owner owns database and schemas
  * and is a member of the service role; the service role may connect, read and write rows and use
  * sequences in every schema of the owner's but {@code learnflow_db}, may not see Flyway's history,
- * may only read {@code schema_migrations}, and may create nothing. Reads the catalog only, with
- * queries that any role may run and that mean the same whatever is in the database.
+ * may only read {@code schema_migrations}, and may create nothing. What a migration revoked stays
+ * revoked ({@link WithheldPrivileges}). Reads the catalog only, with queries that any role may run
+ * and that mean the same whatever is in the database.
  */
 public final class RightsCheck {
   /**
@@ -60,14 +61,16 @@ public final class RightsCheck {
       ORDER BY 2, 3, 4
       """;
 
-  /** What the owner may put right by itself, in the database. */
-  private static final String IN_DATABASE =
+  /** What there is in the database, and which rights the services should have and have on it. */
+  private static final String RIGHTS =
       """
       WITH names AS (
         SELECT @OWNER@::text AS owner, @SERVICE@::text AS service, current_database()::text AS db
       ), roles AS (
         SELECT n.*, o.oid AS owner_oid, s.oid AS service_oid, s.rolsuper
         FROM names n JOIN pg_roles o ON o.rolname = n.owner JOIN pg_roles s ON s.rolname = n.service
+      ), withheld AS (
+        SELECT relation::oid AS relation, schema, privilege FROM @WITHHELD@
       ), schemas AS (
         SELECT n.oid, n.nspname, n.nspowner, n.nspname = 'learnflow_db' AS private
         FROM pg_namespace n, roles r
@@ -95,7 +98,27 @@ public final class RightsCheck {
         SELECT d.defaclobjtype AS objtype, d.defaclnamespace AS namespace, a.grantee, a.privilege_type AS privilege
         FROM pg_default_acl d, aclexplode(d.defaclacl) a, roles r
         WHERE d.defaclrole = r.owner_oid AND a.grantee IN (0, r.service_oid)
+      ), missing AS (
+        SELECT t.oid AS object, t.oid AS relation, NULL AS schema, t.relkind, t.name, t.privilege
+        FROM rights t WHERE t.due AND NOT t.held
+        UNION ALL
+        SELECT t.oid, t.oid, NULL, t.relkind, t.name, p.privilege
+        FROM relations t, roles r, (VALUES ('USAGE'), ('SELECT')) p (privilege)
+        WHERE t.relkind = 'S' AND NOT t.private AND t.relowner = r.owner_oid
+          AND NOT has_sequence_privilege(r.service_oid, t.oid, p.privilege)
+        UNION ALL
+        SELECT s.oid, NULL, quote_ident(s.nspname), NULL, quote_ident(s.nspname), 'USAGE'
+        FROM schemas s, roles r WHERE NOT s.private AND NOT has_schema_privilege(r.service_oid, s.oid, 'USAGE')
+      ), due AS (
+        SELECT m.* FROM missing m
+        WHERE NOT EXISTS (SELECT FROM withheld w
+                          WHERE (w.relation = m.relation OR w.schema = m.schema) AND w.privilege = m.privilege)
       )
+      """;
+
+  /** What the owner may put right by itself, in the database. */
+  private static final String IN_DATABASE =
+      """
       SELECT 21, format('%I may not connect to %I', service, db),
              format('GRANT CONNECT ON DATABASE %I TO %I', db, service)
         FROM roles WHERE NOT has_database_privilege(service_oid, db, 'CONNECT')
@@ -113,9 +136,9 @@ public final class RightsCheck {
              format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, %I', s.nspname, r.service)
         FROM roles r, schemas s WHERE NOT r.rolsuper AND has_schema_privilege(r.service_oid, s.oid, 'CREATE')
       UNION ALL
-      SELECT 32, format('%I may not use schema %I', r.service, s.nspname),
-             format('GRANT USAGE ON SCHEMA %I TO %I', s.nspname, r.service)
-        FROM roles r, schemas s WHERE NOT s.private AND NOT has_schema_privilege(r.service_oid, s.oid, 'USAGE')
+      SELECT 32, format('%I may not use schema %s', r.service, d.schema),
+             format('GRANT USAGE ON SCHEMA %s TO %I', d.schema, r.service)
+        FROM roles r, due d WHERE d.schema IS NOT NULL
       UNION ALL
       SELECT 33, format('%I may use schema %I', r.service, s.nspname),
              format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, %I', s.nspname, r.service)
@@ -130,19 +153,17 @@ public final class RightsCheck {
           AND NOT (t.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                      AND d.objid = t.oid AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')))
       UNION ALL
-      SELECT 41, format('%I may not %s %s', r.service, lower(string_agg(t.privilege, ', ' ORDER BY t.privilege)), t.name),
-             format('GRANT %s ON %s TO %I', string_agg(t.privilege, ', ' ORDER BY t.privilege), t.name, r.service)
-        FROM roles r, rights t WHERE t.due AND NOT t.held GROUP BY t.name, r.service
+      SELECT 41, format('%I may not %s %s', r.service, lower(string_agg(d.privilege, ', ' ORDER BY d.privilege)), d.name),
+             format('GRANT %s ON %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege), d.name, r.service)
+        FROM roles r, due d WHERE d.relkind <> 'S' GROUP BY d.name, r.service
       UNION ALL
       SELECT 42, format('%I may %s %s', r.service, lower(string_agg(t.privilege, ', ' ORDER BY t.privilege)), t.name),
              format('REVOKE %s ON %s FROM PUBLIC, %I', string_agg(t.privilege, ', ' ORDER BY t.privilege), t.name, r.service)
         FROM roles r, rights t WHERE NOT r.rolsuper AND t.held_somewhere AND NOT t.due GROUP BY t.name, r.service
       UNION ALL
-      SELECT 43, format('%I may not use sequence %s', r.service, t.name),
-             format('GRANT USAGE, SELECT ON SEQUENCE %s TO %I', t.name, r.service)
-        FROM roles r, relations t
-        WHERE t.relkind = 'S' AND NOT t.private AND t.relowner = r.owner_oid
-          AND NOT (has_sequence_privilege(r.service_oid, t.oid, 'USAGE') AND has_sequence_privilege(r.service_oid, t.oid, 'SELECT'))
+      SELECT 43, format('%I may not use sequence %s', r.service, d.name),
+             format('GRANT %s ON SEQUENCE %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege DESC), d.name, r.service)
+        FROM roles r, due d WHERE d.relkind = 'S' GROUP BY d.name, r.service
       UNION ALL
       SELECT 50, format('%I gets no rights on %s that %I makes later', r.service, lower(d.kind), r.owner),
              format('ALTER DEFAULT PRIVILEGES FOR ROLE %I GRANT %s ON %s TO %I', r.owner, d.privileges, d.kind, r.service)
@@ -289,20 +310,45 @@ public final class RightsCheck {
    * @param connection to the database in question, as any role
    */
   static List<Deviation> inDatabase(Connection connection, RoleNames names) throws SQLException {
-    String query =
-        SqlText.filled(
-            IN_DATABASE,
-            Map.of(
-                "OWNER", SqlText.literal(names.owner()),
-                "SERVICE", SqlText.literal(names.service()),
-                "OWN_SCHEMA", OwnSchemas.condition("r.owner_oid"),
-                "TABLE_PRIVILEGES",
-                    "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER"
-                        + (connection.getMetaData().getDatabaseMajorVersion() >= 17
-                            ? " MAINTAIN"
-                            : "")));
     return CatalogQuery.rows(
-        connection, query, row -> new Deviation(row.getString(2), row.getString(3)));
+        connection,
+        onRights(connection, names, IN_DATABASE),
+        row -> new Deviation(row.getString(2), row.getString(3)));
+  }
+
+  /** Which of the privileges on what is made later are missing. */
+  static List<Deviation> defaultPrivileges(Connection connection, RoleNames names)
+      throws SQLException {
+    return CatalogQuery.rows(
+        connection,
+        "SELECT * FROM (%s) d (number, what, repair) WHERE number = 50"
+            .formatted(onRights(connection, names, IN_DATABASE)),
+        row -> new Deviation(row.getString(2), row.getString(3)));
+  }
+
+  /**
+   * A statement that asks {@code missing} (the privileges that the services lack, by relation or
+   * schema), {@code due} (those of them that no migration has revoked) and the other parts of
+   * {@link #RIGHTS}.
+   */
+  static String onRights(Connection connection, RoleNames names, String statement)
+      throws SQLException {
+    return SqlText.filled(
+        RIGHTS + statement,
+        Map.of(
+            "OWNER", SqlText.literal(names.owner()),
+            "SERVICE", SqlText.literal(names.service()),
+            "OWN_SCHEMA", OwnSchemas.condition("r.owner_oid"),
+            "WITHHELD",
+                WithheldPrivileges.areReadable(connection)
+                    ? WithheldPrivileges.TABLE
+                    : "(VALUES (NULL::regclass, NULL, NULL)) w (relation, schema, privilege) WHERE"
+                        + " false",
+            "TABLE_PRIVILEGES",
+                "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER"
+                    + (connection.getMetaData().getDatabaseMajorVersion() >= 17
+                        ? " MAINTAIN"
+                        : "")));
   }
 
   /** From 16 on a membership says what it is good for. */

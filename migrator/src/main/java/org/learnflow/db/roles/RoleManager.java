@@ -137,6 +137,25 @@ public final class RoleManager {
   }
 
   /**
+   * The same for whoever has changed the schema: what the owner may not put right stays, and is
+   * found by verify.
+   *
+   * @param owner a session of the owner in the database itself, in autocommit mode
+   */
+  public void ensureRightsAfterChanges(Connection owner) throws SQLException {
+    ensure(owner, false, () -> RightsCheck.inDatabase(owner, names));
+  }
+
+  /**
+   * What migrations and undo scripts revoke from the services.
+   *
+   * @param owner a session of the owner in the database itself, in autocommit mode
+   */
+  public WithheldPrivileges withheld(Connection owner) throws SQLException {
+    return WithheldPrivileges.of(owner, names);
+  }
+
+  /**
    * Puts right what the owner may by itself, where there are no admin credentials.
    *
    * @param owner a session of the owner in the database itself

@@ -165,7 +165,7 @@ public final class Adoption {
     MigrationFiles replayed = files.only(adopted());
     try (ScratchDatabase database = scratch.create(connection);
         Connection session = database.source().getConnection()) {
-      new Migrator(database.source(), replayed, 0, Progress.SILENT)
+      new Migrator(database.source(), replayed, 0, Optional.empty(), Progress.SILENT)
           .migrate(session, Optional.empty());
       return Catalog.read(session);
     }

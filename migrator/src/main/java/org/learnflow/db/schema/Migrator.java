@@ -9,6 +9,7 @@ import java.util.Optional;
 import javax.sql.DataSource;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.MigrationVersion;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -16,6 +17,8 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.StateSchema;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.roles.WithheldPrivileges;
 import org.postgresql.PGConnection;
 
 /**
@@ -34,6 +37,7 @@ public final class Migrator {
   private final DataSource source;
   private final MigrationFiles files;
   private final int lockRetries;
+  private final Optional<RoleManager> roles;
   private final Progress progress;
 
   /**
@@ -41,11 +45,18 @@ public final class Migrator {
    *
    * @param source sessions of the owner, with lock_timeout set
    * @param lockRetries how often a migration is tried again after lock_timeout or a deadlock
+   * @param roles gives the services their rights on what is made; nothing in a trial
    */
-  public Migrator(DataSource source, MigrationFiles files, int lockRetries, Progress progress) {
+  public Migrator(
+      DataSource source,
+      MigrationFiles files,
+      int lockRetries,
+      Optional<RoleManager> roles,
+      Progress progress) {
     this.source = source;
     this.files = files;
     this.lockRetries = lockRetries;
+    this.roles = roles;
     this.progress = progress;
   }
 
@@ -87,11 +98,20 @@ public final class Migrator {
       }
       beginCatalog(connection, first);
       try {
+        ensureRights(connection);
         apply(connection, before, pending);
+        ensureRights(connection);
       } finally {
         finishCatalog(connection);
       }
       return report(before, SchemaState.read(connection, files), pending);
+    }
+  }
+
+  /** What a migration revokes can only be told where the services had all before. */
+  private void ensureRights(Connection connection) throws SQLException {
+    if (roles.isPresent()) {
+      roles.get().ensureRightsAfterChanges(connection);
     }
   }
 
@@ -330,6 +350,7 @@ public final class Migrator {
     private final Connection own;
     private final BlockerWatch watch;
     private final Counter counter;
+    private @Nullable WithheldPrivileges withheld;
     private boolean begun;
 
     /**
@@ -348,6 +369,7 @@ public final class Migrator {
       if (!begun) {
         begun = true;
         StateSchema.ensure(own);
+        withheld = roles.isEmpty() ? null : roles.get().withheld(own);
       }
       counter.current = Optional.of(file);
       boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
@@ -357,6 +379,9 @@ public final class Migrator {
         // Such a build waits for every older transaction and blocks nobody meanwhile. No plain
         // migration has one, so that it is the last of its session.
         SqlText.execute(connection, LOCK_TIMEOUT_OFF);
+      }
+      if (withheld != null) {
+        withheld.begin(connection, file.sql());
       }
       watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
     }
@@ -369,6 +394,11 @@ public final class Migrator {
         SqlText.execute(connection, LOCK_TIMEOUT_OFF);
       }
       UndoScripts.store(connection, files, List.of(file));
+      if (withheld != null) {
+        withheld
+            .end(connection, file.version().toString(), file.name())
+            .forEach(line -> progress.line(STEP, line));
+      }
       counter.done++;
       counter.current = Optional.empty();
       String line =

@@ -80,7 +80,7 @@ public final class Planner {
     List<MigrationFile> applied =
         files.files().stream().filter(file -> state.applied().containsKey(file.version())).toList();
     try {
-      new Migrator(scratch.source(), files.only(applied), 0, Progress.SILENT)
+      new Migrator(scratch.source(), files.only(applied), 0, Optional.empty(), Progress.SILENT)
           .migrate(own, Optional.empty());
     } catch (Failure failure) {
       throw inScratch(failure, state)

@@ -20,6 +20,8 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.roles.WithheldPrivileges;
 import org.learnflow.db.schema.RollbackPlan.Loss;
 import org.postgresql.PGConnection;
 
@@ -44,6 +46,7 @@ public final class Rollback {
   private final Optional<MigrationVersion> target;
   private final boolean fromFiles;
   private final int lockRetries;
+  private final RoleManager roles;
   private final Progress progress;
 
   /** Of all attempts: a lost connection begins a new one. */
@@ -57,6 +60,7 @@ public final class Rollback {
    * @param target the newest version to keep; empty to keep none
    * @param fromFiles whether undo scripts come from {@code files}, not from the database
    * @param lockRetries how often an undo is tried again after lock_timeout or a deadlock
+   * @param roles gives the services their rights on what is made again
    */
   public Rollback(
       DataSource source,
@@ -64,12 +68,14 @@ public final class Rollback {
       Optional<MigrationVersion> target,
       boolean fromFiles,
       int lockRetries,
+      RoleManager roles,
       Progress progress) {
     this.source = source;
     this.files = files;
     this.target = target;
     this.fromFiles = fromFiles;
     this.lockRetries = lockRetries;
+    this.roles = roles;
     this.progress = progress;
   }
 
@@ -155,11 +161,12 @@ public final class Rollback {
             deleteHistoryRow(connection, row.version());
             progress.line(STEP, "removed what the failed %s left".formatted(row.script()));
           }
+          WithheldPrivileges withheld = roles.withheld(connection);
           try (BlockerWatch watch = new BlockerWatch(source, STEP, progress)) {
             for (UndoStep step : steps) {
               // What a script leaves in its session must not reach the next one.
               try (Connection session = source.getConnection()) {
-                undo(session, step, watch);
+                undo(session, step, withheld, watch);
               }
               undone.add(step.script().script());
               progress.line(
@@ -167,6 +174,7 @@ public final class Rollback {
                   "%s undone (%d of %d)"
                       .formatted(step.script().script(), undone.size(), agreed.undo().size()));
             }
+            roles.ensureRightsAfterChanges(connection);
           } finally {
             tidyUp(connection);
           }
@@ -377,15 +385,17 @@ public final class Rollback {
     }
   }
 
-  private void undo(Connection connection, UndoStep step, BlockerWatch watch) throws SQLException {
+  private void undo(
+      Connection connection, UndoStep step, WithheldPrivileges withheld, BlockerWatch watch)
+      throws SQLException {
     for (int attempt = 0; ; attempt++) {
       watch.begin(
           step.script().undoScript(), connection.unwrap(PGConnection.class).getBackendPID());
       try {
         if (step.transactional()) {
-          inTransaction(connection, step);
+          inTransaction(connection, step, withheld);
         } else {
-          outsideTransaction(connection, step);
+          outsideTransaction(connection, step, withheld);
         }
         return;
       } catch (UndoFailedException e) {
@@ -412,17 +422,18 @@ public final class Rollback {
     }
   }
 
-  private static void inTransaction(Connection connection, UndoStep step)
+  private void inTransaction(Connection connection, UndoStep step, WithheldPrivileges withheld)
       throws SQLException, UndoFailedException {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
       TableColumns before = TableColumns.read(connection);
+      withheld.begin(connection, step.script().undoSql());
       execute(connection, step);
       if (!before.lostUntilNow(connection).isEmpty()) {
         // What was loaded may be gone; the next run loads it again.
         statement.execute("DELETE FROM learnflow_db.seed_sets");
       }
-      record(connection, step);
+      record(connection, step, withheld);
       connection.commit();
     } catch (SQLException e) {
       // Deferred constraints are checked at the end only.
@@ -435,17 +446,18 @@ public final class Rollback {
     }
   }
 
-  private static void outsideTransaction(Connection connection, UndoStep step)
+  private void outsideTransaction(Connection connection, UndoStep step, WithheldPrivileges withheld)
       throws SQLException, UndoFailedException {
     // It waits for every older transaction and blocks nobody meanwhile.
     try (Statement statement = connection.createStatement()) {
       statement.execute("SET lock_timeout = 0");
     }
+    withheld.begin(connection, step.script().undoSql());
     execute(connection, step);
     SqlText.execute(connection, "RESET lock_timeout");
     connection.setAutoCommit(false);
     try {
-      record(connection, step);
+      record(connection, step, withheld);
       connection.commit();
     } finally {
       if (!connection.isClosed()) {
@@ -456,7 +468,13 @@ public final class Rollback {
   }
 
   /** To Flyway it was never applied; what was done is kept for people. */
-  private static void record(Connection connection, UndoStep step) throws SQLException {
+  private void record(Connection connection, UndoStep step, WithheldPrivileges withheld)
+      throws SQLException {
+    UndoScript script = step.script();
+    withheld
+        .end(connection, "undo of " + script.version(), script.undoScript())
+        .forEach(line -> progress.line(STEP, line));
+    withheld.forget(connection, script.version().toString());
     deleteHistoryRow(connection, step.script().version());
     UndoScripts.delete(connection, step.script().version());
     try (PreparedStatement insert =

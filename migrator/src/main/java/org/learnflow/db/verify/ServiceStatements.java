@@ -14,9 +14,10 @@ import org.learnflow.db.SqlText;
 import org.learnflow.db.roles.RoleNames;
 
 /**
- * Plans, as the service role, every statement that it must be allowed to run. EXPLAIN checks the
- * rights, also those on what views read and on functions in them, which has_table_privilege does
- * not tell; it writes nothing.
+ * Plans, as the service role, every statement that it has the privilege for; whether it has those
+ * that it should have, {@link org.learnflow.db.roles.RightsCheck} says. EXPLAIN checks also the
+ * rights on what views read and on functions in them, which has_table_privilege does not tell; it
+ * writes nothing.
  *
  * <p>It locks the table as the statement itself would, so each table is looked at for itself and
  * for a moment: no lock is held while another one is waited for, and a wait ends before the server
@@ -33,31 +34,31 @@ final class ServiceStatements {
    */
   private static final String STATEMENTS =
       """
-      SELECT name, statements
+      SELECT name, array_agg(statement ORDER BY number)
       FROM (
-        SELECT c.relkind, format('%I.%I', n.nspname, c.relname) AS name,
+        SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name, s.oid AS service,
                (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum DESC LIMIT 1) AS last_column
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
-        WHERE o.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner, pg_roles s
+        WHERE o.rolname = ? AND s.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('learnflow_db', 'information_schema')
           AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
+          AND has_schema_privilege(s.oid, n.oid, 'USAGE')
       ) r, LATERAL (
-        SELECT ARRAY[format('EXPLAIN SELECT * FROM %s', name), format('EXPLAIN INSERT INTO %s DEFAULT VALUES', name),
-                     format('EXPLAIN UPDATE %s SET %I = DEFAULT', name, last_column), format('EXPLAIN DELETE FROM %s', name)] AS all_four
-      ) s, LATERAL (
-        SELECT number, statements
-        FROM (VALUES (1, CASE WHEN relkind IN ('r', 'p') AND last_column IS NOT NULL THEN all_four ELSE all_four[1:1] END),
-                     (2, CASE WHEN relkind IN ('v', 'f') OR last_column IS NULL THEN all_four[2:2] END),
-                     (3, CASE WHEN relkind IN ('v', 'f') AND last_column IS NOT NULL THEN all_four[3:3] END),
-                     (4, CASE WHEN relkind IN ('v', 'f') OR last_column IS NULL THEN all_four[4:4] END)) v (number, statements)
-        WHERE statements IS NOT NULL
-      ) t
-      WHERE relkind <> 'm' OR number = 1
-      ORDER BY name, number
+        VALUES (1, 'SELECT', format('EXPLAIN SELECT * FROM %s', name)),
+               (2, 'INSERT', format('EXPLAIN INSERT INTO %s DEFAULT VALUES', name)),
+               (3, 'UPDATE', format('EXPLAIN UPDATE %s SET %I = DEFAULT', name, coalesce(last_column, 'none'))),
+               (4, 'DELETE', format('EXPLAIN DELETE FROM %s', name))
+      ) s (number, privilege, statement)
+      WHERE has_table_privilege(service, oid, privilege) AND (privilege <> 'UPDATE' OR last_column IS NOT NULL)
+      GROUP BY name, CASE WHEN relkind IN ('r', 'p') AND last_column IS NOT NULL THEN 0 ELSE number END
+      ORDER BY name, min(number)
       """;
 
-  /** What is said of a view that cannot be written through, or not in this column. */
-  private static final Set<String> NOT_POSSIBLE = Set.of("55000", "0A000");
+  /**
+   * Classes of what is said of a relation that cannot be written to, or not in this column, or
+   * whose foreign server does not answer: nothing that has to do with rights.
+   */
+  private static final Set<String> NOT_POSSIBLE = Set.of("0A", "22", "23", "42", "55", "HV", "P0");
 
   private static final Duration LOOK = Duration.ofMillis(200);
 
@@ -105,8 +106,7 @@ final class ServiceStatements {
         if (SqlStates.lockProblem(e)) {
           waited += System.nanoTime() - start;
           locked.add(text.name);
-        } else if (!NOT_POSSIBLE.contains(String.valueOf(e.getSQLState()))
-            && !SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) { // dropped meanwhile
+        } else if (NOT_POSSIBLE.stream().noneMatch(SqlStates.of(e)::startsWith)) {
           throw e;
         }
       }
@@ -118,6 +118,7 @@ final class ServiceStatements {
     List<Text> texts = new ArrayList<>();
     try (PreparedStatement select = connection.prepareStatement(STATEMENTS)) {
       select.setString(1, names.owner());
+      select.setString(2, names.service());
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
           texts.add(new Text(rows.getString(1), List.of((String[]) rows.getArray(2).getArray())));
