@@ -63,7 +63,9 @@ public final class AdvisoryLock implements AutoCloseable {
      */
     FLYWAY(77_431_708_279_161L + "\"public\".\"flyway_schema_history\"".hashCode()),
     /** Putting another database in a database's place; in the maintenance database. */
-    RESTORE(0x6c66_0005L);
+    RESTORE(0x6c66_0005L),
+    /** Dumping as a role made for it; in the maintenance database. */
+    BACKUP(0x6c66_0007L);
 
     private final long key;
 

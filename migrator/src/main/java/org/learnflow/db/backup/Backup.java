@@ -18,6 +18,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
@@ -130,6 +131,8 @@ public final class Backup {
    * @param reading where it is read back
    * @param facts about the database
    * @param program version of learnflow-db
+   * @param options of pg_dump
+   * @param afterwards throws a {@link Failure} where what was written does not count
    * @throws Failure 1 where it is not whole in the end, 10 where another one writes the file
    */
   public BackupDescription make(
@@ -137,13 +140,20 @@ public final class Backup {
       PostgresPrograms reading,
       Facts facts,
       String schemaVersion,
-      String program) {
+      String program,
+      List<String> options,
+      Runnable afterwards) {
     String pgDump = dumping.version(PostgresPrograms.PG_DUMP);
     String started = now();
     progress.line(STEP, "pg_dump %s on %s".formatted(pgDump, dumping.place()));
     try (Part ours = Part.make(part).orElseThrow(this::taken)) {
       MessageDigest digest = Sha256.begin();
-      Meter written = dump(ours.channel(), dumping, facts, digest);
+      Meter written = dump(ours.channel(), dumping, facts, options, digest);
+      try {
+        afterwards.run();
+      } catch (Failure e) {
+        throw e.state(state());
+      }
       String sha256 = Sha256.end(digest);
       if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
         throw failed("what was read back is not what was written: the disk is not to be trusted")
@@ -180,24 +190,26 @@ public final class Backup {
   }
 
   private Meter dump(
-      FileChannel channel, PostgresPrograms dumping, Facts facts, MessageDigest digest)
+      FileChannel channel,
+      PostgresPrograms dumping,
+      Facts facts,
+      List<String> options,
+      MessageDigest digest)
       throws IOException {
     Meter meter = new Meter(progress, STEP, "written", 0);
     Sink sink = new Sink(channel, meter);
+    List<String> command =
+        new ArrayList<>(List.of(PostgresPrograms.PG_DUMP, "--format=custom", "--no-password"));
+    command.addAll(options);
+    command.add(
+        PostgresPrograms.database(
+            facts.database(),
+            PostgresPrograms.major(facts.server()),
+            " -c client_encoding=" + facts.encoding()));
     PostgresPrograms.Ended ended;
     try {
       ended =
-          dumping.run(
-              List.of(
-                  PostgresPrograms.PG_DUMP,
-                  "--format=custom",
-                  "--no-password",
-                  PostgresPrograms.database(
-                      facts.database(),
-                      PostgresPrograms.major(facts.server()),
-                      " -c client_encoding=" + facts.encoding())),
-              PostgresPrograms.Input.none(),
-              new DigestOutputStream(sink, digest));
+          dumping.run(command, PostgresPrograms.Input.none(), new DigestOutputStream(sink, digest));
     } catch (Failure e) {
       throw sink.failure == null ? e.state(state()) : cannotWrite(sink.failure);
     }

@@ -2,11 +2,6 @@ package org.learnflow.db.backup;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.List;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Identifier;
 import org.learnflow.db.Password;
@@ -24,15 +19,15 @@ import org.learnflow.db.roles.RoleManager;
  * @param password for this restore only
  */
 public record LoadingRole(String name, Password password) {
-  private static final String COMMENT =
-      "learnflow-db restore: loads a dump; the next restore drops it";
-
-  private static final Duration VALID = Duration.ofDays(1);
-
   /** That of a database. */
   public static LoadingRole of(String database) {
     return new LoadingRole(
         "learnflow_db_loader_" + Identifier.hash(database), PasswordDirectory.generate());
+  }
+
+  private ShortLivedRole role() {
+    return new ShortLivedRole(
+        name, password, "learnflow-db restore: loads a dump; the next restore drops it");
   }
 
   /**
@@ -43,36 +38,12 @@ public record LoadingRole(String name, Password password) {
    * @throws Failure 10 where somebody else has a role of that name
    */
   public void make(Connection admin, String owner) throws SQLException {
-    drop(admin);
-    String role = SqlText.identifier(name);
-    SqlText.execute(
-        admin,
-        "CREATE ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE VALID UNTIL %s"
-            .formatted(role, SqlText.literal(Instant.now().plus(VALID).toString())));
-    SqlText.execute(admin, "COMMENT ON ROLE %s IS '%s'".formatted(role, COMMENT));
-    RoleManager.setPassword(admin, name, password);
+    role().make(admin, "NOSUPERUSER NOCREATEDB NOCREATEROLE");
     SqlText.execute(admin, RoleManager.membership(admin, name, owner));
   }
 
   /** Drops it, if restore has made it; nothing of it may be left. */
   public void drop(Connection admin) throws SQLException {
-    List<String> comments =
-        CatalogQuery.rows(
-            admin,
-            """
-            SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s
-            """
-                .formatted(SqlText.literal(name)),
-            row -> row.getString(1));
-    if (comments.isEmpty()) {
-      return;
-    }
-    if (!comments.getFirst().equals(COMMENT)) {
-      throw Failure.of(
-              ExitCode.REFUSED, "there is a role %s that restore has not made".formatted(name))
-          .state("the database is as it was")
-          .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(SqlText.identifier(name)));
-    }
-    SqlText.execute(admin, "DROP ROLE " + SqlText.identifier(name));
+    role().drop(admin);
   }
 }

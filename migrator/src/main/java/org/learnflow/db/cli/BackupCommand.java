@@ -50,7 +50,7 @@ final class BackupCommand extends BaseCommand {
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       BackupDescription made =
-          new Backups(programs, cluster(), migrations, progress)
+          new Backups(programs, cluster(), migrations, steps, progress)
               .make(target, session, file, replace);
       print(
           "%s: %d bytes, schema %s, SHA-256 %s"

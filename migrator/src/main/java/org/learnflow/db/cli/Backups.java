@@ -1,10 +1,20 @@
 package org.learnflow.db.cli;
 
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
 import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.HiddenRows;
+import org.learnflow.db.SqlStates;
 import org.learnflow.db.backup.Backup;
 import org.learnflow.db.backup.BackupDescription;
+import org.learnflow.db.backup.DumpingRole;
 import org.learnflow.db.backup.PostgresPrograms;
+import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -17,16 +27,19 @@ final class Backups {
   private final ProgramsOptions programs;
   private final ClusterOptions cluster;
   private final MigrationFiles migrations;
+  private final Steps steps;
   private final ConsoleProgress progress;
 
   Backups(
       ProgramsOptions programs,
       ClusterOptions cluster,
       MigrationFiles migrations,
+      Steps steps,
       ConsoleProgress progress) {
     this.programs = programs;
     this.cluster = cluster;
     this.migrations = migrations;
+    this.steps = steps;
     this.progress = progress;
   }
 
@@ -43,12 +56,23 @@ final class Backups {
     Backup.Facts facts = session.run(STEP, Backup.Facts::read);
     String schema =
         session.run(STEP, connection -> SchemaState.read(connection, migrations).currentText());
-    PostgresPrograms dumping =
-        programs.forDump(target, cluster, PostgresPrograms.major(facts.server()));
-    PostgresPrograms reading =
-        programs.forReading(
-            target, dumping, PostgresPrograms.major(dumping.version(PostgresPrograms.PG_DUMP)));
-    BackupDescription description = backup.make(dumping, reading, facts, schema, Version.number());
+    List<HiddenRows.Table> hiding = session.run(STEP, Backups::hiding);
+    List<String> hidden =
+        hiding.stream()
+            .filter(table -> table.by() == HiddenRows.By.POLICIES)
+            .map(HiddenRows.Table::name)
+            .toList();
+    BackupDescription description;
+    if (hidden.isEmpty()) {
+      List<String> options = hiding.isEmpty() ? List.of() : List.of("--enable-row-security");
+      description = dump(backup, target, facts, schema, options, () -> same(session, hiding));
+    } else {
+      description =
+          steps
+              .admin()
+              .map(admin -> dumpAsRole(backup, target, facts, schema, hidden, admin))
+              .orElseThrow(() -> refused(target, hidden));
+    }
     if (!schema.equals(NOTHING_APPLIED)) {
       session.run(
           STEP,
@@ -60,5 +84,92 @@ final class Backups {
           });
     }
     return description;
+  }
+
+  /** Those of which pg_dump copies rows. */
+  private static List<HiddenRows.Table> hiding(Connection connection) throws SQLException {
+    return HiddenRows.in(connection).stream()
+        .filter(table -> !table.partitioned() && table.by() != HiddenRows.By.RIGHTS)
+        .toList();
+  }
+
+  private BackupDescription dump(
+      Backup backup,
+      DatabaseOptions.Target target,
+      Backup.Facts facts,
+      String schema,
+      List<String> options,
+      Runnable afterwards) {
+    PostgresPrograms dumping =
+        programs.forDump(target, cluster, PostgresPrograms.major(facts.server()));
+    PostgresPrograms reading =
+        programs.forReading(
+            target, dumping, PostgresPrograms.major(dumping.version(PostgresPrograms.PG_DUMP)));
+    return backup.make(dumping, reading, facts, schema, Version.number(), options, afterwards);
+  }
+
+  /** What was dumped through policies is whole only if they were the same all the time. */
+  private static void same(Session session, List<HiddenRows.Table> before) {
+    if (!session.run(STEP, Backups::hiding).equals(before)) {
+      throw Failure.of(
+              ExitCode.FAILED,
+              "policies of row level security were changed while the dump was made, which may lack"
+                  + " rows")
+          .next("run the same command again");
+    }
+  }
+
+  private BackupDescription dumpAsRole(
+      Backup backup,
+      DatabaseOptions.Target target,
+      Backup.Facts facts,
+      String schema,
+      List<String> hidden,
+      AdminSessions admin) {
+    String owner = target.owner().user();
+    DumpingRole role = DumpingRole.of(target.owner().database());
+    progress.line(
+        STEP,
+        "%s; dumping as %s, made for this".formatted(HiddenRows.what(hidden, owner), role.name()));
+    try (Session maintenance = admin.maintenance();
+        Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
+        var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.BACKUP, progress)) {
+      try {
+        role.make(connection, owner);
+      } catch (SQLException e) {
+        if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+          throw refused(target, hidden)
+              .what(
+                  "%s, and the admin may not make a role that sees them: %s"
+                      .formatted(HiddenRows.what(hidden, owner), e.getMessage()));
+        }
+        throw e;
+      }
+      try {
+        DatabaseOptions.Target dumper =
+            target.side(target.owner().database(), role.name(), Optional.of(role.password()));
+        return dump(backup, dumper, facts, schema, List.of(), () -> {});
+      } finally {
+        role.drop(connection);
+      }
+    } catch (SQLException e) {
+      throw Failure.of(ExitCode.FAILED, "backup failed: " + e.getMessage())
+          .where("SQLSTATE " + e.getSQLState())
+          .state("nothing was changed")
+          .next("correct what the server says and run the same command again")
+          .causedBy(e);
+    }
+  }
+
+  private static Failure refused(DatabaseOptions.Target target, List<String> hidden) {
+    String owner = target.owner().user();
+    return Failure.of(
+            ExitCode.REFUSED,
+            HiddenRows.what(hidden, owner) + ", and a dump without them would be none")
+        .state("no dump was made, and nothing was changed")
+        .next(
+            "give admin credentials (--admin-user, --admin-password-file) that may make a role with"
+                + " BYPASSRLS; or let the owner see them all, in a migration: %s docs/backup.md"
+                    .formatted(HiddenRows.policies(hidden, owner)));
   }
 }

@@ -4,10 +4,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -24,6 +22,7 @@ import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.backup.ArchiveHeader;
 import org.learnflow.db.backup.BackupDescription;
+import org.learnflow.db.backup.Contents;
 import org.learnflow.db.backup.DatabaseSetting;
 import org.learnflow.db.backup.DumpFile;
 import org.learnflow.db.backup.HandOver;
@@ -352,7 +351,7 @@ final class RestoreCommand extends BaseCommand {
         Connection making = maker(context, connection);
         Connection ending = ender(context, maintenance)) {
       Swap swap = new Swap(making, context.database(), context.progress);
-      requireReplaceable(context, swap, owner);
+      requireReplaceable(swap, owner);
       requireSpace(context, loading, description);
       if (!noAcl) {
         requireRoles(swap, description);
@@ -439,7 +438,7 @@ final class RestoreCommand extends BaseCommand {
         .getConnection();
   }
 
-  private void requireReplaceable(Context context, Swap swap, Session owner) throws SQLException {
+  private void requireReplaceable(Swap swap, Session owner) throws SQLException {
     if (!swap.exists()) {
       return;
     }
@@ -450,41 +449,13 @@ final class RestoreCommand extends BaseCommand {
           .next(
               "end them: SELECT gid, prepared, owner FROM pg_prepared_xacts; ROLLBACK PREPARED ...");
     }
-    Optional<String> table = owner.run(STEP, RestoreCommand::tableWithRows);
-    if (table.isPresent() && !replace) {
-      throw refused(
-              ExitCode.REFUSED,
-              "database %s has rows already, in table %s for one"
-                  .formatted(context.database(), table.get()))
+    Optional<String> held = owner.run(STEP, Contents::whyNotEmpty);
+    if (held.isPresent() && !replace) {
+      throw refused(ExitCode.REFUSED, held.get())
           .next(
               "back it up (learnflow-db backup FILE), and run the same command with --replace, which"
                   + " puts the database aside under another name");
     }
-  }
-
-  private static Optional<String> tableWithRows(Connection connection) throws SQLException {
-    List<String> tables = new ArrayList<>();
-    try (Statement statement = connection.createStatement()) {
-      try (ResultSet row =
-          statement.executeQuery(
-              """
-              SELECT c.oid::regclass::text FROM pg_class c
-              WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-                AND c.relname <> 'flyway_schema_history' ORDER BY 1
-              """)) {
-        while (row.next()) {
-          tables.add(row.getString(1));
-        }
-      }
-      for (String table : tables) {
-        try (ResultSet row = statement.executeQuery("SELECT FROM " + table + " LIMIT 1")) {
-          if (row.next()) {
-            return Optional.of(table);
-          }
-        }
-      }
-    }
-    return Optional.empty();
   }
 
   private static void requireSpace(

@@ -145,7 +145,7 @@ final class RollbackCommand extends BaseCommand {
       publishing.requireConnection(target);
       List<String> undone = List.of();
       if (!plan.isEmpty()) {
-        prepare(plan, migrations, session, target, progress);
+        prepare(plan, migrations, session, target, steps, progress);
         undone = session.run(STEP, connection -> rollback.undo(connection, plan));
       }
       // Also where nothing was to do: a run that was killed did not come this far.
@@ -200,6 +200,7 @@ final class RollbackCommand extends BaseCommand {
       MigrationFiles migrations,
       Session session,
       DatabaseOptions.Target target,
+      Steps steps,
       ConsoleProgress progress) {
     text(plan).lines().forEach(line -> progress.line(STEP, line));
     if (helmRevision != null) {
@@ -218,7 +219,8 @@ final class RollbackCommand extends BaseCommand {
         "%d migrations in %s are undone, down to %s."
             .formatted(plan.undo().size() + plan.failed().size(), target.owner(), plan.to()));
     if (backup != null) {
-      new Backups(programs, cluster(), migrations, progress).make(target, session, backup, false);
+      new Backups(programs, cluster(), migrations, steps, progress)
+          .make(target, session, backup, false);
     }
   }
 

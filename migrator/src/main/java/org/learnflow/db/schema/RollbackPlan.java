@@ -3,6 +3,7 @@ package org.learnflow.db.schema;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a rollback would do.
@@ -30,10 +31,10 @@ public record RollbackPlan(
    * @param column empty for a whole table, and for rows
    * @param how what the script does
    * @param rows that are deleted or changed; that a dropped table has, or that have a value in this
-   *     column
+   *     column; null where the owner may not see them all
    * @param estimated whether rows is an estimate, of all rows of a large table
    */
-  public record Loss(String table, String column, How how, long rows, boolean estimated) {
+  public record Loss(String table, String column, How how, @Nullable Long rows, boolean estimated) {
     /** What becomes of it. */
     public enum How {
       /** A table or column that is gone. */
@@ -52,6 +53,9 @@ public record RollbackPlan(
 
     /** {@code table public.users, 3 rows}. */
     public String text() {
+      if (rows == null) {
+        return unknownText();
+      }
       String many = (estimated ? "about " : "") + rows;
       return switch (how) {
         case DROPPED ->
@@ -64,6 +68,19 @@ public record RollbackPlan(
         case CONVERTED ->
             "column %s.%s, another type, %s %s"
                 .formatted(table, column, many, estimated ? "rows" : "values");
+      };
+    }
+
+    private String unknownText() {
+      String what = column.isEmpty() ? table : table + "." + column;
+      return switch (how) {
+        case DROPPED ->
+            column.isEmpty()
+                ? "table %s, an unknown number of rows".formatted(what)
+                : "column %s, an unknown number of values".formatted(what);
+        case DELETED -> "rows of %s, an unknown number, perhaps none, deleted".formatted(what);
+        case CHANGED -> "rows of %s, an unknown number changed".formatted(what);
+        case CONVERTED -> "column %s, another type, an unknown number of values".formatted(what);
       };
     }
   }

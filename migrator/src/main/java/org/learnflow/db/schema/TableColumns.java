@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.HiddenRows;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.schema.RollbackPlan.Loss;
 
@@ -65,7 +67,7 @@ record TableColumns(Map<Long, Table> tables) {
    * @param left rows that are left in a table that got a new file
    */
   record Change(Loss loss, OptionalLong left) {
-    private Change(String table, String column, Loss.How how, long rows) {
+    private Change(String table, String column, Loss.How how, @Nullable Long rows) {
       this(new Loss(table, column, how, rows, false), OptionalLong.empty());
     }
   }
@@ -101,7 +103,7 @@ record TableColumns(Map<Long, Table> tables) {
       Table table = entry.getValue();
       Table left = later.tables.get(entry.getKey());
       if (left == null) {
-        lost.add(new Change(table.name(), "", Loss.How.DROPPED, 0));
+        lost.add(new Change(table.name(), "", Loss.How.DROPPED, 0L));
       } else {
         columns(table, left, lost);
         rows(connection, table, left, lost);
@@ -116,9 +118,9 @@ record TableColumns(Map<Long, Table> tables) {
         .forEach((number, column) -> {
           Column now = left.columns().get(number);
           if (now == null) {
-            lost.add(new Change(table.name(), column.name(), Loss.How.DROPPED, 0));
+            lost.add(new Change(table.name(), column.name(), Loss.How.DROPPED, 0L));
           } else if (!now.type().equals(column.type())) {
-            lost.add(new Change(table.name(), column.name(), Loss.How.CONVERTED, 0));
+            lost.add(new Change(table.name(), column.name(), Loss.How.CONVERTED, 0L));
           }
         });
   }
@@ -128,10 +130,13 @@ record TableColumns(Map<Long, Table> tables) {
     if (left.storage() != table.storage()) {
       // A rewrite leaves all rows, TRUNCATE only those that were inserted since.
       long inserted = left.inserted() - table.inserted();
-      long rows = Math.max(0, count(connection, left.name(), "").rows() - inserted);
+      Long counted = count(connection, left.name(), "").rows();
       lost.add(
-          new Change(
-              new Loss(table.name(), "", Loss.How.DELETED, 0, false), OptionalLong.of(rows)));
+          counted == null
+              ? new Change(table.name(), "", Loss.How.DELETED, null)
+              : new Change(
+                  new Loss(table.name(), "", Loss.How.DELETED, 0L, false),
+                  OptionalLong.of(Math.max(0, counted - inserted))));
     } else if (left.deleted() > table.deleted()) {
       long deleted = left.deleted() - table.deleted();
       lost.add(new Change(table.name(), "", Loss.How.DELETED, deleted));
@@ -150,14 +155,14 @@ record TableColumns(Map<Long, Table> tables) {
       return Optional.of(loss);
     }
     Counted before = count(connection, loss.table(), loss.column());
-    long rows = before.rows() - change.left().orElse(0);
-    return change.left().isPresent() && rows <= 0
+    Long rows = before.rows() == null ? null : before.rows() - change.left().orElse(0);
+    return change.left().isPresent() && rows != null && rows <= 0
         ? Optional.empty()
         : Optional.of(new Loss(loss.table(), loss.column(), loss.how(), rows, before.estimated()));
   }
 
-  /** How many rows there are, or values of a column. */
-  private record Counted(long rows, boolean estimated) {}
+  /** How many rows there are, or values of a column; null where they cannot all be seen. */
+  private record Counted(@Nullable Long rows, boolean estimated) {}
 
   private static Counted count(Connection connection, String table, String column)
       throws SQLException {
@@ -170,6 +175,9 @@ record TableColumns(Map<Long, Table> tables) {
         if (row.getLong(1) > COUNTED_BYTES && row.getLong(2) >= 0) {
           return new Counted(row.getLong(2), true);
         }
+      }
+      if (HiddenRows.hides(connection, table)) {
+        return new Counted(null, false);
       }
       String count = "SELECT count(%s) FROM %s".formatted(column.isEmpty() ? "*" : column, table);
       try (ResultSet row = statement.executeQuery(count)) {

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.Failure;
+import org.learnflow.db.HiddenRows;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.SessionText;
@@ -187,15 +188,34 @@ public final class SeedLoader {
         SeedTable.find(connection, csv.table())
             .orElseThrow(
                 () -> SeedFailures.at(csv.path().toString(), "there is no table " + csv.table()));
+    refuseHidden(connection, csv.path().toString(), table);
     SeedMerge merge =
         SeedMerge.bind(
             csv, table, (column, reference) -> lookup(connection, csv, table, column, reference));
     FileReport report =
-        merge.canBeCopiedDirectly() && isEmptyAndLocked(connection, table)
+        merge.canBeCopiedDirectly()
+                // The server refuses to copy into a table with row level security.
+                && HiddenRows.of(connection, table.name()).isEmpty()
+                && isEmptyAndLocked(connection, table)
             ? copyDirectly(connection, merge, checksum)
             : copyAndMerge(connection, merge, checksum);
     advanceSequences(connection, merge);
     return report;
+  }
+
+  /** A row that cannot be seen would be missing again and again. */
+  private static void refuseHidden(Connection connection, String where, SeedTable table)
+      throws SQLException {
+    if (HiddenRows.of(connection, table.name())
+        .filter(HiddenRows.By.POLICIES::equals)
+        .isPresent()) {
+      String role = query(connection, "SELECT current_user").orElse("");
+      List<String> tables = List.of(table.name());
+      throw SeedFailures.at(where, HiddenRows.what(tables, role))
+          .next(
+              "let it see them all, in a migration: %s then run: learnflow-db run; docs/seeds.md"
+                  .formatted(HiddenRows.policies(tables, role)));
+    }
   }
 
   /** An empty table is locked against writers, so that it stays empty. */
@@ -341,6 +361,7 @@ public final class SeedLoader {
     SeedTable parent =
         SeedTable.find(connection, reference.table())
             .orElseThrow(() -> SeedFailures.at(where, "there is no table " + reference.table()));
+    refuseHidden(connection, where, parent);
     SeedTable.Column key =
         parent
             .column(reference.column())

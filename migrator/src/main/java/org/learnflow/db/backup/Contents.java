@@ -1,0 +1,76 @@
+package org.learnflow.db.backup;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.learnflow.db.HiddenRows;
+
+/** What is in a database that another is to replace. */
+public final class Contents {
+  /** Tables with rows of their own, but for those of extensions, of Flyway and of this program. */
+  private static final String TABLES =
+      """
+      SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+        AND n.nspname !~ '^(pg_|information_schema$|learnflow_db$)'
+        AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
+        AND NOT EXISTS (SELECT FROM pg_depend d
+                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+      ORDER BY n.nspname <> 'public', 1
+      """;
+
+  private Contents() {}
+
+  /**
+   * Why a database cannot be taken for an empty one, as a sentence; nothing where it surely is one.
+   *
+   * @param connection a session of the owner
+   */
+  public static Optional<String> whyNotEmpty(Connection connection) throws SQLException {
+    String database = connection.getCatalog();
+    Map<String, HiddenRows.By> hidden = new LinkedHashMap<>();
+    HiddenRows.in(connection).forEach(table -> hidden.put(table.name(), table.by()));
+    List<String> unknown = new ArrayList<>();
+    try (Statement statement = connection.createStatement()) {
+      for (String table : tables(statement)) {
+        if (hidden.getOrDefault(table, HiddenRows.By.NOTHING) != HiddenRows.By.NOTHING) {
+          unknown.add(table);
+        } else if (hasRow(statement, "SELECT FROM %s LIMIT 1".formatted(table))) {
+          return Optional.of(
+              "database %s has rows already, in table %s for one".formatted(database, table));
+        }
+      }
+      if (hasRow(statement, "SELECT FROM pg_largeobject_metadata LIMIT 1")) {
+        return Optional.of("database %s has large objects already".formatted(database));
+      }
+    }
+    return unknown.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "whether database %s has rows is not known: %s %s not all of them to its owner"
+                .formatted(
+                    database, String.join(", ", unknown), unknown.size() == 1 ? "shows" : "show"));
+  }
+
+  private static List<String> tables(Statement statement) throws SQLException {
+    List<String> tables = new ArrayList<>();
+    try (ResultSet row = statement.executeQuery(TABLES)) {
+      while (row.next()) {
+        tables.add(row.getString(1));
+      }
+    }
+    return tables;
+  }
+
+  private static boolean hasRow(Statement statement, String query) throws SQLException {
+    try (ResultSet row = statement.executeQuery(query)) {
+      return row.next();
+    }
+  }
+}
