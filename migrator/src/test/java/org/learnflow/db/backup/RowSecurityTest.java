@@ -2,9 +2,12 @@ package org.learnflow.db.backup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,6 +20,7 @@ import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
+import org.learnflow.db.testing.TestFiles;
 
 /** Tables whose rows are hidden from the owner too: no dump lacks them, no guard overlooks them. */
 class RowSecurityTest {
@@ -60,9 +64,7 @@ class RowSecurityTest {
 
   private static CliResult restore(Cli cli, Path file, String... more) {
     return cli.run(
-        java.util.stream.Stream.concat(
-                java.util.stream.Stream.of("restore", file.toString(), "--yes"),
-                java.util.stream.Stream.of(more))
+        Stream.concat(Stream.of("restore", file.toString(), "--yes"), Stream.of(more))
             .toArray(String[]::new));
   }
 
@@ -188,5 +190,49 @@ class RowSecurityTest {
     database.execute(PostgresServer.ADMIN, ALL_FOR_THE_OWNER.formatted(database.owner()));
     assertThat(cli.run("rollback", "--to", "none", "--dry-run").out())
         .contains("table public.notes, 2 rows");
+  }
+
+  /** The script knows the owner's password alone, and nobody's who could make a role. */
+  @ParameterizedTest
+  @ValueSource(ints = {15, 16, 17, 18})
+  void theChartsDumpsLackNoRowsEither(int major) throws Exception {
+    DumpServer server = DumpServer.of(major, passwords);
+    TestDatabase database = server.database();
+    Cli cli = hidden(server, database);
+    Path volume = Files.createDirectory(folder.resolve("backups"));
+    assertThat(dump(server, database, volume))
+        .contains(
+            "row level security hides rows of these tables from %s: public.notes"
+                .formatted(database.owner()),
+            "error: no dump was made",
+            "USING (true)");
+    assertThat(volume).isEmptyDirectory();
+
+    database.execute(PostgresServer.ADMIN, ALL_FOR_THE_OWNER.formatted(database.owner()));
+    assertThat(dump(server, database, volume)).contains("SHA-256").doesNotContain("error");
+    database.execute(PostgresServer.ADMIN, "TRUNCATE notes");
+    try (Stream<Path> dumps = Files.list(volume)) {
+      assertThat(restore(cli, dumps.findFirst().orElseThrow(), "--replace")).exited(ExitCode.OK);
+    }
+    assertThat(notes(database)).containsExactly("1aone", "2btwo");
+  }
+
+  private static String dump(DumpServer server, TestDatabase database, Path volume)
+      throws Exception {
+    Path script = TestFiles.repository().resolve("charts/learnflow-db/files/dump.sh");
+    ProcessBuilder builder =
+        new ProcessBuilder("sh", script.toString(), "scheduled", "7").redirectErrorStream(true);
+    builder
+        .environment()
+        .putAll(
+            Map.of(
+                "PATH", server.bin() + ":" + System.getenv("PATH"),
+                "PGHOST", database.server().host(),
+                "PGPORT", String.valueOf(database.server().port()),
+                "PGUSER", database.owner(),
+                "PGDATABASE", database.name(),
+                "PGPASSWORD_FILE", database.passwords().file(database.owner()).toString(),
+                "PGDUMP_DIR", volume.toString()));
+    return new String(builder.start().getInputStream().readAllBytes(), StandardCharsets.UTF_8);
   }
 }
