@@ -31,6 +31,10 @@ public final class SqlScript implements AutoCloseable {
 
   private static final Pattern FIRST_WORDS = Pattern.compile("\\w+(?:\\s+\\w+)?");
 
+  private static final Pattern COPY_FROM_STDIN =
+      Pattern.compile(
+          "COPY\\s[^'(]*(?:\\([^)]*\\))?\\s*FROM\\s+STDIN\\b", Pattern.CASE_INSENSITIVE);
+
   private final SqlStatementIterator statements;
   private final Measured measured;
 
@@ -68,6 +72,41 @@ public final class SqlScript implements AutoCloseable {
     }
   }
 
+  /** A command of psql where SQL is expected: no operator of SQL holds a backslash. */
+  public static final class PsqlCommandException extends IOException {
+    private static final long serialVersionUID = 1L;
+    private final String command;
+    private final int line;
+
+    PsqlCommandException(String command, int line) {
+      super("\"%s\" is a command of psql, not SQL".formatted(command));
+      this.command = command;
+      this.line = line;
+    }
+
+    /** Where it is. */
+    public int line() {
+      return line;
+    }
+
+    /** What to do instead. */
+    public String next() {
+      return switch (command) {
+        case "\\restrict", "\\unrestrict" ->
+            "delete the lines that begin with \\restrict and \\unrestrict, which pg_dump writes into"
+                + " every plain file";
+        case "\\c", "\\connect" ->
+            "delete it, or leave out --create when you make the file with pg_dump";
+        case "\\i", "\\ir", "\\include", "\\include_relative" ->
+            "put the statements of that file here";
+        case "\\set" -> "write the value where the variable stands, and delete it";
+        case "\\copy" -> "load the rows from a CSV file of a seed set (docs/seeds.md)";
+        case "\\." -> "delete the rows above it, and load them as a seed (docs/seeds.md)";
+        default -> "delete it, or write SQL in its place";
+      };
+    }
+  }
+
   /** Characters that a statement may have; Flyway holds it in many pieces. */
   public static long longestStatement() {
     return WholeFile.room() / 32;
@@ -92,6 +131,11 @@ public final class SqlScript implements AutoCloseable {
           : Optional.empty();
     }
 
+    /** Whether its rows follow it, as psql sends them. */
+    public boolean isCopyFromStdin() {
+      return COPY_FROM_STDIN.matcher(sql).lookingAt();
+    }
+
     /**
      * A line within it.
      *
@@ -109,6 +153,7 @@ public final class SqlScript implements AutoCloseable {
    * Whether {@link #next} has a statement to give.
    *
    * @throws TooLongException if it is longer than may be
+   * @throws PsqlCommandException if psql would have to be asked
    */
   public boolean hasNext() throws IOException {
     try {
@@ -209,13 +254,19 @@ public final class SqlScript implements AutoCloseable {
      */
     @Override
     protected boolean isAlternativeStringLiteral(String peek) {
-      return peek.charAt(0) == '(' || DOLLAR_QUOTE.matcher(peek).matches();
+      return peek.charAt(0) == '('
+          || peek.charAt(0) == '\\'
+          || DOLLAR_QUOTE.matcher(peek).matches();
     }
 
     @Override
     protected Token handleAlternativeStringLiteral(
         PeekingReader reader, ParserContext context, int pos, int line, int col)
         throws IOException {
+      if (reader.peek('\\')) {
+        String rest = reader.readUntilExcluding('\n', '\r');
+        throw new PsqlCommandException(rest.replaceFirst("\\s.*|(?<=.)\\\\.*", ""), line);
+      }
       if (!reader.peek('(')) {
         return super.handleAlternativeStringLiteral(reader, context, pos, line, col);
       }

@@ -1,8 +1,8 @@
 package org.learnflow.db;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,12 +67,20 @@ public enum WholeFile {
   }
 
   /**
-   * Reads a text in UTF-8.
+   * Reads a text in UTF-8, without a byte order mark.
    *
-   * @throws Failure if it is larger than may be
+   * @throws Failure if it is larger than may be, or not in UTF-8
    */
   public String text(Path file) throws IOException {
-    return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes(file))).toString();
+    try (InputStream content = new Utf8Input(new ByteArrayInputStream(bytes(file)))) {
+      return new String(content.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (Utf8Input.NotUtf8Exception e) {
+      throw Failure.of(code, file.getFileName() + " " + e.getMessage())
+          .where(e.place(file))
+          .state(state)
+          .next("make it UTF-8 and run the same command again: " + e.command(file))
+          .causedBy(e);
+    }
   }
 
   /**

@@ -75,7 +75,7 @@ public record BackupDescription(
   public static Optional<BackupDescription> beside(Path dump) {
     Path file = path(dump);
     try {
-      JsonNode document = JSON.readTree(WholeFile.DUMP_DESCRIPTION.bytes(file));
+      JsonNode document = JSON.readTree(WholeFile.DUMP_DESCRIPTION.text(file));
       if (document.path("format").asInt() != FORMAT) {
         throw unusable(file, "it is of a format that this program does not know");
       }

@@ -1,6 +1,5 @@
 package org.learnflow.db.schema;
 
-import java.io.IOException;
 import java.io.Reader;
 import java.io.StringReader;
 import java.sql.Connection;
@@ -22,11 +21,7 @@ import org.flywaydb.core.api.migration.JavaMigration;
 import org.flywaydb.core.api.resource.LoadableResource;
 import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.ExitCode;
-import org.learnflow.db.Failure;
-import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlText;
-import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.SessionSettings;
 
 /**
@@ -109,29 +104,7 @@ final class FlywayRun {
 
     @Override
     public Reader read() {
-      String sql = file.sql();
-      if (sql.length() > SqlScript.longestStatement()) {
-        refuseTooLongStatement(sql);
-      }
-      return new StringReader(sql);
-    }
-
-    private void refuseTooLongStatement(String sql) {
-      try (SqlScript script = new SqlScript(file.name(), new StringReader(sql))) {
-        while (script.hasNext()) {
-          script.next();
-        }
-      } catch (SqlScript.TooLongException e) {
-        throw Failure.of(ExitCode.MIGRATION_FAILED, file.name() + ": " + e.getMessage())
-            .where(file.path() + ", behind line " + e.line())
-            .state("nothing of it was run")
-            .next(
-                "give the rows to several statements or to a seed (docs/seeds.md), or "
-                    + WholeFile.MORE_MEMORY)
-            .causedBy(e);
-      } catch (IOException e) {
-        throw new IllegalStateException("a string can always be read", e);
-      }
+      return new StringReader(MigrationText.read(file.path()));
     }
 
     @Override

@@ -49,7 +49,7 @@ public record MigrationFile(MigrationVersion version, String description, Path p
   /**
    * The file's text, without a byte order mark.
    *
-   * @throws org.learnflow.db.Failure 6 if it is too large to be applied
+   * @throws org.learnflow.db.Failure 6 if it is too large to be applied, or not in UTF-8
    */
   public String sql() {
     return sql(path);
@@ -57,8 +57,7 @@ public record MigrationFile(MigrationVersion version, String description, Path p
 
   static String sql(Path path) {
     try {
-      String text = WholeFile.SQL.text(path);
-      return text.startsWith("\uFEFF") ? text.substring(1) : text;
+      return WholeFile.SQL.text(path);
     } catch (IOException e) {
       throw new UncheckedIOException("reading migration " + path, e);
     }

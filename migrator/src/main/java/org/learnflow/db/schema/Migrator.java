@@ -372,6 +372,7 @@ public final class Migrator {
         withheld = roles.isEmpty() ? null : roles.get().withheld(own);
       }
       counter.current = Optional.of(file);
+      files.undo(file); // a way back that cannot be read would be found when the file is applied
       boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
       if (concurrent) {
         watch.begin(file.name(), own.unwrap(PGConnection.class).getBackendPID());

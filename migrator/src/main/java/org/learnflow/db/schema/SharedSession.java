@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.learnflow.db.Failure;
 import org.learnflow.db.SqlScript;
 
 /**
@@ -90,7 +91,7 @@ final class SharedSession {
     if (!hasEventTriggers(connection)) {
       while (count < Math.min(pending.size(), MOST)
           && isPlain(pending.get(count - 1))
-          && isShort(pending.get(count))) {
+          && canBeRead(pending.get(count))) {
         count++;
       }
     }
@@ -105,7 +106,15 @@ final class SharedSession {
     }
   }
 
-  /** Flyway reads all files of a session first; a long one may be refused, by itself. */
+  /** Flyway reads all files of a session first; what is refused then is refused by itself. */
+  private static boolean canBeRead(MigrationFile file) {
+    try {
+      return isShort(file) && !MigrationText.read(file.path()).isEmpty();
+    } catch (Failure e) {
+      return false;
+    }
+  }
+
   private static boolean isShort(MigrationFile file) {
     try {
       return Files.size(file.path()) <= LONGEST;

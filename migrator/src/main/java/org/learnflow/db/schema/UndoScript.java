@@ -23,7 +23,7 @@ record UndoScript(
 
   /** Reads the way back of {@code file}. */
   static UndoScript read(MigrationFile file, Path undo) {
-    String sql = MigrationFile.sql(undo);
+    String sql = MigrationText.read(undo);
     return new UndoScript(
         file.version(),
         file.name(),

@@ -40,6 +40,8 @@ record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean
         transactional &= statement.transactional();
         repeatable &= REPEATABLE.matcher(statement.sql()).matches();
       }
+    } catch (SqlScript.PsqlCommandException e) { // stored by an older version
+      throw refused(script, e.line(), "is not SQL: " + e.getMessage());
     } catch (IOException e) {
       throw new IllegalStateException("a string can always be read", e);
     }

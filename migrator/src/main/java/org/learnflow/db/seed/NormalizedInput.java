@@ -2,18 +2,24 @@ package org.learnflow.db.seed;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.learnflow.db.Utf8Input;
 
 /**
- * A text file's bytes without a UTF-8 byte order mark and with {@code \n} for {@code \r\n}, also
- * inside quoted fields, so that a file means the same however it was checked out. A {@code \r} that
- * no {@code \n} follows stays.
+ * A text file's bytes with {@code \n} for {@code \r\n}, also inside quoted fields, so that a file
+ * means the same however it was checked out. A {@code \r} that no {@code \n} follows stays.
  */
 final class NormalizedInput extends InputStream {
   private final InputStream input;
   private final byte[] raw = new byte[1 << 16];
   private int position;
   private int limit;
-  private boolean started;
+
+  /** A seed file, which is in UTF-8. */
+  static InputStream of(Path file) throws IOException {
+    return new NormalizedInput(new Utf8Input(Files.newInputStream(file)));
+  }
 
   NormalizedInput(InputStream input) {
     this.input = input;
@@ -29,10 +35,6 @@ final class NormalizedInput extends InputStream {
   public int read(byte[] target, int offset, int length) throws IOException {
     if (length == 0) {
       return 0;
-    }
-    if (!started) {
-      started = true;
-      skipByteOrderMark();
     }
     int written = 0;
     while (written < length) {
@@ -80,13 +82,6 @@ final class NormalizedInput extends InputStream {
     limit = Math.max(input.read(raw, 0, raw.length), 0);
     position = 0;
     return limit > 0;
-  }
-
-  private void skipByteOrderMark() throws IOException {
-    limit = input.readNBytes(raw, 0, 3);
-    if (limit == 3 && raw[0] == (byte) 0xEF && raw[1] == (byte) 0xBB && raw[2] == (byte) 0xBF) {
-      position = 3;
-    }
   }
 
   @Override

@@ -6,9 +6,7 @@ import de.siegmar.fastcsv.reader.CsvRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -61,7 +59,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
   }
 
   private static List<String> header(Path path) {
-    try (InputStream content = new NormalizedInput(Files.newInputStream(path))) {
+    try (InputStream content = NormalizedInput.of(path)) {
       String line = new String(firstLine(path, content), StandardCharsets.UTF_8);
       if (line.isBlank()) {
         throw SeedFailures.at(
@@ -77,7 +75,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
             .causedBy(e);
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + path, e);
+      throw SeedFailures.reading(path, e);
     }
   }
 
@@ -99,7 +97,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
 
   /** The rows as COPY reads them, with the first line ({@code HEADER}), normalised. */
   InputStream content() throws IOException {
-    return new NormalizedInput(Files.newInputStream(path));
+    return NormalizedInput.of(path);
   }
 
   /**
@@ -147,7 +145,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
         }
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + path, e);
+      throw SeedFailures.reading(path, e);
     }
     return begin; // the last row, which has no line end or an open quote
   }

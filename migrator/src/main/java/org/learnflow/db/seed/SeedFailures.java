@@ -1,5 +1,8 @@
 package org.learnflow.db.seed;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.Objects;
 import java.util.Optional;
@@ -8,13 +11,14 @@ import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlStates;
+import org.learnflow.db.Utf8Input;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
 /** Makes the failures of seeding, which all leave the same state behind. */
 final class SeedFailures {
   private static final String STATE = "nothing of this set was loaded; sets before it stay loaded";
-  private static final String AGAIN = "run: learnflow-db seed";
+  static final String AGAIN = "run: learnflow-db seed";
 
   private SeedFailures() {}
 
@@ -32,6 +36,17 @@ final class SeedFailures {
     return SqlStates.of(e).startsWith(SqlStates.TRANSACTION_ROLLBACK)
         ? failure.next("nothing is wrong with the file; " + AGAIN)
         : failure;
+  }
+
+  /** What a seed file could not be read for. */
+  static RuntimeException reading(Path file, IOException e) {
+    if (e instanceof Utf8Input.NotUtf8Exception text) {
+      Failure failure = at(text.place(file), file.getFileName() + " " + text.getMessage());
+      return failure
+          .next(failure.next().orElse("") + "; to make it UTF-8: " + text.command(file))
+          .causedBy(e);
+    }
+    return new UncheckedIOException("reading seed file " + file, e);
   }
 
   /** The same where a lock was waited for in vain. */

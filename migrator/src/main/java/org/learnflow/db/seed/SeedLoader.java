@@ -4,7 +4,6 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -309,7 +308,7 @@ public final class SeedLoader {
           .getCopyAPI()
           .copyIn(merge.copy(target), content, 1 << 16);
     } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + merge.csv().path(), e);
+      throw SeedFailures.reading(merge.csv().path(), e);
     }
   }
 
@@ -418,23 +417,20 @@ public final class SeedLoader {
     String name = String.valueOf(path.getFileName());
     long rows = 0;
     try {
-      try (SqlFile file = new SqlFile(path, normalized(path))) {
+      try (SqlFile file = new SqlFile(path, NormalizedInput.of(path))) {
         while (file.next().isPresent()) {}
       }
-      try (SqlFile file = new SqlFile(path, new Observed(normalized(path), checksum, name))) {
+      try (SqlFile file =
+          new SqlFile(path, new Observed(NormalizedInput.of(path), checksum, name))) {
         for (var next = file.next(); next.isPresent(); next = file.next()) {
           rows += execute(connection, next.get());
         }
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("reading seed file " + path, e);
+      throw SeedFailures.reading(path, e);
     }
     execute(connection, "RESET ROLE; RESET ALL"); // what the file has set is for itself
     return new FileReport(name, rows, 0, 0);
-  }
-
-  private static InputStream normalized(Path path) throws IOException {
-    return new NormalizedInput(Files.newInputStream(path));
   }
 
   private static long execute(Connection connection, SqlFile.Statement statement)

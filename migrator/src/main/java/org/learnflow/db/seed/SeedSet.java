@@ -76,12 +76,12 @@ public record SeedSet(String name, List<Path> files) {
     byte[] buffer = new byte[1 << 16];
     for (Path file : files) {
       checksum.begin(file);
-      try (InputStream content = new NormalizedInput(Files.newInputStream(file))) {
+      try (InputStream content = NormalizedInput.of(file)) {
         for (int n = content.read(buffer); n >= 0; n = content.read(buffer)) {
           checksum.update(buffer, 0, n);
         }
       } catch (IOException e) {
-        throw new UncheckedIOException("reading seed file " + file, e);
+        throw SeedFailures.reading(file, e);
       }
     }
     return checksum.value();

@@ -61,9 +61,21 @@ final class SqlFile implements AutoCloseable {
       throw SeedFailures.at(path + ", behind line " + e.line(), String.valueOf(e.getMessage()))
           .next("give the rows to several statements or to a CSV file, or " + WholeFile.MORE_MEMORY)
           .causedBy(e);
+    } catch (SqlScript.PsqlCommandException e) {
+      throw SeedFailures.at(path + ", line " + e.line(), String.valueOf(e.getMessage()))
+          .next(e.next() + ", and " + SeedFailures.AGAIN)
+          .causedBy(e);
     }
     SqlScript.Statement next = script.next();
     Statement statement = new Statement(path, next.line(), next.sql());
+    if (next.isCopyFromStdin()) {
+      throw SeedFailures.at(
+              statement.place(0),
+              "the rows behind COPY ... FROM STDIN are for psql, and this statement cannot have them")
+          .next(
+              "write them as a CSV file (docs/seeds.md), or make the file with pg_dump --inserts, and "
+                  + SeedFailures.AGAIN);
+    }
     next.transactionControl()
         .ifPresent(words -> {
           throw SeedFailures.at(

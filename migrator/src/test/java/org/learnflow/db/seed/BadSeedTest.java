@@ -210,7 +210,7 @@ class BadSeedTest {
             "column lower(email)",
             "SQLSTATE 23505",
             "Key (lower(email))=(lamp@x.example)"),
-        row("invalid UTF-8", "Bed,\u0001\u0002,1,B,n", "SQLSTATE 22021", "UTF8"),
+        row("invalid UTF-8", "Bed,\u0001\u0002,1,B,n", "02_items.csv is not in UTF-8", ", byte 1"),
         row("a carriage return between columns", "Bed,b@x.example,\r1,B,n", "SQLSTATE 22P04"),
         text(
             "unknown number of a row",

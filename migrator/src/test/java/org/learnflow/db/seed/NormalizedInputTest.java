@@ -14,6 +14,7 @@ import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.learnflow.db.Utf8Input;
 
 /** A text file means the same however it was checked out. */
 class NormalizedInputTest {
@@ -30,10 +31,14 @@ class NormalizedInputTest {
     return text.getBytes(StandardCharsets.ISO_8859_1);
   }
 
+  /** As seed files are read. */
+  private static InputStream input(InputStream file) {
+    return new NormalizedInput(new Utf8Input(file));
+  }
+
   private static String all(String text) throws IOException {
     return new String(
-        new NormalizedInput(new ByteArrayInputStream(bytes(text))).readAllBytes(),
-        StandardCharsets.ISO_8859_1);
+        input(new ByteArrayInputStream(bytes(text))).readAllBytes(), StandardCharsets.ISO_8859_1);
   }
 
   @ParameterizedTest
@@ -57,9 +62,9 @@ class NormalizedInputTest {
         MARK + "\r\n",
         MARK + "a",
         MARK + MARK,
-        "\u00ef\u00bb",
-        "\u00ef\u00bb\r\n",
-        "\u00ef",
+        "\u00ef\u00bb\u00be",
+        "\u00ef\u00bb\u00be\r\n",
+        "\u00c3\u00af",
         "a" + MARK,
         "\r\n" + MARK
       })
@@ -88,12 +93,15 @@ class NormalizedInputTest {
     StringBuilder text = new StringBuilder(random.nextBoolean() ? MARK : "");
     int length = random.nextInt(random.nextInt(10) == 0 ? 3 * BUFFER : 200);
     for (int i = 0; i < length; i++) {
-      text.append("\r\r\r\n\nab\u00ef".charAt(random.nextInt(8)));
+      text.append(
+          random.nextInt(8) == 0
+              ? MARK
+              : "\r\r\r\n\nab".substring(random.nextInt(7)).substring(0, 1));
     }
     ByteArrayOutputStream read = new ByteArrayOutputStream();
     byte[] target = new byte[1 + random.nextInt(300)];
     try (InputStream input =
-        new NormalizedInput(new Pieces(bytes(text.toString()), random, 1 + random.nextInt(500)))) {
+        input(new Pieces(bytes(text.toString()), random, 1 + random.nextInt(500)))) {
       while (true) {
         if (random.nextInt(5) == 0) {
           int octet = input.read();

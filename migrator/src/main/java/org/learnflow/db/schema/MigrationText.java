@@ -1,0 +1,57 @@
+package org.learnflow.db.schema;
+
+import java.io.IOException;
+import java.io.StringReader;
+import java.nio.file.Path;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.SqlScript;
+import org.learnflow.db.WholeFile;
+
+/** The text of a migration or an undo script, as far as it can be told before it is run. */
+final class MigrationText {
+  private static final String STATE = "nothing of it was run";
+
+  private MigrationText() {}
+
+  /**
+   * Reads a text.
+   *
+   * @throws Failure 6 if it is too large, not in UTF-8, has a statement that is too long, or
+   *     commands of psql
+   */
+  static String read(Path file) {
+    String sql = MigrationFile.sql(file);
+    if (sql.length() > SqlScript.longestStatement() || sql.indexOf('\\') >= 0) {
+      look(file, sql);
+    }
+    return sql;
+  }
+
+  private static void look(Path file, String sql) {
+    boolean copy = false;
+    try (SqlScript script = new SqlScript(file.toString(), new StringReader(sql))) {
+      while (script.hasNext()) {
+        copy |= script.next().isCopyFromStdin();
+      }
+    } catch (SqlScript.TooLongException e) {
+      throw refused(file + ", behind line " + e.line(), file.getFileName() + ": " + e.getMessage())
+          .next(
+              "give the rows to several statements or to a seed (docs/seeds.md), or "
+                  + WholeFile.MORE_MEMORY)
+          .causedBy(e);
+    } catch (SqlScript.PsqlCommandException e) {
+      if (!copy) { // else it may be a row, which Flyway reads
+        throw refused(file + ", line " + e.line(), String.valueOf(e.getMessage()))
+            .next(e.next() + ", and run the same command again")
+            .causedBy(e);
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException("a string can always be read", e);
+    }
+  }
+
+  private static Failure refused(String where, String what) {
+    return Failure.of(ExitCode.MIGRATION_FAILED, what).where(where).state(STATE);
+  }
+}
