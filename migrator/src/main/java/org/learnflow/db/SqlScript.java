@@ -16,9 +16,12 @@ import org.flywaydb.core.api.resource.LoadableResource;
 import org.flywaydb.core.internal.parser.ParserContext;
 import org.flywaydb.core.internal.parser.ParsingContext;
 import org.flywaydb.core.internal.parser.PeekingReader;
+import org.flywaydb.core.internal.parser.Recorder;
 import org.flywaydb.core.internal.parser.StatementType;
 import org.flywaydb.core.internal.parser.Token;
 import org.flywaydb.core.internal.parser.TokenType;
+import org.flywaydb.core.internal.sqlscript.Delimiter;
+import org.flywaydb.core.internal.sqlscript.ParsedSqlStatement;
 import org.flywaydb.core.internal.sqlscript.SqlStatement;
 import org.flywaydb.core.internal.sqlscript.SqlStatementIterator;
 import org.flywaydb.database.postgresql.PostgreSQLParser;
@@ -118,8 +121,15 @@ public final class SqlScript implements AutoCloseable {
    * @param line where it begins, behind comments
    * @param sql without the comments before it and the semicolon
    * @param transactional whether it can be run in a transaction
+   * @param words its words in order, as far as it is not very long: keywords, and names that could
+   *     be some, in upper case; other names, without their quotes, in lower case; no values
    */
-  public record Statement(int line, String sql, boolean transactional) {
+  public record Statement(int line, String sql, boolean transactional, List<String> words) {
+    /** A copy. */
+    public Statement {
+      words = List.copyOf(words);
+    }
+
     /** Its first words, if it begins or ends a transaction. */
     public Optional<String> transactionControl() {
       Matcher first = FIRST_WORDS.matcher(sql);
@@ -181,7 +191,8 @@ public final class SqlScript implements AutoCloseable {
         new Statement(
             next.getLineNumber(),
             sql.substring(endOfComments(sql)),
-            next.canExecuteInTransaction());
+            next.canExecuteInTransaction(),
+            next instanceof Parsed parsed ? parsed.words : List.of());
     lastLine = statement.lineOf(Integer.MAX_VALUE);
     return statement;
   }
@@ -226,9 +237,36 @@ public final class SqlScript implements AutoCloseable {
     statements.close();
   }
 
+  /** A statement that remembers its words. */
+  private static final class Parsed extends ParsedSqlStatement {
+    private final List<String> words;
+
+    Parsed(
+        ParsedSqlStatement statement, Delimiter delimiter, boolean transactional, List<Token> all) {
+      super(
+          statement.getPos(),
+          statement.getLine(),
+          statement.getCol(),
+          statement.getSql(),
+          delimiter,
+          transactional,
+          statement.isBatchable());
+      this.words =
+          all.stream()
+              .filter(token ->
+                  token.getType() == TokenType.KEYWORD || token.getType() == TokenType.IDENTIFIER)
+              .map(token ->
+                  token.getType() == TokenType.KEYWORD
+                      ? token.getText()
+                      : token.getText().toLowerCase(Locale.ROOT))
+              .toList();
+    }
+  }
+
   /** Flyway's parser, corrected where PostgreSQL reads a legal text in another way. */
   private static final class StatementParser extends PostgreSQLParser {
-    private static final Pattern DOLLAR_QUOTE = Pattern.compile("\\$(?:\\$|_|\\p{L}).*");
+    private static final Pattern DOLLAR_QUOTE =
+        Pattern.compile("\\$(?:\\$|_|\\p{L}).*", Pattern.DOTALL);
 
     /** Only the first and the last ones are ever looked at. */
     private static final int MOST_TOKENS = 1_000;
@@ -237,6 +275,44 @@ public final class SqlScript implements AutoCloseable {
 
     StatementParser(FluentConfiguration configuration) {
       super(configuration, new ParsingContext());
+    }
+
+    @Override
+    protected ParsedSqlStatement createStatement(
+        PeekingReader reader,
+        Recorder recorder,
+        int pos,
+        int line,
+        int col,
+        int nonCommentPos,
+        int nonCommentLine,
+        int nonCommentCol,
+        StatementType type,
+        boolean transactional,
+        Delimiter delimiter,
+        String sql,
+        List<Token> tokens,
+        boolean batchable)
+        throws IOException {
+      return new Parsed(
+          super.createStatement(
+              reader,
+              recorder,
+              pos,
+              line,
+              col,
+              nonCommentPos,
+              nonCommentLine,
+              nonCommentCol,
+              type,
+              transactional,
+              delimiter,
+              sql,
+              tokens,
+              batchable),
+          delimiter,
+          transactional,
+          tokens);
     }
 
     /**

@@ -2,7 +2,6 @@ package org.learnflow.db.cli;
 
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFile;
@@ -33,8 +32,7 @@ final class MigrateCommand extends BaseCommand {
     Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
     try (Session session = steps.ownerSession()) {
       if (dryRun) {
-        Migrator migrator =
-            new Migrator(session.source(), migrations, 0, Optional.empty(), progress);
+        Migrator migrator = new Migrator(session.source(), migrations, 0, progress);
         List<String> pending =
             session
                 .run("migrate", connection -> migrator.dryRun(connection, migrating.target()))

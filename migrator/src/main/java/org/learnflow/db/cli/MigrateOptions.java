@@ -7,6 +7,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.schema.Confinement;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.schema.Migrator;
@@ -52,8 +53,23 @@ final class MigrateOptions {
 
   MigrationReport migrate(
       Session session, MigrationFiles files, RoleManager roles, ConsoleProgress progress) {
+    return migrate(session, files, roles, Optional.empty(), progress);
+  }
+
+  /**
+   * Applies migrations.
+   *
+   * @param confinement for a database that is not in its place yet
+   */
+  MigrationReport migrate(
+      Session session,
+      MigrationFiles files,
+      RoleManager roles,
+      Optional<Confinement> confinement,
+      ConsoleProgress progress) {
     Migrator migrator =
-        new Migrator(session.source(), files, lockRetries, Optional.of(roles), progress);
+        new Migrator(
+            session.source(), files, lockRetries, progress, Optional.of(roles), confinement);
     Optional<MigrationVersion> wanted = target();
     MigrationReport report =
         session.run("migrate", connection -> migrator.migrate(connection, wanted));

@@ -29,6 +29,9 @@ final class PlanCommand extends BaseCommand {
       "Not seen, since the scratch database is empty: how long scans take (validating constraints, SET NOT"
           + " NULL, building indexes), and errors that only data cause.";
 
+  private static final String NOT_TRIED =
+      "Not tried, since it would reach outside the scratch database: ";
+
   @Mixin
   @SuppressWarnings("NullAway.Init")
   private DatabaseOptions database;
@@ -72,9 +75,11 @@ final class PlanCommand extends BaseCommand {
    *
    * @param from newest applied version, or "none"
    * @param pending migrations in order
+   * @param notTried statements that concern the whole server: where, and how each begins
    * @param refused what --fail-on refuses, a sentence each
    */
-  record Document(String from, List<Pending> pending, List<String> refused) {}
+  record Document(
+      String from, List<Pending> pending, List<String> notTried, List<String> refused) {}
 
   /**
    * A pending migration.
@@ -157,6 +162,7 @@ final class PlanCommand extends BaseCommand {
                                 table.size().rows()))
                         .toList()))
             .toList(),
+        plan.notTried(),
         refused);
   }
 
@@ -186,6 +192,7 @@ final class PlanCommand extends BaseCommand {
     return Stream.of(
             Stream.of("schema at %s, %d pending".formatted(plan.from(), plan.steps().size())),
             aligned(lines),
+            plan.notTried().stream().map(what -> NOT_TRIED + what),
             Stream.of(NOT_SEEN),
             refused.stream().map(what -> "refused: " + what))
         .flatMap(part -> part)

@@ -35,9 +35,11 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.CatalogLedger;
+import org.learnflow.db.schema.Confinement;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.schema.Trial;
 import org.learnflow.db.verify.Verification;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -548,10 +550,15 @@ final class RestoreCommand extends BaseCommand {
    * What was loaded.
    *
    * @param once statements for once it is in its place
+   * @param later statements of migrations that concern the whole server, for the same moment
    * @param recorded whether the dump knew what to expect on a server of this version
    */
   private record Loaded(
-      String schemaVersion, List<String> migrated, List<String> once, boolean recorded) {}
+      String schemaVersion,
+      List<String> migrated,
+      List<String> once,
+      List<Trial.LeftOut> later,
+      boolean recorded) {}
 
   /**
    * Fills the side database.
@@ -581,7 +588,7 @@ final class RestoreCommand extends BaseCommand {
     try {
       letIn(context, swap);
       load(context, swap, ending, dump, loading, destination);
-      Loaded loaded = prepare(context);
+      Loaded loaded = prepare(context, owner);
       finish(context, destination.defaultPrivileges());
       swap.set(owner, settings);
       swap.labelAsBefore();
@@ -694,9 +701,14 @@ final class RestoreCommand extends BaseCommand {
     swap.drop(side);
   }
 
-  /** Migrations, statistics, verification, all as whoever has loaded it. */
-  private Loaded prepare(Context context) {
+  /**
+   * Migrations, statistics, verification, all as whoever has loaded it.
+   *
+   * @param owner a session of the owner in the maintenance database
+   */
+  private Loaded prepare(Context context, Connection owner) {
     DatabaseOptions.Target side = context.side();
+    Trial trial = Trial.of(context.migrations);
     Steps steps = steps(side, context.progress);
     try (Session session = steps.ownerSession()) {
       SchemaState state =
@@ -706,7 +718,7 @@ final class RestoreCommand extends BaseCommand {
       }
       state.requireUnchanged();
       boolean recorded = session.run(STEP, CatalogLedger::isRecorded);
-      MigrationReport migrated = migrate(context, steps, session);
+      MigrationReport migrated = migrate(context, steps, session, trial, owner);
       session.run(
           STEP,
           connection -> {
@@ -733,17 +745,39 @@ final class RestoreCommand extends BaseCommand {
                     HandOver.rename(connection, side.owner().user(), context.target.owner().user());
                     return HandOver.keepAutovacuumAway(connection);
                   });
+      List<String> versions =
+          migrated.applied().stream().map(MigrationReport.Applied::version).toList();
       return new Loaded(
           migrated.to(),
-          migrated.applied().stream().map(MigrationReport.Applied::version).toList(),
+          versions,
           once,
+          trial.leftOut().stream()
+              .filter(one -> versions.contains(one.file().version().toString()))
+              .toList(),
           recorded);
     }
   }
 
-  private MigrationReport migrate(Context context, Steps steps, Session session) {
+  /** What concerns the whole server waits until the database is in its place. */
+  private MigrationReport migrate(
+      Context context, Steps steps, Session session, Trial trial, Connection owner) {
+    Confinement confinement =
+        new Confinement(owner, Swap.side(context.database()), false, context.progress);
     try {
-      return migrating.migrate(session, context.migrations, steps.roleManager(), context.progress);
+      MigrationReport report =
+          migrating.migrate(
+              session,
+              trial.files(),
+              steps.roleManager(),
+              Optional.of(confinement),
+              context.progress);
+      session.run(
+          STEP,
+          connection -> {
+            trial.correctHistory(connection);
+            return true;
+          });
+      return report;
     } catch (Failure failure) {
       if (context.loader.isEmpty() || failure.code() != ExitCode.MIGRATION_FAILED) {
         throw failure;
@@ -775,7 +809,7 @@ final class RestoreCommand extends BaseCommand {
   }
 
   private static void inPlace(Context context, Loaded loaded) {
-    if (loaded.once().isEmpty() && loaded.recorded()) {
+    if (loaded.once().isEmpty() && loaded.later().isEmpty() && loaded.recorded()) {
       return;
     }
     try (Session session = context.steps.ownerIn(context.database())) {
@@ -786,6 +820,9 @@ final class RestoreCommand extends BaseCommand {
               for (String sql : loaded.once()) {
                 statement.execute(sql);
               }
+              for (Trial.LeftOut one : loaded.later()) {
+                catchUp(statement, one, context.progress);
+              }
             }
             // What was recorded while it was loaded lacks what the owner was given since.
             if (!loaded.recorded()) {
@@ -793,6 +830,22 @@ final class RestoreCommand extends BaseCommand {
             }
             return true;
           });
+    }
+  }
+
+  /** The database is in its place: what fails now is told, and stays to be done. */
+  private static void catchUp(Statement statement, Trial.LeftOut one, ConsoleProgress progress)
+      throws SQLException {
+    try {
+      statement.execute(one.sql());
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      progress.line(
+          STEP,
+          "warning: %s was refused (%s); if it is still needed, run it by hand, as the owner or an admin"
+              .formatted(one.text(), e.getMessage()));
     }
   }
 

@@ -162,11 +162,28 @@ public final class Adoption {
 
   private Catalog expected(Connection connection, Planner.ScratchMaker scratch)
       throws SQLException {
-    MigrationFiles replayed = files.only(adopted());
+    Trial trial = Trial.of(files.only(adopted()));
+    trial
+        .leftOut()
+        .forEach(one ->
+            progress.line(
+                "adopt",
+                "not tried, since it would reach outside the scratch database: " + one.text()));
     try (ScratchDatabase database = scratch.create(connection);
         Connection session = database.source().getConnection()) {
-      new Migrator(database.source(), replayed, 0, Optional.empty(), Progress.SILENT)
-          .migrate(session, Optional.empty());
+      Confinement confinement = new Confinement(connection, database.name(), true, progress);
+      try {
+        new Migrator(
+                database.source(),
+                trial.files(),
+                0,
+                Progress.SILENT,
+                Optional.empty(),
+                Optional.of(confinement))
+            .migrate(session, Optional.empty());
+      } finally {
+        confinement.compare();
+      }
       return Catalog.read(session);
     }
   }

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.zip.CRC32;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.WholeFile;
@@ -18,8 +19,10 @@ import org.learnflow.db.WholeFile;
  * @param description the words of the file name, with spaces
  * @param path the file
  * @param checksum Flyway's checksum: CRC-32 over the lines without line ends and byte order mark
+ * @param tried the text that is applied in its place where it is only tried ({@link Trial})
  */
-public record MigrationFile(MigrationVersion version, String description, Path path, int checksum) {
+public record MigrationFile(
+    MigrationVersion version, String description, Path path, int checksum, Optional<String> tried) {
 
   private static final byte[] BYTE_ORDER_MARK = "\uFEFF".getBytes(StandardCharsets.UTF_8);
 
@@ -35,7 +38,8 @@ public record MigrationFile(MigrationVersion version, String description, Path p
       for (int n = content.read(part); n >= 0; n = content.read(part)) {
         update(checksum, part, n);
       }
-      return new MigrationFile(version, description, path, (int) checksum.getValue());
+      return new MigrationFile(
+          version, description, path, (int) checksum.getValue(), Optional.empty());
     } catch (IOException e) {
       throw new UncheckedIOException("reading migration " + path, e);
     }
@@ -47,12 +51,17 @@ public record MigrationFile(MigrationVersion version, String description, Path p
   }
 
   /**
-   * The file's text, without a byte order mark.
+   * The text to apply: the file's, without a byte order mark, or what is tried in its place.
    *
    * @throws org.learnflow.db.Failure 6 if it is too large to be applied, or not in UTF-8
    */
   public String sql() {
-    return sql(path);
+    return tried.orElseGet(() -> sql(path));
+  }
+
+  /** The same migration with another text, to be tried. */
+  MigrationFile tried(String text) {
+    return new MigrationFile(version, description, path, checksum, Optional.of(text));
   }
 
   static String sql(Path path) {

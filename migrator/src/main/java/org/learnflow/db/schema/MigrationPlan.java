@@ -8,8 +8,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param from newest applied version, or "none"
  * @param steps pending migrations in order
+ * @param notTried statements of theirs that concern the whole server: where, and how each begins
  */
-public record MigrationPlan(String from, List<Step> steps) {
+public record MigrationPlan(String from, List<Step> steps, List<String> notTried) {
   /**
    * One pending migration.
    *

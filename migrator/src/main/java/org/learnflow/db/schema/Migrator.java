@@ -39,25 +39,37 @@ public final class Migrator {
   private final int lockRetries;
   private final Optional<RoleManager> roles;
   private final Progress progress;
+  private final Optional<Confinement> confinement;
 
   /**
    * A migrator.
    *
    * @param source sessions of the owner, with lock_timeout set
    * @param lockRetries how often a migration is tried again after lock_timeout or a deadlock
+   */
+  public Migrator(DataSource source, MigrationFiles files, int lockRetries, Progress progress) {
+    this(source, files, lockRetries, progress, Optional.empty(), Optional.empty());
+  }
+
+  /**
+   * A migrator.
+   *
    * @param roles gives the services their rights on what is made; nothing in a trial
+   * @param confinement for migrations that are only tried, or not in their database yet
    */
   public Migrator(
       DataSource source,
       MigrationFiles files,
       int lockRetries,
+      Progress progress,
       Optional<RoleManager> roles,
-      Progress progress) {
+      Optional<Confinement> confinement) {
     this.source = source;
     this.files = files;
     this.lockRetries = lockRetries;
     this.roles = roles;
     this.progress = progress;
+    this.confinement = confinement;
   }
 
   /**
@@ -384,12 +396,18 @@ public final class Migrator {
       if (withheld != null) {
         withheld.begin(connection, file.sql());
       }
+      if (confinement.isPresent()) {
+        confinement.get().begin(file, connection);
+      }
       watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
     }
 
     @Override
     public void end(MigrationFile file, Connection connection) throws SQLException {
       watch.end();
+      if (confinement.isPresent()) {
+        confinement.get().end(file, connection);
+      }
       if (ConcurrentIndexes.occurIn(file.sql())) {
         // What the file has set was taken back; its history row comes next.
         SqlText.execute(connection, LOCK_TIMEOUT_OFF);

@@ -35,6 +35,7 @@ final class PlanObserver implements FlywayRun.MigrationListener {
       """;
 
   private final ConcurrentIndexes indexes;
+  private final Confinement confinement;
   private final Map<Long, String> existing;
   private final List<Observed> observed = new ArrayList<>();
   private Map<String, Relation> before;
@@ -46,7 +47,8 @@ final class PlanObserver implements FlywayRun.MigrationListener {
    *
    * @param own a session in the scratch database
    */
-  PlanObserver(Connection own) throws SQLException {
+  PlanObserver(Connection own, Confinement confinement) throws SQLException {
+    this.confinement = confinement;
     this.indexes = new ConcurrentIndexes(own, Progress.SILENT);
     this.before = relations(own);
     Map<Long, String> tables = new HashMap<>();
@@ -117,10 +119,12 @@ final class PlanObserver implements FlywayRun.MigrationListener {
     if (ConcurrentIndexes.occurIn(file.sql())) {
       indexes.prepare(file);
     }
+    confinement.begin(file, connection);
   }
 
   @Override
   public void end(MigrationFile file, Connection connection) throws SQLException {
+    confinement.end(file, connection);
     Map<String, Effect> tables = new TreeMap<>();
     Map<String, Relation> after = relations(connection);
     before.forEach(

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
@@ -62,27 +63,58 @@ public final class Planner {
     state.requireUnchanged();
     if (state.pending().isEmpty()) {
       ScratchDatabase.sweep(connection, progress);
-      return new MigrationPlan(state.currentText(), List.of());
+      return new MigrationPlan(state.currentText(), List.of(), List.of());
     }
+    Trial trial = Trial.of(files);
     List<PlanObserver.Observed> observed;
     try (ScratchDatabase scratch = scratches.create(connection);
         Connection own = scratch.source().getConnection()) {
       progress.update(STEP, "applying the migrations to " + scratch.name());
-      applyAgain(scratch, own, state);
-      observed = observe(scratch, own, state);
+      Confinement confinement = new Confinement(connection, scratch.name(), true, progress);
+      try {
+        applyAgain(scratch, own, trial, confinement, state);
+        observed = observe(scratch, own, trial, confinement, state);
+      } finally {
+        confinement.compare();
+      }
     }
-    return new MigrationPlan(state.currentText(), steps(observed, connection));
+    return new MigrationPlan(
+        state.currentText(),
+        steps(observed, connection),
+        trial.leftOut().stream()
+            .filter(one -> !state.applied().containsKey(one.file().version()))
+            .map(Trial.LeftOut::text)
+            .toList());
   }
 
   /** What the real database has already. */
-  private void applyAgain(ScratchDatabase scratch, Connection own, SchemaState state)
+  private void applyAgain(
+      ScratchDatabase scratch,
+      Connection own,
+      Trial trial,
+      Confinement confinement,
+      SchemaState state)
       throws SQLException {
-    List<MigrationFile> applied =
-        files.files().stream().filter(file -> state.applied().containsKey(file.version())).toList();
+    MigrationFiles applied =
+        trial
+            .files()
+            .only(
+                trial.files().files().stream()
+                    .filter(file -> state.applied().containsKey(file.version()))
+                    .toList());
     try {
-      new Migrator(scratch.source(), files.only(applied), 0, Optional.empty(), Progress.SILENT)
+      new Migrator(
+              scratch.source(),
+              applied,
+              0,
+              Progress.SILENT,
+              Optional.empty(),
+              Optional.of(confinement))
           .migrate(own, Optional.empty());
     } catch (Failure failure) {
+      if (failure.code() == ExitCode.REFUSED) {
+        throw failure;
+      }
       throw inScratch(failure, state)
           .next(
               "it is applied already, so leave the file as it is; docs/plan.md says what can be done");
@@ -90,10 +122,19 @@ public final class Planner {
   }
 
   private List<PlanObserver.Observed> observe(
-      ScratchDatabase scratch, Connection own, SchemaState state) throws SQLException {
-    PlanObserver observer = new PlanObserver(own);
+      ScratchDatabase scratch,
+      Connection own,
+      Trial trial,
+      Confinement confinement,
+      SchemaState state)
+      throws SQLException {
+    PlanObserver observer = new PlanObserver(own, confinement);
+    List<MigrationFile> pending =
+        trial.files().files().stream()
+            .filter(file -> !state.applied().containsKey(file.version()))
+            .toList();
     try {
-      for (List<MigrationFile> left = state.pending(); !left.isEmpty(); ) {
+      for (List<MigrationFile> left = pending; !left.isEmpty(); ) {
         List<MigrationFile> together = SharedSession.first(own, left);
         new FlywayRun(scratch.source(), together, observer).migrate();
         left = left.subList(together.size(), left.size());
@@ -103,11 +144,14 @@ public final class Planner {
       if (SqlStates.connectionLost(e)) {
         throw e;
       }
+      Optional<Failure> known = Failure.in(e);
+      if (known.filter(failure -> failure.code() == ExitCode.REFUSED).isPresent()) {
+        throw known.get();
+      }
       throw inScratch(
-              Failure.in(e)
-                  .orElseGet(() ->
-                      new MigrationFailures(scratch.source(), files, state.pending())
-                          .describe(e, observer.current(), List.of(), 1)),
+              known.orElseGet(() ->
+                  new MigrationFailures(scratch.source(), files, pending)
+                      .describe(e, observer.current(), List.of(), 1)),
               state)
           .next("correct the file and run: learnflow-db plan");
     }

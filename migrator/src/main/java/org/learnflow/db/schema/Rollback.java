@@ -3,10 +3,12 @@ package org.learnflow.db.schema;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Optional;
@@ -40,6 +42,30 @@ public final class Rollback {
    */
   private static final String BRIEFLY =
       "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
+
+  /**
+   * setval() is not taken back with its transaction, so that a look ahead may not do it. Numbers
+   * that nextval() gives are gone as with any transaction that is rolled back.
+   */
+  private static final String KEEP_SEQUENCES =
+      """
+      DO $$
+      DECLARE
+          statement text;
+      BEGIN
+          FOR statement IN
+              SELECT pg_catalog.format('GRANT USAGE ON SEQUENCE %1$I.%2$I TO %3$I; REVOKE UPDATE ON SEQUENCE %1$I.%2$I FROM %3$I',
+                                       n.nspname, c.relname, current_user)
+              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                   JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.relowner
+              WHERE c.relkind OPERATOR(pg_catalog.=) 'S' AND r.rolname OPERATOR(pg_catalog.=) current_user
+                AND n.nspname OPERATOR(pg_catalog.<>) 'learnflow_db'
+          LOOP
+              EXECUTE statement;
+          END LOOP;
+      END
+      $$
+      """;
 
   private final DataSource source;
   private final MigrationFiles files;
@@ -321,11 +347,12 @@ public final class Rollback {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
       statement.execute(BRIEFLY);
+      statement.execute(KEEP_SEQUENCES);
       TableColumns before = TableColumns.read(connection);
       for (UndoStep step : steps) {
         // What drops indexes concurrently loses no data, and is not possible here.
         if (step.transactional()) {
-          execute(connection, step);
+          preview(connection, step);
         }
       }
       lost.addAll(before.lostUntilNow(connection));
@@ -341,6 +368,12 @@ public final class Rollback {
       if (SqlStates.of(e).equals(SqlStates.QUERY_CANCELED)) {
         return Optional.of(
             "%s takes longer than five seconds".formatted(e.step().script().undoScript()));
+      }
+      if (SqlStates.of(e).equals(SqlStates.INSUFFICIENT_PRIVILEGE)
+          && setsSequence(e.step().script().undoSql())) {
+        return Optional.of(
+            "%s sets a sequence, which no rollback takes back"
+                .formatted(e.step().script().undoScript()));
       }
       throw failure(e, "nothing was changed");
     } finally {
@@ -377,12 +410,40 @@ public final class Rollback {
 
   private static void execute(Connection connection, UndoStep step) throws UndoFailedException {
     for (SqlScript.Statement each : step.statements()) {
-      try (Statement statement = connection.createStatement()) {
-        statement.execute(each.sql());
-      } catch (SQLException e) {
-        throw new UndoFailedException(step, MigrationFailures.line(each.sql(), each.line(), e), e);
+      execute(connection, step, each);
+    }
+  }
+
+  private static void execute(Connection connection, UndoStep step, SqlScript.Statement each)
+      throws UndoFailedException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(each.sql());
+    } catch (SQLException e) {
+      throw new UndoFailedException(step, MigrationFailures.line(each.sql(), each.line(), e), e);
+    }
+  }
+
+  /** A query that only sets a sequence is left out: it loses nothing. */
+  private static void preview(Connection connection, UndoStep step)
+      throws SQLException, UndoFailedException {
+    for (SqlScript.Statement each : step.statements()) {
+      Savepoint before = connection.setSavepoint();
+      try {
+        execute(connection, step, each);
+        connection.releaseSavepoint(before);
+      } catch (UndoFailedException e) {
+        if (!SqlStates.of(e).equals(SqlStates.INSUFFICIENT_PRIVILEGE)
+            || !each.words().getFirst().equals("SELECT")
+            || !setsSequence(each.sql())) {
+          throw e;
+        }
+        connection.rollback(before);
       }
     }
+  }
+
+  private static boolean setsSequence(String sql) {
+    return sql.toLowerCase(Locale.ROOT).contains("setval");
   }
 
   private void undo(

@@ -265,7 +265,7 @@ class SharedSessionTest {
       DataSource source, MigrationFiles files, Optional<MigrationVersion> target)
       throws SQLException {
     try (Connection connection = source.getConnection()) {
-      new Migrator(source, files, 0, Optional.empty(), Progress.SILENT).migrate(connection, target);
+      new Migrator(source, files, 0, Progress.SILENT).migrate(connection, target);
     }
   }
 
