@@ -3,41 +3,17 @@ package org.learnflow.db;
 import java.io.FilterReader;
 import java.io.IOException;
 import java.io.Reader;
-import java.util.List;
-import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.Optional;
-import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.flywaydb.core.api.resource.LoadableResource;
-import org.flywaydb.core.internal.parser.ParserContext;
 import org.flywaydb.core.internal.parser.ParsingContext;
-import org.flywaydb.core.internal.parser.PeekingReader;
-import org.flywaydb.core.internal.parser.Recorder;
-import org.flywaydb.core.internal.parser.StatementType;
-import org.flywaydb.core.internal.parser.Token;
-import org.flywaydb.core.internal.parser.TokenType;
-import org.flywaydb.core.internal.sqlscript.Delimiter;
-import org.flywaydb.core.internal.sqlscript.ParsedSqlStatement;
 import org.flywaydb.core.internal.sqlscript.SqlStatement;
 import org.flywaydb.core.internal.sqlscript.SqlStatementIterator;
-import org.flywaydb.database.postgresql.PostgreSQLParser;
 
 /** An SQL text, read statement by statement with Flyway's parser: one is in memory at a time. */
 public final class SqlScript implements AutoCloseable {
-  /** First words of statements that begin or end a transaction. */
-  private static final Set<String> TRANSACTION_CONTROL =
-      Set.of("ABORT", "BEGIN", "COMMIT", "END", "PREPARE TRANSACTION", "ROLLBACK", "START");
-
-  private static final Pattern FIRST_WORDS = Pattern.compile("\\w+(?:\\s+\\w+)?");
-
-  private static final Pattern COPY_FROM_STDIN =
-      Pattern.compile(
-          "COPY\\s[^'(]*(?:\\([^)]*\\))?\\s*FROM\\s+STDIN\\b", Pattern.CASE_INSENSITIVE);
-
   private final SqlStatementIterator statements;
   private final Measured measured;
 
@@ -54,7 +30,9 @@ public final class SqlScript implements AutoCloseable {
     FluentConfiguration configuration =
         new FluentConfiguration(SqlScript.class.getClassLoader()).placeholderReplacement(false);
     this.measured = new Measured(text);
-    this.statements = new StatementParser(configuration).parse(new Text(name, measured));
+    this.statements =
+        new SqlParser(configuration, new ParsingContext(), SqlParser.EndOfData.LINE_OR_TEXT)
+            .parse(new Text(name, measured));
   }
 
   /** A statement that is longer than may be. */
@@ -120,30 +98,22 @@ public final class SqlScript implements AutoCloseable {
    *
    * @param line where it begins, behind comments
    * @param sql without the comments before it and the semicolon
-   * @param transactional whether it can be run in a transaction
-   * @param words its words in order, as far as it is not very long: keywords, and names that could
-   *     be some, in upper case; other names, without their quotes, in lower case; no values
+   * @param words of it, which tell what it is
    */
-  public record Statement(int line, String sql, boolean transactional, List<String> words) {
-    /** A copy. */
-    public Statement {
-      words = List.copyOf(words);
-    }
-
+  public record Statement(int line, String sql, SqlWords words) {
     /** Its first words, if it begins or ends a transaction. */
     public Optional<String> transactionControl() {
-      Matcher first = FIRST_WORDS.matcher(sql);
-      String words = first.lookingAt() ? first.group() : "";
-      String control = words.toUpperCase(Locale.ROOT).replaceAll("\\s+", " ");
-      return TRANSACTION_CONTROL.contains(control)
-              || TRANSACTION_CONTROL.contains(control.replaceFirst(" .*", ""))
-          ? Optional.of(words)
-          : Optional.empty();
+      return words.transactionControl();
+    }
+
+    /** Whether it can be run in a transaction. */
+    public boolean transactional() {
+      return !words.forbidTransaction();
     }
 
     /** Whether its rows follow it, as psql sends them. */
     public boolean isCopyFromStdin() {
-      return COPY_FROM_STDIN.matcher(sql).lookingAt();
+      return words.copyFromStdin();
     }
 
     /**
@@ -152,6 +122,15 @@ public final class SqlScript implements AutoCloseable {
      * @param position of a character as the server counts them, from 1; 0 for the statement itself
      */
     public int lineOf(int position) {
+      return lineOf(line, sql, position);
+    }
+
+    /**
+     * A line within a statement.
+     *
+     * @param line where it begins
+     */
+    public static int lineOf(int line, String sql, int position) {
       int within =
           sql.offsetByCodePoints(
               0, Math.clamp(position - 1L, 0, sql.codePointCount(0, sql.length())));
@@ -186,223 +165,17 @@ public final class SqlScript implements AutoCloseable {
     }
     SqlStatement next = statements.next();
     measured.count = 0;
-    String sql = next.getSql();
+    SqlParser.Parsed parsed = (SqlParser.Parsed) next;
     Statement statement =
         new Statement(
-            next.getLineNumber(),
-            sql.substring(endOfComments(sql)),
-            next.canExecuteInTransaction(),
-            next instanceof Parsed parsed ? parsed.words : List.of());
+            next.getLineNumber(), next.getSql().substring(parsed.begin()), parsed.words());
     lastLine = statement.lineOf(Integer.MAX_VALUE);
     return statement;
-  }
-
-  /** Flyway leaves the comments before a statement in its text, but not in its line. */
-  private static int endOfComments(String sql) {
-    int i = 0;
-    while (i < sql.length()) {
-      if (Character.isWhitespace(sql.charAt(i))) {
-        i++;
-      } else if (sql.startsWith("--", i)) {
-        int end = sql.indexOf('\n', i);
-        i = end < 0 ? sql.length() : end;
-      } else if (sql.startsWith("/*", i)) {
-        i = endOfBlockComment(sql, i);
-      } else {
-        return i;
-      }
-    }
-    return i;
-  }
-
-  private static int endOfBlockComment(String sql, int begin) {
-    int depth = 0;
-    int i = begin;
-    do {
-      if (sql.startsWith("/*", i)) {
-        depth++;
-        i += 2;
-      } else if (sql.startsWith("*/", i)) {
-        depth--;
-        i += 2;
-      } else {
-        i++;
-      }
-    } while (depth > 0 && i < sql.length());
-    return i;
   }
 
   @Override
   public void close() {
     statements.close();
-  }
-
-  /** A statement that remembers its words. */
-  private static final class Parsed extends ParsedSqlStatement {
-    private final List<String> words;
-
-    Parsed(
-        ParsedSqlStatement statement, Delimiter delimiter, boolean transactional, List<Token> all) {
-      super(
-          statement.getPos(),
-          statement.getLine(),
-          statement.getCol(),
-          statement.getSql(),
-          delimiter,
-          transactional,
-          statement.isBatchable());
-      this.words =
-          all.stream()
-              .filter(token ->
-                  token.getType() == TokenType.KEYWORD || token.getType() == TokenType.IDENTIFIER)
-              .map(token ->
-                  token.getType() == TokenType.KEYWORD
-                      ? token.getText()
-                      : token.getText().toLowerCase(Locale.ROOT))
-              .toList();
-    }
-  }
-
-  /** Flyway's parser, corrected where PostgreSQL reads a legal text in another way. */
-  private static final class StatementParser extends PostgreSQLParser {
-    private static final Pattern DOLLAR_QUOTE =
-        Pattern.compile("\\$(?:\\$|_|\\p{L}).*", Pattern.DOTALL);
-
-    /** Only the first and the last ones are ever looked at. */
-    private static final int MOST_TOKENS = 1_000;
-
-    private static final int LAST_TOKENS = 10;
-
-    StatementParser(FluentConfiguration configuration) {
-      super(configuration, new ParsingContext());
-    }
-
-    @Override
-    protected ParsedSqlStatement createStatement(
-        PeekingReader reader,
-        Recorder recorder,
-        int pos,
-        int line,
-        int col,
-        int nonCommentPos,
-        int nonCommentLine,
-        int nonCommentCol,
-        StatementType type,
-        boolean transactional,
-        Delimiter delimiter,
-        String sql,
-        List<Token> tokens,
-        boolean batchable)
-        throws IOException {
-      return new Parsed(
-          super.createStatement(
-              reader,
-              recorder,
-              pos,
-              line,
-              col,
-              nonCommentPos,
-              nonCommentLine,
-              nonCommentCol,
-              type,
-              transactional,
-              delimiter,
-              sql,
-              tokens,
-              batchable),
-          delimiter,
-          transactional,
-          tokens);
-    }
-
-    /**
-     * Data that follow COPY are psql's matter; without {@code \.} Flyway would never find their
-     * end.
-     */
-    @Override
-    protected StatementType detectStatementType(
-        String simplifiedStatement, ParserContext context, PeekingReader reader) {
-      return StatementType.UNKNOWN;
-    }
-
-    /**
-     * A parameter such as {@code $1} is none; a statement would lose a parenthesis at its begin.
-     */
-    @Override
-    protected boolean isAlternativeStringLiteral(String peek) {
-      return peek.charAt(0) == '('
-          || peek.charAt(0) == '\\'
-          || DOLLAR_QUOTE.matcher(peek).matches();
-    }
-
-    @Override
-    protected Token handleAlternativeStringLiteral(
-        PeekingReader reader, ParserContext context, int pos, int line, int col)
-        throws IOException {
-      if (reader.peek('\\')) {
-        String rest = reader.readUntilExcluding('\n', '\r');
-        throw new PsqlCommandException(rest.replaceFirst("\\s.*|(?<=.)\\\\.*", ""), line);
-      }
-      if (!reader.peek('(')) {
-        return super.handleAlternativeStringLiteral(reader, context, pos, line, col);
-      }
-      context.increaseParensDepth();
-      reader.swallow();
-      return new Token(TokenType.SYMBOL, pos, line, col, "(", "(", context.getParensDepth());
-    }
-
-    /** {@code e'\''}; Flyway knows the capital letter only. */
-    @Override
-    protected Token handleKeyword(
-        PeekingReader reader, ParserContext context, int pos, int line, int col, String keyword)
-        throws IOException {
-      if (!keyword.equals("e") || !reader.peek('\'')) {
-        return super.handleKeyword(reader, context, pos, line, col, keyword);
-      }
-      reader.swallow();
-      reader.swallowUntilIncludingWithEscape('\'', true, '\\');
-      return new Token(
-          TokenType.STRING, pos, line, col, keyword, keyword, context.getParensDepth());
-    }
-
-    @Override
-    protected boolean shouldAdjustBlockDepth(
-        ParserContext context, List<Token> tokens, Token token) {
-      if (tokens.size() > MOST_TOKENS) {
-        tokens.subList(1, tokens.size() - LAST_TOKENS).clear();
-      }
-      if (token.getType() == TokenType.EOF) { // what is not complete is the server's to refuse
-        while (context.getBlockDepth() > 0) {
-          context.decreaseBlockDepth();
-        }
-      }
-      return super.shouldAdjustBlockDepth(context, tokens, token);
-    }
-
-    /** {@code BEGIN ATOMIC ... END}, with CASE in CASE and columns named {@code end}. */
-    @Override
-    protected void adjustBlockDepth(
-        ParserContext context, List<Token> tokens, Token keyword, PeekingReader reader) {
-      int parens = context.getParensDepth();
-      switch (keyword.getText()) {
-        case "ATOMIC" -> {
-          if (context.getBlockDepth() == 0 && lastTokenIs(tokens, parens, "BEGIN")) {
-            context.increaseBlockDepth("ATOMIC");
-          }
-        }
-        case "CASE" -> {
-          if (context.getBlockDepth() > 0) {
-            context.increaseBlockDepth("CASE");
-          }
-        }
-        case "END" -> {
-          if (context.getBlockDepth() > 0 && !lastTokenIs(tokens, parens, "AS")) {
-            context.decreaseBlockDepth();
-          }
-        }
-        default -> {}
-      }
-    }
   }
 
   /** Refuses to go on in a statement that is too long. */

@@ -3,6 +3,7 @@ package org.learnflow.db;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.Set;
+import org.postgresql.util.PSQLException;
 
 /**
  * SQLSTATE values by the moment the server sends them. Source: PostgreSQL documentation, appendix A
@@ -66,6 +67,9 @@ public final class SqlStates {
   /** The server ended a deadlock by aborting this transaction. */
   public static final String DEADLOCK_DETECTED = "40P01";
 
+  /** A value that the enum got in the same transaction. */
+  public static final String UNSAFE_NEW_ENUM_VALUE = "55P04";
+
   /** No such table or view. */
   public static final String UNDEFINED_TABLE = "42P01";
 
@@ -84,8 +88,15 @@ public final class SqlStates {
   /** A startup setting that this server does not know. */
   public static final String UNDEFINED_OBJECT = "42704";
 
+  /** The transaction, or the whole server, writes nothing. */
+  public static final String READ_ONLY = "25006";
+
   private static final Set<String> CONNECTION_LOST =
-      Set.of("57P01", "57P02", CANNOT_CONNECT_NOW, "57P04", "25006");
+      Set.of("57P01", "57P02", CANNOT_CONNECT_NOW, "57P04", READ_ONLY);
+
+  /** Settings that pgjdbc depends on; it closes a connection that changes them. */
+  private static final Set<String> OF_THE_DRIVER =
+      Set.of("DateStyle", "client_encoding", "standard_conforming_strings");
 
   private SqlStates() {}
 
@@ -142,6 +153,20 @@ public final class SqlStates {
    */
   public static boolean connectionLost(Throwable thrown) {
     String state = of(thrown);
-    return state.startsWith("08") || CONNECTION_LOST.contains(state);
+    return (state.startsWith("08") || CONNECTION_LOST.contains(state))
+        && closedForSetting(thrown).isEmpty();
+  }
+
+  /**
+   * Name of the setting that a statement gave a value with which pgjdbc cannot go on, so that it
+   * closed the connection. It says so in its own words, in the language of the machine, with {@link
+   * #CONNECTION_FAILURE}.
+   */
+  public static Optional<String> closedForSetting(Throwable thrown) {
+    return sqlException(thrown)
+        .filter(e -> CONNECTION_FAILURE.equals(e.getSQLState()))
+        .filter(e -> e instanceof PSQLException own && own.getServerErrorMessage() == null)
+        .flatMap(e ->
+            OF_THE_DRIVER.stream().filter(String.valueOf(e.getMessage())::contains).findFirst());
   }
 }

@@ -170,4 +170,14 @@ public final class SessionSettings {
   public static void reset(Connection connection) throws SQLException {
     SqlText.execute(connection, "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE);
   }
+
+  /**
+   * The same, and what else a session remembers and may forget in the middle of a transaction. What
+   * its transaction has locked or deferred stays, and that a setting of an application was made.
+   */
+  public static void forget(Connection connection) throws SQLException {
+    reset(connection);
+    SqlText.execute(
+        connection, "CLOSE ALL; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *");
+  }
 }

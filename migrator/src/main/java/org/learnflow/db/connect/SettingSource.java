@@ -52,9 +52,20 @@ record SettingSource(String setting, String place, String reset) {
    * @param source further sessions of the same role in the same database
    */
   static Failure explained(Failure failure, Throwable thrown, DataSource source) {
-    return SqlStates.endedBySetting(thrown)
-        .map(name -> explained(failure, name, find(source, name)))
+    return SqlStates.closedForSetting(thrown)
+        .map(name -> failure.next(fixed(name)))
+        .or(() ->
+            SqlStates.endedBySetting(thrown)
+                .map(name -> explained(failure, name, find(source, name))))
         .orElse(failure);
+  }
+
+  private static String fixed(String name) {
+    return name.equals("DateStyle")
+        ? "SET DateStyle = 'ISO, DMY' (or MDY, YMD) reads dates in the same order; where a date is to be"
+            + " written in another style, use to_char(); correct the file and run the same command again"
+        : "learnflow-db reads files as UTF-8 and sends them so; take SET %s out of the file and run the same command again"
+            .formatted(name);
   }
 
   private static Optional<SettingSource> find(DataSource source, String name) {

@@ -4,6 +4,7 @@ import java.io.Reader;
 import java.io.StringReader;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.flywaydb.core.api.ResourceProvider;
 import org.flywaydb.core.api.callback.Callback;
 import org.flywaydb.core.api.callback.Context;
 import org.flywaydb.core.api.callback.Event;
+import org.flywaydb.core.api.configuration.Configuration;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.flywaydb.core.api.migration.JavaMigration;
 import org.flywaydb.core.api.resource.LoadableResource;
@@ -28,8 +30,8 @@ import org.learnflow.db.connect.SessionSettings;
  * One call of Flyway for some pending migrations.
  *
  * <p>Flyway sees these files only, since it walks all the files it knows after every migration; the
- * applied ones were compared before. Its lock is a session lock ({@code transactionalLock} off):
- * {@code CREATE INDEX CONCURRENTLY} would wait for ever for the transaction of the other kind.
+ * applied ones were compared before. It works in one session ({@code transactionalLock} off): with
+ * two, {@code CREATE INDEX CONCURRENTLY} would wait for ever for the transaction of the other.
  */
 final class FlywayRun {
   /** The history's times have no zone; pgjdbc would take the one of this machine. */
@@ -68,12 +70,16 @@ final class FlywayRun {
             .placeholderReplacement(false)
             .validateOnMigrate(false)
             .initSql(UTC)
-            .lockRetryCount(-1)
             .loggers("slf4j");
     PostgreSQLConfigurationExtension postgresql =
         configuration.getPluginRegister().getExact(PostgreSQLConfigurationExtension.class);
     postgresql.setTransactionalLock(false);
     configuration.load().migrate();
+  }
+
+  /** Whether Flyway works for this program, which holds Flyway's lock itself. */
+  static boolean isRunBy(Configuration configuration) {
+    return Arrays.stream(configuration.getCallbacks()).anyMatch(Events.class::isInstance);
   }
 
   private Map<String, MigrationFile> byName() {
@@ -154,6 +160,10 @@ final class FlywayRun {
         switch (event) {
           case BEFORE_EACH_MIGRATE -> listener.begin(file(context), context.getConnection());
           case AFTER_EACH_MIGRATE -> {
+            if (!context.getConnection().getAutoCommit()) {
+              // What the file deferred comes under the settings that it made.
+              SqlText.execute(context.getConnection(), "SET CONSTRAINTS ALL IMMEDIATE");
+            }
             SessionSettings.reset(context.getConnection());
             SqlText.execute(context.getConnection(), UTC);
             listener.end(file(context), context.getConnection());

@@ -1,5 +1,7 @@
 package org.learnflow.db.schema;
 
+import java.io.IOException;
+import java.io.StringReader;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -12,6 +14,8 @@ import org.flywaydb.core.internal.exception.FlywayMigrateException;
 import org.flywaydb.core.internal.sqlscript.FlywaySqlScriptException;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.SqlParser;
+import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlStates;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
@@ -22,9 +26,6 @@ final class MigrationFailures {
   private static final String MIXED = "Detected both transactional and non-transactional";
 
   private static final Pattern PARSER_LINE = Pattern.compile("\\bat line (\\d+)");
-
-  private static final Pattern COMMENTS =
-      Pattern.compile("(?:\\s++|--[^\\n]*+|/\\*.*?\\*/)++", Pattern.DOTALL);
 
   private final DataSource source;
   private final MigrationFiles files;
@@ -54,6 +55,8 @@ final class MigrationFailures {
             .or(after::next);
     String name = file.map(MigrationFile::name).orElse("a migration");
     String sqlState = SqlStates.of(thrown);
+    Optional<SqlParser.NoEndOfDataException> endless =
+        in(thrown, SqlParser.NoEndOfDataException.class);
     boolean lockProblem = sqlState.equals(SqlStates.LOCK_NOT_AVAILABLE);
     boolean mixed = message(thrown).startsWith(MIXED);
     String what =
@@ -65,10 +68,14 @@ final class MigrationFailures {
                     blockers.isEmpty() ? "" : ": blocked by " + String.join("; ", blockers))
             : mixed
                 ? name + " mixes statements that run in a transaction with one that cannot"
-                : name + " failed: " + message(thrown);
+                : name + " failed: " + message(endless.map(Throwable.class::cast).orElse(thrown));
     String place =
         file.map(f -> f.path().toString()).orElse("")
-            + line(thrown, script).map(line -> ", line " + line).orElse("")
+            + endless
+                .map(SqlParser.NoEndOfDataException::line)
+                .or(() -> line(thrown, script))
+                .map(line -> ", line " + line)
+                .orElse("")
             + (sqlState.isEmpty() ? "" : ", SQLSTATE " + sqlState);
     boolean transactional =
         in(thrown, FlywayMigrateException.class)
@@ -151,18 +158,18 @@ final class MigrationFailures {
    * @param begin line of the statement behind those comments
    */
   static int line(String sql, int begin, Throwable thrown) {
-    Matcher comments = COMMENTS.matcher(sql);
-    int start = comments.lookingAt() ? comments.end() : 0;
-    int position =
-        serverMessage(thrown).map(ServerErrorMessage::getPosition).filter(p -> p > 0).orElse(1);
-    // The server counts code points.
-    int characters = Math.min(position - 1, sql.codePointCount(0, sql.length()));
-    int end = sql.offsetByCodePoints(0, characters);
-    return begin + lineEnds(sql, Math.max(end, start)) - lineEnds(sql, start);
+    int position = serverMessage(thrown).map(ServerErrorMessage::getPosition).orElse(0);
+    int commentLines = firstLine(sql) - 1;
+    return Math.max(begin, SqlScript.Statement.lineOf(begin - commentLines, sql, position));
   }
 
-  private static int lineEnds(String sql, int end) {
-    return (int) sql.substring(0, end).chars().filter(c -> c == '\n').count();
+  /** Where the statement begins in a text that may have comments before it. */
+  private static int firstLine(String sql) {
+    try (SqlScript script = new SqlScript("statement.sql", new StringReader(sql))) {
+      return script.hasNext() ? script.next().line() : 1;
+    } catch (IOException e) {
+      return 1; // too long to be read again
+    }
   }
 
   private static Optional<ServerErrorMessage> serverMessage(Throwable thrown) {
@@ -184,7 +191,9 @@ final class MigrationFailures {
     String message = Objects.toString(server.get().getMessage(), "");
     String detail = server.get().getDetail();
     String hint = server.get().getHint();
+    String where = server.get().getWhere();
     return message
+        + (where != null && where.startsWith("COPY ") ? " (" + where + ")" : "")
         + (detail == null ? "" : " (" + detail + ")")
         + (hint == null ? "" : "; hint: " + hint);
   }

@@ -29,10 +29,9 @@ final class MigrationText {
   }
 
   private static void look(Path file, String sql) {
-    boolean copy = false;
     try (SqlScript script = new SqlScript(file.toString(), new StringReader(sql))) {
       while (script.hasNext()) {
-        copy |= script.next().isCopyFromStdin();
+        script.next();
       }
     } catch (SqlScript.TooLongException e) {
       throw refused(file + ", behind line " + e.line(), file.getFileName() + ": " + e.getMessage())
@@ -41,11 +40,9 @@ final class MigrationText {
                   + WholeFile.MORE_MEMORY)
           .causedBy(e);
     } catch (SqlScript.PsqlCommandException e) {
-      if (!copy) { // else it may be a row, which Flyway reads
-        throw refused(file + ", line " + e.line(), String.valueOf(e.getMessage()))
-            .next(e.next() + ", and run the same command again")
-            .causedBy(e);
-      }
+      throw refused(file + ", line " + e.line(), String.valueOf(e.getMessage()))
+          .next(e.next() + ", and run the same command again")
+          .causedBy(e);
     } catch (IOException e) {
       throw new IllegalStateException("a string can always be read", e);
     }

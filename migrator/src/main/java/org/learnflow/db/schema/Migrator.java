@@ -109,7 +109,7 @@ public final class Migrator {
         return report(before, before, List.of());
       }
       beginCatalog(connection, first);
-      try {
+      try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.FLYWAY, progress)) {
         ensureRights(connection);
         apply(connection, before, pending);
         ensureRights(connection);
@@ -312,7 +312,8 @@ public final class Migrator {
 
   private RuntimeException failure(
       RuntimeException e, List<MigrationFile> together, BlockerWatch watch, Counter counter) {
-    if (SqlStates.connectionLost(e)) {
+    boolean readOnlyByItself = counter.onPrimary && SqlStates.of(e).equals(SqlStates.READ_ONLY);
+    if (SqlStates.connectionLost(e) && !readOnlyByItself) {
       return e; // repeated once the database is back
     }
     Optional<Failure> known = Failure.in(e);
@@ -322,8 +323,11 @@ public final class Migrator {
     if (isForeignDatabase(e)) {
       return foreignDatabase().causedBy(e);
     }
-    return new MigrationFailures(source, files, together)
-        .describe(e, counter.current, watch.lastBlockers(), lockRetries + 1);
+    Failure failure =
+        new MigrationFailures(source, files, together)
+            .describe(e, counter.current, watch.lastBlockers(), lockRetries + 1);
+    // Its cause would be taken for a standby's, and the whole step be repeated.
+    return readOnlyByItself ? failure.causedBy(new FlywayException(e.getMessage())) : failure;
   }
 
   private static Failure foreignDatabase() {
@@ -351,6 +355,9 @@ public final class Migrator {
     private final int total;
     private int done;
     private Optional<MigrationFile> current = Optional.empty();
+
+    /** Where a file makes its transaction read-only by itself. */
+    private boolean onPrimary;
 
     Counter(int total) {
       this.total = total;
@@ -385,6 +392,8 @@ public final class Migrator {
       }
       counter.current = Optional.of(file);
       files.undo(file); // a way back that cannot be read would be found when the file is applied
+      counter.onPrimary =
+          "off".equals(connection.unwrap(PGConnection.class).getParameterStatus("in_hot_standby"));
       boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
       if (concurrent) {
         watch.begin(file.name(), own.unwrap(PGConnection.class).getBackendPID());

@@ -1,18 +1,25 @@
 package org.learnflow.db.schema;
 
 import java.sql.SQLException;
+import java.util.concurrent.Callable;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.ResourceProvider;
 import org.flywaydb.core.api.configuration.Configuration;
 import org.flywaydb.core.internal.database.base.Database;
+import org.flywaydb.core.internal.database.base.Table;
 import org.flywaydb.core.internal.jdbc.JdbcConnectionFactory;
 import org.flywaydb.core.internal.jdbc.StatementInterceptor;
+import org.flywaydb.core.internal.parser.Parser;
+import org.flywaydb.core.internal.parser.ParsingContext;
 import org.flywaydb.database.postgresql.PostgreSQLConnection;
 import org.flywaydb.database.postgresql.PostgreSQLDatabase;
 import org.flywaydb.database.postgresql.PostgreSQLDatabaseType;
+import org.learnflow.db.SqlParser;
 
 /**
- * Flyway's PostgreSQL, but for how it goes back to the session's own role after a migration: it
- * writes {@code SET ROLE '...'} without quoting what is in the name. Found by Flyway through
- * META-INF/services, before its own since the priority is higher.
+ * Flyway's PostgreSQL, but for how it goes back to the session's own role after a migration (it
+ * writes {@code SET ROLE '...'} without quoting what is in the name), for its parser, and for its
+ * lock. Found by Flyway through META-INF/services, before its own since the priority is higher.
  */
 public final class RoleSafeDatabaseType extends PostgreSQLDatabaseType {
   @Override
@@ -28,12 +35,22 @@ public final class RoleSafeDatabaseType extends PostgreSQLDatabaseType {
     return new PostgreSQLDatabase(configuration, jdbcConnectionFactory, statementInterceptor) {
       @Override
       protected PostgreSQLConnection doGetConnection(java.sql.Connection connection) {
-        return new OwnRoleConnection(this, connection);
+        return FlywayRun.isRunBy(configuration)
+            ? new LockedConnection(this, connection)
+            : new OwnRoleConnection(this, connection);
       }
     };
   }
 
-  private static final class OwnRoleConnection extends PostgreSQLConnection {
+  @Override
+  public Parser createParser(
+      Configuration configuration,
+      ResourceProvider resourceProvider,
+      ParsingContext parsingContext) {
+    return new SqlParser(configuration, parsingContext, SqlParser.EndOfData.LINE);
+  }
+
+  private static class OwnRoleConnection extends PostgreSQLConnection {
     OwnRoleConnection(PostgreSQLDatabase database, java.sql.Connection connection) {
       super(database, connection);
     }
@@ -41,6 +58,28 @@ public final class RoleSafeDatabaseType extends PostgreSQLDatabaseType {
     @Override
     protected void doRestoreOriginalState() throws SQLException {
       jdbcTemplate.execute("RESET ROLE");
+    }
+  }
+
+  private static final class LockedConnection extends OwnRoleConnection {
+    LockedConnection(PostgreSQLDatabase database, java.sql.Connection connection) {
+      super(database, connection);
+    }
+
+    /**
+     * Takes no lock: {@link Migrator} holds Flyway's, in a session where no migration can give it
+     * back with {@code pg_advisory_unlock_all()} or {@code DISCARD ALL}.
+     */
+    @Override
+    @SuppressWarnings("rawtypes") // as Flyway declares it
+    public <T> T lock(Table table, Callable<T> callable) {
+      try {
+        return callable.call();
+      } catch (RuntimeException e) {
+        throw e;
+      } catch (Exception e) {
+        throw new FlywayException(e);
+      }
     }
   }
 }

@@ -16,12 +16,14 @@ import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.AdvisoryLock;
+import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.SessionSettings;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.WithheldPrivileges;
 import org.learnflow.db.schema.RollbackPlan.Loss;
@@ -65,6 +67,15 @@ public final class Rollback {
           END LOOP;
       END
       $$
+      """;
+
+  /** Not where another one of that name and schema cannot be deferred: SET would refuse it. */
+  private static final String DEFER =
+      """
+      SELECT format('SET CONSTRAINTS %I.%I DEFERRED', n.nspname, c.conname)
+      FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+      GROUP BY n.nspname, c.conname
+      HAVING bool_or(c.condeferred) AND bool_and(c.condeferrable)
       """;
 
   private final DataSource source;
@@ -144,7 +155,7 @@ public final class Rollback {
           SchemaState now = SchemaState.read(connection, files);
           List<UndoStep> steps = steps(connection, now);
           List<TableColumns.Change> lost = new ArrayList<>();
-          Optional<String> unseen = preview(connection, steps, lost);
+          Optional<String> unseen = preview(steps, lost);
           List<Loss> counted = new ArrayList<>();
           for (TableColumns.Change change : lost) {
             TableColumns.counted(connection, change).ifPresent(counted::add);
@@ -341,33 +352,40 @@ public final class Rollback {
    * @param lost gets what was not there any more, or not as it was
    * @return why it could not be gone
    */
-  private Optional<String> preview(
-      Connection connection, List<UndoStep> steps, List<TableColumns.Change> lost)
+  private Optional<String> preview(List<UndoStep> steps, List<TableColumns.Change> lost)
       throws SQLException {
-    connection.setAutoCommit(false);
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(BRIEFLY);
-      statement.execute(KEEP_SEQUENCES);
-      TableColumns before = TableColumns.read(connection);
-      for (UndoStep step : steps) {
-        // What drops indexes concurrently loses no data, and is not possible here.
-        if (step.transactional()) {
-          preview(connection, step);
+    List<UndoStep> tried = new ArrayList<>();
+    // Not with the session that holds the locks, which a script may give back.
+    try (Connection session = source.getConnection()) {
+      WithheldPrivileges withheld = roles.withheld(session);
+      session.setAutoCommit(false);
+      try {
+        SqlText.execute(session, BRIEFLY);
+        SqlText.execute(session, KEEP_SEQUENCES);
+        TableColumns before = TableColumns.read(session);
+        for (UndoStep step : steps) {
+          tried.add(step);
+          // What drops indexes concurrently loses no data, and is not possible here.
+          if (step.transactional()) {
+            withheld.begin(session, step.script().undoSql());
+            execute(session, step, BRIEFLY, Rollback::preview);
+            // The next one comes in a transaction and a session of its own.
+            defer(session);
+            SessionSettings.forget(session);
+            SqlText.execute(session, BRIEFLY);
+            record(session, step, withheld);
+          }
+        }
+        lost.addAll(before.lostUntilNow(session));
+        return Optional.empty();
+      } finally {
+        if (!session.isClosed()) {
+          session.rollback();
         }
       }
-      lost.addAll(before.lostUntilNow(connection));
-      return Optional.empty();
     } catch (UndoFailedException e) {
       if (SqlStates.connectionLost(e)) {
         throw e.sqlException();
-      }
-      if (SqlStates.lockProblem(e)) {
-        return Optional.of(
-            "%s got no lock within half a second".formatted(e.step().script().undoScript()));
-      }
-      if (SqlStates.of(e).equals(SqlStates.QUERY_CANCELED)) {
-        return Optional.of(
-            "%s takes longer than five seconds".formatted(e.step().script().undoScript()));
       }
       if (SqlStates.of(e).equals(SqlStates.INSUFFICIENT_PRIVILEGE)
           && setsSequence(e.step().script().undoSql())) {
@@ -375,13 +393,45 @@ public final class Rollback {
             "%s sets a sequence, which no rollback takes back"
                 .formatted(e.step().script().undoScript()));
       }
-      throw failure(e, "nothing was changed");
-    } finally {
-      if (!connection.isClosed()) {
-        connection.rollback();
-        connection.setAutoCommit(true);
-      }
+      return Optional.of(whyUnseen(e, tried));
     }
+  }
+
+  /** A deferred constraint begins each transaction deferred, also after one that was checked. */
+  private static void defer(Connection connection) throws SQLException {
+    for (String statement : CatalogQuery.rows(connection, DEFER, row -> row.getString(1))) {
+      SqlText.execute(connection, statement);
+    }
+  }
+
+  /**
+   * What keeps a look ahead from its end, but would not keep a rollback.
+   *
+   * @param tried the scripts up to the one that failed
+   * @throws Failure 6 for what would fail in a rollback too
+   */
+  private static String whyUnseen(UndoFailedException e, List<UndoStep> tried) {
+    String script = e.step().script().undoScript();
+    if (SqlStates.lockProblem(e)) {
+      return script + " got no lock within half a second";
+    }
+    if (SqlStates.of(e).equals(SqlStates.QUERY_CANCELED)) {
+      return script + " takes longer than five seconds";
+    }
+    Optional<UndoStep> notTried = tried.stream().filter(step -> !step.transactional()).findFirst();
+    if (notTried.isPresent()) {
+      return "%s could not be tried, and without it %s fails (%s); first: learnflow-db rollback --to %s"
+          .formatted(
+              notTried.get().script().undoScript(),
+              script,
+              MigrationFailures.message(e),
+              e.step().script().version());
+    }
+    if (SqlStates.of(e).equals(SqlStates.UNSAFE_NEW_ENUM_VALUE) && tried.size() > 1) {
+      return "%s needs another transaction than the scripts before it (%s); first: learnflow-db rollback --to %s"
+          .formatted(script, MigrationFailures.message(e), e.step().script().version());
+    }
+    throw failure(e, "nothing was changed");
   }
 
   /** Carries what a statement of a way back failed with. */
@@ -408,37 +458,57 @@ public final class Rollback {
     }
   }
 
-  private static void execute(Connection connection, UndoStep step) throws UndoFailedException {
+  /**
+   * Runs a script, to its deferred constraints, under its own settings.
+   *
+   * @param before what comes before each statement
+   */
+  private static void execute(
+      Connection connection, UndoStep step, String before, Execution execution)
+      throws UndoFailedException {
     for (SqlScript.Statement each : step.statements()) {
-      execute(connection, step, each);
+      try {
+        SqlText.execute(connection, before);
+        execution.run(connection, each);
+      } catch (SQLException e) {
+        throw new UndoFailedException(step, MigrationFailures.line(each.sql(), each.line(), e), e);
+      }
+    }
+    try {
+      if (step.transactional()) {
+        SqlText.execute(connection, before);
+        SqlText.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+      }
+    } catch (SQLException e) {
+      throw new UndoFailedException(step, 1, e);
     }
   }
 
-  private static void execute(Connection connection, UndoStep step, SqlScript.Statement each)
-      throws UndoFailedException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(each.sql());
-    } catch (SQLException e) {
-      throw new UndoFailedException(step, MigrationFailures.line(each.sql(), each.line(), e), e);
-    }
+  /** How a statement is executed. */
+  @FunctionalInterface
+  private interface Execution {
+    void run(Connection connection, SqlScript.Statement statement) throws SQLException;
+  }
+
+  private static void run(Connection connection, SqlScript.Statement statement)
+      throws SQLException {
+    SqlText.execute(connection, statement.sql());
   }
 
   /** A query that only sets a sequence is left out: it loses nothing. */
-  private static void preview(Connection connection, UndoStep step)
-      throws SQLException, UndoFailedException {
-    for (SqlScript.Statement each : step.statements()) {
-      Savepoint before = connection.setSavepoint();
-      try {
-        execute(connection, step, each);
-        connection.releaseSavepoint(before);
-      } catch (UndoFailedException e) {
-        if (!SqlStates.of(e).equals(SqlStates.INSUFFICIENT_PRIVILEGE)
-            || !each.words().getFirst().equals("SELECT")
-            || !setsSequence(each.sql())) {
-          throw e;
-        }
-        connection.rollback(before);
+  private static void preview(Connection connection, SqlScript.Statement statement)
+      throws SQLException {
+    Savepoint before = connection.setSavepoint();
+    try {
+      run(connection, statement);
+      connection.releaseSavepoint(before);
+    } catch (SQLException e) {
+      if (!SqlStates.of(e).equals(SqlStates.INSUFFICIENT_PRIVILEGE)
+          || !statement.words().begin("SELECT")
+          || !setsSequence(statement.sql())) {
+        throw e;
       }
+      connection.rollback(before);
     }
   }
 
@@ -464,7 +534,7 @@ public final class Rollback {
           throw e.sqlException();
         }
         if (!SqlStates.lockProblem(e) || attempt >= lockRetries) {
-          throw failed(connection, e, watch);
+          throw failed(e, watch);
         }
       } finally {
         watch.end();
@@ -489,7 +559,8 @@ public final class Rollback {
     try (Statement statement = connection.createStatement()) {
       TableColumns before = TableColumns.read(connection);
       withheld.begin(connection, step.script().undoSql());
-      execute(connection, step);
+      execute(connection, step, "", Rollback::run);
+      SessionSettings.reset(connection);
       if (!before.lostUntilNow(connection).isEmpty()) {
         // What was loaded may be gone; the next run loads it again.
         statement.execute("DELETE FROM learnflow_db.seed_sets");
@@ -497,7 +568,6 @@ public final class Rollback {
       record(connection, step, withheld);
       connection.commit();
     } catch (SQLException e) {
-      // Deferred constraints are checked at the end only.
       throw new UndoFailedException(step, 1, e);
     } finally {
       if (!connection.isClosed()) {
@@ -510,11 +580,9 @@ public final class Rollback {
   private void outsideTransaction(Connection connection, UndoStep step, WithheldPrivileges withheld)
       throws SQLException, UndoFailedException {
     // It waits for every older transaction and blocks nobody meanwhile.
-    try (Statement statement = connection.createStatement()) {
-      statement.execute("SET lock_timeout = 0");
-    }
+    SqlText.execute(connection, "SET lock_timeout = 0");
     withheld.begin(connection, step.script().undoSql());
-    execute(connection, step);
+    execute(connection, step, "", Rollback::run);
     SqlText.execute(connection, "RESET lock_timeout");
     connection.setAutoCommit(false);
     try {
@@ -558,8 +626,11 @@ public final class Rollback {
     }
   }
 
-  private Failure failed(Connection connection, UndoFailedException e, BlockerWatch watch)
-      throws SQLException {
+  private Failure failed(UndoFailedException e, BlockerWatch watch) throws SQLException {
+    String current;
+    try (Connection connection = source.getConnection()) {
+      current = SchemaState.read(connection, files).currentText();
+    }
     String state =
         "%s; undone before it: %s; the database is at %s"
             .formatted(
@@ -567,7 +638,7 @@ public final class Rollback {
                     ? "this undo was rolled back whole"
                     : "it runs outside a transaction, so indexes dropped before this one stay so",
                 undone.isEmpty() ? "nothing" : String.join(", ", undone),
-                SchemaState.read(connection, files).currentText());
+                current);
     if (SqlStates.lockProblem(e)) {
       return failure(e, state)
           .what(

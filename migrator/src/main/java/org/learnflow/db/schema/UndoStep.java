@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlScript;
@@ -15,12 +14,6 @@ import org.learnflow.db.SqlScript;
  * @param transactional false for one that only drops indexes concurrently
  */
 record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean transactional) {
-  /** After a kill it is repeated, so it must bear that the index is gone. */
-  private static final Pattern REPEATABLE =
-      Pattern.compile(
-          "DROP\\s+INDEX\\s+CONCURRENTLY\\s+IF\\s+EXISTS\\b.*",
-          Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
-
   /**
    * Reads a way back.
    *
@@ -38,7 +31,8 @@ record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean
         }
         statements.add(statement);
         transactional &= statement.transactional();
-        repeatable &= REPEATABLE.matcher(statement.sql()).matches();
+        // After a kill it is repeated, so it must bear that the index is gone.
+        repeatable &= statement.words().begin("DROP", "INDEX", "CONCURRENTLY", "IF", "EXISTS");
       }
     } catch (SqlScript.PsqlCommandException e) { // stored by an older version
       throw refused(script, e.line(), "is not SQL: " + e.getMessage());

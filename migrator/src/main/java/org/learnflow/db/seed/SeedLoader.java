@@ -24,6 +24,7 @@ import org.learnflow.db.SessionText;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.StateSchema;
+import org.learnflow.db.connect.SessionSettings;
 import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.PGConnection;
 import org.postgresql.util.ServerErrorMessage;
@@ -429,7 +430,7 @@ public final class SeedLoader {
     } catch (IOException e) {
       throw SeedFailures.reading(path, e);
     }
-    execute(connection, "RESET ROLE; RESET ALL"); // what the file has set is for itself
+    SessionSettings.reset(connection); // what the file has set is for itself
     return new FileReport(name, rows, 0, 0);
   }
 

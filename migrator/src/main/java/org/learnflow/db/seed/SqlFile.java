@@ -42,9 +42,7 @@ final class SqlFile implements AutoCloseable {
      * @param position of a character in the statement, counted from 1; 0 for the statement itself
      */
     String place(int position) {
-      return path
-          + ", line "
-          + new SqlScript.Statement((int) line, sql, true, java.util.List.of()).lineOf(position);
+      return path + ", line " + SqlScript.Statement.lineOf((int) line, sql, position);
     }
   }
 

@@ -361,7 +361,7 @@ class TrialTest {
       })
   void statementsAreKnownByTheirWords(String sql, boolean outside) throws Exception {
     try (SqlScript script = new SqlScript("x.sql", new StringReader("-- ALTER SYSTEM\n" + sql))) {
-      assertThat(Trial.isOutside(script.next().words())).isEqualTo(outside);
+      assertThat(Trial.isOutside(script.next().words().names())).isEqualTo(outside);
     }
   }
 
@@ -370,7 +370,7 @@ class TrialTest {
     try (SqlScript script =
         new SqlScript("x.sql", new StringReader("DO $$\nBEGIN\n  a; b;\nEND $$; SELECT 1"))) {
       assertThat(script.next().sql()).isEqualTo("DO $$\nBEGIN\n  a; b;\nEND $$");
-      assertThat(script.next().words()).containsExactly("SELECT");
+      assertThat(script.next().words().names()).containsExactly("SELECT");
       assertThat(script.hasNext()).isFalse();
     }
   }
