@@ -110,7 +110,7 @@ final class FlywayRun {
 
     @Override
     public Reader read() {
-      return new StringReader(MigrationText.read(file.path()));
+      return new StringReader(file.tried().orElseGet(() -> MigrationText.read(file.path())));
     }
 
     @Override
