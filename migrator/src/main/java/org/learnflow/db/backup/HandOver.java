@@ -17,12 +17,12 @@ public final class HandOver {
 
   private static final String NAME = "(?:[a-z_][a-z0-9_]*|\"(?:[^\"\\n]|\"\")+\")";
 
-  /** As pg_dump writes it, and nothing else. */
+  /** As pg_dump writes it, and nothing else; until version 15 with two spaces behind the kind. */
   private static final Pattern DEFAULT_PRIVILEGES =
       Pattern.compile(
           "ALTER DEFAULT PRIVILEGES FOR ROLE (?<role>%1$s)( IN SCHEMA %1$s)?".formatted(NAME)
               + " (GRANT|REVOKE) [A-Z, ]+ ON (TABLES|SEQUENCES|FUNCTIONS|TYPES|SCHEMAS|LARGE OBJECTS)"
-              + " (TO|FROM) %s( WITH GRANT OPTION)?;".formatted(NAME));
+              + " {1,2}(TO|FROM) (PUBLIC|%s)( WITH GRANT OPTION)?;".formatted(NAME));
 
   private final Connection owner;
   private final String loader;
