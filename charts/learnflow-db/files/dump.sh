@@ -63,10 +63,28 @@ if [ -n "$hidden" ]; then
 fi
 shown=$(row_security nothing)
 
+# What it may not read is left out where it is an admin's, and ends this where it is the database's own.
+found=$(ask --field-separator "$tab" --command "SET search_path = pg_catalog, pg_temp" --file "$(dirname "$0")/not-restorable.sql")
+set --
+while IFS="$tab" read -r effect object text; do
+  case $effect in
+    refused)
+      echo "$PGUSER may not read $object" >&2
+      next="as its owner or an admin: $text"
+      exit 1
+      ;;
+    "excluded schema") set -- "$@" "--exclude-schema=$object" ;;
+    "excluded table") set -- "$@" "--exclude-table=$object" ;;
+  esac
+  [ -z "$text" ] || echo "warning: $text"
+done <<END
+$found
+END
+
 # Made new, and through no link.
 rm -f "$part"
 set -C
-pg_dump --format=custom --no-password ${shown:+--enable-row-security} >"$part"
+pg_dump --format=custom --no-password "$@" ${shown:+--enable-row-security} >"$part"
 set +C
 if [ "$(row_security nothing)" != "$shown" ]; then
   echo "policies of row level security were changed while the dump was made, which may lack rows" >&2

@@ -1,16 +1,11 @@
 package org.learnflow.db;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -19,7 +14,7 @@ import java.util.stream.Collectors;
  * level security leaves rows out without a word, also for a table's owner where it is forced.
  */
 public final class HiddenRows {
-  private static final String QUERY = query();
+  private static final String QUERY = SqlText.resource("hidden-rows.sql");
 
   private HiddenRows() {}
 
@@ -41,15 +36,6 @@ public final class HiddenRows {
    * @param state of its policies, another one after each change
    */
   public record Table(String name, boolean partitioned, By by, String state) {}
-
-  private static String query() {
-    try (InputStream text =
-        Objects.requireNonNull(HiddenRows.class.getResourceAsStream("hidden-rows.sql"))) {
-      return new String(text.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
 
   /** All of a database; it leaves the session and its transaction as they are. */
   public static List<Table> in(Connection connection) throws SQLException {

@@ -1,5 +1,9 @@
 package org.learnflow.db;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -47,6 +51,15 @@ public final class SqlText {
         .replaceAll(place ->
             Matcher.quoteReplacement(
                 Objects.requireNonNull(values.get(place.group(1)), place.group())));
+  }
+
+  /** A text that comes with the program, in the folder of this package. */
+  static String resource(String name) {
+    try (InputStream text = Objects.requireNonNull(SqlText.class.getResourceAsStream(name))) {
+      return new String(text.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Runs a text; its rows are of no account. */

@@ -16,6 +16,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.DatabaseDrop;
 import org.learnflow.db.DatabaseLikeness;
@@ -113,6 +115,59 @@ public final class Swap {
   public int preparedTransactions() throws SQLException {
     return Integer.parseInt(
         first("SELECT count(*) FROM pg_prepared_xacts WHERE database = ?", database).orElse("0"));
+  }
+
+  /** Logical replication slots of a database that nobody reads from at present. */
+  public List<String> slots(String name) throws SQLException {
+    return slots(name, "NOT active");
+  }
+
+  private List<String> slots(String name, String condition) throws SQLException {
+    return CatalogQuery.rows(
+        maintenance,
+        "SELECT slot_name FROM pg_replication_slots WHERE %s AND database = %s ORDER BY 1"
+            .formatted(condition, SqlText.literal(name)),
+        row -> row.getString(1));
+  }
+
+  /**
+   * Refuses what the server would not drop, before anything is dropped.
+   *
+   * @throws Failure 10 where subscriptions or slots that are in use are left in a database
+   */
+  public void requireDroppable(String name) throws SQLException {
+    List<String> subscriptions =
+        CatalogQuery.rows(
+            maintenance,
+            """
+            SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+            WHERE d.datname = %s ORDER BY 1
+            """
+                .formatted(SqlText.literal(name)),
+            row -> row.getString(1));
+    List<String> slots = slots(name, "active");
+    if (subscriptions.isEmpty() && slots.isEmpty()) {
+      return;
+    }
+    throw Failure.of(
+            ExitCode.REFUSED,
+            "database %s is still part of logical replication: %s"
+                .formatted(
+                    name,
+                    Stream.concat(
+                            subscriptions.stream().map(one -> "subscription " + one),
+                            slots.stream().map(one -> "replication slot %s, in use".formatted(one)))
+                        .collect(Collectors.joining(", "))))
+        .state("nothing was dropped")
+        .next(
+            subscriptions.isEmpty()
+                ? "end what reads from it, and then, as the admin: SELECT pg_drop_replication_slot('%s');"
+                    .formatted(slots.getFirst())
+                : """
+                as the admin, in that database: ALTER SUBSCRIPTION %1$s DISABLE; ALTER SUBSCRIPTION %1$s SET (slot_name = NONE); \
+                DROP SUBSCRIPTION %1$s; the publisher keeps its slot until it is dropped there\
+                """
+                    .formatted(SqlText.identifier(subscriptions.getFirst())));
   }
 
   /** Settings of the database, which a dump does not hold. */

@@ -3,12 +3,15 @@ package org.learnflow.db.cli;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.HiddenRows;
+import org.learnflow.db.NotRestorable;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.backup.Backup;
 import org.learnflow.db.backup.BackupDescription;
@@ -56,6 +59,7 @@ final class Backups {
     Backup.Facts facts = session.run(STEP, Backup.Facts::read);
     String schema =
         session.run(STEP, connection -> SchemaState.read(connection, migrations).currentText());
+    List<String> options = new ArrayList<>(excluded(session, target));
     List<HiddenRows.Table> hiding = session.run(STEP, Backups::hiding);
     List<String> hidden =
         hiding.stream()
@@ -64,13 +68,15 @@ final class Backups {
             .toList();
     BackupDescription description;
     if (hidden.isEmpty()) {
-      List<String> options = hiding.isEmpty() ? List.of() : List.of("--enable-row-security");
+      if (!hiding.isEmpty()) {
+        options.add("--enable-row-security");
+      }
       description = dump(backup, target, facts, schema, options, () -> same(session, hiding));
     } else {
       description =
           steps
               .admin()
-              .map(admin -> dumpAsRole(backup, target, facts, schema, hidden, admin))
+              .map(admin -> dumpAsRole(backup, target, facts, schema, options, hidden, admin))
               .orElseThrow(() -> refused(target, hidden));
     }
     if (!schema.equals(NOTHING_APPLIED)) {
@@ -84,6 +90,39 @@ final class Backups {
           });
     }
     return description;
+  }
+
+  /**
+   * Tells what a restore would leave out or fail on.
+   *
+   * @return options of pg_dump for what is left out here
+   */
+  private List<String> excluded(Session session, DatabaseOptions.Target target) {
+    List<NotRestorable> found = session.run(STEP, NotRestorable::in);
+    List<NotRestorable> refused =
+        found.stream().filter(one -> one.effect() == NotRestorable.Effect.REFUSED).toList();
+    if (!refused.isEmpty()) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "%s may not read %s, and a dump without that would be none"
+                  .formatted(
+                      target.owner().user(),
+                      refused.stream().map(NotRestorable::name).collect(Collectors.joining(", "))))
+          .state("no dump was made, and nothing was changed")
+          .next(
+              "as whoever owns it, or an admin: "
+                  + refused.stream().map(NotRestorable::text).collect(Collectors.joining(" ")));
+    }
+    List<String> options = new ArrayList<>();
+    for (NotRestorable one : found) {
+      progress.line(STEP, "warning: " + one.text());
+      if (one.effect() == NotRestorable.Effect.EXCLUDED_SCHEMA) {
+        options.add("--exclude-schema=" + one.name());
+      } else if (one.effect() == NotRestorable.Effect.EXCLUDED_TABLE) {
+        options.add("--exclude-table=" + one.name());
+      }
+    }
+    return options;
   }
 
   /** Those of which pg_dump copies rows. */
@@ -124,6 +163,7 @@ final class Backups {
       DatabaseOptions.Target target,
       Backup.Facts facts,
       String schema,
+      List<String> options,
       List<String> hidden,
       AdminSessions admin) {
     String owner = target.owner().user();
@@ -148,7 +188,7 @@ final class Backups {
       try {
         DatabaseOptions.Target dumper =
             target.side(target.owner().database(), role.name(), Optional.of(role.password()));
-        return dump(backup, dumper, facts, schema, List.of(), () -> {});
+        return dump(backup, dumper, facts, schema, options, () -> {});
       } finally {
         role.drop(connection);
       }

@@ -77,9 +77,14 @@ final class PlanCommand extends BaseCommand {
    * @param pending migrations in order
    * @param notTried statements that concern the whole server: where, and how each begins
    * @param refused what --fail-on refuses, a sentence each
+   * @param notes why a dump could not be restored afterwards, a sentence each
    */
   record Document(
-      String from, List<Pending> pending, List<String> notTried, List<String> refused) {}
+      String from,
+      List<Pending> pending,
+      List<String> notTried,
+      List<String> refused,
+      List<String> notes) {}
 
   /**
    * A pending migration.
@@ -163,7 +168,8 @@ final class PlanCommand extends BaseCommand {
                         .toList()))
             .toList(),
         plan.notTried(),
-        refused);
+        refused,
+        plan.notes());
   }
 
   private static String text(MigrationPlan plan, List<String> refused) {
@@ -194,6 +200,8 @@ final class PlanCommand extends BaseCommand {
             aligned(lines),
             plan.notTried().stream().map(what -> NOT_TRIED + what),
             Stream.of(NOT_SEEN),
+            plan.notes().stream()
+                .map(note -> "note: a dump made afterwards cannot be restored: " + note),
             refused.stream().map(what -> "refused: " + what))
         .flatMap(part -> part)
         .collect(Collectors.joining("\n"));

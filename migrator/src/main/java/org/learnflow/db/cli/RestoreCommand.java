@@ -6,10 +6,12 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.stream.Collectors;
+import java.util.Set;
 import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.AdvisoryLock;
@@ -26,6 +28,8 @@ import org.learnflow.db.backup.Contents;
 import org.learnflow.db.backup.DatabaseSetting;
 import org.learnflow.db.backup.DumpFile;
 import org.learnflow.db.backup.HandOver;
+import org.learnflow.db.backup.LargeObjectOwners;
+import org.learnflow.db.backup.LoadList;
 import org.learnflow.db.backup.LoadingRole;
 import org.learnflow.db.backup.PostgresPrograms;
 import org.learnflow.db.backup.Swap;
@@ -149,7 +153,8 @@ final class RestoreCommand extends BaseCommand {
           maintenance.run(STEP, connection -> connection.getMetaData().getDatabaseMajorVersion());
       requireServer(header, major);
       PostgresPrograms loading = programs.forRestore(context.side(), cluster(), major);
-      try (Destination destination = destination(context, dump, loading)) {
+      Set<String> extensions = maintenance.run(STEP, LoadList::extensionsOfAdmins);
+      try (Destination destination = destination(context, dump, loading, extensions)) {
         check(destination, dump, file, loading, description);
         return locked(context, maintenance, owner, dump, loading, destination, description);
       }
@@ -251,12 +256,16 @@ final class RestoreCommand extends BaseCommand {
    *
    * @param defaultPrivileges in the dump, which only the owner can make; a statement each
    * @param list what is loaded, for pg_restore
+   * @param leftOut of the dump, a sentence each
+   * @param largeObjects whose they are in the dump
    * @param dumped how the database encodes and sorts that the dump was made of, if it says so
    */
   private record Destination(
       DumpFile.Destination dump,
       List<String> defaultPrivileges,
       Optional<PostgresPrograms.PlacedFile> list,
+      List<String> leftOut,
+      LargeObjectOwners largeObjects,
       Optional<DatabaseLikeness> dumped)
       implements AutoCloseable {
     @Override
@@ -265,43 +274,59 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  private Destination destination(Context context, DumpFile dump, PostgresPrograms loading) {
+  private Destination destination(
+      Context context, DumpFile dump, PostgresPrograms loading, Set<String> extensions) {
     String side = Swap.side(context.database());
     // Of what is asked for, only the database itself is there.
     Optional<DatabaseLikeness> dumped =
         dump.print(loading, "--create", "--schema-only", "--table=: none of them", "--file=-")
             .flatMap(DatabaseLikeness::inDump);
+    List<String> options = new ArrayList<>();
     if (noAcl) {
-      return new Destination(
-          new DumpFile.Destination(side, List.of("--no-privileges")),
-          List.of(),
-          Optional.empty(),
-          dumped);
+      options.add("--no-privileges");
     }
-    Optional<String> list =
-        context.loader.isEmpty() ? Optional.empty() : dump.print(loading, "--list");
+    Optional<String> list = dump.print(loading, "--list");
     if (list.isEmpty()) {
       return new Destination(
-          new DumpFile.Destination(side, List.of()), List.of(), Optional.empty(), dumped);
-    }
-    List<String> defaultPrivileges =
-        dump.print(loading, "--section=post-data", "--file=-")
-            .map(HandOver::defaultPrivileges)
-            .orElse(List.of());
-    String others =
-        list.get()
-            .lines()
-            .filter(line -> !line.matches("\\d+; \\d+ \\d+ DEFAULT ACL .*"))
-            .collect(Collectors.joining("\n", "", "\n"));
-    try {
-      PostgresPrograms.PlacedFile placed =
-          loading.place(
-              context.loader.get().name() + ".list", others.getBytes(StandardCharsets.UTF_8));
-      return new Destination(
-          new DumpFile.Destination(side, List.of("--use-list=" + placed.path())),
-          defaultPrivileges,
-          Optional.of(placed),
+          new DumpFile.Destination(side, options),
+          List.of(),
+          Optional.empty(),
+          List.of(),
+          new LargeObjectOwners(Map.of()),
           dumped);
+    }
+    String definitions = dump.print(loading, "--section=post-data", "--file=-").orElse("");
+    boolean byLoader = context.loader.isPresent();
+    LoadList loaded = LoadList.of(list.get(), definitions, extensions, !byLoader);
+    LargeObjectOwners largeObjects = largeObjects(dump, loading, side, list.get());
+    PostgresPrograms.PlacedFile placed = place(loading, side, loaded.text());
+    options.add("--use-list=" + placed.path());
+    return new Destination(
+        new DumpFile.Destination(side, options),
+        byLoader && !noAcl ? HandOver.defaultPrivileges(definitions) : List.of(),
+        Optional.of(placed),
+        loaded.leftOut(),
+        largeObjects,
+        dumped);
+  }
+
+  private static LargeObjectOwners largeObjects(
+      DumpFile dump, PostgresPrograms loading, String side, String list) {
+    String entries = LargeObjectOwners.entries(list);
+    if (entries.isBlank()) {
+      return new LargeObjectOwners(Map.of());
+    }
+    try (PostgresPrograms.PlacedFile placed = place(loading, side, entries)) {
+      return LargeObjectOwners.in(
+          dump.print(loading, "--use-list=" + placed.path(), "--file=-").orElse(""));
+    }
+  }
+
+  private static PostgresPrograms.PlacedFile place(
+      PostgresPrograms loading, String side, String list) {
+    try {
+      return loading.place(
+          side.replaceAll("\\W", "_") + ".list", list.getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw refused(
               ExitCode.FAILED,
@@ -359,6 +384,7 @@ final class RestoreCommand extends BaseCommand {
         requireRoles(swap, description);
       }
       tellDifference(context, swap, destination.dumped());
+      destination.leftOut().forEach(text -> context.progress.line(STEP, "warning: " + text));
       confirm(context, swap);
       Optional<Connection> old =
           swap.exists() ? Optional.of(owner.source().getConnection()) : Optional.empty();
@@ -589,7 +615,7 @@ final class RestoreCommand extends BaseCommand {
       letIn(context, swap);
       load(context, swap, ending, dump, loading, destination);
       Loaded loaded = prepare(context, owner);
-      finish(context, destination.defaultPrivileges());
+      finish(context, destination);
       swap.set(owner, settings);
       swap.labelAsBefore();
       swap.grantAsBefore();
@@ -665,7 +691,11 @@ final class RestoreCommand extends BaseCommand {
       PostgresPrograms.Ended ended = dump.load(loading, destination.dump());
       watch.check();
       if (ended.exitCode() != 0) {
-        throw notLoaded(ended);
+        throw destination.leftOut().isEmpty()
+            ? notLoaded(ended)
+            : notLoaded(ended)
+                .next(
+                    "if it needs what was left out (see the warnings), load the dump as an admin: docs/restore.md; else correct what it says and run the same command again");
       }
     }
   }
@@ -789,7 +819,7 @@ final class RestoreCommand extends BaseCommand {
   }
 
   /** Gives all to the owner, and it and the services their rights. Runs nothing of the dump's. */
-  private void finish(Context context, List<String> defaultPrivileges) {
+  private void finish(Context context, Destination destination) {
     DatabaseOptions.Target target = context.target;
     String owner = target.owner().user();
     RoleManager roles =
@@ -800,10 +830,16 @@ final class RestoreCommand extends BaseCommand {
             STEP,
             connection -> {
               new HandOver(connection, context.loader.get().name(), owner, context.progress)
-                  .run(defaultPrivileges);
+                  .run(destination.defaultPrivileges());
               return true;
             });
       }
+      session.run(
+          STEP,
+          connection -> {
+            destination.largeObjects().giveBack(connection, context.progress);
+            return true;
+          });
       session.run(STEP, roles::ensureRights);
     }
   }
@@ -928,6 +964,15 @@ final class RestoreCommand extends BaseCommand {
       Swap swap = new Swap(connection, context.database(), progress);
       List<String> old = swap.old();
       if (!old.isEmpty()) {
+        for (String name : old) {
+          swap.requireDroppable(name);
+          for (String slot : swap.slots(name)) {
+            progress.line(
+                STEP,
+                "warning: replication slot %s of %s is dropped with it: whoever reads from it has to begin anew"
+                    .formatted(slot, name));
+          }
+        }
         confirmation.confirm(
             "%s and all in it is gone for good then."
                 .formatted("Database " + String.join(", database ", old)));

@@ -9,8 +9,10 @@ import org.jspecify.annotations.Nullable;
  * @param from newest applied version, or "none"
  * @param steps pending migrations in order
  * @param notTried statements of theirs that concern the whole server: where, and how each begins
+ * @param notes what a dump of the database could not be restored for afterwards, a sentence each
  */
-public record MigrationPlan(String from, List<Step> steps, List<String> notTried) {
+public record MigrationPlan(
+    String from, List<Step> steps, List<String> notTried, List<String> notes) {
   /**
    * One pending migration.
    *

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.NotRestorable;
 import org.learnflow.db.Progress;
 import org.learnflow.db.SqlStates;
 
@@ -63,10 +64,11 @@ public final class Planner {
     state.requireUnchanged();
     if (state.pending().isEmpty()) {
       ScratchDatabase.sweep(connection, progress);
-      return new MigrationPlan(state.currentText(), List.of(), List.of());
+      return new MigrationPlan(state.currentText(), List.of(), List.of(), List.of());
     }
     Trial trial = Trial.of(files);
     List<PlanObserver.Observed> observed;
+    List<String> notes;
     try (ScratchDatabase scratch = scratches.create(connection);
         Connection own = scratch.source().getConnection()) {
       progress.update(STEP, "applying the migrations to " + scratch.name());
@@ -74,6 +76,7 @@ public final class Planner {
       try {
         applyAgain(scratch, own, trial, confinement, state);
         observed = observe(scratch, own, trial, confinement, state);
+        notes = NotRestorable.breaking(own);
       } finally {
         confinement.compare();
       }
@@ -84,7 +87,8 @@ public final class Planner {
         trial.leftOut().stream()
             .filter(one -> !state.applied().containsKey(one.file().version()))
             .map(Trial.LeftOut::text)
-            .toList());
+            .toList(),
+        notes);
   }
 
   /** What the real database has already. */

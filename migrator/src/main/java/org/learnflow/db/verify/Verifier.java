@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.HiddenRows;
+import org.learnflow.db.NotRestorable;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
 import org.learnflow.db.roles.Deviation;
@@ -109,6 +110,7 @@ public final class Verifier {
           }
           stages.addAll(lookOrNote("seeds", () -> List.of(seeds(connection, behind))));
           stages.addAll(lookOrNote("backup", () -> backup(connection)));
+          stages.addAll(lookOrNote("restorable", () -> restorable(connection)));
           return new Verification(true, List.copyOf(stages));
         });
   }
@@ -152,6 +154,19 @@ public final class Verifier {
         .map(backup -> StageResult.good("backup", backup.text()))
         .stream()
         .toList();
+  }
+
+  /** Says something only where a dump could not be loaded. */
+  private static List<StageResult> restorable(Connection connection) throws SQLException {
+    List<String> breaking = NotRestorable.breaking(connection);
+    return breaking.isEmpty()
+        ? List.of()
+        : List.of(
+            StageResult.warning(
+                "restorable",
+                "a dump of this database cannot be restored: "
+                    + String.join("; ", breaking.stream().limit(5).toList())
+                    + (breaking.size() > 5 ? "; and %d more".formatted(breaking.size() - 5) : "")));
   }
 
   /** Looks at one or more stages. */
