@@ -7,6 +7,7 @@ kind=$1
 keep=$2
 export PGAPPNAME=learnflow-db-dump PGCONNECT_TIMEOUT=30
 umask 077
+scripts=$(cd "$(dirname "$0")" && pwd)
 
 if [ "$kind" = before-migrate ]; then
   if [ -e /pending/failure ]; then
@@ -52,9 +53,13 @@ echo "dumping $PGDATABASE, schema $version, $(ask --command 'SELECT pg_size_pret
 
 # Where row level security holds for the owner too, it is let in only where it surely sees all, from the beginning to the end.
 tab=$(printf '\t')
-row_security() {
-  ask --field-separator "$tab" --file "$(dirname "$0")/hidden-rows.sql" | grep "${tab}r${tab}$1${tab}" || true
+ask_row_security() {
+  ask --field-separator "$tab" --file "$scripts/hidden-rows.sql"
 }
+row_security() {
+  printf '%s\n' "$security" | grep "${tab}r${tab}$1${tab}" || true
+}
+security=$(ask_row_security)
 hidden=$(row_security policies | cut -f 1)
 if [ -n "$hidden" ]; then
   echo "row level security hides rows of these tables from $PGUSER:" $hidden >&2
@@ -64,7 +69,7 @@ fi
 shown=$(row_security nothing)
 
 # What it may not read is left out where it is an admin's, and ends this where it is the database's own.
-found=$(ask --field-separator "$tab" --command "SET search_path = pg_catalog, pg_temp" --file "$(dirname "$0")/not-restorable.sql")
+found=$(ask --field-separator "$tab" --command "SET search_path = pg_catalog, pg_temp" --file "$scripts/not-restorable.sql")
 set --
 while IFS="$tab" read -r effect object text; do
   case $effect in
@@ -86,6 +91,7 @@ rm -f "$part"
 set -C
 pg_dump --format=custom --no-password "$@" ${shown:+--enable-row-security} >"$part"
 set +C
+security=$(ask_row_security)
 if [ "$(row_security nothing)" != "$shown" ]; then
   echo "policies of row level security were changed while the dump was made, which may lack rows" >&2
   exit 1
