@@ -1,5 +1,7 @@
 package org.learnflow.db;
 
+import java.util.Optional;
+
 /**
  * A password that no log or exception shows by accident.
  *
@@ -19,5 +21,12 @@ public record Password(String value) {
   @Override
   public String toString() {
     return MASK;
+  }
+
+  /** The password that a file holds, if any; its last line break is ignored, blanks count. */
+  public static Optional<Password> ofFile(String text) {
+    return Optional.of(text.replaceFirst("\\r?\\n\\z", ""))
+        .filter(password -> !password.isEmpty())
+        .map(Password::new);
   }
 }

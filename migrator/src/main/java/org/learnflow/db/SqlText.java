@@ -7,8 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -16,11 +18,36 @@ import java.util.regex.Pattern;
 public final class SqlText {
   private static final Pattern PLACE = Pattern.compile("@([A-Z_]+)@");
 
+  /** A part of a name that people write, as {@link #parts} reads it. */
+  public static final String NAME_PART = "(?:\"(?:[^\"]|\"\")+\"|[^\".\\s][^.\\s]*)";
+
+  private static final Pattern PART = Pattern.compile(NAME_PART);
+  private static final Pattern NAME = Pattern.compile(NAME_PART + "(?:\\." + NAME_PART + ")*");
+
   private SqlText() {}
 
   /** A name in double quotes, whatever is in it. */
   public static String identifier(String name) {
     return '"' + withoutZero(name).replace("\"", "\"\"") + '"';
+  }
+
+  /**
+   * The parts of a name that people write, such as schema and table: what holds a dot, a space or a
+   * double quote is in double quotes, as in SQL. Unlike in SQL, all else stays as it is written.
+   *
+   * @return no parts where it is none
+   */
+  public static List<String> parts(String name) {
+    return NAME.matcher(name).matches()
+        ? PART.matcher(name)
+            .results()
+            .map(MatchResult::group)
+            .map(part ->
+                part.startsWith("\"")
+                    ? part.substring(1, part.length() - 1).replace("\"\"", "\"")
+                    : part)
+            .toList()
+        : List.of();
   }
 
   /**

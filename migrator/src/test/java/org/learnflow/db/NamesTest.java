@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -78,7 +80,9 @@ class NamesTest {
 
   private static Stream<Names> names(int kind, int cases) {
     OddNames names = new OddNames(SEED + kind);
-    return Stream.generate(() -> Names.of(names)).limit(cases);
+    return Stream.concat(
+        Stream.of(new Names("order", "AppOwner", "user", "Group", "select", "p")),
+        Stream.generate(() -> Names.of(names)).limit(cases - 1L));
   }
 
   private TestDatabase database(PostgresServer server, Names names) {
@@ -104,10 +108,13 @@ class NamesTest {
                 "CREATE SEQUENCE %s.%s;".formatted(schema, other),
                 "CREATE TABLE public.%s (id int PRIMARY KEY, name text NOT NULL UNIQUE);"
                     .formatted(OddNames.quoted(names.table)),
-                "CREATE TABLE \"Users\" (\"Id\" int PRIMARY KEY);")
+                "CREATE TABLE \"Users\" (\"Id\" int PRIMARY KEY);",
+                "CREATE TABLE \"no columns\" ();",
+                "CREATE TABLE \"my-refs\" (id int PRIMARY KEY, %1$s int NOT NULL REFERENCES %2$s (%1$s) ON DELETE CASCADE);"
+                    .formatted(other, table))
             .with(
                 "U001__one.sql",
-                "DROP TABLE \"Users\";",
+                "DROP TABLE \"Users\", \"no columns\", \"my-refs\";",
                 "DROP TABLE public.%s;".formatted(OddNames.quoted(names.table)),
                 "DROP SCHEMA %s CASCADE;".formatted(schema))
             .with(
@@ -122,10 +129,34 @@ class NamesTest {
         seeds.resolve("reference/01_rows.sql"),
         "INSERT INTO %s VALUES (1, 'one'), (2, 'two') ON CONFLICT DO NOTHING;\n".formatted(table));
     TestFiles.write(seeds.resolve("reference/02_Users.csv"), "Id (key)\n1\n");
+    csv(seeds, "03_" + schema + "." + table(names), other + " (key)," + owner(names), "2,two");
+    csv(seeds, "04_" + table(names), "id (key),name", "1,one");
+    csv(seeds, "05_my-refs", "id (key),%s -> %s.%1$s".formatted(other, table), "1,1", "2,2");
     return migrations
         .cli(database)
         .with("LEARNFLOW_DB_SEEDS_DIR", seeds.toString())
         .with("LEARNFLOW_DB_SEEDS", "reference");
+  }
+
+  private static String table(Names names) {
+    return OddNames.quoted(names.table);
+  }
+
+  private static String owner(Names names) {
+    return OddNames.quoted(names.owner);
+  }
+
+  /** A seed file, if its name can be that of a file. */
+  private static void csv(Path seeds, String name, String header, String... rows) {
+    String file = name + ".csv";
+    if (!file.contains("/") && file.getBytes(StandardCharsets.UTF_8).length <= 255) {
+      String cells =
+          Stream.of(header.split(",(?=\")|,(?=name$)", -1))
+              .map(cell -> '"' + cell.replace("\"", "\"\"") + '"')
+              .collect(Collectors.joining(","));
+      TestFiles.write(
+          seeds.resolve("reference").resolve(file), cells + "\n" + String.join("\n", rows) + "\n");
+    }
   }
 
   @ParameterizedTest
@@ -159,6 +190,9 @@ class NamesTest {
     assertThat(database.query("SELECT version || installed_by FROM flyway_schema_history"))
         .contains("002" + names.owner);
     assertThat(database.query(names.service, rows(names))).containsExactly("2");
+    assertThat(database.query("SELECT count(*) FROM \"my-refs\"")).containsExactly("2");
+    assertThat(database.query("SELECT name FROM public." + table(names)))
+        .isEqualTo(names.table.contains("/") ? List.of() : List.of("one"));
     assertThat(cli.run("rollback", "--to", "none", "--yes", "--no-backup")).exited(ExitCode.OK);
     assertPublished(cli, names, env);
   }

@@ -367,13 +367,13 @@ final class DatabaseOptions {
       return Optional.empty();
     }
     try {
-      String text = WholeFile.PASSWORD.text(file).replaceFirst("\\r?\\n\\z", "");
-      if (text.isEmpty()) {
+      Optional<Password> password = Password.ofFile(WholeFile.PASSWORD.text(file));
+      if (password.isEmpty()) {
         throw usage("the file that " + option + " names is empty")
             .where(file.toString())
             .next("write the password into it");
       }
-      return Optional.of(new Password(text));
+      return password;
     } catch (NoSuchFileException e) {
       throw usage("the file that " + option + " names is not there")
           .where(file.toString())

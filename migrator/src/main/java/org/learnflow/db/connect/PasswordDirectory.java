@@ -43,7 +43,8 @@ public record PasswordDirectory(Path path) {
         Files.writeString(fresh, generate().value());
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
       }
-      return new Password(WholeFile.PASSWORD.text(file).strip());
+      return Password.ofFile(WholeFile.PASSWORD.text(file))
+          .orElseThrow(() -> new IOException("it is empty"));
     } catch (IOException e) {
       throw new UncheckedIOException("password file " + file(role), e);
     }

@@ -3,10 +3,12 @@ package org.learnflow.db.seed;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.learnflow.db.SqlText;
 
 /**
  * A cell of a CSV file's first line: {@code email}, {@code username (key)}, {@code user_id ->
- * users.username} or {@code user_id -> users.username (key)}.
+ * users.username} or {@code user_id -> users.username (key)}. A name with a space or a dot is in
+ * double quotes, as in SQL.
  *
  * @param name column of the seeded table
  * @param key whether it is part of the natural key that tells which rows are the same
@@ -15,7 +17,9 @@ import java.util.regex.Pattern;
 record SeedColumn(String name, boolean key, Optional<Reference> reference) {
   private static final Pattern FORM =
       Pattern.compile(
-          "(?<name>[^\\s>]+)(?:\\s*->\\s*(?<table>[^\\s]+)\\.(?<column>[^\\s.]+))?(?<key>\\s+\\(key\\))?");
+          "(?<name>\"(?:[^\"]|\"\")+\"|[^\"\\s>][^\\s>]*)"
+              + "(?:\\s*->\\s*(?<table>(?:%1$s\\.)?%1$s)\\.(?<column>%1$s))?(?<key>\\s+\\(key\\))?"
+                  .formatted(SqlText.NAME_PART));
 
   /**
    * A row of another table, named by a unique column.
@@ -33,9 +37,13 @@ record SeedColumn(String name, boolean key, Optional<Reference> reference) {
     }
     return Optional.of(
         new SeedColumn(
-            matcher.group("name"),
+            unquoted(matcher.group("name")),
             matcher.group("key") != null,
             Optional.ofNullable(matcher.group("table"))
-                .map(table -> new Reference(table, matcher.group("column")))));
+                .map(table -> new Reference(table, unquoted(matcher.group("column"))))));
+  }
+
+  private static String unquoted(String name) {
+    return name.startsWith("\"") ? SqlText.parts(name).getFirst() : name;
   }
 }

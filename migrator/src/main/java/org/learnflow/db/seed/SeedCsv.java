@@ -12,8 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import org.learnflow.db.SqlText;
 
 /**
  * A CSV seed file, {@code <order>_<table>.csv}. Its first line names the columns; the rest is in
@@ -24,17 +23,18 @@ import java.util.regex.Pattern;
  * @param columns its columns, in order
  */
 record SeedCsv(Path path, String table, List<SeedColumn> columns) {
-  private static final Pattern NAME = Pattern.compile("\\d+_(?<table>\\w+(?:\\.\\w+)?)\\.csv");
-
   private static final int LONGEST_HEADER = 1 << 20;
 
   /** Reads the file's name and first line. */
   static SeedCsv read(Path path) {
-    Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
-    if (!matcher.matches()) {
-      throw SeedFailures.at(
-          path.toString(), "a seed file is named <order>_<table>.csv, such as 01_users.csv");
-    }
+    String table =
+        SeedTable.of(path)
+            .filter(name -> !SqlText.parts(name).isEmpty())
+            .orElseThrow(() ->
+                SeedFailures.at(
+                    path.toString(),
+                    "a seed file is named <order>_<table>.csv, such as 01_users.csv; a table's name"
+                        + " with a space, or with a dot of its own, is in double quotes"));
     List<SeedColumn> columns = new ArrayList<>();
     Set<String> names = new HashSet<>();
     for (String cell : header(path)) {
@@ -43,7 +43,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
               .orElseThrow(() ->
                   SeedFailures.at(
                       path + ", line 1",
-                      "\"%s\" is no column: write name, name (key), name -> table.column or name -> table.column (key)"
+                      "\"%s\" is no column: write name, name (key), name -> table.column or name -> table.column (key); a name with a space is in double quotes"
                           .formatted(cell)));
       if (!names.add(column.name())) {
         throw SeedFailures.at(path + ", line 1", "column " + column.name() + " is there twice");
@@ -55,7 +55,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
           path + ", line 1",
           "no column is marked (key), so rows that are there already cannot be told");
     }
-    return new SeedCsv(path, matcher.group("table"), List.copyOf(columns));
+    return new SeedCsv(path, table, List.copyOf(columns));
   }
 
   private static List<String> header(Path path) {

@@ -10,16 +10,12 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlStates;
 
 /** Finds file, line and column of what the server refused. */
 final class SeedDiagnosis {
-  /** As in PostgreSQL's CopyFromErrorCallback; the word for "line" is translated. */
-  private static final Pattern COPY_CONTEXT =
-      Pattern.compile(
-          "COPY [^,]+, \\D*(?<line>\\d+)(?:, \\S+ (?<column>[^:]+))?.*", Pattern.DOTALL);
-
   /** As in {@code Key (lower(email))=(a@b.example) already exists.} */
   private static final Pattern KEY_DETAIL = Pattern.compile("\\((?<columns>.+?)\\)=\\(");
 
@@ -40,13 +36,28 @@ final class SeedDiagnosis {
   /** The failure, where the server named the line itself. */
   static Optional<Failure> fromContext(SeedCsv csv, SQLException e) {
     return SeedFailures.serverMessage(e)
-        .map(message -> COPY_CONTEXT.matcher(Objects.toString(message.getWhere(), "")))
+        .map(message -> copyContext(csv).matcher(Objects.toString(message.getWhere(), "")))
         .filter(Matcher::find)
         .map(context -> {
           // The server counts up to the end of a row.
           long line = csv.lineOfRowAt(Long.parseLong(context.group("line")));
           return failure(csv, e, line, Objects.toString(context.group("column"), columns(e)));
         });
+  }
+
+  /**
+   * As in PostgreSQL's CopyFromErrorCallback, where names are not quoted; the word for "line" is
+   * translated.
+   */
+  private static Pattern copyContext(SeedCsv csv) {
+    return Pattern.compile(
+        "COPY (?:%s|%s), \\D*(?<line>\\d+)(?:, \\S+ (?<column>%s)(?=:|$))?"
+            .formatted(
+                SeedMerge.STAGING_NAME,
+                Pattern.quote(SeedTable.ownName(csv.table())),
+                csv.columns().stream()
+                    .map(column -> Pattern.quote(column.name()))
+                    .collect(Collectors.joining("|"))));
   }
 
   /** The failure, with the line found by asking for the row that breaks the constraint. */
@@ -166,6 +177,7 @@ final class SeedDiagnosis {
             + (line > 0 ? ", line " + line : "")
             + (column.isEmpty() ? "" : ", column " + column);
     Failure failure = SeedFailures.at(where, e);
-    return failure.what(failure.what().replace(SeedMerge.STAGING_NAME, csv.table()));
+    return failure.what(
+        failure.what().replace(SeedMerge.STAGING_NAME, SeedTable.ownName(csv.table())));
   }
 }

@@ -1,5 +1,6 @@
 package org.learnflow.db.seed;
 
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -8,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.learnflow.db.SqlText;
 
 /**
@@ -32,8 +34,30 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
    */
   record Column(String name, String type, boolean notNull, boolean identity, boolean sequence) {}
 
-  /** The table of exactly that name (with or without schema), if there is one. */
+  private static final Pattern FILE = Pattern.compile("\\d+_(?<table>.+)\\.csv");
+
+  /** The table that a CSV file seeds, as its name says; nothing where it is named otherwise. */
+  public static Optional<String> of(Path file) {
+    Matcher matcher = FILE.matcher(String.valueOf(file.getFileName()));
+    return matcher.matches() ? Optional.of(matcher.group("table")) : Optional.empty();
+  }
+
+  /** A table's own name, without its schema and quotes. */
+  static String ownName(String name) {
+    List<String> parts = SqlText.parts(name);
+    return parts.isEmpty() ? name : parts.getLast();
+  }
+
+  /**
+   * The table of exactly that name, if there is one.
+   *
+   * @param name with or without schema, as {@link SqlText#parts} reads it
+   */
   static Optional<SeedTable> find(Connection connection, String name) throws SQLException {
+    List<String> parts = SqlText.parts(name);
+    if (parts.isEmpty() || parts.size() > 2) {
+      return Optional.empty();
+    }
     try (PreparedStatement statement =
         connection.prepareStatement(
             """
@@ -42,8 +66,7 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
             WHERE c.oid = to_regclass(?)
             """)) {
       statement.setString(
-          1,
-          Stream.of(name.split("\\.")).map(SqlText::identifier).collect(Collectors.joining(".")));
+          1, parts.stream().map(SqlText::identifier).collect(Collectors.joining(".")));
       try (ResultSet row = statement.executeQuery()) {
         if (!row.next()) {
           return Optional.empty();

@@ -362,7 +362,7 @@ public final class Verifier {
         return StageResult.broken(name, set.name() + " is not loaded");
       }
       for (Path file : set.files()) {
-        Optional<String> table = tableOf(file);
+        Optional<String> table = SeedTable.of(file);
         if (table.isPresent() && !hasRows(connection, table.get())) {
           return StageResult.broken(
               name, "%s was loaded, but table %s is empty".formatted(set.name(), table.get()));
@@ -374,13 +374,6 @@ public final class Verifier {
               : set.name() + " (as of other files)");
     }
     return StageResult.good(name, String.join(", ", loaded));
-  }
-
-  private static Optional<String> tableOf(Path file) {
-    String text = String.valueOf(file.getFileName());
-    return text.endsWith(".csv")
-        ? Optional.of(text.replaceFirst("^\\d+_", "").replaceFirst("\\.csv$", ""))
-        : Optional.empty();
   }
 
   private static boolean hasRows(Connection connection, String table) throws SQLException {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
@@ -382,6 +383,42 @@ class BadSeedTest {
     CliResult merged = seeds.seed();
     assertThat(merged.exitCode()).isEqualTo(8);
     assertThat(merged.err()).contains("no beds", "02_items.csv, SQLSTATE P0001");
+  }
+
+  /** As names of tables and columns that look like the server's own words. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "plain",
+        "User",
+        "order",
+        "my-table",
+        "größe",
+        "a b",
+        "a.b",
+        "a\"b",
+        "x, line 7, column c: \"y",
+      })
+  void aBadValueIsFoundWhateverTheNamesAre(String name) throws Exception {
+    String quoted = '"' + name.replace("\"", "\"\"") + '"';
+    database.execute(
+        database.owner(),
+        "CREATE TABLE %1$s (%1$s int PRIMARY KEY, id int CHECK (id < 9))".formatted(quoted));
+    String file = "02_" + (name.matches("[\\w-]+|größe") ? name : quoted) + ".csv";
+    String header = "\"%s (key)\",id\n".formatted(quoted.replace("\"", "\"\""));
+    for (boolean empty : List.of(true, false)) {
+      if (!empty) {
+        database.execute(database.owner(), "INSERT INTO %s VALUES (5, 5)".formatted(quoted));
+      }
+      seeds.file("01_good.csv", "name (key)\na\n").file(file, header + "1,1\nx,2\n");
+      assertRefused(seeds.seed(), seeds.path(file), 3, List.of("column " + name, "22P02"));
+      seeds.file(file, header + "1,1\n2,2\n2,3\n");
+      assertRefused(seeds.seed(), seeds.path(file), 4, List.of("key"));
+    }
+    seeds.file(file, header + "1,1\n2,2\n").load();
+    assertThat(database.query("SELECT count(*) FROM " + quoted)).containsExactly("3");
+    seeds.clear();
+    database.execute(database.owner(), "DROP TABLE " + quoted);
   }
 
   @Test
