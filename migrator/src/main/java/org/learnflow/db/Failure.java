@@ -54,9 +54,11 @@ public final class Failure extends RuntimeException {
     return new Failure(other, what(), where, state, next, getCause());
   }
 
-  /** The same with the file and line, SQLSTATE or address it happened at. */
+  /**
+   * The same with the file and line, SQLSTATE or address it happened at; nothing if it is empty.
+   */
   public Failure where(String text) {
-    return new Failure(code, what(), text, state, next, getCause());
+    return new Failure(code, what(), text.isBlank() ? null : text, state, next, getCause());
   }
 
   /** The same with the state that things are left in. */

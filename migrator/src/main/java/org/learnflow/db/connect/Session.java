@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SqlErrorKind;
 import org.learnflow.db.SqlStates;
 
 /**
@@ -88,7 +89,7 @@ public final class Session implements AutoCloseable {
     if (e instanceof Failure failure) {
       return SettingSource.explained(asFailure(failure), e, source);
     }
-    if (e instanceof RuntimeException runtime) {
+    if (e instanceof RuntimeException runtime && !SqlStates.connectionLost(e)) {
       return runtime;
     }
     if (e.getCause() instanceof OutOfMemoryError) { // ours, which pgjdbc reports as the server's
@@ -103,7 +104,7 @@ public final class Session implements AutoCloseable {
                         + " AND relation IS NOT NULL; end that session and run the same command again,"
                         + " or wait longer with --lock-timeout")
             : Failure.of(ExitCode.FAILED, name + " failed: " + e.getMessage())
-                .next("correct what the server says and run the same command again");
+                .next(SqlErrorKind.of(e).next("run the same command again"));
     failure = failure.state("the step can be repeated safely").causedBy(e);
     String state = SqlStates.of(e);
     return SettingSource.explained(

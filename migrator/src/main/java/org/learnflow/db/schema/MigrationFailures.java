@@ -15,7 +15,7 @@ import org.flywaydb.core.internal.sqlscript.FlywaySqlScriptException;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlParser;
-import org.learnflow.db.SqlScript;
+import org.learnflow.db.SqlErrorKind;
 import org.learnflow.db.SqlStates;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
@@ -70,7 +70,7 @@ final class MigrationFailures {
                 ? name + " mixes statements that run in a transaction with one that cannot"
                 : name + " failed: " + message(endless.map(Throwable.class::cast).orElse(thrown));
     String place =
-        file.map(f -> f.path().toString()).orElse("")
+        file.map(MigrationFile::path).orElse(files.directory())
             + endless
                 .map(SqlParser.NoEndOfDataException::line)
                 .or(() -> line(thrown, script))
@@ -87,7 +87,7 @@ final class MigrationFailures {
                 + " --lock-timeout and --lock-retries wait longer"
             : mixed
                 ? "give that statement a migration of its own and run: learnflow-db migrate"
-                : "correct the file and run: learnflow-db migrate";
+                : SqlErrorKind.of(thrown).next("run: learnflow-db migrate");
     return Failure.of(ExitCode.MIGRATION_FAILED, what)
         .where(place)
         .state(

@@ -152,12 +152,12 @@ public final class Planner {
       if (known.filter(failure -> failure.code() == ExitCode.REFUSED).isPresent()) {
         throw known.get();
       }
-      throw inScratch(
-              known.orElseGet(() ->
-                  new MigrationFailures(scratch.source(), files, pending)
-                      .describe(e, observer.current(), List.of(), 1)),
-              state)
-          .next("correct the file and run: learnflow-db plan");
+      Failure failure =
+          known.orElseGet(() ->
+              new MigrationFailures(scratch.source(), files, pending)
+                  .describe(e, observer.current(), List.of(), 1));
+      throw inScratch(failure, state)
+          .next(failure.next().orElse("").replace("learnflow-db migrate", "learnflow-db plan"));
     }
   }
 

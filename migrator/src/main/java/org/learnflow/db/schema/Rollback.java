@@ -20,6 +20,7 @@ import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SqlErrorKind;
 import org.learnflow.db.SqlScript;
 import org.learnflow.db.SqlStates;
 import org.learnflow.db.SqlText;
@@ -657,6 +658,7 @@ public final class Rollback {
   }
 
   private static Failure failure(UndoFailedException e, String state) {
+    SqlErrorKind kind = SqlErrorKind.of(e);
     return Failure.of(
             ExitCode.MIGRATION_FAILED,
             "%s failed: %s".formatted(e.step().script().undoScript(), MigrationFailures.message(e)))
@@ -665,8 +667,10 @@ public final class Rollback {
                 .formatted(e.step().script().undoScript(), e.line, SqlStates.of(e)))
         .state(state)
         .next(
-            "correct what it says and run the same command again; where the script itself is wrong,"
-                + " correct the file and add --from-files; docs/rollback.md")
+            kind.next("run the same command again")
+                + (kind.isOfFile()
+                    ? "; a corrected file is taken with --from-files; docs/rollback.md"
+                    : ""))
         .causedBy(e);
   }
 

@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.SqlErrorKind;
 import org.learnflow.db.Utf8Input;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
@@ -32,10 +32,9 @@ final class SeedFailures {
 
   /** Exit code 8 with the server's own words. */
   static Failure at(String where, SQLException e) {
-    Failure failure = at(where + ", SQLSTATE " + e.getSQLState(), message(e)).causedBy(e);
-    return SqlStates.of(e).startsWith(SqlStates.TRANSACTION_ROLLBACK)
-        ? failure.next("nothing is wrong with the file; " + AGAIN)
-        : failure;
+    return at(where + ", SQLSTATE " + e.getSQLState(), message(e))
+        .next(SqlErrorKind.of(e).next(AGAIN))
+        .causedBy(e);
   }
 
   /** What a seed file could not be read for. */
