@@ -19,6 +19,7 @@ import org.learnflow.db.backup.DumpingRole;
 import org.learnflow.db.backup.PostgresPrograms;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.schema.CatalogLedger;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 
@@ -66,18 +67,23 @@ final class Backups {
             .filter(table -> table.by() == HiddenRows.By.POLICIES)
             .map(HiddenRows.Table::name)
             .toList();
+    noteDrift(session, CatalogLedger::noteDrift);
     BackupDescription description;
-    if (hidden.isEmpty()) {
-      if (!hiding.isEmpty()) {
-        options.add("--enable-row-security");
+    try {
+      if (hidden.isEmpty()) {
+        if (!hiding.isEmpty()) {
+          options.add("--enable-row-security");
+        }
+        description = dump(backup, target, facts, schema, options, () -> same(session, hiding));
+      } else {
+        description =
+            steps
+                .admin()
+                .map(admin -> dumpAsRole(backup, target, facts, schema, options, hidden, admin))
+                .orElseThrow(() -> refused(target, hidden));
       }
-      description = dump(backup, target, facts, schema, options, () -> same(session, hiding));
-    } else {
-      description =
-          steps
-              .admin()
-              .map(admin -> dumpAsRole(backup, target, facts, schema, options, hidden, admin))
-              .orElseThrow(() -> refused(target, hidden));
+    } finally {
+      noteDrift(session, CatalogLedger::forgetNote);
     }
     if (!schema.equals(NOTHING_APPLIED)) {
       session.run(
@@ -211,5 +217,28 @@ final class Backups {
             "give admin credentials (--admin-user, --admin-password-file) that may make a role with"
                 + " BYPASSRLS; or let the owner see them all, in a migration: %s docs/backup.md"
                     .formatted(HiddenRows.policies(hidden, owner)));
+  }
+
+  /** What it reads or writes. */
+  @FunctionalInterface
+  private interface Note {
+    void write(Connection connection) throws SQLException;
+  }
+
+  /** A dump is good without it, too: where the database cannot be written to, or is locked. */
+  private void noteDrift(Session session, Note note) {
+    session.run(
+        STEP,
+        connection -> {
+          try {
+            note.write(connection);
+          } catch (SQLException e) {
+            if (SqlStates.connectionLost(e)) {
+              throw e;
+            }
+            progress.line(STEP, "what has drift is not noted in the dump: " + e.getMessage());
+          }
+          return true;
+        });
   }
 }

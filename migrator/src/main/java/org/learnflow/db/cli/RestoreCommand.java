@@ -378,6 +378,7 @@ final class RestoreCommand extends BaseCommand {
         Connection making = maker(context, connection);
         Connection ending = ender(context, maintenance)) {
       Swap swap = new Swap(making, context.database(), context.progress);
+      requireService(context, swap);
       requireReplaceable(swap, owner);
       requireSpace(context, loading, description);
       if (!noAcl) {
@@ -517,6 +518,18 @@ final class RestoreCommand extends BaseCommand {
   /** Bytes of the side database, about. */
   private static long wanted(BackupDescription description) {
     return (long) (description.databaseBytes() * ROOM_FACTOR);
+  }
+
+  /** It gets its rights when the dump is loaded. */
+  private static void requireService(Context context, Swap swap) throws SQLException {
+    String service = context.target.names().service();
+    if (!swap.missingRoles(List.of(service)).isEmpty()) {
+      throw refused(
+              ExitCode.REFUSED,
+              "this server has no role %s, as which the services connect".formatted(service))
+          .next(
+              "make it: learnflow-db roles, with admin credentials; then run the same command again");
+    }
   }
 
   private static void requireRoles(Swap swap, Optional<BackupDescription> description)
@@ -845,9 +858,6 @@ final class RestoreCommand extends BaseCommand {
   }
 
   private static void inPlace(Context context, Loaded loaded) {
-    if (loaded.once().isEmpty() && loaded.later().isEmpty() && loaded.recorded()) {
-      return;
-    }
     try (Session session = context.steps.ownerIn(context.database())) {
       session.run(
           STEP,
@@ -861,7 +871,9 @@ final class RestoreCommand extends BaseCommand {
               }
             }
             // What was recorded while it was loaded lacks what the owner was given since.
-            if (!loaded.recorded()) {
+            if (loaded.recorded()) {
+              CatalogLedger.settleRestored(connection, context.progress);
+            } else {
               CatalogLedger.takeAsExpected(connection, context.progress);
             }
             return true;

@@ -5,8 +5,11 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.Progress;
@@ -68,11 +71,36 @@ public final class CatalogLedger {
       SELECT object, expected.definition, now.definition
       FROM now FULL JOIN expected USING (object) LEFT JOIN before USING (object)
       WHERE now.definition IS DISTINCT FROM expected.definition
+        AND object NOT LIKE 'ledger %%'
         AND (now.definition IS NOT DISTINCT FROM before.definition
              OR (SELECT before_changes IS NULL FROM stored))
       ORDER BY object COLLATE "C"
       """
           .formatted(Catalog.QUERY, STORED);
+
+  /** Objects with drift when the dump was made that this database comes from; a JSON list. */
+  private static final String DUMPED = "ledger drift in the dump";
+
+  private static final String NOTE =
+      """
+      UPDATE learnflow_db.catalogs
+      SET expected = expected || jsonb_build_object('%s', (
+        SELECT coalesce(jsonb_agg(d.object), '[]')::text FROM (%s) d (object, expected, found)))
+      WHERE server_major = %s
+      """
+          .formatted(DUMPED, DRIFT, MAJOR);
+
+  private static final String FORGET =
+      "UPDATE learnflow_db.catalogs SET expected = expected - '%s' WHERE jsonb_exists(expected, '%s')"
+          .formatted(DUMPED, DUMPED);
+
+  private static final String NOTED =
+      """
+      SELECT jsonb_exists(s.expected, '%1$s'), d.object
+      FROM (SELECT expected %2$s) s
+           LEFT JOIN LATERAL jsonb_array_elements_text((s.expected ->> '%1$s')::jsonb) d (object) ON true
+      """
+          .formatted(DUMPED, STORED);
 
   private CatalogLedger() {}
 
@@ -185,6 +213,66 @@ public final class CatalogLedger {
             DRIFT,
             row -> new CatalogDifference(row.getString(1), row.getString(2), row.getString(3)));
     return Optional.of(new Drift(differences));
+  }
+
+  /**
+   * To be called before a dump is made: notes in what is dumped which objects have drift.
+   *
+   * @param connection of the owner in autocommit mode
+   */
+  public static void noteDrift(Connection connection) throws SQLException {
+    if (isRecorded(connection)) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(CatalogQuery.FIXED_PATH + NOTE);
+      }
+    }
+  }
+
+  /**
+   * To be called once the dump is made.
+   *
+   * @param connection as for {@link #noteDrift}
+   */
+  public static void forgetNote(Connection connection) throws SQLException {
+    if (isRecorded(connection)) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(CatalogQuery.FIXED_PATH + FORGET);
+      }
+    }
+  }
+
+  /**
+   * For a database that was restored: PostgreSQL may print what a dump has made in other words, and
+   * rights are given to the services that the dump does not have. What had drift when it was dumped
+   * still has; all else is taken as expected. Where the dump does not say what had, only what was
+   * printed anew or is a right is taken.
+   *
+   * @param connection of the owner in autocommit mode
+   */
+  public static void settleRestored(Connection connection, Progress progress) throws SQLException {
+    try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+      finish(connection);
+      List<CatalogDifference> differences = drift(connection).map(Drift::all).orElse(List.of());
+      Set<String> drifted = new HashSet<>();
+      boolean known =
+          CatalogQuery.rows(
+                  connection,
+                  NOTED,
+                  row -> {
+                    drifted.add(Objects.toString(row.getString(2), ""));
+                    return row.getBoolean(1);
+                  })
+              .contains(true);
+      accept(
+          connection,
+          differences.stream()
+              .filter(
+                  known
+                      ? one -> !drifted.contains(one.object())
+                      : CatalogDifference::canComeFromRestoring)
+              .toList());
+      forgetNote(connection);
+    }
   }
 
   /**
