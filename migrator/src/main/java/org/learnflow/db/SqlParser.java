@@ -86,6 +86,28 @@ public final class SqlParser extends PostgreSQLParser {
       this.begin = begin;
     }
 
+    /** What waits for every older transaction, and blocks nobody meanwhile, may wait for long. */
+    @Override
+    public Results execute(
+        JdbcTemplate jdbcTemplate, SqlScriptExecutor executor, Configuration configuration) {
+      if (!words.concurrently()) {
+        return super.execute(jdbcTemplate, executor, configuration);
+      }
+      try {
+        String before = jdbcTemplate.queryForString("SHOW lock_timeout");
+        jdbcTemplate.execute("SET lock_timeout = 0");
+        Results results = super.execute(jdbcTemplate, executor, configuration);
+        if (results.getException() == null) {
+          jdbcTemplate.execute("SELECT set_config('lock_timeout', ?, false)", before);
+        }
+        return results;
+      } catch (SQLException e) {
+        Results results = new Results();
+        jdbcTemplate.extractErrors(results, e);
+        return results;
+      }
+    }
+
     @Override
     public SqlWords words() {
       return words;

@@ -141,6 +141,34 @@ public record SqlWords(List<String> words, boolean whole) {
     return begin(first) && are(index, "INDEX", "CONCURRENTLY");
   }
 
+  /**
+   * An index that is built concurrently; both names as they are written.
+   *
+   * @param index empty where it has no name, or none that is understood
+   */
+  public record IndexBuild(Optional<String> index, String table) {}
+
+  /** The index that it builds, if it is {@code CREATE INDEX CONCURRENTLY}. */
+  public Optional<IndexBuild> indexBuild() {
+    if (!concurrentIndex("CREATE")) {
+      return Optional.empty();
+    }
+    int i = are(1, "UNIQUE") ? 4 : 3;
+    i += are(i, "IF", "NOT", "EXISTS") ? 3 : 0;
+    Optional<String> index =
+        !are(i, "ON") && are(i + 1, "ON") ? Optional.of(words.get(i)) : Optional.empty();
+    while (i < words.size() && !are(i, "ON")) {
+      i++;
+    }
+    i += are(i + 1, "ONLY") ? 2 : 1;
+    StringBuilder table = new StringBuilder(i < words.size() ? words.get(i) : "");
+    while (are(i + 1, ".") && i + 2 < words.size()) {
+      table.append('.').append(words.get(i + 2));
+      i += 2;
+    }
+    return Optional.of(new IndexBuild(index, table.toString()));
+  }
+
   private boolean ends(String keyword) {
     return whole && words.getLast().equalsIgnoreCase(keyword);
   }

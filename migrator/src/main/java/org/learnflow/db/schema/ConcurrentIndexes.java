@@ -1,5 +1,8 @@
 package org.learnflow.db.schema;
 
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.UncheckedIOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -7,12 +10,13 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.Optional;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.SqlScript;
+import org.learnflow.db.SqlWords;
 import org.learnflow.db.StateSchema;
 
 /**
@@ -22,17 +26,6 @@ import org.learnflow.db.StateSchema;
  * crossed out is dropped before the migration is repeated.
  */
 final class ConcurrentIndexes {
-  private static final String IDENTIFIER = "(?:\"(?:[^\"]|\"\")+\"|[\\w$]+)";
-
-  private static final Pattern CREATE =
-      Pattern.compile(
-          "\\bCREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+CONCURRENTLY\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?"
-              + "(?:(?<index>(?!ON\\s)%1$s)\\s+)?ON\\s+(?:ONLY\\s+)?(?<table>%1$s(?:\\.%1$s)?)"
-                  .formatted(IDENTIFIER),
-          Pattern.CASE_INSENSITIVE);
-
-  private static final Pattern COMMENT = Pattern.compile("--[^\\n]*|/\\*.*?\\*/", Pattern.DOTALL);
-
   private final Connection connection;
   private final Progress progress;
 
@@ -46,14 +39,6 @@ final class ConcurrentIndexes {
     this.progress = progress;
   }
 
-  /** An index that a migration builds; both names as they are written in the file. */
-  private record Build(String index, String table) {}
-
-  /** Whether {@code sql} builds an index concurrently, and so runs outside a transaction. */
-  static boolean occurIn(String sql) {
-    return CREATE.matcher(COMMENT.matcher(sql).replaceAll(" ")).find();
-  }
-
   /**
    * Drops what earlier attempts left, and writes down what {@code file} is about to build.
    *
@@ -61,35 +46,52 @@ final class ConcurrentIndexes {
    */
   void prepare(MigrationFile file) throws SQLException {
     List<Build> builds = builds(file);
+    if (builds.isEmpty()) {
+      return;
+    }
     StateSchema.ensure(connection);
     String version = file.version().toString();
     for (Build build : builds) {
-      boolean begunBefore = isWrittenDown(version, build.index());
+      boolean begunBefore = isWrittenDown(version, build);
       Existing existing = existing(build);
       if (existing == Existing.INVALID || (begunBefore && existing == Existing.VALID)) {
-        progress.line(
-            "migrate", "dropping index %s, left by an unfinished attempt".formatted(build.index()));
-        // Like the build, it waits for every older transaction and blocks nobody meanwhile.
-        execute("SET lock_timeout = 0");
-        execute("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(build));
-        execute("RESET lock_timeout");
+        drop("migrate", build.name());
       }
       if (existing != Existing.VALID || begunBefore) {
-        writeDown(version, build.index());
+        writeDown(version, build.name());
       }
     }
   }
 
-  /** Drops what attempts at a version left that is given up. */
-  void abandon(MigrationVersion version) throws SQLException {
+  /**
+   * Drops what attempts at a version left that is given up.
+   *
+   * @param step that tells of it
+   */
+  void abandon(String step, MigrationVersion version) throws SQLException {
     StateSchema.ensure(connection);
+    for (String index : leftBy(version)) {
+      drop(step, index);
+    }
+    try (PreparedStatement delete =
+        connection.prepareStatement("DELETE FROM learnflow_db.index_builds WHERE version = ?")) {
+      delete.setString(1, version.toString());
+      delete.executeUpdate();
+    }
+  }
+
+  /** Where the schema is not known, one that is valid may be another one of that name. */
+  private List<String> leftBy(MigrationVersion version) throws SQLException {
     List<String> left = new ArrayList<>();
     try (PreparedStatement select =
         connection.prepareStatement(
             """
-            SELECT c.oid::regclass FROM learnflow_db.index_builds b
-                JOIN pg_class c ON c.relname = (parse_ident(b.index_name))[1] AND c.relkind IN ('i', 'I')
+            SELECT format('%I.%I', n.nspname, c.relname)
+            FROM learnflow_db.index_builds b, parse_ident(b.index_name) AS p, pg_class c
+              JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid
             WHERE b.version = ? AND pg_has_role(c.relowner, 'USAGE')
+              AND c.relname = p[cardinality(p)]::name
+              AND CASE cardinality(p) WHEN 1 THEN NOT i.indisvalid ELSE n.nspname = p[1]::name END
             """)) {
       select.setString(1, version.toString());
       try (ResultSet rows = select.executeQuery()) {
@@ -98,18 +100,15 @@ final class ConcurrentIndexes {
         }
       }
     }
-    for (String index : left) {
-      progress.line(
-          "rollback", "dropping index %s, left by an unfinished attempt".formatted(index));
-      execute("SET lock_timeout = 0");
-      execute("DROP INDEX CONCURRENTLY IF EXISTS " + index);
-      execute("RESET lock_timeout");
-    }
-    try (PreparedStatement delete =
-        connection.prepareStatement("DELETE FROM learnflow_db.index_builds WHERE version = ?")) {
-      delete.setString(1, version.toString());
-      delete.executeUpdate();
-    }
+    return left;
+  }
+
+  /** Like the build, it waits for every older transaction and blocks nobody meanwhile. */
+  private void drop(String step, String index) throws SQLException {
+    progress.line(step, "dropping index %s, left by an unfinished attempt".formatted(index));
+    execute("SET lock_timeout = 0");
+    execute("DROP INDEX CONCURRENTLY IF EXISTS " + index);
+    execute("RESET lock_timeout");
   }
 
   /** Crosses out what applied migrations built. */
@@ -130,23 +129,58 @@ final class ConcurrentIndexes {
     }
   }
 
-  private static List<Build> builds(MigrationFile file) {
+  /**
+   * An index that a migration builds.
+   *
+   * @param name with the schema of its table, quoted where it must be; as in the file where there
+   *     is no such table yet
+   * @param written as in the file
+   */
+  private record Build(String name, String written, String table) {}
+
+  private List<Build> builds(MigrationFile file) throws SQLException {
     List<Build> builds = new ArrayList<>();
-    Matcher matcher = CREATE.matcher(COMMENT.matcher(file.sql()).replaceAll(" "));
-    while (matcher.find()) {
-      if (matcher.group("index") == null) {
-        throw Failure.of(
-                ExitCode.MIGRATION_FAILED, file.name() + " builds an index that has no name")
-            .where(file.path().toString())
-            .state("this migration was not begun; those before it are applied")
-            .next(
-                "name it, so that a build that was cut off can be repeated: CREATE INDEX"
-                    + " CONCURRENTLY <name> ON "
-                    + matcher.group("table"));
+    try (SqlScript script = new SqlScript(file.name(), new StringReader(file.sql()))) {
+      while (script.hasNext()) {
+        SqlScript.Statement statement = script.next();
+        Optional<SqlWords.IndexBuild> build = statement.words().indexBuild();
+        if (build.isPresent()) {
+          String table = build.get().table();
+          String written = build.get().index().orElseThrow(() -> nameless(file, statement, table));
+          builds.add(new Build(name(written, table), written, table));
+        }
       }
-      builds.add(new Build(matcher.group("index"), matcher.group("table")));
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading migration " + file.path(), e);
     }
     return builds;
+  }
+
+  private static Failure nameless(MigrationFile file, SqlScript.Statement statement, String table) {
+    return Failure.of(ExitCode.MIGRATION_FAILED, file.name() + " builds an index that has no name")
+        .where("%s, line %d".formatted(file.path(), statement.line()))
+        .state("this migration was not begun; those before it are applied")
+        .next(
+            "name it, so that a build that was cut off can be repeated: CREATE INDEX"
+                + " CONCURRENTLY <name> ON "
+                + table);
+  }
+
+  /** An index lives in the schema of its table. */
+  private String name(String index, String table) throws SQLException {
+    try (PreparedStatement select =
+        connection.prepareStatement(
+            """
+            SELECT format('%I.%I', n.nspname, (parse_ident(?))[1]::name)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid = to_regclass(?)
+            """)) {
+      select.setString(1, index);
+      select.setString(2, table);
+      try (ResultSet row = select.executeQuery()) {
+        return row.next() ? String.valueOf(row.getString(1)) : index;
+      }
+    }
   }
 
   private enum Existing {
@@ -160,10 +194,10 @@ final class ConcurrentIndexes {
         connection.prepareStatement(
             """
             SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-            WHERE i.indrelid = to_regclass(?) AND c.relname = (parse_ident(?))[1]
+            WHERE i.indrelid = to_regclass(?) AND c.relname = (parse_ident(?))[1]::name
             """)) {
       select.setString(1, build.table());
-      select.setString(2, build.index());
+      select.setString(2, build.written());
       try (ResultSet row = select.executeQuery()) {
         if (!row.next()) {
           return Existing.NONE;
@@ -173,18 +207,14 @@ final class ConcurrentIndexes {
     }
   }
 
-  /** An index lives in the schema of its table. */
-  private static String qualified(Build build) {
-    Matcher schema = Pattern.compile("(" + IDENTIFIER + ")\\..*").matcher(build.table());
-    return schema.matches() ? schema.group(1) + "." + build.index() : build.index();
-  }
-
-  private boolean isWrittenDown(String version, String index) throws SQLException {
+  /** Older versions of this program wrote it down as in the file. */
+  private boolean isWrittenDown(String version, Build build) throws SQLException {
     try (PreparedStatement select =
         connection.prepareStatement(
-            "SELECT 1 FROM learnflow_db.index_builds WHERE version = ? AND index_name = ?")) {
+            "SELECT 1 FROM learnflow_db.index_builds WHERE version = ? AND index_name IN (?, ?)")) {
       select.setString(1, version);
-      select.setString(2, index);
+      select.setString(2, build.name());
+      select.setString(3, build.written());
       try (ResultSet row = select.executeQuery()) {
         return row.next();
       }

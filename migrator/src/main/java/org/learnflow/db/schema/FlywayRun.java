@@ -90,7 +90,12 @@ final class FlywayRun {
   private record Files(List<MigrationFile> files) implements ResourceProvider {
     @Override
     public @Nullable LoadableResource getResource(String name) {
-      return null; // no script configuration files
+      return files.stream()
+          .filter(file -> ScriptConfiguration.name(file.name()).equals(name))
+          .findFirst()
+          .flatMap(file ->
+              ScriptConfiguration.of(file).map(it -> new ConfigurationResource(file, it.text())))
+          .orElse(null);
     }
 
     @Override
@@ -101,16 +106,16 @@ final class FlywayRun {
     }
   }
 
-  private static final class SqlResource extends LoadableResource {
+  /** A file as Flyway's resource. */
+  private abstract static class FileResource extends LoadableResource {
     private final MigrationFile file;
 
-    SqlResource(MigrationFile file) {
+    FileResource(MigrationFile file) {
       this.file = file;
     }
 
-    @Override
-    public Reader read() {
-      return new StringReader(file.tried().orElseGet(() -> MigrationText.read(file.path())));
+    MigrationFile file() {
+      return file;
     }
 
     @Override
@@ -131,6 +136,31 @@ final class FlywayRun {
     @Override
     public String getRelativePath() {
       return file.name();
+    }
+  }
+
+  private static final class ConfigurationResource extends FileResource {
+    private final String text;
+
+    ConfigurationResource(MigrationFile file, String text) {
+      super(file);
+      this.text = text;
+    }
+
+    @Override
+    public Reader read() {
+      return new StringReader(text);
+    }
+  }
+
+  private static final class SqlResource extends FileResource {
+    SqlResource(MigrationFile file) {
+      super(file);
+    }
+
+    @Override
+    public Reader read() {
+      return new StringReader(file().tried().orElseGet(() -> MigrationText.read(file().path())));
     }
   }
 

@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.sql.DataSource;
@@ -25,6 +26,9 @@ import org.postgresql.util.ServerErrorMessage;
 final class MigrationFailures {
   /** How Flyway begins to tell of a file with both kinds of statements. */
   private static final String MIXED = "Detected both transactional and non-transactional";
+
+  /** What the server says of a statement, or of COMMIT in a procedure, in a transaction block. */
+  private static final Set<String> NEEDS_NO_TRANSACTION = Set.of("25001", "2D000");
 
   private static final Pattern PARSER_LINE = Pattern.compile("\\bat line (\\d+)");
 
@@ -87,18 +91,42 @@ final class MigrationFailures {
             ? "end that transaction (or wait until it ends) and run learnflow-db migrate again;"
                 + " --lock-timeout and --lock-retries wait longer"
             : mixed
-                ? "give that statement a migration of its own and run: learnflow-db migrate"
-                : SqlErrorKind.of(thrown).next("run: learnflow-db migrate");
+                ? "give that statement a migration of its own, or %s; then run: learnflow-db migrate"
+                    .formatted(outsideTransaction(name))
+                : transactional && NEEDS_NO_TRANSACTION.contains(sqlState)
+                    ? "for a file that cannot be in a transaction, %s (docs/migrations.md); then run: learnflow-db migrate"
+                        .formatted(outsideTransaction(name))
+                    : SqlErrorKind.of(thrown).next("run: learnflow-db migrate");
     return Failure.of(ExitCode.MIGRATION_FAILED, what)
         .where(place)
         .state(
             (transactional
-                    ? "this migration was rolled back whole; "
+                    ? file.filter(MigrationFailures::commits).isPresent()
+                        ? "this migration ends transactions by itself, so what it did before stays; "
+                        : "this migration was rolled back whole; "
                     : "it runs outside a transaction, so statements before this one stay, and maybe"
                         + " an invalid index, which the next run drops; ")
                 + after.version())
         .next(next)
         .causedBy(thrown);
+  }
+
+  private static String outsideTransaction(String name) {
+    return "write %s=false into a file %s beside it"
+        .formatted(ScriptConfiguration.KEY, ScriptConfiguration.name(name));
+  }
+
+  private static boolean commits(MigrationFile file) {
+    try (SqlScript script = new SqlScript(file.name(), new StringReader(file.sql()))) {
+      while (script.hasNext()) {
+        if (script.next().transactionControl().isPresent()) {
+          return true;
+        }
+      }
+    } catch (IOException | RuntimeException e) {
+      return false; // it was refused before anything of it was run
+    }
+    return false;
   }
 
   /**

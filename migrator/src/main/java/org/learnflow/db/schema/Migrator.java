@@ -85,7 +85,10 @@ public final class Migrator {
     SchemaState before = SchemaState.read(connection, files);
     before.requireUnchanged();
     List<MigrationFile> pending = pending(before, target);
-    if (pending.isEmpty() && UndoScripts.missing(connection, before, files).isEmpty()) {
+    PendingCheck.require(files, pending);
+    if (pending.isEmpty()
+        && before.failed().isEmpty()
+        && UndoScripts.missing(connection, before, files).isEmpty()) {
       HistoryProtection.apply(connection);
       if (CatalogLedger.isIncomplete(connection)) {
         try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
@@ -105,6 +108,7 @@ public final class Migrator {
       }
       if (pending.isEmpty()) {
         HistoryProtection.apply(connection);
+        forgetGivenUp(connection, before);
         CatalogLedger.bringUpToDate(connection, progress);
         return report(before, before, List.of());
       }
@@ -176,6 +180,7 @@ public final class Migrator {
   private void storeMissing(Connection connection, SchemaState state) throws SQLException {
     List<MigrationFile> missing = UndoScripts.missing(connection, state, files);
     if (!missing.isEmpty()) {
+      PendingCheck.require(files, missing);
       StateSchema.ensure(connection);
       UndoScripts.store(connection, files, missing);
       progress.line(STEP, "undo scripts of %d applied migrations stored".formatted(missing.size()));
@@ -187,7 +192,9 @@ public final class Migrator {
       throws SQLException {
     SchemaState state = SchemaState.read(connection, files);
     state.requireUnchanged();
-    return pending(state, target);
+    List<MigrationFile> pending = pending(state, target);
+    PendingCheck.require(files, pending);
+    return pending;
   }
 
   private List<MigrationFile> pending(SchemaState state, Optional<MigrationVersion> target) {
@@ -268,18 +275,49 @@ public final class Migrator {
     }
   }
 
+  /** Where no other file comes in place of one that failed, that one is forgotten all the same. */
+  private void forgetGivenUp(Connection connection, SchemaState state) throws SQLException {
+    List<AppliedMigration> givenUp =
+        state.failed().stream().filter(row -> !isAmong(files.files(), row)).toList();
+    if (givenUp.isEmpty()) {
+      return;
+    }
+    beginCatalog(connection, false);
+    try {
+      for (AppliedMigration row : givenUp) {
+        forget(connection, row, false);
+      }
+    } finally {
+      finishCatalog(connection);
+    }
+  }
+
   /** The rows that failures outside a transaction left would stop Flyway. */
   private void forgetFailed(Connection connection, SchemaState state, List<MigrationFile> pending)
       throws SQLException {
     for (AppliedMigration row : state.failed()) {
-      boolean again = pending.stream().anyMatch(file -> file.version().equals(row.version()));
-      progress.line(
-          STEP,
-          row.script()
-              + " failed before, outside a transaction; "
-              + (again ? "trying it again" : "it is not among the files to apply any more"));
-      deleteFailedRow(connection, row.version());
+      forget(connection, row, isAmong(pending, row));
     }
+  }
+
+  private static boolean isAmong(List<MigrationFile> some, AppliedMigration row) {
+    return some.stream().anyMatch(file -> file.version().equals(row.version()));
+  }
+
+  private void forget(Connection connection, AppliedMigration row, boolean again)
+      throws SQLException {
+    progress.line(
+        STEP,
+        row.script()
+            + " failed before, outside a transaction; "
+            + (again
+                ? "trying it again"
+                : "it is not among the files to apply any more: what it did before the statement"
+                    + " that failed stays, but for indexes that it did not finish"));
+    if (!again) {
+      new ConcurrentIndexes(connection, progress).abandon(STEP, row.version());
+    }
+    deleteFailedRow(connection, row.version());
   }
 
   private static void deleteFailedRow(Connection connection, MigrationVersion version)
@@ -394,13 +432,9 @@ public final class Migrator {
       files.undo(file); // a way back that cannot be read would be found when the file is applied
       counter.onPrimary =
           "off".equals(connection.unwrap(PGConnection.class).getParameterStatus("in_hot_standby"));
-      boolean concurrent = ConcurrentIndexes.occurIn(file.sql());
-      if (concurrent) {
+      if (connection.getAutoCommit()) {
         watch.begin(file.name(), own.unwrap(PGConnection.class).getBackendPID());
         new ConcurrentIndexes(own, progress).prepare(file);
-        // Such a build waits for every older transaction and blocks nobody meanwhile. No plain
-        // migration has one, so that it is the last of its session.
-        SqlText.execute(connection, LOCK_TIMEOUT_OFF);
       }
       if (withheld != null) {
         withheld.begin(connection, file.sql());
@@ -417,8 +451,8 @@ public final class Migrator {
       if (confinement.isPresent()) {
         confinement.get().end(file, connection);
       }
-      if (ConcurrentIndexes.occurIn(file.sql())) {
-        // What the file has set was taken back; its history row comes next.
+      if (connection.getAutoCommit()) {
+        // What it did cannot be rolled back any more, and its history row comes next.
         SqlText.execute(connection, LOCK_TIMEOUT_OFF);
       }
       UndoScripts.store(connection, files, List.of(file));

@@ -116,7 +116,7 @@ final class PlanObserver implements FlywayRun.MigrationListener {
   public void begin(MigrationFile file, Connection connection) throws SQLException {
     current = Optional.of(file);
     transaction = !connection.getAutoCommit();
-    if (ConcurrentIndexes.occurIn(file.sql())) {
+    if (!transaction) {
       indexes.prepare(file);
     }
     confinement.begin(file, connection);

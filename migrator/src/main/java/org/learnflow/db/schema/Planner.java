@@ -62,6 +62,7 @@ public final class Planner {
   public MigrationPlan plan(Connection connection, ScratchMaker scratches) throws SQLException {
     SchemaState state = SchemaState.read(connection, files);
     state.requireUnchanged();
+    PendingCheck.require(files, state.pending());
     if (state.pending().isEmpty()) {
       ScratchDatabase.sweep(connection, progress);
       return new MigrationPlan(state.currentText(), List.of(), List.of(), List.of());

@@ -195,7 +195,7 @@ public final class Rollback {
           requireAgreed(steps, agreed);
           CatalogLedger.begin(connection);
           for (AppliedMigration row : failed(state)) {
-            new ConcurrentIndexes(connection, progress).abandon(row.version());
+            new ConcurrentIndexes(connection, progress).abandon(STEP, row.version());
             deleteHistoryRow(connection, row.version());
             progress.line(STEP, "removed what the failed %s left".formatted(row.script()));
           }

@@ -14,8 +14,10 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
 import org.learnflow.db.SqlScript;
+import org.learnflow.db.SqlWords;
 
 /**
  * Which migrations may follow each other in a session. A session remembers: settings, temporary
@@ -32,16 +34,6 @@ final class SharedSession {
 
   /** Bytes; a longer file gains nothing by sharing. */
   private static final long LONGEST = 1 << 13;
-
-  /** What stands for nothing but itself: {@code ''} for a text, {@code ""} for a quoted name. */
-  private static final Pattern TEXT = Pattern.compile("'(?:[^']++|'')*+'");
-
-  private static final Pattern QUOTED_NAME = Pattern.compile("\"(?:[^\"]++|\"\")++\"");
-  private static final Pattern COMMENT = Pattern.compile("--[^\\n]*+");
-
-  /** Escapes, dollar quotes, block comments, and a table of the session's own. */
-  private static final Pattern IN_NO_PLAIN_FILE =
-      Pattern.compile("[\\\\$]|/\\*|pg_temp", Pattern.CASE_INSENSITIVE);
 
   /**
    * AS begins a query, or an expression of a generated column, whose parts that are constant are
@@ -66,15 +58,18 @@ final class SharedSession {
       Pattern.compile(
           "CREATE TABLE ([\\w.]++) ?\\( ?%1$s(?: ?, ?%1$s)*+ ?\\)"
               .formatted(
-                  "\\w++ (?:int|integer|bigint|smallint|text|varchar ?\\(\\d+\\)|boolean|uuid|date"
+                  "\\w++ (?:int|integer|bigint|smallint|text|varchar ?\\( ?\\d+ ?\\)|boolean|uuid|date"
                       + "|timestamptz|numeric ?\\([\\d, ]+\\))(?: NOT NULL| PRIMARY KEY| UNIQUE)*+"),
           Pattern.CASE_INSENSITIVE);
 
   private static final Pattern CONSTANTS =
       Pattern.compile(
           "INSERT INTO ([\\w.]++)(?: ?\\([\\w, ]+\\))? VALUES ?%1$s(?: ?, ?%1$s)*+"
-              .formatted("\\((?: ?(?:''|-?[\\d.]++|NULL|TRUE|FALSE) ?,?)++\\)"),
+              .formatted("\\((?: ?(?:''|[-\\d. ]++|NULL|TRUE|FALSE) ?,?)++\\)"),
           Pattern.CASE_INSENSITIVE);
+
+  /** A table of the session's own. */
+  private static final String TEMPORARY = "pg_temp";
 
   private SharedSession() {}
 
@@ -128,14 +123,14 @@ final class SharedSession {
     if (!isShort(file)) {
       return false;
     }
-    String sql = file.sql();
-    if (IN_NO_PLAIN_FILE.matcher(sql).find()) {
+    if (ScriptConfiguration.of(file).isPresent()) {
       return false;
     }
     Set<String> bareTables = new HashSet<>();
-    try (SqlScript script = new SqlScript(file.name(), new StringReader(sql))) {
+    try (SqlScript script = new SqlScript(file.name(), new StringReader(file.sql()))) {
       while (script.hasNext()) {
-        if (!isPlain(masked(script.next().sql()), bareTables)) {
+        SqlWords words = script.next().words();
+        if (!words.whole() || !isPlain(masked(words), bareTables)) {
           return false;
         }
       }
@@ -151,8 +146,7 @@ final class SharedSession {
    * @param bareTables those that the file has made so far; they have no triggers or rules yet
    */
   private static boolean isPlain(String statement, Set<String> bareTables) {
-    // A semicolon that is left would mean that the statement is not what it was taken for.
-    if (statement.contains(";")) {
+    if (statement.contains(TEMPORARY)) {
       return false;
     }
     Matcher bareTable = BARE_TABLE.matcher(statement);
@@ -165,10 +159,20 @@ final class SharedSession {
             && bareTables.contains(constants.group(1).toLowerCase(Locale.ROOT)));
   }
 
-  private static String masked(String statement) {
-    String masked = TEXT.matcher(statement).replaceAll("''");
-    masked = QUOTED_NAME.matcher(masked).replaceAll("\"\"");
-    masked = COMMENT.matcher(masked).replaceAll(" ");
-    return masked.replaceAll("\\s++", " ").strip();
+  /**
+   * The words, with {@code ''} for a text, {@code ""} for a quoted name, and {@code pg_temp} for a
+   * name with that in it.
+   */
+  private static String masked(SqlWords words) {
+    return words.words().stream().map(SharedSession::masked).collect(Collectors.joining(" "));
+  }
+
+  private static String masked(String word) {
+    if (word.toLowerCase(Locale.ROOT).contains(TEMPORARY)) {
+      return TEMPORARY;
+    }
+    char first = word.charAt(0);
+    boolean text = first == '\'' || first == '$' || (word.endsWith("'") && word.indexOf('\'') > 0);
+    return text ? "''" : first == '"' && word.indexOf('"', 1) == word.length() - 1 ? "\"\"" : word;
   }
 }

@@ -14,6 +14,10 @@ import org.learnflow.db.SqlScript;
  * @param transactional false for one that only drops indexes concurrently
  */
 record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean transactional) {
+  /** What a way back can be, in short. */
+  static final String POSSIBLE =
+      "a way back is one transaction, or drops indexes with DROP INDEX CONCURRENTLY IF EXISTS";
+
   /**
    * Reads a way back.
    *
@@ -28,6 +32,10 @@ record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean
         SqlScript.Statement statement = sql.next();
         if (statement.transactionControl().isPresent()) {
           throw refused(script, statement.line(), "begins or ends a transaction");
+        }
+        if (statement.words().copyFromStdin()) {
+          throw refused(
+              script, statement.line(), "has rows for COPY, which rollback does not read");
         }
         statements.add(statement);
         transactional &= statement.transactional();
@@ -50,7 +58,7 @@ record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean
         .where("%s, line %d".formatted(script.undoScript(), line))
         .state("nothing was changed")
         .next(
-            "correct it (outside a transaction only DROP INDEX CONCURRENTLY IF EXISTS is possible),"
-                + " and take it from the files: learnflow-db rollback --from-files ...");
+            "correct it (%s), and take it from the files: learnflow-db rollback --from-files ..."
+                .formatted(POSSIBLE));
   }
 }
