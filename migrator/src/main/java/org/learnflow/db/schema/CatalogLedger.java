@@ -41,7 +41,10 @@ public final class CatalogLedger {
       """
           .formatted(MAJOR, Catalog.QUERY);
 
-  /** Where nothing changed since the run began, what was expected before it still is. */
+  /**
+   * Where nothing changed since the run began, what was expected before it still is. An index that
+   * a run left invalid is not what it wanted.
+   */
   private static final String FINISH =
       """
       WITH now AS MATERIALIZED (%s),
@@ -50,7 +53,10 @@ public final class CatalogLedger {
            expected AS (SELECT key AS object, value AS definition
                         FROM jsonb_each_text((SELECT expected %s))),
            merged AS (SELECT object,
-                             CASE WHEN now.definition IS DISTINCT FROM before.definition THEN now.definition
+                             CASE WHEN now.definition IS DISTINCT FROM before.definition
+                                    AND (object NOT LIKE 'index %%' OR now.definition IS NULL
+                                         OR now.definition NOT LIKE '%% INVALID' OR now.definition LIKE '%% ON ONLY %%')
+                                  THEN now.definition
                                   ELSE expected.definition END AS definition
                       FROM now FULL JOIN before USING (object) FULL JOIN expected USING (object))
       UPDATE learnflow_db.catalogs

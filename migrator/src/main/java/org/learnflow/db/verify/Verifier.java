@@ -102,6 +102,7 @@ public final class Verifier {
         connection,
         () -> {
           stages.addAll(lookOrNote("collation", () -> CollationVersions.look(connection)));
+          stages.addAll(lookOrNote("indexes", () -> InvalidIndexes.look(connection)));
           if (withRights) {
             stages.addAll(lookOrNote("rights", () -> List.of(rights(connection))));
             stages.addAll(lookOrNote("access", () -> access(connection)));

@@ -1,6 +1,7 @@
 package org.learnflow.db.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -29,7 +30,8 @@ import org.learnflow.db.testing.TestDatabase;
 @SuppressWarnings("NullAway.Init") // set before each test
 class ConcurrentIndexTest {
   private static final Duration LIMIT = Duration.ofSeconds(30);
-  private static final String DROPPING = "dropping index one_id_idx, left by an unfinished attempt";
+  private static final String DROPPING =
+      "dropping index public.one_id_idx, left by an unfinished attempt";
 
   private TestDatabase database;
   private MigrationDirectory migrations;
@@ -250,5 +252,74 @@ class ConcurrentIndexTest {
                 "SELECT version || ' ' || success FROM flyway_schema_history ORDER BY installed_rank"))
         .containsExactly("001 true", "002 true", "003 true");
     assertThat(database.query("SELECT * FROM learnflow_db.index_builds")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"größen_größe", "\"Größe; ON x\"", "i", "i$1", "i😀"})
+  void namesAreReadAsPostgresqlReadsThem(String name) throws SQLException {
+    migrations.with(
+        "V002__index.sql", "CREATE UNIQUE INDEX CONCURRENTLY %s ON one (id);".formatted(name));
+    tableWithRows("(7), (7)");
+    assertThat(cli.run("migrate")).exited(ExitCode.MIGRATION_FAILED);
+    database.execute(database.owner(), "DELETE FROM one");
+    assertThat(cli.run("migrate")).exited(ExitCode.OK).says("left by an unfinished attempt");
+  }
+
+  /** Others would hang behind it for as long as it waits. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/* CREATE INDEX CONCURRENTLY a ON b (c) */ DROP TABLE one;",
+        "ALTER TABLE one ADD hint text DEFAULT 'CREATE INDEX CONCURRENTLY ON one (id)';",
+        "DO $$ BEGIN EXECUTE 'DROP TABLE one'; /* CREATE INDEX CONCURRENTLY a ON b */ END $$;",
+      })
+  void wordsInCommentsAndStringsDoNotLetItWaitForLong(String sql) throws SQLException {
+    migrations.with("V002__index.sql", sql);
+    tableWithRows("(7)");
+    try (Connection reader = transactionOnTheTable()) {
+      assertThat(cli.run("migrate", "--lock-timeout", "300ms", "--lock-retries", "0"))
+          .exited(ExitCode.MIGRATION_FAILED)
+          .says("got no lock within lock_timeout");
+      reader.rollback();
+    }
+    assertThat(cli.run("migrate")).exited(ExitCode.OK);
+  }
+
+  @Test
+  void whatAMigrationLeftThatIsGivenUpIsDroppedAndNothingElse() throws SQLException {
+    tableWithRows("(7), (7)");
+    database.execute(
+        database.owner(),
+        "CREATE SCHEMA other; CREATE TABLE other.one (id int); CREATE INDEX one_id_idx ON other.one (id)");
+    assertThat(cli.run("migrate")).exited(ExitCode.MIGRATION_FAILED);
+    assertThat(cli.run("drift").out()).contains("added index public.one_id_idx");
+    migrations.without("V002__index.sql").without("V003__three.sql");
+    assertThat(cli.run("migrate"))
+        .exited(ExitCode.OK)
+        .says(
+            "V002__index.sql failed before, outside a transaction; it is not among the files",
+            "dropping index public.one_id_idx, left by an unfinished attempt");
+    assertThat(database.query("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid"))
+        .isEmpty();
+    assertThat(database.query("SELECT to_regclass('other.one_id_idx')"))
+        .containsExactly("other.one_id_idx");
+    assertThat(cli.run("verify").out()).contains("✓ migrations: 1 applied");
+    assertThat(cli.run("drift").out()).doesNotContain("index public.one_id_idx");
+    assertThat(database.query("SELECT * FROM learnflow_db.index_builds")).isEmpty();
+  }
+
+  @Test
+  void anInvalidIndexIsANoteOfVerify() throws SQLException {
+    assertThat(cli.run("migrate")).exited(ExitCode.OK);
+    database.execute(
+        database.owner(), "INSERT INTO one VALUES (7); INSERT INTO three VALUES (7), (7)");
+    assertThatThrownBy(() ->
+            database.execute(
+                database.owner(), "CREATE UNIQUE INDEX CONCURRENTLY bad ON three (id)"))
+        .hasMessageContaining("duplicated");
+    assertThat(cli.run("verify").out())
+        .contains(
+            "! indexes: index public.bad is invalid: a concurrent build of it failed;"
+                + " next: DROP INDEX CONCURRENTLY public.bad;");
   }
 }
