@@ -294,9 +294,12 @@ class RollbackTest {
       })
   void aWayBackThatCouldNotBeTakenBackIsRefusedBeforeAnythingMoves(
       String sql, TestDatabase database) throws Exception {
-    Cli cli = three().with("U2__two.sql", sql).cli(database.withRoles());
+    MigrationDirectory migrations = three();
+    Cli cli = migrations.cli(database.withRoles());
     cli.run("migrate");
-    for (String[] options : new String[][] {{"--to", "1"}, {"--to", "1", "--dry-run"}}) {
+    migrations.with("U2__two.sql", sql); // which migrate would refuse to store
+    for (String[] options :
+        new String[][] {{"--to", "1", "--from-files"}, {"--to", "1", "--from-files", "--dry-run"}}) {
       assertThat(rollback(cli, options)).exited(ExitCode.REFUSED).says("U2__two.sql ");
     }
     assertUntouched(database);
