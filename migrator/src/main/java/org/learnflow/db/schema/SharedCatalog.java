@@ -28,9 +28,11 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
       ), settings AS (
         SELECT CASE s.setrole WHEN 0 THEN d.object
                ELSE 'ROLE ' || quote_ident(r.rolname) || coalesce(' IN ' || d.object, '') END AS object,
-               split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
+               n.name, substr(c, strpos(c, '=') + 1) AS value,
+               (SELECT string_agg(quote_ident(p), '.') FROM unnest(string_to_array(n.name, '.')) p) AS quoted
         FROM pg_db_role_setting s LEFT JOIN databases d ON d.oid = s.setdatabase
-             LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c
+             LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c,
+             LATERAL (SELECT split_part(c, '=', 1)) n (name)
         WHERE s.setdatabase = 0 OR d.oid IS NOT NULL
       ), comments AS (
         SELECT coalesce(d.object, 'ROLE ' || quote_ident(r.rolname), 'TABLESPACE ' || quote_ident(t.spcname)) AS object, c.description
@@ -48,8 +50,8 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
       FROM databases d
       UNION ALL
       SELECT format('setting %s of %s', name, object), value,
-             format('SELECT pg_catalog.set_config(%L, %L, true); ALTER %s SET %s FROM CURRENT', name, value, object, name),
-             format('ALTER %s RESET %s', object, name)
+             format('SELECT pg_catalog.set_config(%L, %L, true); ALTER %s SET %s FROM CURRENT', name, value, object, quoted),
+             format('ALTER %s RESET %s', object, quoted)
       FROM settings WHERE object IS NOT NULL
       UNION ALL
       SELECT 'comment on ' || object, description, format('COMMENT ON %s IS %L', object, description),
