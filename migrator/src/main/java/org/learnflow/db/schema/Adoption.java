@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
@@ -61,6 +62,15 @@ public final class Adoption {
           checksum, installed_by, installed_on, execution_time, success)
       VALUES (?, ?, ?, 'SQL', ?, ?, current_user, now() AT TIME ZONE 'UTC', 0, true)
       """;
+
+  /**
+   * What is not compared: rights and schema public are the business of roles, the others of
+   * operators, or they are none of the schema.
+   */
+  private static final Pattern NOT_COMPARED =
+      Pattern.compile(
+          "schema public|(grant|default privileges|comment on|security label|setting|ledger"
+              + "|publication|subscription|event trigger|language|user mapping) .+");
 
   private static final String OWNER = "owner ";
 
@@ -188,15 +198,12 @@ public final class Adoption {
     }
   }
 
-  /** Rights and schema public are the business of roles; owners are looked at by themselves. */
+  /** Owners are looked at by themselves. */
   private static List<CatalogDifference> compare(Catalog expected, Catalog found) {
     List<CatalogDifference> differences = new ArrayList<>();
     TreeSet<String> objects = new TreeSet<>(expected.objects().keySet());
     objects.addAll(found.objects().keySet());
-    objects.removeIf(object ->
-        object.startsWith("grant ")
-            || object.startsWith("default privileges ")
-            || object.equals("schema public"));
+    objects.removeIf(object -> NOT_COMPARED.matcher(object).matches());
     for (String object : objects) {
       String was = withoutOwner(expected.objects().get(object));
       String is = withoutOwner(found.objects().get(object));

@@ -18,7 +18,11 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
   private static final Pattern RELATION =
       Pattern.compile("(table|foreign table|view|materialized view) (?<name>.+)");
   private static final Pattern PART =
-      Pattern.compile("(grant )?(column|constraint|trigger|rule|policy) (?<name>.+)");
+      Pattern.compile(
+          "(grant |comment on )?(column|view column default|constraint|trigger|rule|policy) (?<name>.+)");
+
+  /** What is about another object, and nothing without it. */
+  private static final Pattern ABOUT = Pattern.compile("(grant|comment on) .+");
 
   /** What has expressions in its definition. */
   private static final Pattern PRINTED =
@@ -55,7 +59,8 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
     if (!change().equals(whole.change()) || change().equals("changed") || equals(whole)) {
       return false;
     }
-    if (object.startsWith("grant " + whole.object + " to ")) {
+    if (object.startsWith("grant " + whole.object + " to ")
+        || object.equals("comment on " + whole.object)) {
       return true;
     }
     Matcher relation = RELATION.matcher(whole.object);
@@ -85,6 +90,10 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
   static List<CatalogDifference> wholes(List<CatalogDifference> all) {
     List<CatalogDifference> relations =
         all.stream().filter(one -> !PART.matcher(one.object).matches()).toList();
-    return all.stream().filter(one -> relations.stream().noneMatch(one::isPartOf)).toList();
+    return all.stream()
+        .filter(one ->
+            (ABOUT.matcher(one.object).matches() ? all : relations)
+                .stream().noneMatch(one::isPartOf))
+        .toList();
   }
 }

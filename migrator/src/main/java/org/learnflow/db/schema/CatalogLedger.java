@@ -42,6 +42,26 @@ public final class CatalogLedger {
           .formatted(MAJOR, Catalog.QUERY);
 
   /**
+   * What is expected, as it would be recorded today: of a ledger that an earlier version of this
+   * program wrote, what that one did not look at yet is as it is now.
+   */
+  private static final String EXPECTED =
+      """
+      SELECT object, definition
+      FROM (SELECT object,
+                   CASE WHEN s.same_format THEN e.definition
+                        WHEN e.definition IS NULL AND object !~ '%s' THEN now.definition
+                        WHEN starts_with(now.definition, e.definition)
+                          AND substr(now.definition, length(e.definition) + 1) ~ '%s' THEN now.definition
+                        ELSE e.definition END AS definition
+            FROM (SELECT expected ->> 'ledger format' IS NOT DISTINCT FROM '%d' AS same_format %s) s,
+                 (SELECT key AS object, value AS definition FROM jsonb_each_text((SELECT expected %s))) e
+                   FULL JOIN now USING (object)) m
+      WHERE definition IS NOT NULL
+      """
+          .formatted(Catalog.FIRST_KINDS, Catalog.ADDED, Catalog.FORMAT, STORED, STORED);
+
+  /**
    * Where nothing changed since the run began, what was expected before it still is. An index that
    * a run left invalid is not what it wanted.
    */
@@ -50,12 +70,11 @@ public final class CatalogLedger {
       WITH now AS MATERIALIZED (%s),
            before AS (SELECT key AS object, value AS definition
                       FROM jsonb_each_text((SELECT before_changes %s))),
-           expected AS (SELECT key AS object, value AS definition
-                        FROM jsonb_each_text((SELECT expected %s))),
+           expected AS (%s),
            merged AS (SELECT object,
                              CASE WHEN now.definition IS DISTINCT FROM before.definition
                                     AND (object NOT LIKE 'index %%' OR now.definition IS NULL
-                                         OR now.definition NOT LIKE '%% INVALID' OR now.definition LIKE '%% ON ONLY %%')
+                                         OR now.definition !~ ' INVALID( tablespace .*)?$' OR now.definition LIKE '%% ON ONLY %%')
                                   THEN now.definition
                                   ELSE expected.definition END AS definition
                       FROM now FULL JOIN before USING (object) FULL JOIN expected USING (object))
@@ -65,15 +84,15 @@ public final class CatalogLedger {
           before_changes = NULL, recorded_at = now()
       WHERE server_major = %s AND before_changes IS NOT NULL
       """
-          .formatted(Catalog.QUERY, STORED, STORED, MAJOR);
+          .formatted(Catalog.QUERY, STORED, EXPECTED, MAJOR);
 
   /** While a run is under way, or was killed, what has changed since it began is its own doing. */
   private static final String DRIFT =
       """
       WITH now AS MATERIALIZED (%s),
-           stored AS MATERIALIZED (SELECT expected, before_changes %s),
+           stored AS MATERIALIZED (SELECT before_changes %s),
            before AS (SELECT e.key AS object, e.value AS definition FROM stored, jsonb_each_text(before_changes) e),
-           expected AS (SELECT e.key AS object, e.value AS definition FROM stored, jsonb_each_text(expected) e)
+           expected AS (%s)
       SELECT object, expected.definition, now.definition
       FROM now FULL JOIN expected USING (object) LEFT JOIN before USING (object)
       WHERE now.definition IS DISTINCT FROM expected.definition
@@ -82,13 +101,15 @@ public final class CatalogLedger {
              OR (SELECT before_changes IS NULL FROM stored))
       ORDER BY object COLLATE "C"
       """
-          .formatted(Catalog.QUERY, STORED);
+          .formatted(Catalog.QUERY, STORED, EXPECTED);
 
   /** Objects with drift when the dump was made that this database comes from; a JSON list. */
   private static final String DUMPED = "ledger drift in the dump";
 
+  /** A dump does not wait for it: definitions of views cannot be read while a table is locked. */
   private static final String NOTE =
       """
+      SELECT set_config('lock_timeout', '1ms', true);
       UPDATE learnflow_db.catalogs
       SET expected = expected || jsonb_build_object('%s', (
         SELECT coalesce(jsonb_agg(d.object), '[]')::text FROM (%s) d (object, expected, found)))
@@ -113,6 +134,8 @@ public final class CatalogLedger {
   private enum State {
     MISSING,
     UNFINISHED,
+    /** Written by an earlier version of this program. */
+    OUTDATED,
     COMPLETE
   }
 
@@ -128,8 +151,15 @@ public final class CatalogLedger {
 
   private static State state(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery("SELECT before_changes IS NULL " + STORED)) {
-      return !row.next() ? State.MISSING : row.getBoolean(1) ? State.COMPLETE : State.UNFINISHED;
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT before_changes IS NULL, expected ->> 'ledger format' IS NOT DISTINCT FROM '%d' %s"
+                    .formatted(Catalog.FORMAT, STORED))) {
+      return !row.next()
+          ? State.MISSING
+          : !row.getBoolean(1)
+              ? State.UNFINISHED
+              : row.getBoolean(2) ? State.COMPLETE : State.OUTDATED;
     } catch (SQLException e) {
       if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
         return State.MISSING;
@@ -168,13 +198,15 @@ public final class CatalogLedger {
 
   /**
    * For a run that has nothing to change: finishes what a killed one left, and takes what is there
-   * as expected where nothing is recorded for this server yet.
+   * as expected where nothing is recorded for this server yet, or not all that this version looks
+   * at.
    *
    * @param connection as for {@link #begin}
    */
   static void bringUpToDate(Connection connection, Progress progress) throws SQLException {
-    boolean missing = !isRecorded(connection);
-    if (missing) {
+    State state = state(connection);
+    boolean missing = state == State.MISSING;
+    if (missing || state == State.OUTDATED) {
       begin(connection);
     }
     finish(connection);

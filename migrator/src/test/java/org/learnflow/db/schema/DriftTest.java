@@ -83,6 +83,8 @@ class DriftTest {
         "REVOKE INSERT ON users FROM OWNER | added grant table public.users to OWNER",
         "GRANT CREATE ON SCHEMA compat TO SERVICE | changed grant schema compat to SERVICE",
         "REVOKE EXECUTE ON FUNCTION set_updated_at() FROM PUBLIC | removed grant function public.set_updated_at() to PUBLIC",
+        "CREATE STATISTICS topics ON topic, difficulty FROM exercises | added statistics public.topics",
+        "COMMENT ON TABLE users IS 'people' | changed comment on table public.users",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA compat GRANT SELECT ON TABLES TO PUBLIC | added default privileges of OWNER in schema compat on tables to PUBLIC",
       })
   void whatIsDoneByHandIsReportedAndNothingElse(String sql, String expected, TestDatabase database)
@@ -154,25 +156,25 @@ class DriftTest {
         List.of(
             "DELETE FROM submissions",
             "ALTER TABLE users ALTER id RESTART WITH 5000",
-            "CREATE STATISTICS topics ON topic, difficulty FROM exercises",
             "ALTER TABLE users ALTER email SET STATISTICS 500",
             "ANALYZE",
             "VACUUM FULL users",
             "REINDEX TABLE CONCURRENTLY users",
-            "CLUSTER users USING users_pkey",
-            "COMMENT ON TABLE users IS 'people'")) {
+            "CLUSTER users USING users_pkey")) {
       database.execute(database.owner(), sql);
     }
     assertThat(database.cli().run("drift")).exited(ExitCode.OK).answers("no drift");
   }
 
   @Test
-  void aColumnThatWasDroppedAndAddedAgainAsItWasIsNone(TestDatabase database) throws Exception {
+  void ofAColumnThatWasDroppedAndAddedAgainOnlyTheCommentIsMissed(TestDatabase database)
+      throws Exception {
     database.migrated();
     database.execute(
         database.owner(),
         "ALTER TABLE submissions DROP feedback; ALTER TABLE submissions ADD feedback text");
-    assertThat(drift(database)).isEmpty();
+    assertThat(drift(database))
+        .containsExactly("removed comment on column public.submissions.feedback");
   }
 
   @Test

@@ -299,7 +299,9 @@ class RollbackTest {
     cli.run("migrate");
     migrations.with("U2__two.sql", sql); // which migrate would refuse to store
     for (String[] options :
-        new String[][] {{"--to", "1", "--from-files"}, {"--to", "1", "--from-files", "--dry-run"}}) {
+        new String[][] {
+          {"--to", "1", "--from-files"}, {"--to", "1", "--from-files", "--dry-run"}
+        }) {
       assertThat(rollback(cli, options)).exited(ExitCode.REFUSED).says("U2__two.sql ");
     }
     assertUntouched(database);
