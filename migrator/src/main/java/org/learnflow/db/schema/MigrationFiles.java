@@ -13,7 +13,6 @@ import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -25,15 +24,17 @@ import org.learnflow.db.Failure;
  * @param files in the order of their versions, no version twice
  * @param undoFiles their ways back, as far as there are any
  * @param cut whether newer files were left out
+ * @param notes of files beside them that look like migrations and are set aside
  */
 public record MigrationFiles(
-    Path directory, List<MigrationFile> files, Map<MigrationVersion, Path> undoFiles, boolean cut) {
-  private static final Pattern NAME =
-      Pattern.compile("(?<kind>[VU])(?<version>\\d+(?:[._]\\d+)*)__(?<description>.+)\\.sql");
-
+    Path directory,
+    List<MigrationFile> files,
+    Map<MigrationVersion, Path> undoFiles,
+    boolean cut,
+    List<String> notes) {
   /**
-   * Reads a directory: {@code V*} files are migrations, {@code U*} files their way back; files that
-   * do not end in {@code .sql} are left alone.
+   * Reads a directory: {@code V*} files are migrations, {@code U*} files their way back; what
+   * plainly is no migration is left alone.
    *
    * @throws Failure 2 if there is no such directory, a name cannot be understood, or a version is
    *     there twice
@@ -50,17 +51,15 @@ public record MigrationFiles(
     }
     List<MigrationFile> files = new ArrayList<>();
     NavigableMap<MigrationVersion, Path> undoFiles = new TreeMap<>();
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, "*.sql")) {
+    List<String> notes = new ArrayList<>();
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
       for (Path path : entries) {
-        Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
-        if (!matcher.matches()) {
-          throw Failure.of(
-                  ExitCode.USAGE,
-                  path.getFileName() + " is not named like a migration, V<version>__<words>.sql")
-              .where(path.toString())
-              .state("nothing was changed")
-              .next("rename or remove it (make migration NAME=... makes a right pair)");
+        Optional<Matcher> right = MigrationNames.right(path);
+        if (right.isEmpty()) {
+          MigrationNames.look(directory, path).ifPresent(notes::add);
+          continue;
         }
+        Matcher matcher = right.get();
         MigrationVersion version = MigrationVersion.fromVersion(matcher.group("version"));
         if (matcher.group("kind").equals("V")) {
           files.add(
@@ -77,7 +76,8 @@ public record MigrationFiles(
     }
     files.sort(Comparator.comparing(MigrationFile::version));
     refuseDuplicates(files);
-    return new MigrationFiles(directory, List.copyOf(files), undoFiles, false);
+    notes.sort(Comparator.naturalOrder());
+    return new MigrationFiles(directory, List.copyOf(files), undoFiles, false, notes);
   }
 
   private static void refuseDuplicates(List<MigrationFile> files) {
@@ -103,13 +103,14 @@ public record MigrationFiles(
         files.stream()
             .filter(file -> version.filter(v -> file.version().compareTo(v) <= 0).isPresent())
             .toList();
-    return new MigrationFiles(directory, older, undoFiles, cut || older.size() < files.size());
+    return new MigrationFiles(
+        directory, older, undoFiles, cut || older.size() < files.size(), notes);
   }
 
   /** Some of the files. */
   MigrationFiles only(List<MigrationFile> some) {
     return new MigrationFiles(
-        directory, List.copyOf(some), undoFiles, cut || some.size() < files.size());
+        directory, List.copyOf(some), undoFiles, cut || some.size() < files.size(), notes);
   }
 
   /** A file's way back, if there is one. */

@@ -82,6 +82,7 @@ public final class Migrator {
    */
   public MigrationReport migrate(Connection connection, Optional<MigrationVersion> target)
       throws SQLException {
+    files.notes().forEach(note -> progress.line(STEP, note));
     SchemaState before = SchemaState.read(connection, files);
     before.requireUnchanged();
     List<MigrationFile> pending = pending(before, target);

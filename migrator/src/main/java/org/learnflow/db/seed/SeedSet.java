@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -44,12 +45,36 @@ public record SeedSet(String name, List<Path> files) {
     }
     Path folder = directory.resolve(name);
     try (Stream<Path> entries = Files.list(folder)) {
-      return new SeedSet(
-          name,
-          entries.filter(path -> path.toString().matches(".*\\.(csv|sql)")).sorted().toList());
+      return new SeedSet(name, entries.filter(SeedSet::isSeed).sorted().toList());
     } catch (IOException e) {
       throw new UncheckedIOException("reading seed set " + folder, e);
     }
+  }
+
+  /**
+   * Whether a file is loaded; hidden ones are those of editors.
+   *
+   * @throws Failure 2 for a name that almost is one of a seed
+   */
+  private static boolean isSeed(Path file) {
+    String name = String.valueOf(file.getFileName());
+    if (name.startsWith(".") || name.matches(".*\\.(csv|sql)")) {
+      return !name.startsWith(".");
+    }
+    if (!name.matches("(?i).*\\.(csv|sql)\\s*")) {
+      return false;
+    }
+    throw Failure.of(
+            ExitCode.USAGE, name + " is not named like a seed file, which ends in .csv or .sql")
+        .where(file.toString())
+        .state("nothing was loaded")
+        .next(
+            "rename or remove it: mv '%s' '%s'"
+                .formatted(
+                    file,
+                    file.resolveSibling(
+                        name.strip().replaceFirst("\\w+$", "")
+                            + name.strip().replaceFirst(".*\\.", "").toLowerCase(Locale.ROOT))));
   }
 
   /** The folders in there whose name can be that of a set. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -12,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
@@ -61,6 +63,85 @@ class MigrationFilesTest {
             "where: " + migrations.file(name),
             "state: nothing was changed",
             "next:  rename or remove it");
+  }
+
+  /** What Flyway would overlook, and somebody wrote to be applied. */
+  @ParameterizedTest
+  @CsvSource({
+    "V2__two.SQL, V2__two.sql",
+    "v2__two.sql, V2__two.sql",
+    "v2__two.Sql, V2__two.sql",
+    "V2_two.sql, V2__two.sql",
+    "V2-two.sql, V2__two.sql",
+    "V2 two.sql, V2__two.sql",
+    "V2.two.sql, V2__two.sql",
+    "'V2__two .sql', V2__two.sql",
+    "'V2__two.sql ', V2__two.sql",
+    "' V2__two.sql', V2__two.sql",
+    "V2__two.slq, V2__two.sql",
+    "V2__two, V2__two.sql",
+    "V2__two.sql.txt, V2__two.sql",
+    "V_2__two.sql, V2__two.sql",
+    "V 2__two.sql, V2__two.sql",
+    "2__two.sql, V2__two.sql",
+    "002_two.sql, V002__two.sql",
+    "u2__two.sql, U2__two.sql",
+    "U2_two.SQL, U2__two.sql",
+    "two/V2__two.sql, V2__two.sql",
+    "V2__two.sql/x, ''",
+    "b/c/v2_two.sql, V2__two.sql",
+  })
+  void aFileThatIsAlmostAMigrationIsRefusedWithTheNameThatItShouldHave(
+      String name, String right, TestDatabase database, @TempDir Path directory) {
+    MigrationDirectory migrations =
+        new MigrationDirectory(directory).with("V1__one.sql", "SELECT 1;").with(name, "SELECT 2;");
+    for (String command : List.of("migrate", "verify")) {
+      assertThat(migrations.cli(database).run(command))
+          .exited(ExitCode.USAGE)
+          .says(
+              " is not named like a migration, V<version>__<words>.sql",
+              "where: " + migrations.file(name).toString().replaceFirst("/x$", ""),
+              "state: nothing was changed",
+              right.isEmpty() ? "next:  rename or remove it" : "'" + migrations.file(right) + "'");
+    }
+  }
+
+  /** What editors, Flyway and people leave beside migrations. */
+  @Test
+  void whatIsPlainlyNoMigrationIsANoteAtMost(TestDatabase database, @TempDir Path directory) {
+    List<String> silent =
+        List.of(
+            "README.md",
+            "objects.txt",
+            ".gitkeep",
+            ".V2__two.sql.swp",
+            ".#V2__two.sql",
+            "V1__one.sql.conf",
+            "flyway.conf",
+            "flyway.toml",
+            "LICENSE",
+            ".hidden/V2__x.sql");
+    List<String> noted =
+        List.of(
+            "V2__two.sql~",
+            "V2__two.sql.bak",
+            "V2__two.sql.orig",
+            "V2__two.sql.rej",
+            "#V2__two.sql#",
+            "V2__two.sql.swp",
+            "V2__two.sql.disabled",
+            "old/query.sql");
+    MigrationDirectory migrations =
+        new MigrationDirectory(directory).with("V1__one.sql", "CREATE TABLE one (id int);");
+    silent.forEach(name -> migrations.with(name, "x"));
+    noted.forEach(name -> migrations.with(name, "x"));
+    CliResult result = migrations.cli(database.withRoles()).run("migrate");
+    assertThat(result).exited(ExitCode.OK).answers("done: schema at 1, 1 migrations applied");
+    for (String name : noted) {
+      String told = name.replaceFirst("/.*", "/");
+      assertThat(result).says("note: " + told + " is not applied");
+    }
+    silent.forEach(name -> assertThat(result).doesNotSay(name.replaceFirst("/.*", "/")));
   }
 
   @Test

@@ -422,6 +422,17 @@ class BadSeedTest {
   }
 
   @Test
+  void aFileThatIsAlmostASeedIsRefusedAndOneOfAnEditorLeftAlone() throws Exception {
+    seeds.file("01_good.csv", "name (key)\na\n").file("02_items.CSV", GOOD);
+    assertThat(seeds.seed())
+        .exited(org.learnflow.db.ExitCode.USAGE)
+        .says("02_items.CSV is not named like a seed file", "nothing was loaded", "02_items.csv'");
+    assertThat(seeds.path("02_items.CSV").toFile().delete()).isTrue();
+    seeds.file(".02_items.csv", "x").file(".#03_x.sql", "x").file("04_x.sql~", "x").load();
+    assertThat(database.query("SELECT name FROM good")).containsExactly("a");
+  }
+
+  @Test
   void aFileThatCannotBeReadIsNamed() throws Exception {
     seeds.file("01_good.csv", "name (key)\na\n").file("02_items.csv/not-a-file", "");
     CliResult result = seeds.seed();
