@@ -1,9 +1,13 @@
 package org.learnflow.db.connect;
 
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -17,10 +21,12 @@ import org.learnflow.db.Password;
 public record ConnectionUri(DatabaseAddress address, Optional<Password> password) {
   private static final String FORM = "postgresql://USER@HOST:PORT/DATABASE";
 
+  private static final Set<String> CHANNEL_BINDING = Set.of("disable", "prefer", "require");
+
   private static final Pattern URI =
       Pattern.compile(
           "postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?"
-              + "(?<host>\\[[^\\]]*\\]|[^\\[:/?@,]*)(?::(?<port>[^/?,]*))?"
+              + "(?<host>\\[[^\\]]*\\]|[^\\[:/?@]*)(?::(?<port>[^/?]*))?"
               + "(?:/(?<database>[^?]*))?(?:\\?(?<parameters>.*))?");
 
   /**
@@ -35,37 +41,52 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
       throw unusable(name, "it is not of the form " + FORM);
     }
     try {
-      String user = PercentEncoding.decode(Optional.ofNullable(matcher.group("user")).orElse(""));
-      String database =
-          PercentEncoding.decode(Optional.ofNullable(matcher.group("database")).orElse(""));
+      Map<String, String> parameters =
+          parameters(Optional.ofNullable(matcher.group("parameters")).orElse(""), name);
+      String user = part(matcher, "user", parameters.get("user"));
+      String database = part(matcher, "database", parameters.get("dbname"));
       if (user.isEmpty() || database.isEmpty()) {
         throw unusable(name, "it names no " + (user.isEmpty() ? "user" : "database"));
       }
       DatabaseAddress address =
           new DatabaseAddress(
-              host(matcher.group("host"), name),
-              port(Optional.ofNullable(matcher.group("port")).orElse(""), name),
+              host(Optional.ofNullable(parameters.get("host")).orElse(matcher.group("host")), name),
+              port(part(matcher, "port", parameters.get("port")), name),
               database,
               user,
-              SslMode.DEFAULT,
-              Optional.empty());
+              Optional.ofNullable(parameters.get("sslmode"))
+                  .map(mode ->
+                      SslMode.parse(mode)
+                          .orElseThrow(() -> unusable(name, "its sslmode is none of libpq's")))
+                  .orElse(SslMode.DEFAULT),
+              Optional.ofNullable(parameters.get("sslrootcert")).map(Path::of),
+              Optional.ofNullable(parameters.get("channel_binding")));
+      if (address.channelBinding().filter(mode -> !CHANNEL_BINDING.contains(mode)).isPresent()) {
+        throw unusable(name, "its channel_binding is none of libpq's");
+      }
       Optional<Password> password =
           Optional.ofNullable(matcher.group("password"))
               .filter(text -> !text.isEmpty())
               .map(PercentEncoding::decode)
               .map(Password::new);
-      return new ConnectionUri(
-          withParameters(
-              address, Optional.ofNullable(matcher.group("parameters")).orElse(""), name),
-          password);
+      return new ConnectionUri(address, password);
     } catch (IllegalArgumentException e) {
       throw unusable(name, String.valueOf(e.getMessage()));
     }
   }
 
+  private static String part(Matcher uri, String group, @Nullable String parameter) {
+    return Optional.ofNullable(parameter)
+        .orElseGet(() -> PercentEncoding.decode(Optional.ofNullable(uri.group(group)).orElse("")));
+  }
+
   private static String host(String text, String name) {
     String host =
         text.startsWith("[") ? text.substring(1, text.length() - 1) : PercentEncoding.decode(text);
+    if (host.contains(",")) {
+      throw unusable(
+          name, "it names several hosts: name the primary's, or a name that leads to it");
+    }
     if (host.isEmpty()) {
       throw unusable(name, "it names no host");
     }
@@ -87,48 +108,33 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
     } catch (NumberFormatException e) {
       // said below
     }
-    throw unusable(name, "its port is not a number from 1 to 65535");
+    throw unusable(
+        name, "its port is not one number from 1 to 65535; several hosts are not supported");
   }
 
-  private static DatabaseAddress withParameters(
-      DatabaseAddress address, String parameters, String name) {
-    DatabaseAddress result = address;
-    for (String parameter : Pattern.compile("&").splitAsStream(parameters).toList()) {
+  /** As libpq has it, a parameter stands in place of a part of the URI. */
+  private static Map<String, String> parameters(String text, String name) {
+    Map<String, String> parameters = new HashMap<>();
+    for (String parameter : Pattern.compile("&").splitAsStream(text).toList()) {
       if (parameter.isEmpty()) {
         continue;
       }
       int equals = parameter.indexOf('=');
       String key = equals < 0 ? parameter : parameter.substring(0, equals);
       String value = equals < 0 ? "" : PercentEncoding.decode(parameter.substring(equals + 1));
-      result =
-          switch (key) {
-            case "sslmode" ->
-                new DatabaseAddress(
-                    result.host(),
-                    result.port(),
-                    result.database(),
-                    result.user(),
-                    SslMode.parse(value)
-                        .orElseThrow(() -> unusable(name, "its sslmode is none of libpq's")),
-                    result.rootCertificate());
-            case "sslrootcert" ->
-                new DatabaseAddress(
-                    result.host(),
-                    result.port(),
-                    result.database(),
-                    result.user(),
-                    result.sslMode(),
-                    Optional.of(Path.of(value)));
-            default ->
-                // Not named: it may be the end of a password that was not encoded.
-                throw unusable(
-                    name,
-                    key.equals("password")
-                        ? "its password belongs between user and host"
-                        : "it has a parameter besides sslmode and sslrootcert");
-          };
+      if (key.equals("password")) {
+        throw unusable(name, "its password belongs between user and host");
+      }
+      // Not named where libpq has none: it may be the end of a password that was not encoded.
+      switch (LibpqParameter.of(key, value)
+          .orElseThrow(() -> unusable(name, "it has a parameter that libpq does not have"))) {
+        case LibpqParameter.Used _ -> parameters.put(key, value);
+        case LibpqParameter.Accepted _ -> {}
+        case LibpqParameter.Refused(String why) ->
+            throw unusable(name, "its parameter %s is not supported: %s".formatted(key, why));
+      }
     }
-    return result;
+    return parameters;
   }
 
   private static Failure unusable(String name, String why) {

@@ -89,6 +89,7 @@ public final class Connector {
     password.map(Password::value).ifPresent(source::setPassword);
     source.setSslMode(address.sslMode().text());
     address.rootCertificate().map(Object::toString).ifPresent(source::setSslRootCert);
+    address.channelBinding().ifPresent(source::setChannelBinding);
     source.setApplicationName(APPLICATION_NAME);
     // Else pgjdbc sets the name by a statement, which RESET ALL would take back.
     source.setAssumeMinServerVersion(String.valueOf(Readiness.OLDEST_VERSION));

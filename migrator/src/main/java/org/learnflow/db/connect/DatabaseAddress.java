@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param user name of the role, not encoded
  * @param sslMode how TLS is used
  * @param rootCertificate PEM file that {@code verify-ca} and {@code verify-full} trust
+ * @param channelBinding libpq's channel_binding, where it is given
  */
 public record DatabaseAddress(
     String host,
@@ -19,7 +20,8 @@ public record DatabaseAddress(
     String database,
     String user,
     SslMode sslMode,
-    Optional<Path> rootCertificate) {
+    Optional<Path> rootCertificate,
+    Optional<String> channelBinding) {
 
   /** PostgreSQL's port where none is given. */
   public static final int DEFAULT_PORT = 5432;
@@ -27,14 +29,27 @@ public record DatabaseAddress(
   /** The database that every server has, for what belongs to the whole server. */
   public static final String MAINTENANCE_DATABASE = "postgres";
 
+  /** An address whose channel binding is as usual. */
+  public DatabaseAddress(
+      String host,
+      int port,
+      String database,
+      String user,
+      SslMode sslMode,
+      Optional<Path> rootCertificate) {
+    this(host, port, database, user, sslMode, rootCertificate, Optional.empty());
+  }
+
   /** The same server and database, used as another role. */
   public DatabaseAddress as(String otherUser) {
-    return new DatabaseAddress(host, port, database, otherUser, sslMode, rootCertificate);
+    return new DatabaseAddress(
+        host, port, database, otherUser, sslMode, rootCertificate, channelBinding);
   }
 
   /** The same server and role, another database. */
   public DatabaseAddress in(String otherDatabase) {
-    return new DatabaseAddress(host, port, otherDatabase, user, sslMode, rootCertificate);
+    return new DatabaseAddress(
+        host, port, otherDatabase, user, sslMode, rootCertificate, channelBinding);
   }
 
   /**

@@ -53,6 +53,100 @@ class ConnectionUriTest {
     assertThat(address.rootCertificate()).contains(Path.of("/etc/ca.crt"));
   }
 
+  /** All of libpq's, PostgreSQL 18; with what is refused, and why. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          host=x |
+          hostaddr=1.2.3.4 | name the address as host
+          port=1 |
+          dbname=x |
+          user=x |
+          passfile=x | --password-file
+          require_auth=scram-sha-256 | cannot be limited
+          channel_binding=require |
+          connect_timeout=10 |
+          client_encoding=utf8 |
+          client_encoding=LATIN1 | UTF8
+          options=-csearch_path%3Dx | sets its own
+          application_name=x |
+          fallback_application_name=x |
+          keepalives=1 |
+          keepalives_idle=1 |
+          keepalives_interval=1 |
+          keepalives_count=1 |
+          tcp_user_timeout=1 |
+          replication=database | replication
+          gssencmode=prefer |
+          gssencmode=require | GSSAPI
+          sslmode=require |
+          requiressl=1 | sslmode=require
+          sslnegotiation=postgres |
+          sslnegotiation=direct | ordinary way
+          sslcompression=0 |
+          sslcert=x | not with a certificate
+          sslkey=x | not with a certificate
+          sslkeylogfile=x |
+          sslpassword=x | not with a certificate
+          sslcertmode=require | no certificate of its own
+          sslrootcert=/x |
+          sslcrl=x | revocation
+          sslcrldir=x | revocation
+          sslsni=1 |
+          requirepeer=x | Unix sockets
+          ssl_min_protocol_version=TLSv1.2 |
+          ssl_min_protocol_version=TLSv1.3 | TLS is 1.2
+          ssl_max_protocol_version=TLSv1.2 | newest TLS
+          min_protocol_version=3.2 | protocol 3.0
+          max_protocol_version=latest |
+          krbsrvname=x |
+          gsslib=x |
+          gssdelegation=0 |
+          scram_client_key=x | SCRAM
+          scram_server_key=x | SCRAM
+          service=x | service file
+          servicefile=x | service file
+          target_session_attrs=read-write |
+          target_session_attrs=prefer-standby | the primary
+          load_balance_hosts=disable |
+          oauth_issuer=x | OAuth
+          oauth_client_id=x | OAuth
+          oauth_client_secret=x | OAuth
+          oauth_scope=x | OAuth
+          """)
+  void everyParameterOfLibpqIsTakenOrRefusedByName(String parameter, String refused) {
+    String uri = "postgresql://u@h/d?" + parameter;
+    if (refused == null) {
+      assertThat(ConnectionUri.parse(uri, "DATABASE_URL").password()).isEmpty();
+      return;
+    }
+    Failure failure =
+        catchThrowableOfType(Failure.class, () -> ConnectionUri.parse(uri, "DATABASE_URL"));
+    assertThat(failure.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(failure.what())
+        .contains(
+            "its parameter " + parameter.replaceFirst("=.*", "") + " is not supported: ", refused);
+  }
+
+  @Test
+  void parametersStandInPlaceOfParts() {
+    DatabaseAddress address =
+        ConnectionUri.parse(
+                "postgresql:///?host=h&port=6543&dbname=d&user=u&channel_binding=require", "x")
+            .address();
+    assertThat(address).hasToString("postgresql://u@h:6543/d");
+    assertThat(address.as("o").in("x").channelBinding()).contains("require");
+    for (String hosts : java.util.List.of("a,b/d", "a:1,b:2/d", "/d?host=a,b")) {
+      assertThat(
+              catchThrowableOfType(
+                      Failure.class, () -> ConnectionUri.parse("postgresql://u@" + hosts, "x"))
+                  .what())
+          .contains("several hosts");
+    }
+  }
+
   @Test
   void theAddressIsShownEncodedAndWithoutThePassword() {
     assertThat(ConnectionUri.parse("postgresql://a%40b:secret@[::1]/x%2Fy", "x").address())
