@@ -65,6 +65,25 @@ class TlsTest {
         with(plain, plain.server().host(), "sslmode=require"), "does not support SSL", "require");
   }
 
+  /** It needs TLS, so that a session without it tells that the parameter has an effect. */
+  @Test
+  void channelBindingIsRequiredWhereTheUriRequiresIt() {
+    assertThat(
+            with(
+                    database,
+                    "127.0.0.1",
+                    "sslmode=require&channel_binding=require&application_name=x&connect_timeout=9"
+                        + "&target_session_attrs=read-write&keepalives=1")
+                .run("wait"))
+        .exited(ExitCode.OK);
+    CliResult without =
+        with(database, "127.0.0.1", "sslmode=disable&channel_binding=require")
+            .run("wait", "--timeout", "2s");
+    assertThat(without.exitCode()).as(without.all()).isNotZero();
+    assertThat(without).says("Channel Binding is required");
+    assertThat(with(database, "127.0.0.1", "sslmode=disable").run("wait")).exited(ExitCode.OK);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"verify-ca", "verify-full"})
   void aServerThatTheAuthorityDidNotSignIsRefused(String mode, @TempDir Path other) {
