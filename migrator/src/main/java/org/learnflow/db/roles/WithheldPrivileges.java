@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -133,7 +134,8 @@ public final class WithheldPrivileges {
     if (!looked) {
       return List.of();
     }
-    List<Deviation> refused = RightsCheck.defaultPrivileges(connection, names);
+    List<Deviation> refused =
+        keepingPath(connection, () -> RightsCheck.defaultPrivileges(connection, names));
     if (!refused.isEmpty()) {
       throw refusal(script, refused);
     }
@@ -181,15 +183,40 @@ public final class WithheldPrivileges {
     }
   }
 
-  /** In a transaction the path of such a query would stay until its end. */
   private <T> List<T> ask(Connection connection, String query, CatalogQuery.Row<T> row)
       throws SQLException {
-    List<T> rows =
-        CatalogQuery.rows(connection, RightsCheck.onRights(connection, names, query), row);
-    if (!connection.getAutoCommit()) {
-      SqlText.execute(connection, "SET LOCAL search_path TO DEFAULT");
+    return keepingPath(
+        connection,
+        () -> CatalogQuery.rows(connection, RightsCheck.onRights(connection, names, query), row));
+  }
+
+  /** Asks the catalog. */
+  @FunctionalInterface
+  private interface Question<T> {
+    List<T> ask() throws SQLException;
+  }
+
+  /** In a transaction the path of a query of the catalog would stay until its end. */
+  private static <T> List<T> keepingPath(Connection connection, Question<T> question)
+      throws SQLException {
+    if (connection.getAutoCommit()) {
+      return question.ask();
     }
+    String path = searchPath(connection);
+    List<T> rows = question.ask();
+    SqlText.execute(
+        connection,
+        "SELECT pg_catalog.set_config('search_path', %s, true)".formatted(SqlText.literal(path)));
     return rows;
+  }
+
+  private static String searchPath(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT pg_catalog.current_setting('search_path')")) {
+      row.next();
+      return row.getString(1);
+    }
   }
 
   private static Failure refusal(String script, List<Deviation> refused) {

@@ -194,6 +194,29 @@ class MigratedRightsTest {
     assertThat(database.query("SELECT to_regclass('b') IS NULL")).containsExactly("t");
   }
 
+  /** Asking what it revokes leaves the path as it was. */
+  @Test
+  void aFileThatRevokesFindsAndMakesWhatAnyOtherFileDoes() throws Exception {
+    TestDatabase database =
+        TestDatabase.on(PostgresServers.shared(PostgresServers.DEFAULT_MAJOR), directory);
+    MigrationDirectory migrations =
+        migrations()
+            .with("V001__a.sql", "CREATE SCHEMA \"%s\";".formatted(database.owner()))
+            .with(
+                "V002__b.sql",
+                of(
+                    database,
+                    "CREATE TABLE one (i int); CREATE TABLE two (i int);",
+                    "REVOKE SELECT ON one FROM learnflow_user;"))
+            .with("V003__c.sql", "CREATE TABLE three (i int);");
+    assertThat(migrations.cli(database).run("run", "--seeds", "none")).exited(ExitCode.OK);
+    assertThat(
+            database.query(
+                "SELECT relnamespace::regnamespace || relname FROM pg_class"
+                    + " WHERE relname IN ('one', 'two', 'three') ORDER BY 1"))
+        .containsExactly("publicone", "publicthree", "publictwo");
+  }
+
   @Test
   void whatIsRevokedFromEverybodyTheServicesKeep() throws Exception {
     TestDatabase database =
