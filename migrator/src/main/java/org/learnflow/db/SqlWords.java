@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.flywaydb.core.internal.parser.Token;
 import org.flywaydb.core.internal.parser.TokenType;
 
@@ -23,6 +24,8 @@ public record SqlWords(List<String> words, boolean whole) {
   /** First words of statements that begin or end a transaction. */
   private static final Set<String> TRANSACTION_CONTROL =
       Set.of("ABORT", "BEGIN", "COMMIT", "END", "ROLLBACK", "START");
+
+  private static final Pattern KEYWORD = Pattern.compile("[A-Za-z_]+");
 
   /**
    * The words of a text.
@@ -77,9 +80,9 @@ public record SqlWords(List<String> words, boolean whole) {
         .filter(word ->
             word.startsWith("\"") || Character.isLetter(word.charAt(0)) || word.startsWith("_"))
         .map(word ->
-            word.startsWith("\"")
-                ? word.replace("\"", "").toLowerCase(Locale.ROOT)
-                : word.toUpperCase(Locale.ROOT))
+            KEYWORD.matcher(word).matches()
+                ? word.toUpperCase(Locale.ROOT)
+                : word.replace("\"", "").toLowerCase(Locale.ROOT))
         .toList();
   }
 

@@ -133,7 +133,7 @@ class MigrationFilesTest {
             "old/query.sql");
     MigrationDirectory migrations =
         new MigrationDirectory(directory).with("V1__one.sql", "CREATE TABLE one (id int);");
-    silent.forEach(name -> migrations.with(name, "x"));
+    silent.forEach(name -> migrations.with(name, "executeInTransaction=true"));
     noted.forEach(name -> migrations.with(name, "x"));
     CliResult result = migrations.cli(database.withRoles()).run("migrate");
     assertThat(result).exited(ExitCode.OK).answers("done: schema at 1, 1 migrations applied");
