@@ -240,7 +240,7 @@ class ReconcileTest {
   @ParameterizedTest
   @EnumSource(
       value = AdvisoryLock.Purpose.class,
-      names = {"RESTORE"},
+      names = {"RESTORE", "BACKUP"}, // these are in another database
       mode = EnumSource.Mode.EXCLUDE)
   void whileAnotherOneChangesTheDatabaseNothingIsDone(AdvisoryLock.Purpose purpose)
       throws Exception {
