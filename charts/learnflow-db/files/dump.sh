@@ -7,7 +7,11 @@ kind=$1
 keep=$2
 export PGAPPNAME=learnflow-db-dump PGCONNECT_TIMEOUT=30
 umask 077
-scripts=$(cd "$(dirname "$0")" && pwd)
+# Nothing but sh, PostgreSQL's programs and those of coreutils and sed that small images have.
+case $0 in
+  */*) scripts=$(cd "${0%/*}" && pwd) ;;
+  *) scripts=$PWD ;;
+esac
 
 if [ "$kind" = before-migrate ]; then
   if [ -e /pending/failure ]; then
@@ -57,7 +61,7 @@ ask_row_security() {
   ask --field-separator "$tab" --file "$scripts/hidden-rows.sql"
 }
 row_security() {
-  printf '%s\n' "$security" | grep "${tab}r${tab}$1${tab}" || true
+  printf '%s\n' "$security" | sed -n "/${tab}r${tab}$1${tab}/p"
 }
 security=$(ask_row_security)
 hidden=$(row_security policies | cut -f 1)

@@ -68,7 +68,7 @@ class RunFaultsTest {
   @DisplayName(
       "the migrate pod killed at 10 random moments of a long migration: the next run applies it, once")
   void migratePodKilled(Workspace workspace) {
-    String longer = Images.withMigration("long", Migrations.FILE, Migrations.longBadges(2));
+    String longer = Images.withMigration("long", Migrations.FILE, Migrations.longBadges(8));
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();
@@ -102,7 +102,7 @@ class RunFaultsTest {
   @DisplayName(
       "PostgreSQL killed (-9) at 10 random moments while a long migration runs: it is applied once, and every row is there")
   void postgresqlKilled(Workspace workspace) {
-    String longer = Images.withMigration("killed", Migrations.FILE, Migrations.longBadges(2));
+    String longer = Images.withMigration("killed", Migrations.FILE, Migrations.longBadges(8));
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     release.upgradeInstall().successful();

@@ -95,9 +95,19 @@ class DescriptionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "null", "[]", "1", "\"x\"", "{", "{}", "{} {}", "\u0000", "<html>"})
+  @ValueSource(strings = {"", "null", "[]", "1", "\"x\"", "{", "{}", "{} {}", "<html>"})
   void whatIsNoDescriptionIsSaid(String text) {
     assertDamaged(text);
+  }
+
+  @Test
+  void aZeroByteIsNamed() {
+    assertThat(restoreWith("\u0000"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "holds a zero byte",
+            "where: " + BackupDescription.path(dump),
+            "state: the database was not changed");
   }
 
   @Test
