@@ -16,6 +16,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.MigrationDirectory;
+import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
 
@@ -53,6 +54,8 @@ class MigratedRightsTest {
     "CREATE SCHEMA \"Other Schema\";",
     "CREATE TABLE \"Other Schema\".\"Ta\"\"ble\" (\"Ä b\" int);",
     "CREATE MATERIALIZED VIEW \"Other Schema\".seen AS SELECT 1 AS one;",
+    "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing;",
+    "CREATE FOREIGN TABLE far (id int) SERVER elsewhere;",
   };
 
   private static final String[] REVOKES = {
@@ -72,7 +75,11 @@ class MigratedRightsTest {
   @ParameterizedTest
   @ValueSource(ints = {15, 16, 17, 18})
   void everyKindOfObjectIsHealthyAtOnceAndTheSecondRunHasNothingToDo(int major) throws Exception {
-    TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory);
+    TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory).withRoles();
+    database.execute(
+        PostgresServer.ADMIN,
+        "CREATE FOREIGN DATA WRAPPER nothing; GRANT USAGE ON FOREIGN DATA WRAPPER nothing TO \"%s\""
+            .formatted(database.owner()));
     MigrationDirectory migrations = migrations().with("V001__all.sql", EVERY_KIND);
     for (boolean admin : new boolean[] {true, false}) {
       Cli cli = migrations.cli(database);
