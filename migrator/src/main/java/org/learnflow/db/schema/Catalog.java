@@ -161,7 +161,8 @@ record Catalog(NavigableMap<String, String> objects) {
                CASE WHEN a.attstorage <> t.typstorage THEN
                  'STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
                'COMPRESSION ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
-               'WITH ' || array_to_string(a.attoptions, ', '),
+               -- Others are the server's own: one of 17.12 is new with each column.
+               'WITH ' || (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) o WHERE starts_with(o, 'n_distinct')),
                'OPTIONS ' || array_to_string(a.attfdwoptions, ', '))
       FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid JOIN pg_type t ON t.oid = a.atttypid
            LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
