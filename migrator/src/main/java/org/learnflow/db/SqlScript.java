@@ -111,11 +111,6 @@ public final class SqlScript implements AutoCloseable {
       return !words.forbidTransaction();
     }
 
-    /** Whether its rows follow it, as psql sends them. */
-    public boolean isCopyFromStdin() {
-      return words.copyFromStdin();
-    }
-
     /**
      * A line within it.
      *

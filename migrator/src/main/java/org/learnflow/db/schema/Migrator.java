@@ -430,7 +430,6 @@ public final class Migrator {
         withheld = roles.isEmpty() ? null : roles.get().withheld(own);
       }
       counter.current = Optional.of(file);
-      files.undo(file); // a way back that cannot be read would be found when the file is applied
       counter.onPrimary =
           "off".equals(connection.unwrap(PGConnection.class).getParameterStatus("in_hot_standby"));
       if (connection.getAutoCommit()) {

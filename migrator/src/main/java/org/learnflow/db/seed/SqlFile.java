@@ -68,7 +68,7 @@ final class SqlFile implements AutoCloseable {
     }
     SqlScript.Statement next = script.next();
     Statement statement = new Statement(path, next.line(), next.sql());
-    if (next.isCopyFromStdin()) {
+    if (next.words().copyFromStdin()) {
       throw SeedFailures.at(
               statement.place(0),
               "the rows behind COPY ... FROM STDIN are for psql, and this statement cannot have them")
