@@ -57,7 +57,7 @@ public enum WholeFile {
   }
 
   /** Bytes of the heap that files may fill; 128 MiB as the program is started. */
-  static long room() {
+  public static long room() {
     return Math.max(Runtime.getRuntime().maxMemory() - PROGRAM, 8L << 20);
   }
 

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Reason;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /**
  * What the head of a dump in pg_dump's custom format says; see ReadHead in PostgreSQL's

@@ -25,7 +25,8 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
-import org.learnflow.db.StateSchema;
+import org.learnflow.db.postgres.StateSchema;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /**
  * Dumps a database into a file: written to {@code FILE.part}, read back whole, then renamed. Killed

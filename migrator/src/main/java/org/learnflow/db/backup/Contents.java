@@ -9,7 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.learnflow.db.HiddenRows;
+import org.learnflow.db.postgres.HiddenRows;
 
 /** What is in a database that another is to replace. */
 public final class Contents {

@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * A setting of a database, as ALTER DATABASE ... SET makes it; a dump does not hold it.

@@ -21,6 +21,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /** A dump that is read from beginning to end, and loaded. */
 public final class DumpFile implements AutoCloseable {

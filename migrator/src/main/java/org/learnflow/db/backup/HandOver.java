@@ -6,10 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /** Gives the owner what the {@link LoadingRole} has loaded and made. */
 public final class HandOver {

@@ -11,9 +11,9 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Whom the large objects of a dump belong to. Unlike all else in a database they are made by

@@ -9,8 +9,8 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * What of a dump is loaded, as pg_restore's --use-list takes it: without what only an admin may

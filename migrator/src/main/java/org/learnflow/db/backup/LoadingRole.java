@@ -3,10 +3,10 @@ package org.learnflow.db.backup;
 import java.sql.Connection;
 import java.sql.SQLException;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Identifier;
 import org.learnflow.db.Password;
-import org.learnflow.db.SqlText;
 import org.learnflow.db.connect.PasswordDirectory;
+import org.learnflow.db.postgres.Identifier;
+import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RoleManager;
 
 /**

@@ -5,11 +5,11 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RoleManager;
 
 /**

@@ -18,16 +18,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.DatabaseDrop;
-import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Identifier;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SessionText;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.DatabaseDrop;
+import org.learnflow.db.postgres.DatabaseLikeness;
+import org.learnflow.db.postgres.Identifier;
+import org.learnflow.db.postgres.SessionText;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * A side database that is made, filled by others, and put in another's place.

@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.util.concurrent.Callable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Version;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

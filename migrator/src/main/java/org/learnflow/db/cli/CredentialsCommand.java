@@ -1,5 +1,6 @@
 package org.learnflow.db.cli;
 
+import org.learnflow.db.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 

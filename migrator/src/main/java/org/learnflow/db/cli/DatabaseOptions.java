@@ -24,11 +24,11 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.EmbeddedServer;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.PasswordDirectory;
+import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.StatefulSetHosting;
 import org.learnflow.db.roles.RightsCheck;
-import org.learnflow.db.roles.RoleNames;
 import picocli.CommandLine.Option;
 
 /** Where the database is, and as whom it is used. */

@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 

@@ -5,11 +5,11 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.backup.LocalPrograms;
-import org.learnflow.db.backup.PostgresPrograms;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.kubernetes.PodPrograms;
 import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.programs.LocalPrograms;
+import org.learnflow.db.programs.PostgresPrograms;
 import picocli.CommandLine.Option;
 
 /** Where pg_dump and pg_restore are: in the release's pod, else on this machine. */

@@ -10,7 +10,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 
 /** The one place that asks whether a role can log in with a password: by logging in. */
 public final class PasswordCheck {

@@ -5,7 +5,7 @@ import java.sql.SQLException;
 import java.util.Objects;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 import org.postgresql.PGConnection;
 import org.postgresql.util.PSQLException;
 

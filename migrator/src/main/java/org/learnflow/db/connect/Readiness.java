@@ -20,8 +20,8 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Waits until a database answers SQL and takes writes, and tells "not yet" (retried) from "never"

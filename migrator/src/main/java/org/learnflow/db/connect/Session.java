@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlErrorKind;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlErrorKind;
+import org.learnflow.db.postgres.SqlStates;
 
 /**
  * One session that the steps of a command share, reopened when the server went away: a step whose

@@ -9,8 +9,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * What every session sets for itself, so that {@code ALTER ROLE ... SET} and {@code ALTER DATABASE

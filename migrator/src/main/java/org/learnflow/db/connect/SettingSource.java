@@ -5,10 +5,10 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
-import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Where a setting was made that ends sessions or statements.

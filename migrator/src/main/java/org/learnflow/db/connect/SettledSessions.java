@@ -3,7 +3,7 @@ package org.learnflow.db.connect;
 import java.sql.Connection;
 import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**

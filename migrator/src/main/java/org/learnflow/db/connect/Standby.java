@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.postgres.CatalogQuery;
 
 /** Where the primary of a standby is, as far as that can be known. */
 final class Standby {

@@ -16,7 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.backup.PostgresPrograms;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /** The client's side of {@code keep.sh}: sends a dump, keeps the connection, has it loaded. */
 final class KeptInPod implements PostgresPrograms.KeptDump {

@@ -17,6 +17,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
+import org.learnflow.db.Version;
 
 /**
  * An HTTP client whose web sockets wait with the next message until the one before has been sent.

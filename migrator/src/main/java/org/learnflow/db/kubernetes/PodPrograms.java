@@ -15,8 +15,8 @@ import java.util.OptionalLong;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
-import org.learnflow.db.backup.ErrorTail;
-import org.learnflow.db.backup.PostgresPrograms;
+import org.learnflow.db.programs.ErrorTail;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /** PostgreSQL's programs in the pod of a StatefulSet, which are of the server's own version. */
 public final class PodPrograms implements PostgresPrograms {

@@ -6,10 +6,10 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
-import org.learnflow.db.SqlStates;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.SslMode;
+import org.learnflow.db.postgres.SqlStates;
 
 /**
  * A database that a StatefulSet runs. SQL may be tried once the pod of the set's current revision

@@ -4,8 +4,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Schemas and relations among the owner's that belong to a role which the owner is no member of, so

@@ -6,8 +6,8 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
 import org.learnflow.db.Password;
-import org.learnflow.db.SqlText;
 import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.postgres.SqlText;
 
 /** Setting passwords that nobody knows, by SQL that is run inside the server's own container. */
 public final class PasswordReset {

@@ -5,8 +5,9 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Compares the rights in a database with what they should be: the owner owns database and schemas

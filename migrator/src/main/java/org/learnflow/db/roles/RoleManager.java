@@ -12,14 +12,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.learnflow.db.AdvisoryLock;
-import org.learnflow.db.CatalogConflict;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.CatalogConflict;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 import org.postgresql.util.PasswordUtil;
 
 /**

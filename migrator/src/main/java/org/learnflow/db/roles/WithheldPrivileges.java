@@ -13,10 +13,11 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.CatalogQuery;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Privileges on tables, sequences and schemas that a migration revoked from the services, which

@@ -11,13 +11,13 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SessionText;
+import org.learnflow.db.postgres.SessionText;
 
 /**
  * Watches a running migration from a second session, which is opened only if the migration takes
  * longer than a moment: tells that it is still running, and who blocks it.
  */
-final class BlockerWatch implements AutoCloseable {
+public final class BlockerWatch implements AutoCloseable {
   private static final Duration MOMENT = Duration.ofMillis(300);
 
   private static final String BLOCKERS =
@@ -49,7 +49,7 @@ final class BlockerWatch implements AutoCloseable {
    *
    * @param step the pipeline step that it speaks for
    */
-  BlockerWatch(DataSource source, String step, Progress progress) {
+  public BlockerWatch(DataSource source, String step, Progress progress) {
     this.source = source;
     this.step = step;
     this.progress = progress;
@@ -57,18 +57,18 @@ final class BlockerWatch implements AutoCloseable {
   }
 
   /** A migration, or a way back, begins. */
-  void begin(String file, int pid) {
+  public void begin(String file, int pid) {
     blockers.set(List.of());
     running.set(Optional.of(new Running(file, pid, System.nanoTime())));
   }
 
   /** It has ended, well or not. */
-  void end() {
+  public void end() {
     running.set(Optional.empty());
   }
 
   /** Who blocked the last migration when it was last seen waiting; empty if it was not. */
-  List<String> lastBlockers() {
+  public List<String> lastBlockers() {
     return blockers.get();
   }
 

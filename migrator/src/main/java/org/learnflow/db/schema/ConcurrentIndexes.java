@@ -15,9 +15,9 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlScript;
-import org.learnflow.db.SqlWords;
-import org.learnflow.db.StateSchema;
+import org.learnflow.db.postgres.SqlScript;
+import org.learnflow.db.postgres.SqlWords;
+import org.learnflow.db.postgres.StateSchema;
 
 /**
  * Makes {@code CREATE INDEX CONCURRENTLY} in migrations repeatable. It runs outside a transaction,
@@ -25,7 +25,7 @@ import org.learnflow.db.StateSchema;
  * migration is about to build is therefore written down first; what was written down and not
  * crossed out is dropped before the migration is repeated.
  */
-final class ConcurrentIndexes {
+public final class ConcurrentIndexes {
   private final Connection connection;
   private final Progress progress;
 
@@ -34,7 +34,7 @@ final class ConcurrentIndexes {
    *
    * @param connection as the owner, in autocommit mode, holding the migration lock
    */
-  ConcurrentIndexes(Connection connection, Progress progress) {
+  public ConcurrentIndexes(Connection connection, Progress progress) {
     this.connection = connection;
     this.progress = progress;
   }
@@ -44,7 +44,7 @@ final class ConcurrentIndexes {
    *
    * @throws Failure 6 for an index without a name: what an attempt left of it could not be found
    */
-  void prepare(MigrationFile file) throws SQLException {
+  public void prepare(MigrationFile file) throws SQLException {
     List<Build> builds = builds(file);
     if (builds.isEmpty()) {
       return;
@@ -68,7 +68,7 @@ final class ConcurrentIndexes {
    *
    * @param step that tells of it
    */
-  void abandon(String step, MigrationVersion version) throws SQLException {
+  public void abandon(String step, MigrationVersion version) throws SQLException {
     StateSchema.ensure(connection);
     for (String index : leftBy(version)) {
       drop(step, index);

@@ -23,8 +23,8 @@ import org.flywaydb.core.api.migration.JavaMigration;
 import org.flywaydb.core.api.resource.LoadableResource;
 import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.SqlText;
 import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * One call of Flyway for some pending migrations.
@@ -33,7 +33,7 @@ import org.learnflow.db.connect.SessionSettings;
  * applied ones were compared before. It works in one session ({@code transactionalLock} off): with
  * two, {@code CREATE INDEX CONCURRENTLY} would wait for ever for the transaction of the other.
  */
-final class FlywayRun {
+public final class FlywayRun {
   /** The history's times have no zone; pgjdbc would take the one of this machine. */
   private static final String UTC = "SET TimeZone = 'UTC'";
 
@@ -41,14 +41,14 @@ final class FlywayRun {
   private final List<MigrationFile> files;
   private final MigrationListener listener;
 
-  FlywayRun(DataSource source, List<MigrationFile> files, MigrationListener listener) {
+  public FlywayRun(DataSource source, List<MigrationFile> files, MigrationListener listener) {
     this.source = source;
     this.files = files;
     this.listener = listener;
   }
 
   /** Told about each migration, by the session that applies it and inside its transaction. */
-  interface MigrationListener {
+  public interface MigrationListener {
     /** A migration begins. */
     void begin(MigrationFile file, Connection connection) throws SQLException;
 
@@ -57,7 +57,7 @@ final class FlywayRun {
   }
 
   /** Applies the files in a session of its own, a transaction for each. */
-  void migrate() {
+  public void migrate() {
     FluentConfiguration configuration =
         Flyway.configure(FlywayRun.class.getClassLoader())
             .dataSource(source)

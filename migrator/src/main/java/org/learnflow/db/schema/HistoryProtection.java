@@ -6,14 +6,14 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import org.learnflow.db.CatalogConflict;
+import org.learnflow.db.postgres.CatalogConflict;
 
 /**
  * Takes the rights on Flyway's history, and the right to write to {@code schema_migrations}, from
  * everyone but the owner: default privileges give them to the service role when the table or the
  * view is made.
  */
-final class HistoryProtection {
+public final class HistoryProtection {
   private static final String REVOKES =
       """
       SELECT DISTINCT format('REVOKE %s ON %s FROM %s',
@@ -34,7 +34,7 @@ final class HistoryProtection {
    *
    * @param connection in autocommit mode: the admin may repair the same rights at this moment
    */
-  static void apply(Connection connection) throws SQLException {
+  public static void apply(Connection connection) throws SQLException {
     CatalogConflict.retry(() -> revoke(connection));
   }
 

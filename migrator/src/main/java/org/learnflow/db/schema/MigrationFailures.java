@@ -15,15 +15,15 @@ import org.flywaydb.core.internal.exception.FlywayMigrateException;
 import org.flywaydb.core.internal.sqlscript.FlywaySqlScriptException;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlErrorKind;
-import org.learnflow.db.SqlParser;
-import org.learnflow.db.SqlScript;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlErrorKind;
+import org.learnflow.db.postgres.SqlParser;
+import org.learnflow.db.postgres.SqlScript;
+import org.learnflow.db.postgres.SqlStates;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
 /** Turns what Flyway and PostgreSQL say about a failed migration into what a person needs. */
-final class MigrationFailures {
+public final class MigrationFailures {
   /** How Flyway begins to tell of a file with both kinds of statements. */
   private static final String MIXED = "Detected both transactional and non-transactional";
 
@@ -36,7 +36,7 @@ final class MigrationFailures {
   private final MigrationFiles files;
   private final List<MigrationFile> window;
 
-  MigrationFailures(DataSource source, MigrationFiles files, List<MigrationFile> window) {
+  public MigrationFailures(DataSource source, MigrationFiles files, List<MigrationFile> window) {
     this.source = source;
     this.files = files;
     this.window = window;
@@ -49,7 +49,7 @@ final class MigrationFailures {
    * @param blockers who held the lock, where one was waited for
    * @param attempts how often a lock was waited for
    */
-  Failure describe(
+  public Failure describe(
       Throwable thrown, Optional<MigrationFile> current, List<String> blockers, int attempts) {
     Optional<FlywaySqlScriptException> script = in(thrown, FlywaySqlScriptException.class);
     After after = after();
@@ -186,7 +186,7 @@ final class MigrationFailures {
    * @param sql the statement, maybe with the comments before it
    * @param begin line of the statement behind those comments
    */
-  static int line(String sql, int begin, Throwable thrown) {
+  public static int line(String sql, int begin, Throwable thrown) {
     int position = serverMessage(thrown).map(ServerErrorMessage::getPosition).orElse(0);
     int commentLines = firstLine(sql) - 1;
     return Math.max(begin, SqlScript.Statement.lineOf(begin - commentLines, sql, position));
@@ -209,7 +209,7 @@ final class MigrationFailures {
   }
 
   /** What the server said, with detail and hint; else the first line of the exception. */
-  static String message(Throwable thrown) {
+  public static String message(Throwable thrown) {
     Optional<ServerErrorMessage> server = serverMessage(thrown);
     if (server.isEmpty()) {
       return Objects.toString(thrown.getMessage(), thrown.toString())

@@ -108,13 +108,13 @@ public record MigrationFiles(
   }
 
   /** Some of the files. */
-  MigrationFiles only(List<MigrationFile> some) {
+  public MigrationFiles only(List<MigrationFile> some) {
     return new MigrationFiles(
         directory, List.copyOf(some), undoFiles, cut || some.size() < files.size(), notes);
   }
 
   /** A file's way back, if there is one. */
-  Optional<UndoScript> undo(MigrationFile file) {
+  public Optional<UndoScript> undo(MigrationFile file) {
     return Optional.ofNullable(undoFiles.get(file.version()))
         .map(path -> UndoScript.read(file, path));
   }

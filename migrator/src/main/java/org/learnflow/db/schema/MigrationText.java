@@ -5,8 +5,8 @@ import java.io.StringReader;
 import java.nio.file.Path;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlScript;
 import org.learnflow.db.WholeFile;
+import org.learnflow.db.postgres.SqlScript;
 
 /** The text of a migration or an undo script, as far as it can be told before it is run. */
 final class MigrationText {

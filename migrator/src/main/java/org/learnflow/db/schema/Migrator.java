@@ -10,13 +10,14 @@ import javax.sql.DataSource;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
-import org.learnflow.db.StateSchema;
+import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.WithheldPrivileges;
 import org.postgresql.PGConnection;
@@ -104,7 +105,7 @@ public final class Migrator {
       pending = pending(before, target);
       storeMissing(connection, before);
       boolean first = before.applied().isEmpty();
-      if (first && Adoption.isForeign(connection)) {
+      if (first && SchemaState.isForeign(connection)) {
         throw foreignDatabase();
       }
       if (pending.isEmpty()) {

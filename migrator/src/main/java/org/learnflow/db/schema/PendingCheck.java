@@ -4,7 +4,7 @@ import java.util.List;
 import org.learnflow.db.Failure;
 
 /** Looks at files before any of them is applied, so that no other moment is the first to ask. */
-final class PendingCheck {
+public final class PendingCheck {
   private PendingCheck() {}
 
   /**
@@ -13,7 +13,7 @@ final class PendingCheck {
    *
    * @throws Failure 2 or 10; nothing is changed
    */
-  static void require(MigrationFiles files, List<MigrationFile> pending) {
+  public static void require(MigrationFiles files, List<MigrationFile> pending) {
     for (MigrationFile file : pending) {
       ScriptConfiguration.of(file);
       files.undo(file).ifPresent(PendingCheck::require);

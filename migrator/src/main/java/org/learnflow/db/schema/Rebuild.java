@@ -4,10 +4,10 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import org.learnflow.db.AdvisoryLock;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.StateSchema;
+import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.StateSchema;
 
 /**
  * Remembers in {@code learnflow_db.rebuilds} that an empty database is being filled by somebody who

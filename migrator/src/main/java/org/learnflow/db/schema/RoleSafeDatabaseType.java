@@ -14,7 +14,7 @@ import org.flywaydb.core.internal.parser.ParsingContext;
 import org.flywaydb.database.postgresql.PostgreSQLConnection;
 import org.flywaydb.database.postgresql.PostgreSQLDatabase;
 import org.flywaydb.database.postgresql.PostgreSQLDatabaseType;
-import org.learnflow.db.SqlParser;
+import org.learnflow.db.postgres.SqlParser;
 
 /**
  * Flyway's PostgreSQL, but for how it goes back to the session's own role after a migration (it

@@ -14,7 +14,7 @@ import java.util.TreeMap;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 
 /**
  * Applied migrations held against the files; found with one query, without Flyway.
@@ -31,9 +31,24 @@ public record SchemaState(
     List<MigrationFile> pending,
     List<AppliedMigration> newer,
     List<Difference> differences) {
+  private static final String FOREIGN =
+      """
+      SELECT to_regclass('%s') IS NULL AND EXISTS (
+        SELECT FROM pg_namespace n, LATERAL (
+          SELECT 'pg_class'::regclass AS class, oid FROM pg_class
+          WHERE relnamespace = n.oid AND relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+          UNION ALL
+          SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = n.oid
+          UNION ALL
+          SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typnamespace = n.oid AND typtype IN ('d', 'e')) o
+        WHERE n.nspname = 'public'
+          AND NOT EXISTS (SELECT FROM pg_depend d
+                          WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'))
+      """
+          .formatted(SchemaState.HISTORY);
 
   /** Flyway's history table. */
-  static final String HISTORY = "public.flyway_schema_history";
+  public static final String HISTORY = "public.flyway_schema_history";
 
   /**
    * One disagreement between history and files.
@@ -159,5 +174,14 @@ public record SchemaState(
         .where(String.join("\n         ", differences.stream().map(Difference::what).toList()))
         .state("nothing was changed; the database is at " + currentText())
         .next(differences.getFirst().next());
+  }
+
+  /** Whether something else than migrations made what is in schema public. */
+  public static boolean isForeign(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(FOREIGN)) {
+      row.next();
+      return row.getBoolean(1);
+    }
   }
 }

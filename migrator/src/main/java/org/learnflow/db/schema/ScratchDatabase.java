@@ -11,14 +11,14 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import javax.sql.DataSource;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.DatabaseDrop;
-import org.learnflow.db.DatabaseLikeness;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.DatabaseDrop;
+import org.learnflow.db.postgres.DatabaseLikeness;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * An empty database beside the real one, to try things in; dropped at close. Only its owner may
@@ -34,7 +34,9 @@ public final class ScratchDatabase implements AutoCloseable {
 
   private static final String STEP = "scratch";
 
-  /** "lf"; the locks of {@link org.learnflow.db.AdvisoryLock} have one key instead of two. */
+  /**
+   * "lf"; the locks of {@link org.learnflow.db.postgres.AdvisoryLock} have one key instead of two.
+   */
   private static final int LOCK_CLASS = 0x6c66;
 
   /** The snapshot of pg_database is older than what pg_locks shows, so none is taken too early. */

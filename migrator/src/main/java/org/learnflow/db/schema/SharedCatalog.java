@@ -10,8 +10,8 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * What a server has besides the contents of its databases, as far as every role may read it.

@@ -16,8 +16,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlScript;
-import org.learnflow.db.SqlWords;
+import org.learnflow.db.postgres.SqlScript;
+import org.learnflow.db.postgres.SqlWords;
 
 /**
  * Which migrations may follow each other in a session. A session remembers: settings, temporary
@@ -28,7 +28,7 @@ import org.learnflow.db.SqlWords;
  * no function, default, trigger or rule can have changed it. All others are the last of their
  * session.
  */
-final class SharedSession {
+public final class SharedSession {
   /** Flyway's work for each file grows with the number of files that it sees. */
   private static final int MOST = 100;
 
@@ -80,7 +80,7 @@ final class SharedSession {
    *     no statement is plain
    * @param pending at least one
    */
-  static List<MigrationFile> first(Connection connection, List<MigrationFile> pending)
+  public static List<MigrationFile> first(Connection connection, List<MigrationFile> pending)
       throws SQLException {
     int count = 1;
     if (!hasEventTriggers(connection)) {

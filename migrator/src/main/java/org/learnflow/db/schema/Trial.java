@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import org.learnflow.db.SqlScript;
+import org.learnflow.db.postgres.SqlScript;
 
 /**
  * Migrations as they are tried in another database than the one that they are for. Statements that

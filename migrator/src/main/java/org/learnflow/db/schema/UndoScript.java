@@ -13,7 +13,7 @@ import org.flywaydb.core.api.MigrationVersion;
  * @param undoSql its text
  * @param undoChecksum its checksum when it was stored
  */
-record UndoScript(
+public record UndoScript(
     MigrationVersion version,
     String script,
     int checksum,
@@ -34,7 +34,7 @@ record UndoScript(
   }
 
   /** Whether the text is no longer the one that was stored. */
-  boolean altered() {
+  public boolean altered() {
     return MigrationFile.checksum(undoSql) != undoChecksum;
   }
 }

@@ -11,10 +11,10 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.flywaydb.core.api.MigrationVersion;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 
 /** The ways back that are kept in the database, so that an older image can go them too. */
-final class UndoScripts {
+public final class UndoScripts {
   private static final String UPSERT =
       """
       INSERT INTO learnflow_db.undo_scripts (version, script, checksum, undo_script, undo_sql, undo_checksum)
@@ -48,7 +48,7 @@ final class UndoScripts {
     }
   }
 
-  static void delete(Connection connection, MigrationVersion version) throws SQLException {
+  public static void delete(Connection connection, MigrationVersion version) throws SQLException {
     try (PreparedStatement delete =
         connection.prepareStatement("DELETE FROM learnflow_db.undo_scripts WHERE version = ?")) {
       delete.setString(1, version.toString());
@@ -75,7 +75,7 @@ final class UndoScripts {
   }
 
   /** All that are stored. */
-  static NavigableMap<MigrationVersion, UndoScript> read(Connection connection)
+  public static NavigableMap<MigrationVersion, UndoScript> read(Connection connection)
       throws SQLException {
     NavigableMap<MigrationVersion, UndoScript> scripts = new TreeMap<>();
     query(

@@ -6,14 +6,15 @@ import java.util.ArrayList;
 import java.util.List;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlScript;
+import org.learnflow.db.postgres.SqlScript;
 
 /**
  * A way back as statements, as Flyway finds them in a migration.
  *
  * @param transactional false for one that only drops indexes concurrently
  */
-record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean transactional) {
+public record UndoStep(
+    UndoScript script, List<SqlScript.Statement> statements, boolean transactional) {
   /** What a way back can be, in short. */
   static final String POSSIBLE =
       "a way back is one transaction, or drops indexes with DROP INDEX CONCURRENTLY IF EXISTS";
@@ -23,7 +24,7 @@ record UndoStep(UndoScript script, List<SqlScript.Statement> statements, boolean
    *
    * @throws Failure 10 if it cannot be gone whole or be repeated after a kill
    */
-  static UndoStep of(UndoScript script) {
+  public static UndoStep of(UndoScript script) {
     List<SqlScript.Statement> statements = new ArrayList<>();
     boolean transactional = true;
     boolean repeatable = true;

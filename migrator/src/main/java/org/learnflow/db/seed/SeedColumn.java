@@ -3,7 +3,7 @@ package org.learnflow.db.seed;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * A cell of a CSV file's first line: {@code email}, {@code username (key)}, {@code user_id ->

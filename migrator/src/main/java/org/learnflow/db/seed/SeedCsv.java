@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * A CSV seed file, {@code <order>_<table>.csv}. Its first line names the columns; the rest is in

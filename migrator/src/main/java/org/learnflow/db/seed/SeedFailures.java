@@ -10,8 +10,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.SqlErrorKind;
 import org.learnflow.db.Utf8Input;
+import org.learnflow.db.postgres.SqlErrorKind;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 

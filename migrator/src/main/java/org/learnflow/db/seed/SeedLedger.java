@@ -8,7 +8,7 @@ import java.sql.Statement;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 
 /** Which sets were loaded, with which content and how. */
 public final class SeedLedger {

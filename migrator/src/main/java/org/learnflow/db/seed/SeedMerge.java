@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.seed.SeedTable.Column;
 
 /** The SQL for one CSV file: staging table, references, merge. */

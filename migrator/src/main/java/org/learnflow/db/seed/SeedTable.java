@@ -12,7 +12,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * What the catalog says about a table.

@@ -6,8 +6,8 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
-import org.learnflow.db.SqlScript;
 import org.learnflow.db.WholeFile;
+import org.learnflow.db.postgres.SqlScript;
 
 /** An SQL seed file, read statement by statement: one is in memory at a time. */
 final class SqlFile implements AutoCloseable {

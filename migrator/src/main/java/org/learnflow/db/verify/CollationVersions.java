@@ -3,7 +3,7 @@ package org.learnflow.db.verify;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
-import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.postgres.CatalogQuery;
 
 /**
  * Whether the operating system, or ICU, still sorts as it did when the indexes over text were

@@ -3,7 +3,7 @@ package org.learnflow.db.verify;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
-import org.learnflow.db.CatalogQuery;
+import org.learnflow.db.postgres.CatalogQuery;
 
 /**
  * Indexes that a concurrent build left when it failed: no query uses them, and every change of the

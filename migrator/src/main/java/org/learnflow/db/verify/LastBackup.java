@@ -6,7 +6,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Optional;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 
 /**
  * The newest dump that was read back whole.

@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import org.learnflow.db.CatalogQuery;
-import org.learnflow.db.SqlText;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RightsCheck;
-import org.learnflow.db.roles.RoleNames;
 
 /**
  * Who may do more than the design gives: a service that rules the server or reaches its files, an

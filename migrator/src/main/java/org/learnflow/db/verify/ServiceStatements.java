@@ -9,9 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.learnflow.db.SqlStates;
-import org.learnflow.db.SqlText;
-import org.learnflow.db.roles.RoleNames;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
 
 /**
  * Plans, as the service role, every statement that it has the privilege for; whether it has those

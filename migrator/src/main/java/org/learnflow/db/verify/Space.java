@@ -4,7 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Optional;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 
 /** Whether the server's disk has room, seen from a session. */
 public final class Space {

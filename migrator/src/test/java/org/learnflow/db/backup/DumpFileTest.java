@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /** A dump that somebody else writes to while it is read. */
 class DumpFileTest {

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.testing.OwnServer;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;

@@ -31,7 +31,7 @@ import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
 /** What commands print with {@code --output json} has the keys that docs/json.md shows. */
-class JsonDocumentsTest {
+public class JsonDocumentsTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern EXAMPLE =
       Pattern.compile(
@@ -82,7 +82,7 @@ class JsonDocumentsTest {
   }
 
   /** The documents in docs/json.md by their headings. */
-  static Map<String, JsonNode> examples() throws JsonProcessingException {
+  public static Map<String, JsonNode> examples() throws JsonProcessingException {
     Map<String, JsonNode> found = new LinkedHashMap<>();
     Matcher examples =
         EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
@@ -215,7 +215,7 @@ class JsonDocumentsTest {
    * The keys with the kinds of their values, such as {@code /seeds[]/set STRING}; of the elements
    * of an array only the fullest counts, and an empty array may hold anything.
    */
-  static Set<String> paths(JsonNode node) {
+  public static Set<String> paths(JsonNode node) {
     Set<String> paths = new TreeSet<>();
     add("", node, paths);
     return paths;

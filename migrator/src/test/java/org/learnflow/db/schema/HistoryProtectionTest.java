@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
-import org.learnflow.db.SqlStates;
+import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;

@@ -14,8 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
-import org.learnflow.db.backup.LocalPrograms;
-import org.learnflow.db.backup.PostgresPrograms;
+import org.learnflow.db.programs.LocalPrograms;
+import org.learnflow.db.programs.PostgresPrograms;
 
 /**
  * The shared server of a version with pg_dump and pg_restore of the same; the embedded binaries

@@ -1,0 +1,78 @@
+package org.learnflow.db.connect;
+
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.postgres.Identifier;
+
+/**
+ * The roles of one LearnFlow database.
+ *
+ * @param owner owns database and schemas; the migrator's own role
+ * @param service what LearnFlow's services log in as
+ */
+public record RoleNames(String owner, String service) {
+  /** Name of the owner where nothing else is given. */
+  public static final String DEFAULT_OWNER = "learnflow_owner";
+
+  /** Name of the service role where nothing else is given. */
+  public static final String DEFAULT_SERVICE = "learnflow_user";
+
+  /** What a name is given for, and where. */
+  private enum Use {
+    DATABASE(
+        "database",
+        "--database; in a release: postgresql.auth.database, externalDatabase.database"),
+    OWNER("owner", "--database; in a release: postgresql.auth.username, externalDatabase.user"),
+    SERVICE("services' role", "--app-user; in a release: roles.app, or externalDatabase.appUser"),
+    ADMIN("admin", "--admin-user; in a release: externalDatabase.adminUser");
+
+    private final String text;
+    private final String place;
+
+    Use(String text, String place) {
+      this.text = text;
+      this.place = place;
+    }
+  }
+
+  /**
+   * Refuses names that PostgreSQL would cut, keeps for itself, or that are another role's; and
+   * those with control characters, which no file and no terminal takes as they are.
+   *
+   * @param database that the roles are for
+   * @throws Failure 2 for such a name
+   */
+  public void requireUsable(String database, Optional<String> admin) {
+    refuse(Use.DATABASE, database, Identifier.problem(database));
+    admin.ifPresent(name -> refuse(Use.ADMIN, name, Identifier.problem(name)));
+    refuse(Use.OWNER, owner, Identifier.problem(owner).or(() -> reserved(owner)));
+    refuse(
+        Use.SERVICE,
+        service,
+        Identifier.problem(service)
+            .or(() -> reserved(service))
+            .or(() -> admin.filter(service::equals).map(_ -> "it is the admin's own role")));
+  }
+
+  /** IsReservedName and the role specification in PostgreSQL's grammar, quoted or not. */
+  private static Optional<String> reserved(String name) {
+    return name.startsWith("pg_") || name.equals("public") || name.equals("none")
+        ? Optional.of("it is a name that PostgreSQL keeps for itself")
+        : Optional.empty();
+  }
+
+  private static void refuse(Use use, String name, Optional<String> problem) {
+    if (problem.isPresent()) {
+      throw Failure.of(
+              ExitCode.USAGE,
+              "\"%s\" cannot be the %s: %s".formatted(name, use.text, problem.get()))
+          .where(use.place)
+          .state("nothing was changed")
+          .next(
+              use == Use.SERVICE
+                  ? "name a role of the services' own, such as " + DEFAULT_SERVICE
+                  : "give another name");
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package org.learnflow.db.plan;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.schema.MigrationFile;
+
+/**
+ * What pending migrations will do to the tables that are there now.
+ *
+ * @param from newest applied version, or "none"
+ * @param steps pending migrations in order
+ * @param notTried statements of theirs that concern the whole server: where, and how each begins
+ * @param notes what a dump of the database could not be restored for afterwards, a sentence each
+ */
+public record MigrationPlan(
+    String from, List<Step> steps, List<String> notTried, List<String> notes) {
+  /**
+   * One pending migration.
+   *
+   * @param file the migration
+   * @param transaction whether it runs in one; outside, each statement gives its locks back
+   * @param tables existing tables that it locks
+   */
+  public record Step(MigrationFile file, boolean transaction, List<TableEffect> tables) {}
+
+  /**
+   * What a migration does to a table.
+   *
+   * @param table name, with its schema where that is not public
+   * @param lock the strongest lock on it or its indexes
+   * @param rewritten whether the whole table is written anew
+   * @param rebuiltIndexes its indexes that are written anew
+   * @param size of the real table
+   */
+  public record TableEffect(
+      String table, LockMode lock, boolean rewritten, List<String> rebuiltIndexes, Size size) {
+    /** Whether the table or an index of it is written anew. */
+    public boolean rewrites() {
+      return rewritten || !rebuiltIndexes.isEmpty();
+    }
+  }
+
+  /**
+   * How large a table is, as the server's statistics know it.
+   *
+   * @param bytes with indexes, as of its last VACUUM or ANALYZE; null where there was none
+   * @param rows estimated
+   */
+  public record Size(@Nullable Long bytes, long rows) {
+    /** Whether the statistics know of no row. */
+    public boolean isEmpty() {
+      return rows == 0;
+    }
+  }
+}

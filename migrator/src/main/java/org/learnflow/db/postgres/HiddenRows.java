@@ -1,0 +1,91 @@
+package org.learnflow.db.postgres;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * Which tables do not show all their rows to the role of a session: the one place that says so. Row
+ * level security leaves rows out without a word, also for a table's owner where it is forced.
+ */
+public final class HiddenRows {
+  private static final String QUERY = SqlText.resource("hidden-rows.sql");
+
+  private HiddenRows() {}
+
+  /** What may hide rows. */
+  public enum By {
+    /** The role may not read the table at all. */
+    RIGHTS,
+    /** Policies of row level security. */
+    POLICIES,
+    /** Row level security holds for the role, but a policy shows it every row. */
+    NOTHING
+  }
+
+  /**
+   * A table to which one of these applies.
+   *
+   * @param name with schema, quoted where it must be
+   * @param partitioned whether its rows are in other tables
+   * @param state of its policies, another one after each change
+   */
+  public record Table(String name, boolean partitioned, By by, String state) {}
+
+  /** All of a database; it leaves the session and its transaction as they are. */
+  public static List<Table> in(Connection connection) throws SQLException {
+    List<Table> tables = new ArrayList<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(QUERY)) {
+      while (row.next()) {
+        tables.add(
+            new Table(
+                row.getString(1),
+                row.getString(2).equals("p"),
+                switch (row.getString(3)) {
+                  case "rights" -> By.RIGHTS;
+                  case "policies" -> By.POLICIES;
+                  default -> By.NOTHING;
+                },
+                row.getString(4)));
+      }
+    }
+    return tables;
+  }
+
+  /**
+   * What applies to one table.
+   *
+   * @param table with schema, quoted where it must be
+   */
+  public static Optional<By> of(Connection connection, String table) throws SQLException {
+    return in(connection).stream()
+        .filter(found -> found.name().equals(table))
+        .map(Table::by)
+        .findFirst();
+  }
+
+  /** Whether some rows of a table may not be seen. */
+  public static boolean hides(Connection connection, String table) throws SQLException {
+    return of(connection, table).filter(by -> by != By.NOTHING).isPresent();
+  }
+
+  /** {@code row level security hides rows of public.notes from learnflow_owner}. */
+  public static String what(List<String> tables, String role) {
+    return "row level security hides rows of %s from %s".formatted(String.join(", ", tables), role);
+  }
+
+  /** The statements of a migration that let a role see and change all rows. */
+  public static String policies(List<String> tables, String role) {
+    return tables.stream()
+        .map(table ->
+            "CREATE POLICY owner_sees_all ON %s TO %s USING (true);"
+                .formatted(table, SqlText.identifier(role)))
+        .collect(Collectors.joining(" "));
+  }
+}

@@ -1,0 +1,172 @@
+package org.learnflow.db.postgres;
+
+import java.sql.SQLException;
+import java.util.Optional;
+import java.util.Set;
+import org.postgresql.util.PSQLException;
+
+/**
+ * SQLSTATE values by the moment the server sends them. Source: PostgreSQL documentation, appendix A
+ * "PostgreSQL Error Codes".
+ */
+public final class SqlStates {
+  /** Wrong password. */
+  public static final String INVALID_PASSWORD = "28P01";
+
+  /** No such role, or no matching pg_hba.conf entry. */
+  public static final String INVALID_AUTHORIZATION = "28000";
+
+  /** pgjdbc: the server wants a password or TLS, and we have none to give. */
+  public static final String CONNECTION_REJECTED = "08004";
+
+  /** pgjdbc: the connection broke, or the server's certificate is not as it should be. */
+  public static final String CONNECTION_FAILURE = "08006";
+
+  /**
+   * The other side's answer is none of PostgreSQL's protocol; or a pooler refuses a startup
+   * setting.
+   */
+  public static final String PROTOCOL_VIOLATION = "08P01";
+
+  /** No such database. */
+  public static final String INVALID_CATALOG_NAME = "3D000";
+
+  /** No space is left where the server keeps its data. */
+  public static final String DISK_FULL = "53100";
+
+  /** A statement wrote more temporary files than temp_file_limit allows. */
+  public static final String CONFIGURATION_LIMIT_EXCEEDED = "53400";
+
+  /** The server ended the session: it did nothing for too long inside a transaction. */
+  public static final String IDLE_IN_TRANSACTION_TIMEOUT = "25P03";
+
+  /** The server ended the session: its transaction took too long; from PostgreSQL 17 on. */
+  public static final String TRANSACTION_TIMEOUT = "25P04";
+
+  /** The server ended the session: it did nothing for too long. */
+  public static final String IDLE_SESSION_TIMEOUT = "57P05";
+
+  /** A setting that only superusers change. */
+  public static final String TEMP_FILE_LIMIT = "temp_file_limit";
+
+  /** All connection slots are in use. */
+  public static final String TOO_MANY_CONNECTIONS = "53300";
+
+  /** Starting up, shutting down, or recovering without hot standby. */
+  public static final String CANNOT_CONNECT_NOW = "57P03";
+
+  /** Class of what the server aborted because of others, such as a deadlock; again is enough. */
+  public static final String TRANSACTION_ROLLBACK = "40";
+
+  /** lock_timeout ran out. */
+  public static final String LOCK_NOT_AVAILABLE = "55P03";
+
+  /** statement_timeout ran out, or somebody cancelled the statement. */
+  public static final String QUERY_CANCELED = "57014";
+
+  /** The server ended a deadlock by aborting this transaction. */
+  public static final String DEADLOCK_DETECTED = "40P01";
+
+  /** A value that the enum got in the same transaction. */
+  public static final String UNSAFE_NEW_ENUM_VALUE = "55P04";
+
+  /** No such table or view. */
+  public static final String UNDEFINED_TABLE = "42P01";
+
+  /** No such schema. */
+  public static final String INVALID_SCHEMA_NAME = "3F000";
+
+  /** A right is missing. */
+  public static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+  /** The row is there already. */
+  public static final String UNIQUE_VIOLATION = "23505";
+
+  /** A referenced row is missing. */
+  public static final String FOREIGN_KEY_VIOLATION = "23503";
+
+  /** A startup setting that this server does not know. */
+  public static final String UNDEFINED_OBJECT = "42704";
+
+  /** The transaction, or the whole server, writes nothing. */
+  public static final String READ_ONLY = "25006";
+
+  private static final Set<String> CONNECTION_LOST =
+      Set.of("57P01", "57P02", CANNOT_CONNECT_NOW, "57P04", READ_ONLY);
+
+  /** Settings that pgjdbc depends on; it closes a connection that changes them. */
+  private static final Set<String> OF_THE_DRIVER =
+      Set.of("DateStyle", "client_encoding", "standard_conforming_strings");
+
+  private SqlStates() {}
+
+  /** The first SQLException in the chain of causes. */
+  public static Optional<SQLException> sqlException(Throwable thrown) {
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql) {
+        return Optional.of(sql);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The SQLSTATE of the first SQLException in the chain of causes, or an empty string. */
+  public static String of(Throwable thrown) {
+    return sqlException(thrown).map(SQLException::getSQLState).orElse("");
+  }
+
+  /**
+   * Where the server has no room left, that and what to do. Refusing a session it may say so in its
+   * message alone, with another state.
+   */
+  public static Optional<String> diskFull(String state, String message) {
+    return DISK_FULL.equals(state)
+            || message.contains("No space left on device")
+            || message.contains("could not write init file")
+        ? Optional.of(
+            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
+                .formatted(message, state))
+        : Optional.empty();
+  }
+
+  /** Name of the setting by which the server ended the session or the statement, if it was one. */
+  public static Optional<String> endedBySetting(Throwable thrown) {
+    return Optional.ofNullable(
+        switch (of(thrown)) {
+          case IDLE_IN_TRANSACTION_TIMEOUT -> "idle_in_transaction_session_timeout";
+          case TRANSACTION_TIMEOUT -> "transaction_timeout";
+          case IDLE_SESSION_TIMEOUT -> "idle_session_timeout";
+          case CONFIGURATION_LIMIT_EXCEEDED -> TEMP_FILE_LIMIT;
+          default -> null;
+        });
+  }
+
+  /** Whether a lock was not had in time, or only by a deadlock. */
+  public static boolean lockProblem(Throwable thrown) {
+    String state = of(thrown);
+    return state.equals(LOCK_NOT_AVAILABLE) || state.equals(DEADLOCK_DETECTED);
+  }
+
+  /**
+   * Whether the work failed because the server went away (08xxx, 57P01 to 57P04) or came back as a
+   * read-only standby (25006), so that doing it again makes sense once it answers.
+   */
+  public static boolean connectionLost(Throwable thrown) {
+    String state = of(thrown);
+    return (state.startsWith("08") || CONNECTION_LOST.contains(state))
+        && closedForSetting(thrown).isEmpty();
+  }
+
+  /**
+   * Name of the setting that a statement gave a value with which pgjdbc cannot go on, so that it
+   * closed the connection. It says so in its own words, in the language of the machine, with {@link
+   * #CONNECTION_FAILURE}.
+   */
+  public static Optional<String> closedForSetting(Throwable thrown) {
+    return sqlException(thrown)
+        .filter(e -> CONNECTION_FAILURE.equals(e.getSQLState()))
+        .filter(e -> e instanceof PSQLException own && own.getServerErrorMessage() == null)
+        .flatMap(e ->
+            OF_THE_DRIVER.stream().filter(String.valueOf(e.getMessage())::contains).findFirst());
+  }
+}

@@ -1,0 +1,98 @@
+package org.learnflow.db.postgres;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Names and values as SQL writes them, and a text that only has to be run. */
+public final class SqlText {
+  private static final Pattern PLACE = Pattern.compile("@([A-Z_]+)@");
+
+  /** A part of a name that people write, as {@link #parts} reads it. */
+  public static final String NAME_PART = "(?:\"(?:[^\"]|\"\")+\"|[^\".\\s][^.\\s]*)";
+
+  private static final Pattern PART = Pattern.compile(NAME_PART);
+  private static final Pattern NAME = Pattern.compile(NAME_PART + "(?:\\." + NAME_PART + ")*");
+
+  private SqlText() {}
+
+  /** A name in double quotes, whatever is in it. */
+  public static String identifier(String name) {
+    return '"' + withoutZero(name).replace("\"", "\"\"") + '"';
+  }
+
+  /**
+   * The parts of a name that people write, such as schema and table: what holds a dot, a space or a
+   * double quote is in double quotes, as in SQL. Unlike in SQL, all else stays as it is written.
+   *
+   * @return no parts where it is none
+   */
+  public static List<String> parts(String name) {
+    return NAME.matcher(name).matches()
+        ? PART.matcher(name)
+            .results()
+            .map(MatchResult::group)
+            .map(part ->
+                part.startsWith("\"")
+                    ? part.substring(1, part.length() - 1).replace("\"\"", "\"")
+                    : part)
+            .toList()
+        : List.of();
+  }
+
+  /**
+   * A value in single quotes that means the same whatever standard_conforming_strings is; as
+   * quote_literal() in PostgreSQL writes it.
+   */
+  public static String literal(String value) {
+    String quoted = "'" + withoutZero(value).replace("\\", "\\\\").replace("'", "''") + "'";
+    return value.indexOf('\\') >= 0 ? "E" + quoted : quoted;
+  }
+
+  private static String withoutZero(String text) {
+    if (text.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException("a name or value with a zero byte");
+    }
+    return text;
+  }
+
+  /**
+   * A text with values in its places, {@code @NAME@} each. All are filled at once, so that a value
+   * may look like a place itself.
+   *
+   * @param values SQL by place, for all places
+   */
+  public static String filled(String text, Map<String, String> values) {
+    return PLACE
+        .matcher(text)
+        .replaceAll(place ->
+            Matcher.quoteReplacement(
+                Objects.requireNonNull(values.get(place.group(1)), place.group())));
+  }
+
+  /** A text that comes with the program, in the folder of this package. */
+  static String resource(String name) {
+    try (InputStream text = Objects.requireNonNull(SqlText.class.getResourceAsStream(name))) {
+      return new String(text.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Runs a text; its rows are of no account. */
+  public static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package org.learnflow.db.postgres;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import org.learnflow.db.Failure;
+
+/** Schema {@code learnflow_db}: the migrator's own state, for the owner only. */
+public final class StateSchema {
+  private static final String CREATE =
+      """
+      CREATE SCHEMA IF NOT EXISTS learnflow_db;
+      COMMENT ON SCHEMA learnflow_db IS 'State of the learnflow-db migrator; for the owner only.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.seed_sets (
+          name      text PRIMARY KEY,
+          checksum  text NOT NULL,
+          mode      text NOT NULL,
+          loaded_at timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.seed_sets IS 'Seed sets as last loaded.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.index_builds (
+          version    text NOT NULL,
+          index_name text NOT NULL,
+          PRIMARY KEY (version, index_name));
+      COMMENT ON TABLE learnflow_db.index_builds IS
+          'Indexes that CREATE INDEX CONCURRENTLY in a migration began to build and did not finish yet.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.undo_scripts (
+          version       text PRIMARY KEY,
+          script        text NOT NULL,
+          checksum      integer NOT NULL,
+          undo_script   text NOT NULL,
+          undo_sql      text NOT NULL,
+          undo_checksum integer NOT NULL);
+      COMMENT ON TABLE learnflow_db.undo_scripts IS
+          'The way back of each applied migration that has one, stored in its transaction.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.rollbacks (
+          id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          version   text NOT NULL,
+          script    text NOT NULL,
+          undo_sql  text NOT NULL,
+          undone_at timestamptz NOT NULL DEFAULT now(),
+          undone_by text NOT NULL DEFAULT session_user);
+      COMMENT ON TABLE learnflow_db.rollbacks IS 'Migrations that were undone, each in its transaction.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.catalogs (
+          server_major   integer PRIMARY KEY,
+          expected       jsonb NOT NULL,
+          before_changes jsonb,
+          recorded_at    timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.catalogs IS
+          'What migrations made, by object; and what was there when a run began that has not ended.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.backups (
+          id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          kind           text NOT NULL,
+          name           text NOT NULL,
+          bytes          bigint NOT NULL,
+          sha256         text NOT NULL,
+          schema_version text NOT NULL,
+          finished_at    timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.backups IS 'Dumps that were read back whole.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.rebuilds (
+          begun_at timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.rebuilds IS
+          'Rebuilds of an empty database by learnflow-db reconcile that have not ended yet.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.withheld_privileges (
+          relation  regclass,
+          schema    text,
+          privilege text NOT NULL,
+          version   text NOT NULL,
+          CHECK (num_nonnulls(relation, schema) = 1));
+      COMMENT ON TABLE learnflow_db.withheld_privileges IS
+          'Privileges that a migration revoked from the services'' role, by table, sequence or schema.';
+      """;
+
+  /** As in {@link AdvisoryLock}, but for the transaction that makes the schema. */
+  private static final long KEY = 0x6c66_0000L;
+
+  private static final String LOCK =
+      "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
+
+  /** Made last, in one transaction with the others. */
+  private static final String NEWEST = "learnflow_db.withheld_privileges";
+
+  /** Whoever default privileges let in is sent out in the transaction that makes the schema. */
+  private static final String CLOSE =
+      """
+      DO $$
+      DECLARE
+          statement text;
+      BEGIN
+          FOR statement IN
+              SELECT format('REVOKE ALL ON SCHEMA learnflow_db FROM %s',
+                            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+              FROM pg_namespace n, aclexplode(n.nspacl) a
+              WHERE n.nspname = 'learnflow_db' AND a.grantee <> n.nspowner
+              UNION
+              SELECT format('REVOKE ALL ON %s FROM %s', c.oid::regclass,
+                            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+              FROM pg_class c, aclexplode(c.relacl) a
+              WHERE c.relnamespace = 'learnflow_db'::regnamespace AND a.grantee <> c.relowner
+          LOOP
+              EXECUTE statement;
+          END LOOP;
+      END
+      $$
+      """;
+
+  private StateSchema() {}
+
+  /**
+   * Makes the schema, or what an older version did not make in it.
+   *
+   * @param connection as the owner, holding an {@link AdvisoryLock}; in autocommit mode or not
+   * @throws Failure 1 where another session makes it, or pretends to, for longer than lock_timeout
+   */
+  public static void ensure(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      try (var rows =
+          statement.executeQuery("SELECT to_regclass('%s') IS NULL".formatted(NEWEST))) {
+        rows.next();
+        if (!rows.getBoolean(1)) {
+          return;
+        }
+      }
+    }
+    Savepoint before = connection.getAutoCommit() ? null : connection.setSavepoint();
+    // One text is one transaction, also in autocommit mode; two at once would both find it missing.
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(LOCK + CREATE + CLOSE);
+    } catch (SQLException e) {
+      if (!SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e))) {
+        throw e;
+      }
+      if (before != null) {
+        connection.rollback(before);
+      }
+      throw AdvisoryLock.refusal(connection, KEY, "schema learnflow_db")
+          .orElseThrow(() -> e)
+          .causedBy(e);
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** Undoes migrations by their undo scripts, and shows first what is lost. */
+@NullMarked
+package org.learnflow.db.rollback;
+
+import org.jspecify.annotations.NullMarked;
