@@ -5,7 +5,9 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.adoption.Adoption;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.schema.ScratchDatabase;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -49,11 +51,14 @@ final class AdoptCommand extends BaseCommand {
     }
     Adoption adoption =
         new Adoption(files.migrations(), MigrationVersion.fromVersion(baseline), accept, progress);
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
       Adoption.Report report =
-          session.run("adopt", connection -> adoption.adopt(connection, steps::scratch));
+          session.run(
+              "adopt",
+              connection ->
+                  adoption.adopt(
+                      connection, owner -> ScratchDatabase.create(owner, access, progress)));
       print(
           report.adopted().isEmpty()
               ? "nothing to do: the history is there, at " + report.version()

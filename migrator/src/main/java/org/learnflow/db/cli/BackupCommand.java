@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.backup.BackupDescription;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
 import picocli.CommandLine.Command;
@@ -46,12 +47,15 @@ final class BackupCommand extends BaseCommand {
     }
     new org.learnflow.db.backup.Backup(file, progress).check(replace);
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
       BackupDescription made =
-          new Backups(programs, cluster(), migrations, steps, progress)
-              .make(target, session, file, replace);
+          new Backups(
+                  programs.finder(database.release(cluster()), cluster()),
+                  migrations,
+                  access,
+                  progress)
+              .make(access.target(), session, file, replace);
       print(
           "%s: %d bytes, schema %s, SHA-256 %s"
               .formatted(file, made.bytes(), made.schemaVersion(), made.sha256()),

@@ -14,13 +14,16 @@ import org.learnflow.db.backup.Backup;
 import org.learnflow.db.backup.BackupDescription;
 import org.learnflow.db.backup.DumpingRole;
 import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.NotRestorable;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.programs.PostgresPrograms;
+import org.learnflow.db.programs.ProgramFinder;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 
@@ -29,22 +32,19 @@ final class Backups {
   private static final String STEP = "backup";
   private static final String NOTHING_APPLIED = "none";
 
-  private final ProgramsOptions programs;
-  private final ClusterOptions cluster;
+  private final ProgramFinder programs;
   private final MigrationFiles migrations;
-  private final Steps steps;
+  private final DatabaseAccess access;
   private final ConsoleProgress progress;
 
   Backups(
-      ProgramsOptions programs,
-      ClusterOptions cluster,
+      ProgramFinder programs,
       MigrationFiles migrations,
-      Steps steps,
+      DatabaseAccess access,
       ConsoleProgress progress) {
     this.programs = programs;
-    this.cluster = cluster;
     this.migrations = migrations;
-    this.steps = steps;
+    this.access = access;
     this.progress = progress;
   }
 
@@ -54,8 +54,7 @@ final class Backups {
    * @param session of the owner
    * @param replace whether a file that is there already is replaced
    */
-  BackupDescription make(
-      DatabaseOptions.Target target, Session session, Path file, boolean replace) {
+  BackupDescription make(Target target, Session session, Path file, boolean replace) {
     Backup backup = new Backup(file, progress);
     backup.check(replace);
     Backup.Facts facts = session.run(STEP, Backup.Facts::read);
@@ -78,7 +77,7 @@ final class Backups {
         description = dump(backup, target, facts, schema, options, () -> same(session, hiding));
       } else {
         description =
-            steps
+            access
                 .admin()
                 .map(admin -> dumpAsRole(backup, target, facts, schema, options, hidden, admin))
                 .orElseThrow(() -> refused(target, hidden));
@@ -104,7 +103,7 @@ final class Backups {
    *
    * @return options of pg_dump for what is left out here
    */
-  private List<String> excluded(Session session, DatabaseOptions.Target target) {
+  private List<String> excluded(Session session, Target target) {
     List<NotRestorable> found = session.run(STEP, NotRestorable::in);
     List<NotRestorable> refused =
         found.stream().filter(one -> one.effect() == NotRestorable.Effect.REFUSED).toList();
@@ -141,13 +140,12 @@ final class Backups {
 
   private BackupDescription dump(
       Backup backup,
-      DatabaseOptions.Target target,
+      Target target,
       Backup.Facts facts,
       String schema,
       List<String> options,
       Runnable afterwards) {
-    PostgresPrograms dumping =
-        programs.forDump(target, cluster, PostgresPrograms.major(facts.server()));
+    PostgresPrograms dumping = programs.forDump(target, PostgresPrograms.major(facts.server()));
     PostgresPrograms reading =
         programs.forReading(
             target, dumping, PostgresPrograms.major(dumping.version(PostgresPrograms.PG_DUMP)));
@@ -167,7 +165,7 @@ final class Backups {
 
   private BackupDescription dumpAsRole(
       Backup backup,
-      DatabaseOptions.Target target,
+      Target target,
       Backup.Facts facts,
       String schema,
       List<String> options,
@@ -193,7 +191,7 @@ final class Backups {
         throw e;
       }
       try {
-        DatabaseOptions.Target dumper =
+        Target dumper =
             target.side(target.owner().database(), role.name(), Optional.of(role.password()));
         return dump(backup, dumper, facts, schema, options, () -> {});
       } finally {
@@ -208,7 +206,7 @@ final class Backups {
     }
   }
 
-  private static Failure refused(DatabaseOptions.Target target, List<String> hidden) {
+  private static Failure refused(Target target, List<String> hidden) {
     String owner = target.owner().user();
     return Failure.of(
             ExitCode.REFUSED,

@@ -22,7 +22,7 @@ final class ConnectionCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     PublishedConnection connection =
-        PublishOptions.connection(database.target(cluster(), false, progress));
+        PublishedConnection.of(database.target(cluster(), false, progress));
     String text =
         """
         Host: %s

@@ -10,8 +10,10 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.PasswordRepair;
 import org.learnflow.db.kubernetes.Release;
@@ -140,23 +142,23 @@ final class CredentialsRepairCommand extends BaseCommand {
 
   /** Sets the passwords that the database does not accept; the roles that it set. */
   private List<String> set(String name, String statefulSet, ConsoleProgress progress) {
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    boolean ruleLeft = isRuleLeft(steps);
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    boolean ruleLeft = isRuleLeft(access);
     Map<String, Password> wrong = new LinkedHashMap<>();
-    Map<String, Password> next = next(target);
+    Map<String, Password> next = next();
     if (!next.isEmpty()) {
       progress.line(
           "next",
           "a rotation was interrupted; finish it: "
               + CredentialsSecret.rotation(cluster().release(), cluster().namespace()));
     }
-    passwords(target).entrySet().stream()
-        .filter(entry -> !steps.accepts(entry.getKey(), entry.getValue()))
+    passwords(access.target()).entrySet().stream()
+        .filter(entry -> !access.accepts(entry.getKey(), entry.getValue()))
         // The rotation has reached the database, and goes on from there.
         .filter(entry ->
             !next.containsKey(entry.getKey())
-                || !steps.accepts(entry.getKey(), Objects.requireNonNull(next.get(entry.getKey()))))
+                || !access.accepts(
+                    entry.getKey(), Objects.requireNonNull(next.get(entry.getKey()))))
         .forEach(entry -> wrong.put(entry.getKey(), entry.getValue()));
     if (wrong.isEmpty() && !ruleLeft) {
       return List.of();
@@ -172,7 +174,8 @@ final class CredentialsRepairCommand extends BaseCommand {
                     : "the passwords of %s are set to those of Secret %s".formatted(roles, name)));
     progress.line("repair", "in pod %s-0: %s".formatted(statefulSet, roles));
     String admin =
-        target
+        access
+            .target()
             .admin()
             .map(AdminSessions.Credentials::user)
             .orElseThrow(() -> new IllegalStateException("a database of our own has an admin"));
@@ -181,12 +184,13 @@ final class CredentialsRepairCommand extends BaseCommand {
             .run(
                 admin,
                 DatabaseAddress.MAINTENANCE_DATABASE,
-                PasswordReset.sql(target.names().owner(), target.owner().database(), wrong));
+                PasswordReset.sql(
+                    access.target().names().owner(), access.target().owner().database(), wrong));
     answer.forEach(line -> progress.line("repair", line));
     wrong.keySet().removeIf(role -> !answer.contains(PasswordReset.SET + role));
     List<String> refused =
         wrong.entrySet().stream()
-            .filter(entry -> !steps.accepts(entry.getKey(), entry.getValue()))
+            .filter(entry -> !access.accepts(entry.getKey(), entry.getValue()))
             .map(Map.Entry::getKey)
             .toList();
     if (!refused.isEmpty()) {
@@ -200,10 +204,10 @@ final class CredentialsRepairCommand extends BaseCommand {
   }
 
   /** Passwords of a rotation that was not finished, by role. */
-  private Map<String, Password> next(DatabaseOptions.Target target) {
+  private Map<String, Password> next() {
     Map<String, Password> next = new LinkedHashMap<>();
-    target
-        .release()
+    database
+        .release(cluster())
         .filter(Release::ownsCredentials)
         .ifPresent(release -> {
           Map<String, Password> pending = CredentialsSecret.of(cluster().api(), release).pending();
@@ -215,7 +219,7 @@ final class CredentialsRepairCommand extends BaseCommand {
     return next;
   }
 
-  private static Map<String, Password> passwords(DatabaseOptions.Target target) {
+  private static Map<String, Password> passwords(Target target) {
     Map<String, Password> passwords = new LinkedHashMap<>();
     target
         .admin()
@@ -229,8 +233,8 @@ final class CredentialsRepairCommand extends BaseCommand {
   }
 
   /** Waits for the database; false where the owner is not let in, who could tell. */
-  private static boolean isRuleLeft(Steps steps) {
-    try (Session session = steps.ownerSession()) {
+  private static boolean isRuleLeft(DatabaseAccess access) {
+    try (Session session = access.ownerSession()) {
       return session.run("repair", PasswordReset::isRuleLeft);
     } catch (Failure failure) {
       if (failure.code() == ExitCode.CREDENTIALS_REFUSED) {

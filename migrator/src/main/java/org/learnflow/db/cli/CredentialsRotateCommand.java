@@ -19,7 +19,9 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
@@ -27,7 +29,7 @@ import org.learnflow.db.kubernetes.Workloads;
 import org.learnflow.db.kubernetes.Workloads.Workload;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.publish.PublishedConnection;
+import org.learnflow.db.publish.Publisher;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -125,11 +127,10 @@ final class CredentialsRotateCommand extends BaseCommand {
         expected.contains(RotatedRole.APP) ? workloads(release, progress) : List.of();
     confirmation.confirm(question(release, expected, !pending.isEmpty(), workloads));
 
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    DatabaseAccess access = database.access(cluster(), false, progress);
     Reached reached = new Reached(release);
     Done done;
-    try (Admin admin = admin(steps, secret, release)) {
+    try (Admin admin = admin(access, secret, release)) {
       done =
           admin.locking.run(
               "rotate",
@@ -140,7 +141,7 @@ final class CredentialsRotateCommand extends BaseCommand {
                       "rotate",
                       setting ->
                           rotate(
-                              new Work(release, secret, steps, target, setting, reached, progress),
+                              new Work(release, secret, access, setting, reached, progress),
                               asked,
                               before,
                               migrations));
@@ -264,7 +265,7 @@ final class CredentialsRotateCommand extends BaseCommand {
   }
 
   /** The admin, by whichever of its passwords the database knows by now. */
-  private static Admin admin(Steps steps, CredentialsSecret secret, Release release) {
+  private static Admin admin(DatabaseAccess access, CredentialsSecret secret, Release release) {
     String name = RotatedRole.ADMIN.name(release);
     String key = RotatedRole.ADMIN.key(release);
     long end = System.nanoTime() + PATIENCE.toNanos();
@@ -272,7 +273,7 @@ final class CredentialsRotateCommand extends BaseCommand {
       for (Password password : candidates(secret, key)) {
         try {
           return Admin.open(
-              steps.admin(new AdminSessions.Credentials(name, Optional.of(password))));
+              access.admin(new AdminSessions.Credentials(name, Optional.of(password))));
         } catch (Failure failure) {
           if (!SqlStates.of(failure).equals(SqlStates.INVALID_PASSWORD)) {
             throw failure;
@@ -386,13 +387,12 @@ final class CredentialsRotateCommand extends BaseCommand {
   private record Work(
       Release release,
       CredentialsSecret secret,
-      Steps steps,
-      DatabaseOptions.Target target,
+      DatabaseAccess access,
       Connection connection,
       Reached reached,
       ConsoleProgress progress) {
     boolean accepts(RotatedRole role, @Nullable Password password) {
-      return password != null && steps.accepts(role.name(release), password);
+      return password != null && access.accepts(role.name(release), password);
     }
   }
 
@@ -481,8 +481,9 @@ final class CredentialsRotateCommand extends BaseCommand {
   private String publish(Work work, MigrationFiles migrations) throws SQLException {
     Release release = work.release();
     Map<String, Password> current = work.secret().current();
-    DatabaseOptions.Target target =
-        work.target()
+    Target target =
+        work.access()
+            .target()
             .with(
                 Optional.ofNullable(current.get(RotatedRole.OWNER.key(release))),
                 Objects.requireNonNull(
@@ -490,13 +491,13 @@ final class CredentialsRotateCommand extends BaseCommand {
     if (release.publishNamespaces().isEmpty()) {
       return "nowhere, as asked for";
     }
-    PublishedConnection connection = PublishOptions.connection(target);
-    Steps steps = work.steps().with(target);
-    try (Session owner = steps.ownerSession()) {
+    DatabaseAccess access = work.access().with(target);
+    try (Session owner = access.ownerSession()) {
       String version =
           owner.run("publish", reading -> SchemaState.read(reading, migrations).currentText());
-      steps.requireLogin(connection.password());
-      String published = target(release).publish(connection, version);
+      String published =
+          new Publisher(access, () -> Optional.of(target(release)), work.progress())
+              .publishLocked(version);
       work.progress().line("publish", published);
       return published;
     } catch (Failure failure) {

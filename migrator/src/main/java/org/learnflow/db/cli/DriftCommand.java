@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.drift.CatalogDifference;
 import org.learnflow.db.drift.CatalogLedger;
@@ -43,9 +44,8 @@ final class DriftCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
       Drift drift = new TimeLimit(database.timeout()).run(() -> read(session));
       Drift accepted = acceptAll ? drift : drift.of(Optional.ofNullable(accept));
       if (accepted.all().isEmpty()) {

@@ -3,7 +3,9 @@ package org.learnflow.db.cli;
 import java.util.List;
 import java.util.Map;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
@@ -28,9 +30,8 @@ final class MigrateCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
       if (dryRun) {
         Migrator migrator = new Migrator(session.source(), migrations, 0, progress);
         List<String> pending =
@@ -47,7 +48,9 @@ final class MigrateCommand extends BaseCommand {
         return ExitCode.OK;
       }
       MigrationReport report =
-          migrating.migrate(session, migrations, steps.roleManager(), progress);
+          migrating
+              .step(migrations, progress)
+              .run(session, RoleManager.of(access.target(), progress));
       print(
           report.applied().isEmpty()
               ? "nothing to do: schema at " + report.to()

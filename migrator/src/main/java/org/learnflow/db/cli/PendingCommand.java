@@ -8,7 +8,9 @@ import java.util.Map;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Reason;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.pipeline.RolesStep;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.schema.MigrationFile;
@@ -69,10 +71,9 @@ final class PendingCommand extends BaseCommand {
 
   private List<String> pending(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
-      steps.roles(session);
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
+      new RolesStep(access, progress).run(session);
       return session.run(
           "pending",
           connection -> {

@@ -8,12 +8,14 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.plan.LockMode;
 import org.learnflow.db.plan.MigrationPlan;
 import org.learnflow.db.plan.MigrationPlan.TableEffect;
 import org.learnflow.db.plan.Planner;
 import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.ScratchDatabase;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -117,12 +119,16 @@ final class PlanCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    DatabaseAccess access = database.access(cluster(), false, progress);
     MigrationPlan plan;
-    try (Session session = steps.ownerSession()) {
+    try (Session session = access.ownerSession()) {
       Planner planner = new Planner(migrations, progress);
-      plan = session.run("plan", connection -> planner.plan(connection, steps::scratch));
+      plan =
+          session.run(
+              "plan",
+              connection ->
+                  planner.plan(
+                      connection, owner -> ScratchDatabase.create(owner, access, progress)));
     }
     List<String> refused = refused(plan);
     print(text(plan, refused), document(plan, refused));

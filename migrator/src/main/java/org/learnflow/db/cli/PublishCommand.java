@@ -1,6 +1,7 @@
 package org.learnflow.db.cli;
 
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -32,14 +33,14 @@ final class PublishCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
     MigrationFiles migrations = files.migrations();
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    publishing.requirePlace(target);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    publishing.requirePlace(database.release(cluster()));
+    try (Session session = access.ownerSession()) {
       String version =
           session.run(
               "publish", connection -> SchemaState.read(connection, migrations).currentText());
-      String published = steps.publish(session, publishing, cluster(), version);
+      String published =
+          publishing.publisher(access, database, cluster(), progress).publish(session, version);
       print("published: " + published, new Published(published, version));
       return ExitCode.OK;
     }

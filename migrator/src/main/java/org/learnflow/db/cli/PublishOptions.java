@@ -6,12 +6,14 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Password;
-import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.publish.EnvFileTarget;
+import org.learnflow.db.publish.PublishTarget;
 import org.learnflow.db.publish.PublishedConnection;
+import org.learnflow.db.publish.Publisher;
 import picocli.CommandLine.Option;
 
 /** Where the connection is published. */
@@ -42,56 +44,32 @@ final class PublishOptions {
     this.environment = environment;
   }
 
-  /** Whether nothing is to be published. */
-  boolean isNowhere(DatabaseOptions.Target target) {
-    return destination(inCluster(target)).equals(NONE);
+  /** Publishes where the options say, or else where the release wants it. */
+  Publisher publisher(
+      DatabaseAccess access,
+      DatabaseOptions database,
+      ClusterOptions cluster,
+      ConsoleProgress progress) {
+    return new Publisher(access, () -> place(database.release(cluster), cluster), progress);
   }
 
-  /** Whether all that would be published is there already. */
-  boolean isPublished(DatabaseOptions.Target target, ClusterOptions cluster, String schemaVersion) {
-    return destination(inCluster(target)).equals(KUBERNETES)
-        && kubernetes(target, cluster).compare(connection(target), schemaVersion).stream()
-            .allMatch(KubernetesTarget.Found::matches);
-  }
-
-  /**
-   * Publishes the connection; only {@link Steps#publishLocked} calls it.
-   *
-   * @param schemaVersion newest applied migration
-   * @return what was done, one line
-   */
-  String publish(DatabaseOptions.Target target, ClusterOptions cluster, String schemaVersion) {
-    String to = destination(inCluster(target));
+  private Optional<PublishTarget> place(Optional<Release> release, ClusterOptions cluster) {
+    String to = destination(inCluster(release));
     if (to.equals(NONE)) {
-      return "nowhere (--publish-to none)";
+      return Optional.empty();
     }
-    PublishedConnection connection = connection(target);
-    if (to.startsWith(FILE)) {
-      return new EnvFileTarget(Path.of(to.substring(FILE.length())))
-          .publish(connection, schemaVersion);
-    }
-    return kubernetes(target, cluster).publish(connection, schemaVersion);
+    return Optional.of(
+        to.startsWith(FILE)
+            ? new EnvFileTarget(Path.of(to.substring(FILE.length())))
+            : kubernetes(release, cluster));
   }
 
-  private KubernetesTarget kubernetes(DatabaseOptions.Target target, ClusterOptions cluster) {
+  private KubernetesTarget kubernetes(Optional<Release> release, ClusterOptions cluster) {
     List<String> all =
         namespaces.isEmpty()
-            ? target
-                .release()
-                .map(Release::publishNamespaces)
-                .orElseGet(() -> List.of(cluster.namespace()))
+            ? release.map(Release::publishNamespaces).orElseGet(() -> List.of(cluster.namespace()))
             : namespaces;
     return new KubernetesTarget(cluster.api(), cluster.release(), all);
-  }
-
-  /** Where the connection is published: namespaces separated by commas, a file, or nowhere. */
-  String place(DatabaseOptions.Target target, ClusterOptions cluster) {
-    String to = destination(inCluster(target));
-    return to.equals(NONE)
-        ? "nowhere"
-        : to.equals(KUBERNETES)
-            ? String.join(",", kubernetes(target, cluster).namespaces())
-            : to.substring(FILE.length());
   }
 
   /**
@@ -99,13 +77,13 @@ final class PublishOptions {
    *
    * @throws Failure 2 where it is so
    */
-  void requirePlace(DatabaseOptions.Target target) {
-    if (isNowhere(target)) {
+  void requirePlace(Optional<Release> release) {
+    if (destination(inCluster(release)).equals(NONE)) {
       throw Failure.of(
               ExitCode.USAGE,
               publishTo != null
                   ? "--publish-to none leaves nothing to publish"
-                  : target.release().isPresent()
+                  : release.isPresent()
                       ? "the release is published nowhere, since its publish.enabled is false"
                       : "nothing says where to publish")
           .state("nothing was changed")
@@ -114,9 +92,9 @@ final class PublishOptions {
   }
 
   /** Refuses what could not be published before any work is done. */
-  void requireConnection(DatabaseOptions.Target target) {
-    if (!destination(inCluster(target)).equals(NONE)) {
-      connection(target);
+  void requireConnection(Target target, Optional<Release> release) {
+    if (!destination(inCluster(release)).equals(NONE)) {
+      PublishedConnection.of(target);
     }
   }
 
@@ -137,27 +115,11 @@ final class PublishOptions {
   }
 
   /** A release says itself whether it wants to be published. */
-  private boolean inCluster(DatabaseOptions.Target target) {
-    return target
-        .release()
-        .map(release -> !release.publishNamespaces().isEmpty())
-        .orElseGet(this::inPod);
+  private boolean inCluster(Optional<Release> release) {
+    return release.map(found -> !found.publishNamespaces().isEmpty()).orElseGet(this::inPod);
   }
 
   private boolean inPod() {
     return environment.get("KUBERNETES_SERVICE_HOST").isPresent();
-  }
-
-  /** The connection of the services. */
-  static PublishedConnection connection(DatabaseOptions.Target target) {
-    Password password =
-        target
-            .servicePassword()
-            .orElseThrow(() ->
-                Failure.of(ExitCode.USAGE, "the services' password is not known")
-                    .state("the database was not changed by this step")
-                    .next("give it with --app-password-file"));
-    DatabaseAddress address = target.owner().as(target.names().service());
-    return new PublishedConnection(address, password, address.host());
   }
 }

@@ -29,8 +29,10 @@ import org.learnflow.db.backup.LoadingRole;
 import org.learnflow.db.backup.Swap;
 import org.learnflow.db.backup.VolumeWatch;
 import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.CatalogQuery;
@@ -45,6 +47,7 @@ import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.schema.Trial;
 import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -137,22 +140,24 @@ final class RestoreCommand extends BaseCommand {
           .next("learnflow-db restore FILE, or learnflow-db restore --drop-old");
     }
     if (file == null) {
-      return dropOld(database.target(cluster(), false, progress), progress);
+      return dropOld(database.access(cluster(), false, progress), progress);
     }
     ArchiveHeader header = ArchiveHeader.read(file);
     Optional<BackupDescription> description = BackupDescription.beside(file);
     description.ifPresent(known -> requireKnownSchema(known, migrations));
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    Target target = access.target();
     requireNotMaintenance(target);
     Optional<LoadingRole> loader = trustDump ? Optional.empty() : Optional.of(loader(target));
-    Context context = new Context(target, loader, steps(target, progress), migrations, progress);
-    try (Session maintenance = context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
-        Session owner = context.steps.ownerSession();
+    Context context = new Context(loader, access, migrations, progress);
+    try (Session maintenance = context.access.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
+        Session owner = context.access.ownerSession();
         DumpFile dump = new DumpFile(file, progress, STEP)) {
       int major =
           maintenance.run(STEP, connection -> connection.getMetaData().getDatabaseMajorVersion());
       requireServer(header, major);
-      PostgresPrograms loading = programs.forRestore(context.side(), cluster(), major);
+      PostgresPrograms loading =
+          programs.finder(database.release(cluster()), cluster()).forRestore(context.side(), major);
       Set<String> extensions = maintenance.run(STEP, LoadList::extensionsOfAdmins);
       try (Destination destination = destination(context, dump, loading, extensions)) {
         check(destination, dump, file, loading, description);
@@ -161,7 +166,7 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  private static void requireNotMaintenance(DatabaseOptions.Target target) {
+  private static void requireNotMaintenance(Target target) {
     if (target.owner().database().equals(DatabaseAddress.MAINTENANCE_DATABASE)) {
       throw refused(
               ExitCode.REFUSED,
@@ -170,7 +175,7 @@ final class RestoreCommand extends BaseCommand {
     }
   }
 
-  private static LoadingRole loader(DatabaseOptions.Target target) {
+  private static LoadingRole loader(Target target) {
     if (target.admin().isEmpty()) {
       throw refused(
               ExitCode.REFUSED,
@@ -189,26 +194,26 @@ final class RestoreCommand extends BaseCommand {
    * @param loader as which the dump is loaded; nothing where the owner does it
    */
   private record Context(
-      DatabaseOptions.Target target,
       Optional<LoadingRole> loader,
-      Steps steps,
+      DatabaseAccess access,
       MigrationFiles migrations,
       ConsoleProgress progress) {
+    Target target() {
+      return access.target();
+    }
+
     String database() {
-      return target.owner().database();
+      return target().owner().database();
     }
 
     /** The side database, as whoever loads it. */
-    DatabaseOptions.Target side() {
-      return target.side(
-          Swap.side(database()),
-          loader.map(LoadingRole::name).orElse(target.owner().user()),
-          loader.map(LoadingRole::password).or(target::password));
+    Target side() {
+      return target()
+          .side(
+              Swap.side(database()),
+              loader.map(LoadingRole::name).orElse(target().owner().user()),
+              loader.map(LoadingRole::password).or(target()::password));
     }
-  }
-
-  private Steps steps(DatabaseOptions.Target target, ConsoleProgress progress) {
-    return new Steps(target, database.connector(), database.timeout(), progress);
   }
 
   private static Failure refused(ExitCode code, String what) {
@@ -437,19 +442,19 @@ final class RestoreCommand extends BaseCommand {
                 .formatted(SqlText.literal(context.database())),
             row -> row.getBoolean(1));
     if (may.contains(true)) {
-      return context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE).source().getConnection();
+      return context.access.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE).source().getConnection();
     }
     return context
-        .steps
+        .access
         .admin()
         .orElseThrow(() ->
             refused(
                     ExitCode.REFUSED,
                     "%s may not make databases, which restore needs for the side database"
-                        .formatted(context.target.owner().user()))
+                        .formatted(context.target().owner().user()))
                 .next(
                     "as the admin: ALTER ROLE %s CREATEDB; or give admin credentials: --admin-user,"
-                            .formatted(context.target.owner().user())
+                            .formatted(context.target().owner().user())
                         + " --admin-password-file"))
         .maintenance()
         .source()
@@ -459,7 +464,7 @@ final class RestoreCommand extends BaseCommand {
   /** The admin may end everybody's sessions, the owner its own and those of the services. */
   private static Connection ender(Context context, Session maintenance) throws SQLException {
     return context
-        .steps
+        .access
         .admin()
         .map(AdminSessions::maintenance)
         .orElse(maintenance)
@@ -512,7 +517,7 @@ final class RestoreCommand extends BaseCommand {
 
   private static OptionalLong freeBytes(Context context, PostgresPrograms loading) {
     OptionalLong there = loading.freeBytes();
-    return there.isPresent() ? there : context.target.hosting().freeBytes();
+    return there.isPresent() ? there : context.target().hosting().freeBytes();
   }
 
   /** Bytes of the side database, about. */
@@ -522,7 +527,7 @@ final class RestoreCommand extends BaseCommand {
 
   /** It gets its rights when the dump is loaded. */
   private static void requireService(Context context, Swap swap) throws SQLException {
-    String service = context.target.names().service();
+    String service = context.target().names().service();
     if (!swap.missingRoles(List.of(service)).isEmpty()) {
       throw refused(
               ExitCode.REFUSED,
@@ -619,7 +624,7 @@ final class RestoreCommand extends BaseCommand {
         swap.exists()
             ? swap.settings()
             : description.map(BackupDescription::settings).orElse(List.of());
-    String ownerName = context.target.owner().user();
+    String ownerName = context.target().owner().user();
     if (context.loader.isPresent()) {
       context.loader.get().make(ending, ownerName);
     }
@@ -681,7 +686,7 @@ final class RestoreCommand extends BaseCommand {
 
   private static void letIn(Context context, Swap swap) {
     if (context.loader.isPresent()) {
-      try (Session session = context.steps.ownerIn(swap.side())) {
+      try (Session session = context.access.ownerIn(swap.side())) {
         session.run(
             STEP,
             connection -> {
@@ -734,7 +739,7 @@ final class RestoreCommand extends BaseCommand {
     if (!swap.exists(side)) {
       return;
     }
-    String owner = context.target.owner().user();
+    String owner = context.target().owner().user();
     if (!swap.isLeftover(side, owner)) {
       throw refused(
               ExitCode.REFUSED, "there is a database %s that restore has not made".formatted(side))
@@ -750,10 +755,10 @@ final class RestoreCommand extends BaseCommand {
    * @param owner a session of the owner in the maintenance database
    */
   private Loaded prepare(Context context, Connection owner) {
-    DatabaseOptions.Target side = context.side();
+    Target side = context.side();
     Trial trial = Trial.of(context.migrations);
-    Steps steps = steps(side, context.progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = context.access.with(side);
+    try (Session session = access.ownerSession()) {
       SchemaState state =
           session.run(STEP, connection -> SchemaState.read(connection, context.migrations));
       if (!state.newer().isEmpty()) {
@@ -761,7 +766,7 @@ final class RestoreCommand extends BaseCommand {
       }
       state.requireUnchanged();
       boolean recorded = session.run(STEP, CatalogLedger::isRecorded);
-      MigrationReport migrated = migrate(context, steps, session, trial, owner);
+      MigrationReport migrated = migrate(context, access, session, trial, owner);
       session.run(
           STEP,
           connection -> {
@@ -770,11 +775,9 @@ final class RestoreCommand extends BaseCommand {
             }
           });
       Verification verification =
-          session.run(STEP, steps.verifier(context.migrations, List.of())::verifyContent);
+          session.run(STEP, new Verifier(access, context.migrations, List.of())::verifyContent);
       if (!verification.healthy()) {
-        verification
-            .stages()
-            .forEach(stage -> context.progress.line("verify", VerifyCommand.line(stage)));
+        verification.stages().forEach(stage -> context.progress.line("verify", stage.line()));
         throw Failure.of(ExitCode.FAILED, "the dump was loaded, but is " + verification.summary())
             .state("the database is as it was; the side database was dropped")
             .next("correct what it says and run the same command again");
@@ -785,7 +788,8 @@ final class RestoreCommand extends BaseCommand {
               : session.run(
                   STEP,
                   connection -> {
-                    HandOver.rename(connection, side.owner().user(), context.target.owner().user());
+                    HandOver.rename(
+                        connection, side.owner().user(), context.target().owner().user());
                     return HandOver.keepAutovacuumAway(connection);
                   });
       List<String> versions =
@@ -803,17 +807,17 @@ final class RestoreCommand extends BaseCommand {
 
   /** What concerns the whole server waits until the database is in its place. */
   private MigrationReport migrate(
-      Context context, Steps steps, Session session, Trial trial, Connection owner) {
+      Context context, DatabaseAccess access, Session session, Trial trial, Connection owner) {
     Confinement confinement =
         new Confinement(owner, Swap.side(context.database()), false, context.progress);
     try {
       MigrationReport report =
-          migrating.migrate(
-              session,
-              trial.files(),
-              steps.roleManager(),
-              Optional.of(confinement),
-              context.progress);
+          migrating
+              .step(trial.files(), context.progress)
+              .run(
+                  session,
+                  RoleManager.of(access.target(), context.progress),
+                  Optional.of(confinement));
       session.run(
           STEP,
           connection -> {
@@ -833,11 +837,11 @@ final class RestoreCommand extends BaseCommand {
 
   /** Gives all to the owner, and it and the services their rights. Runs nothing of the dump's. */
   private void finish(Context context, Destination destination) {
-    DatabaseOptions.Target target = context.target;
+    Target target = context.target();
     String owner = target.owner().user();
     RoleManager roles =
         new RoleManager(target.names(), Swap.side(context.database()), context.progress);
-    try (Session session = context.steps.ownerIn(Swap.side(context.database()))) {
+    try (Session session = context.access.ownerIn(Swap.side(context.database()))) {
       if (context.loader.isPresent()) {
         session.run(
             STEP,
@@ -858,7 +862,7 @@ final class RestoreCommand extends BaseCommand {
   }
 
   private static void inPlace(Context context, Loaded loaded) {
-    try (Session session = context.steps.ownerIn(context.database())) {
+    try (Session session = context.access.ownerIn(context.database())) {
       session.run(
           STEP,
           connection -> {
@@ -944,8 +948,9 @@ final class RestoreCommand extends BaseCommand {
 
   /** Only what is healthy is published; what needs rights could not be looked at before. */
   private String publish(Context context, Loaded loaded, Optional<String> before) {
-    try (Session session = context.steps.ownerSession()) {
-      Verification verification = context.steps.verify(session, context.migrations, List.of());
+    try (Session session = context.access.ownerSession()) {
+      Verification verification =
+          new Verifier(context.access, context.migrations, List.of()).verify(session);
       if (!verification.healthy()) {
         throw Failure.of(
                 ExitCode.FAILED,
@@ -960,17 +965,17 @@ final class RestoreCommand extends BaseCommand {
                     + " nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/restore.md");
       }
       String published =
-          context.steps.publish(session, publishing, cluster(), loaded.schemaVersion());
+          publishing
+              .publisher(context.access, database, cluster(), context.progress)
+              .publish(session, loaded.schemaVersion());
       context.progress.line("publish", published);
       return published;
     }
   }
 
-  private ExitCode dropOld(DatabaseOptions.Target target, ConsoleProgress progress) {
-    Context context =
-        new Context(
-            target, Optional.empty(), steps(target, progress), files.migrations(), progress);
-    try (Session maintenance = context.steps.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
+  private ExitCode dropOld(DatabaseAccess access, ConsoleProgress progress) {
+    Context context = new Context(Optional.empty(), access, files.migrations(), progress);
+    try (Session maintenance = context.access.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
         Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
         var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress)) {
       Swap swap = new Swap(connection, context.database(), progress);

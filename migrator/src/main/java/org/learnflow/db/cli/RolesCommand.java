@@ -2,7 +2,9 @@ package org.learnflow.db.cli;
 
 import java.util.List;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.pipeline.RolesStep;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -26,10 +28,9 @@ final class RolesCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    DatabaseOptions.Target target = database.target(cluster(), true, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session owner = steps.ownerSession()) {
-      List<String> done = steps.roles(owner);
+    DatabaseAccess access = database.access(cluster(), true, progress);
+    try (Session owner = access.ownerSession()) {
+      List<String> done = new RolesStep(access, progress).run(owner);
       print(
           done.isEmpty() ? "nothing to do" : "done: %d changes".formatted(done.size()),
           new Outcome(done));

@@ -16,14 +16,17 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.HelmRevisions;
 import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.rollback.Rollback;
 import org.learnflow.db.rollback.RollbackPlan;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -116,9 +119,8 @@ final class RollbackCommand extends BaseCommand {
     check();
     MigrationFiles migrations = files.migrations();
     Optional<MigrationVersion> wanted = wanted(migrations);
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
       Rollback rollback =
           new Rollback(
               session.source(),
@@ -126,7 +128,7 @@ final class RollbackCommand extends BaseCommand {
               wanted,
               fromFiles,
               lockRetries,
-              steps.roleManager(),
+              RoleManager.of(access.target(), progress),
               progress);
       if (helmRevision != null && session.run(STEP, rollback::isNeeded)) {
         requireHelmRollback(helmRevision);
@@ -142,14 +144,14 @@ final class RollbackCommand extends BaseCommand {
         print(text(plan), document(plan));
         return ExitCode.OK;
       }
-      publishing.requireConnection(target);
+      publishing.requireConnection(access.target(), database.release(cluster()));
       List<String> undone = List.of();
       if (!plan.isEmpty()) {
-        prepare(plan, migrations, session, target, steps, progress);
+        prepare(plan, migrations, session, access, progress);
         undone = session.run(STEP, connection -> rollback.undo(connection, plan));
       }
       // Also where nothing was to do: a run that was killed did not come this far.
-      return finish(plan, undone, migrations, session, steps, progress);
+      return finish(plan, undone, migrations, session, access, progress);
     }
   }
 
@@ -174,7 +176,7 @@ final class RollbackCommand extends BaseCommand {
   }
 
   private Duration maxAge() {
-    return DatabaseOptions.duration("--backup-max-age", backupMaxAge);
+    return Durations.parse("--backup-max-age", backupMaxAge);
   }
 
   private static Failure usage(String what) {
@@ -199,8 +201,7 @@ final class RollbackCommand extends BaseCommand {
       RollbackPlan plan,
       MigrationFiles migrations,
       Session session,
-      DatabaseOptions.Target target,
-      Steps steps,
+      DatabaseAccess access,
       ConsoleProgress progress) {
     text(plan).lines().forEach(line -> progress.line(STEP, line));
     if (helmRevision != null) {
@@ -217,10 +218,12 @@ final class RollbackCommand extends BaseCommand {
     }
     confirmation.confirm(
         "%d migrations in %s are undone, down to %s."
-            .formatted(plan.undo().size() + plan.failed().size(), target.owner(), plan.to()));
+            .formatted(
+                plan.undo().size() + plan.failed().size(), access.target().owner(), plan.to()));
     if (backup != null) {
-      new Backups(programs, cluster(), migrations, steps, progress)
-          .make(target, session, backup, false);
+      new Backups(
+              programs.finder(database.release(cluster()), cluster()), migrations, access, progress)
+          .make(access.target(), session, backup, false);
     }
   }
 
@@ -238,22 +241,24 @@ final class RollbackCommand extends BaseCommand {
       List<String> undone,
       MigrationFiles migrations,
       Session session,
-      Steps steps,
+      DatabaseAccess access,
       ConsoleProgress progress) {
     SchemaState state = session.run(STEP, connection -> SchemaState.read(connection, migrations));
     // Newer files are pending again. Seeds whose tables are gone are loaded by the next run.
-    Verification verification = steps.verify(session, migrations.upTo(state.current()), List.of());
+    Verification verification =
+        new Verifier(access, migrations.upTo(state.current()), List.of()).verify(session);
     String version = state.currentText();
     String published = "";
     if (verification.healthy()) {
       progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
-      published = steps.publish(session, publishing, cluster(), version);
+      published =
+          publishing.publisher(access, database, cluster(), progress).publish(session, version);
       progress.line("publish", published);
       if (published.startsWith("nowhere")) {
         progress.line("next", "where SCHEMA_VERSION is published: learnflow-db publish");
       }
     } else {
-      verification.stages().forEach(stage -> progress.line("verify", VerifyCommand.line(stage)));
+      verification.stages().forEach(stage -> progress.line("verify", stage.line()));
       progress.line("publish", "not done, since the database is not healthy");
     }
     print(

@@ -1,10 +1,17 @@
 package org.learnflow.db.cli;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.pipeline.Pipeline;
 import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.MigrationReport;
+import org.learnflow.db.seed.SeedReport;
 import org.learnflow.db.seed.SeedSet;
+import org.learnflow.db.verify.Verification;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -39,15 +46,49 @@ final class RunCommand extends BaseCommand {
     migrating.check();
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
-    DatabaseOptions.Target target = database.target(cluster(), true, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
+    DatabaseAccess access = database.access(cluster(), true, progress);
     Pipeline pipeline =
-        new Pipeline(target, migrations, sets, migrating, loading, publishing, cluster(), progress);
-    try (Session session = steps.ownerSession()) {
-      Pipeline.Outcome outcome = pipeline.run(steps, session, steps.roles(session));
-      print(outcome.text(), outcome.document());
-      conclude(pipeline.conclusion(outcome));
-      return outcome.verification().healthy() ? ExitCode.OK : ExitCode.FAILED;
+        new Pipeline(
+            access,
+            migrating.step(migrations, progress),
+            loading.step(progress),
+            sets,
+            publishing.publisher(access, database, cluster(), progress),
+            progress);
+    try (Session session = access.ownerSession()) {
+      Pipeline.Outcome outcome = pipeline.run(session);
+      Verification verification = outcome.verification();
+      print(text(outcome), document(outcome));
+      conclude(
+          verification.healthy()
+              ? pipeline.healthy(outcome.migrated().to())
+              : verification.summary());
+      return verification.healthy() ? ExitCode.OK : ExitCode.FAILED;
     }
+  }
+
+  private static String text(Pipeline.Outcome outcome) {
+    if (!outcome.verification().healthy()) {
+      return outcome.verification().summary();
+    }
+    MigrationReport migrated = outcome.migrated();
+    return (outcome.nothingDone()
+            ? "nothing to do: schema at " + migrated.to()
+            : "done: schema at %s, %d migrations applied, %d seed sets loaded"
+                .formatted(
+                    migrated.to(),
+                    migrated.applied().size(),
+                    outcome.seeded().stream().filter(SeedReport::loaded).count()))
+        + "\nhealthy";
+  }
+
+  private static Map<String, Object> document(Pipeline.Outcome outcome) {
+    Map<String, Object> document = new LinkedHashMap<>();
+    document.put("roles", outcome.roles());
+    document.put("migrations", outcome.migrated());
+    document.put("seeds", outcome.seeded());
+    document.put("verification", VerifyCommand.document(outcome.verification()));
+    document.put("published", outcome.published());
+    return document;
   }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.seed.SeedReport;
 import org.learnflow.db.seed.SeedSet;
@@ -24,10 +25,9 @@ final class SeedCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
-      List<SeedReport> reports = loading.load(session, sets, progress);
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.ownerSession()) {
+      List<SeedReport> reports = loading.step(progress).run(session, sets);
       print(
           reports.stream().map(SeedCommand::line).collect(Collectors.joining("\n")),
           Map.of("seeds", reports));

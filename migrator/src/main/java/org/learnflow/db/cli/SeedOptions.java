@@ -1,15 +1,12 @@
 package org.learnflow.db.cli;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.Release;
-import org.learnflow.db.seed.SeedLoader;
 import org.learnflow.db.seed.SeedMode;
-import org.learnflow.db.seed.SeedReport;
 import org.learnflow.db.seed.SeedSet;
+import org.learnflow.db.seed.SeedStep;
 import picocli.CommandLine.Option;
 
 /** Which seed sets are loaded. */
@@ -49,18 +46,8 @@ final class SeedOptions {
     @Option(names = "--force", description = "Merge sets again that were loaded before.")
     private boolean force;
 
-    List<SeedReport> load(Session session, List<SeedSet> sets, ConsoleProgress progress) {
-      SeedLoader loader = new SeedLoader(mode, force, progress);
-      List<SeedReport> reports = new ArrayList<>();
-      for (SeedSet set : sets) {
-        List<SeedReport> report =
-            session.run("seed", connection -> loader.load(connection, List.of(set)));
-        reports.addAll(report);
-        if (report.stream().anyMatch(SeedReport::loaded)) {
-          session.close(); // what its SQL left in the session must not reach what comes next
-        }
-      }
-      return List.copyOf(reports);
+    SeedStep step(ConsoleProgress progress) {
+      return new SeedStep(mode, force, progress);
     }
   }
 }

@@ -9,15 +9,16 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
-import org.learnflow.db.kubernetes.CredentialsSecret;
-import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedSet;
+import org.learnflow.db.verify.ReleaseStages;
 import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -43,7 +44,7 @@ final class VerifyCommand extends BaseCommand {
     Verification verification = verification(migrations, progress);
     print(
         Stream.concat(
-                verification.stages().stream().map(VerifyCommand::line),
+                verification.stages().stream().map(StageResult::line),
                 Stream.of(verification.summary()))
             .collect(Collectors.joining("\n")),
         document(verification));
@@ -105,83 +106,29 @@ final class VerifyCommand extends BaseCommand {
       MigrationFiles migrations, ConsoleProgress progress, List<StageResult> stages) {
     Optional<Release> release = database.release(cluster());
     List<SeedSet> sets = seeds.sets(files, release);
-    release.ifPresent(found ->
-        stages.add(
-            new StageResult(
-                "release",
-                true,
-                "%s in namespace %s, %s"
-                    .formatted(found.name(), found.namespace(), found.chart()))));
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    if (release.isPresent()) {
-      stages.add(credentials(release.get()));
-      Optional<StageResult> pod = pod(release.get(), target);
-      pod.ifPresent(stages::add);
-      if (pod.filter(stage -> !stage.ok()).isPresent()) {
-        return;
-      }
+    Optional<ReleaseStages> around =
+        release.map(found -> new ReleaseStages(cluster().api(), found));
+    around.map(ReleaseStages::deployed).ifPresent(stages::add);
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    around.map(ReleaseStages::credentials).ifPresent(stages::add);
+    Optional<StageResult> pod = around.flatMap(found -> found.pod(access.target()));
+    pod.ifPresent(stages::add);
+    if (pod.filter(stage -> !stage.ok()).isPresent()) {
+      return;
     }
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.ownerSession()) {
-      stages.addAll(steps.verify(session, migrations, sets).stages());
-      stages.add(session.run("verify", steps.verifier(migrations, sets)::drift));
-      if (release.isPresent()) {
-        String version =
-            session.run(
-                "verify", connection -> SchemaState.read(connection, migrations).currentText());
-        stages.add(published(release.get(), target, version));
-      }
+    Verifier verifier = new Verifier(access, migrations, sets);
+    try (Session session = access.ownerSession()) {
+      stages.addAll(verifier.verify(session).stages());
+      stages.add(session.run("verify", verifier::drift));
+      around
+          .map(found ->
+              found.published(
+                  access.target(),
+                  session.run(
+                      "verify",
+                      connection -> SchemaState.read(connection, migrations).currentText())))
+          .ifPresent(stages::add);
     }
-  }
-
-  private StageResult credentials(Release release) {
-    Optional<String> interrupted = CredentialsSecret.interruption(cluster().api(), release);
-    return new StageResult(
-        "credentials",
-        interrupted.isEmpty(),
-        interrupted.orElse(release.credentialsSecret().name() + " is complete"));
-  }
-
-  private static Optional<StageResult> pod(Release release, DatabaseOptions.Target target) {
-    return release
-        .statefulSet()
-        .map(set ->
-            target
-                .hosting()
-                .obstacle()
-                .map(obstacle ->
-                    new StageResult(
-                        "pod", false, "%s; next: %s".formatted(obstacle.what(), obstacle.next())))
-                .orElseGet(() -> new StageResult("pod", true, set + "-0 is ready")));
-  }
-
-  private StageResult published(Release release, DatabaseOptions.Target target, String version) {
-    List<String> namespaces = release.publishNamespaces();
-    List<String> wrong =
-        new KubernetesTarget(cluster().api(), release.name(), namespaces)
-            .compare(PublishOptions.connection(target), version).stream()
-                .filter(found -> !found.matches())
-                .map(found ->
-                    "%s in namespace %s is %s"
-                        .formatted(found.object(), found.namespace(), found.state()))
-                .toList();
-    if (!wrong.isEmpty()) {
-      return new StageResult(
-          "published",
-          false,
-          "%s; next: learnflow-db publish --release %s --namespace %s"
-              .formatted(String.join("; ", wrong), release.name(), release.namespace()));
-    }
-    return new StageResult(
-        "published",
-        true,
-        namespaces.isEmpty() ? "nowhere, as asked for" : "in " + String.join(", ", namespaces));
-  }
-
-  /** A stage as a line: {@code ✓ migrations: 9 applied, at 009}; {@code !} before a warning. */
-  static String line(StageResult stage) {
-    return "%s %s: %s"
-        .formatted(stage.warning() ? "!" : stage.ok() ? "✓" : "✗", stage.name(), stage.detail());
   }
 
   static Map<String, Object> document(Verification verification) {

@@ -1,6 +1,7 @@
 package org.learnflow.db.cli;
 
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,14 +29,13 @@ final class WaitCommand extends BaseCommand {
   }
 
   private ExitCode look(ConsoleProgress progress) {
-    DatabaseOptions.Target target = database.target(cluster(), false, progress);
-    Steps steps = new Steps(target, database.connector(), database.timeout(), progress);
-    try (Session session = steps.anySession()) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    try (Session session = access.anySession()) {
       String version =
           session.run("wait", connection -> connection.getMetaData().getDatabaseProductVersion());
       print(
-          "%s answers: PostgreSQL %s".formatted(target.owner(), version),
-          new Answer(target.owner().toString(), version));
+          "%s answers: PostgreSQL %s".formatted(access.target().owner(), version),
+          new Answer(access.target().owner().toString(), version));
       return ExitCode.OK;
     }
   }

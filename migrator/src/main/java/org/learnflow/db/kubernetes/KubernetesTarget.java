@@ -264,9 +264,14 @@ public final class KubernetesTarget implements PublishTarget {
         .isPresent();
   }
 
-  /** The namespaces that are published in. */
-  public List<String> namespaces() {
-    return namespaces;
+  @Override
+  public boolean isPublished(PublishedConnection connection, String schemaVersion) {
+    return compare(connection, schemaVersion).stream().allMatch(Found::matches);
+  }
+
+  @Override
+  public String place() {
+    return String.join(",", namespaces);
   }
 
   /**

@@ -55,6 +55,17 @@ public record EnvFileTarget(Path file) implements PublishTarget {
     }
   }
 
+  /** Unknown, so that it is written again. */
+  @Override
+  public boolean isPublished(PublishedConnection connection, String schemaVersion) {
+    return false;
+  }
+
+  @Override
+  public String place() {
+    return file.toString();
+  }
+
   private boolean isUnchanged(String text) throws IOException {
     return Files.isRegularFile(file)
         && Files.getPosixFilePermissions(file).equals(OWNER_ONLY)

@@ -11,4 +11,10 @@ public interface PublishTarget {
    *     there
    */
   String publish(PublishedConnection connection, String schemaVersion);
+
+  /** Whether all that would be published is there already; changes nothing. */
+  boolean isPublished(PublishedConnection connection, String schemaVersion);
+
+  /** For people: namespaces separated by commas, or a file. */
+  String place();
 }

@@ -4,28 +4,47 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.PercentEncoding;
 import org.learnflow.db.connect.SslMode;
+import org.learnflow.db.connect.Target;
 
 /**
  * The connection as services get it, in every form that is published.
  *
  * @param address the database, as the service role
  * @param password of the service role
- * @param fullHost the host's fully qualified name; the host itself where it is no short name
  */
-public record PublishedConnection(DatabaseAddress address, Password password, String fullHost) {
+public record PublishedConnection(DatabaseAddress address, Password password) {
+
+  /**
+   * The connection of the services.
+   *
+   * @throws Failure 2 where their password is not known
+   */
+  public static PublishedConnection of(Target target) {
+    Password password =
+        target
+            .servicePassword()
+            .orElseThrow(() ->
+                Failure.of(ExitCode.USAGE, "the services' password is not known")
+                    .state("the database was not changed by this step")
+                    .next("give it with --app-password-file"));
+    return new PublishedConnection(target.service(), password);
+  }
 
   /** Environment keys that are secret, for a Secret. */
   public SequencedMap<String, String> secretEnvironment() {
     SequencedMap<String, String> keys = new LinkedHashMap<>();
-    keys.put("DATABASE_URL", uri(address.host()));
+    keys.put("DATABASE_URL", uri());
     keys.put("PGUSER", address.user());
     keys.put("PGPASSWORD", password.value());
     return keys;
@@ -60,15 +79,15 @@ public record PublishedConnection(DatabaseAddress address, Password password, St
     keys.put("database", address.database());
     keys.put("username", address.user());
     keys.put("password", password.value());
-    keys.put("uri", uri(address.host()));
+    keys.put("uri", uri());
     keys.put("sslmode", address.sslMode().text());
     certificate().ifPresent(pem -> keys.put("ca.crt", pem));
     keys.put("user", address.user());
     keys.put("dbname", address.database());
     keys.put("pgpass", pgpass());
-    keys.put("jdbc-uri", jdbcUri(address.host()));
-    keys.put("fqdn-uri", uri(fullHost));
-    keys.put("fqdn-jdbc-uri", jdbcUri(fullHost));
+    keys.put("jdbc-uri", jdbcUri());
+    keys.put("fqdn-uri", uri());
+    keys.put("fqdn-jdbc-uri", jdbcUri());
     return keys;
   }
 
@@ -80,59 +99,49 @@ public record PublishedConnection(DatabaseAddress address, Password password, St
         entry.setValue(Password.MASK);
       }
     }
-    PublishedConnection masked =
-        new PublishedConnection(address, new Password(Password.MASK), fullHost);
-    keys.put("uri", masked.maskedUri(address.host()));
-    keys.put("fqdn-uri", masked.maskedUri(fullHost));
-    keys.put("jdbc-uri", masked.jdbcUri(address.host()).replace("%2A", "*"));
-    keys.put("fqdn-jdbc-uri", masked.jdbcUri(fullHost).replace("%2A", "*"));
+    PublishedConnection masked = masked();
+    for (String key : List.of("uri", "fqdn-uri")) {
+      keys.put(key, maskedUri());
+    }
+    for (String key : List.of("jdbc-uri", "fqdn-jdbc-uri")) {
+      keys.put(key, shown(masked.jdbcUri()));
+    }
     keys.put("pgpass", masked.pgpass());
     return keys;
   }
 
   /** The URI with the password masked. */
   public String maskedUri() {
-    return new PublishedConnection(address, new Password(Password.MASK), fullHost)
-        .maskedUri(address.host());
+    return shown(masked().uri());
+  }
+
+  private PublishedConnection masked() {
+    return new PublishedConnection(address, new Password(Password.MASK));
+  }
+
+  private static String shown(String maskedUri) {
+    return maskedUri.replace("%2A", "*");
   }
 
   /** libpq's URI, percent-encoded. */
   public String uri() {
-    return uri(address.host());
-  }
-
-  private String maskedUri(String host) {
-    return uri(host).replace("%2A", "*");
-  }
-
-  private String uri(String host) {
     return "postgresql://%s:%s@%s/%s%s"
         .formatted(
             PercentEncoding.encode(address.user()),
             PercentEncoding.encode(password.value()),
-            withHost(host).hostAndPort(),
+            address.hostAndPort(),
             PercentEncoding.encode(address.database()),
             sslParameter().map(parameter -> "?" + parameter).orElse(""));
   }
 
-  private String jdbcUri(String host) {
+  private String jdbcUri() {
     return "jdbc:postgresql://%s/%s?password=%s&user=%s%s"
         .formatted(
-            withHost(host).hostAndPort(),
+            address.hostAndPort(),
             PercentEncoding.encode(address.database()),
             PercentEncoding.encode(password.value()),
             PercentEncoding.encode(address.user()),
             sslParameter().map(parameter -> "&" + parameter).orElse(""));
-  }
-
-  private DatabaseAddress withHost(String host) {
-    return new DatabaseAddress(
-        host,
-        address.port(),
-        address.database(),
-        address.user(),
-        address.sslMode(),
-        address.rootCertificate());
   }
 
   /** Only where it is not what clients do anyway. */

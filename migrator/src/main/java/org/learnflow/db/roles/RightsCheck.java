@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
@@ -218,21 +219,13 @@ public final class RightsCheck {
     return "'" + String.join("', '", POWERFUL_ROLES) + "'";
   }
 
-  /** Which server this is. */
-  public enum Server {
-    /** The release's own or an embedded one, whose other databases are nobody's business. */
-    OWN,
-    /** Somebody else's, whose other databases are left alone. */
-    SHARED
-  }
-
   /**
    * What deviates, in the order in which it can be put right; nothing where a role is missing.
    *
    * @param connection to the database in question, as any role
    */
-  public static List<Deviation> deviations(Connection connection, RoleNames names, Server server)
-      throws SQLException {
+  public static List<Deviation> deviations(
+      Connection connection, RoleNames names, Target.Server server) throws SQLException {
     List<Deviation> deviations =
         new ArrayList<>(onServer(connection, names, connection.getCatalog(), server));
     deviations.addAll(inDatabase(connection, names));
@@ -246,7 +239,8 @@ public final class RightsCheck {
    * @param database the one in question
    */
   static List<Deviation> onServer(
-      Connection connection, RoleNames names, String database, Server server) throws SQLException {
+      Connection connection, RoleNames names, String database, Target.Server server)
+      throws SQLException {
     boolean grantOptions = hasGrantOptions(connection);
     String isMember =
         grantOptions
@@ -261,7 +255,7 @@ public final class RightsCheck {
                 "SERVICE", SqlText.literal(names.service()),
                 "IS_MEMBER", isMember,
                 "POWERFUL_ROLES", powerfulRoles(),
-                "OWN_SERVER", String.valueOf(server == Server.OWN),
+                "OWN_SERVER", String.valueOf(server == Target.Server.OWN),
                 "DATABASE", SqlText.literal(database)));
     return CatalogQuery.rows(
         connection,

@@ -17,6 +17,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.CatalogConflict;
 import org.learnflow.db.postgres.SqlStates;
@@ -43,6 +44,11 @@ public final class RoleManager {
     this.names = names;
     this.database = database;
     this.progress = progress;
+  }
+
+  /** Of the target's roles and database. */
+  public static RoleManager of(Target target, Progress progress) {
+    return new RoleManager(target.names(), target.owner().database(), progress);
   }
 
   /**
@@ -109,8 +115,7 @@ public final class RoleManager {
    * @return what was done, a line each; empty when all was right
    * @throws Failure 10 with the SQL that this admin may not run
    */
-  public List<String> ensureOnServer(Connection admin, RightsCheck.Server server)
-      throws SQLException {
+  public List<String> ensureOnServer(Connection admin, Target.Server server) throws SQLException {
     return done(
         ensure(admin, true, () -> RightsCheck.onServer(admin, names, database, server)), admin);
   }
@@ -163,8 +168,7 @@ public final class RoleManager {
    * @return what was done, a line each; empty when all was right
    * @throws Failure 10 where something is left that only an admin may do, with all of its SQL
    */
-  public List<String> ensureAsOwner(Connection owner, RightsCheck.Server server)
-      throws SQLException {
+  public List<String> ensureAsOwner(Connection owner, Target.Server server) throws SQLException {
     String alone = names.owner() + " may not put this right, and there are no admin credentials";
     if (!exists(owner, "SELECT 1 FROM pg_roles WHERE rolname = ?", names.service())) {
       throw left(

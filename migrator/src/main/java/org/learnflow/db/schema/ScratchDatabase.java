@@ -14,6 +14,7 @@ import javax.sql.DataSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseDrop;
 import org.learnflow.db.postgres.DatabaseLikeness;
@@ -93,6 +94,16 @@ public final class ScratchDatabase implements AutoCloseable {
       throw e;
     }
     return scratch;
+  }
+
+  /** The same of the access's server, by its admin where the owner may not. */
+  public static ScratchDatabase create(
+      Connection connection, DatabaseAccess access, Progress progress) throws SQLException {
+    return create(
+        connection,
+        access::ownerSource,
+        access.admin().map(sessions -> sessions.maintenance().source()),
+        progress);
   }
 
   /** Drops what was left by a kill; what cannot be dropped now is left to the next one. */

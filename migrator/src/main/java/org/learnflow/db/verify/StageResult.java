@@ -14,15 +14,23 @@ public record StageResult(String name, boolean ok, boolean warning, String detai
     this(name, ok, false, detail);
   }
 
-  static StageResult good(String name, String detail) {
+  /** A stage that holds. */
+  public static StageResult good(String name, String detail) {
     return new StageResult(name, true, detail);
   }
 
-  static StageResult broken(String name, String detail) {
+  /** A stage that does not. */
+  public static StageResult broken(String name, String detail) {
     return new StageResult(name, false, detail);
   }
 
-  static StageResult warning(String name, String detail) {
+  /** A stage that holds, and needs a look. */
+  public static StageResult warning(String name, String detail) {
     return new StageResult(name, true, true, detail);
+  }
+
+  /** As a line: {@code ✓ migrations: 9 applied, at 009}; {@code !} before a warning. */
+  public String line() {
+    return "%s %s: %s".formatted(warning ? "!" : ok ? "✓" : "✗", name, detail);
   }
 }

@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.NotRestorable;
@@ -28,30 +30,30 @@ import org.learnflow.db.seed.SeedTable;
 
 /** Looks at a database stage by stage; changes nothing. */
 public final class Verifier {
+  private final DatabaseAccess access;
   private final MigrationFiles migrations;
   private final List<SeedSet> seeds;
-  private final RoleNames names;
-  private final RightsCheck.Server server;
-  private final Optional<String> admin;
 
   /**
    * A verifier.
    *
    * @param seeds the sets that must be loaded
-   * @param server whose server it is
-   * @param admin name of the admin, where it is known
    */
-  public Verifier(
-      MigrationFiles migrations,
-      List<SeedSet> seeds,
-      RoleNames names,
-      RightsCheck.Server server,
-      Optional<String> admin) {
+  public Verifier(DatabaseAccess access, MigrationFiles migrations, List<SeedSet> seeds) {
+    this.access = access;
     this.migrations = migrations;
     this.seeds = List.copyOf(seeds);
-    this.names = names;
-    this.server = server;
-    this.admin = admin;
+  }
+
+  /**
+   * All stages of what must hold before anything is published, with the services' login.
+   *
+   * @param owner a session of the owner
+   */
+  public Verification verify(Session owner) {
+    return owner
+        .run("verify", this::verifyDatabase)
+        .with(ServiceLogin.look(access).stream().toList());
   }
 
   /**
@@ -59,7 +61,7 @@ public final class Verifier {
    *
    * @param connection a session of the owner in autocommit mode, and so it is left
    */
-  public Verification verify(Connection connection) throws SQLException {
+  private Verification verifyDatabase(Connection connection) throws SQLException {
     return verify(connection, false, true);
   }
 
@@ -107,7 +109,13 @@ public final class Verifier {
             stages.addAll(lookOrNote("rights", () -> List.of(rights(connection))));
             stages.addAll(lookOrNote("access", () -> access(connection)));
             stages.addAll(
-                lookOrNote("privileges", () -> Privileges.look(connection, names, admin)));
+                lookOrNote(
+                    "privileges",
+                    () ->
+                        Privileges.look(
+                            connection,
+                            access.target().names(),
+                            access.target().admin().map(AdminSessions.Credentials::user))));
           }
           stages.addAll(lookOrNote("seeds", () -> List.of(seeds(connection, behind))));
           stages.addAll(lookOrNote("backup", () -> backup(connection)));
@@ -293,30 +301,33 @@ public final class Verifier {
 
   private StageResult rights(Connection connection) throws SQLException {
     String name = "rights";
-    for (String role : List.of(names.owner(), names.service())) {
+    for (String role :
+        List.of(access.target().names().owner(), access.target().names().service())) {
       if (!roleExists(connection, role)) {
         return StageResult.broken(name, "there is no role " + role);
       }
     }
-    List<Deviation> deviations = RightsCheck.deviations(connection, names, server);
+    List<Deviation> deviations =
+        RightsCheck.deviations(connection, access.target().names(), access.target().server());
     if (!deviations.isEmpty()) {
       Deviation first = deviations.getFirst();
       String more = deviations.size() == 1 ? "" : " (and %d more)".formatted(deviations.size() - 1);
       return StageResult.broken(
           name, "%s%s; repair as admin: %s;".formatted(first.what(), more, first.sql()));
     }
-    ServiceStatements.Outcome outcome = ServiceStatements.plan(connection, names);
+    ServiceStatements.Outcome outcome = ServiceStatements.plan(connection, access.target().names());
     return outcome
         .refusal()
         .map(refusal ->
-            StageResult.broken(name, "%s is refused: %s".formatted(names.service(), refusal)))
+            StageResult.broken(
+                name, "%s is refused: %s".formatted(access.target().names().service(), refusal)))
         .orElseGet(() -> rights(outcome));
   }
 
   private StageResult rights(ServiceStatements.Outcome outcome) {
     String may =
         "%s may run %d statements on rows, and nothing else"
-            .formatted(names.service(), outcome.planned());
+            .formatted(access.target().names().service(), outcome.planned());
     List<String> locked = outcome.locked();
     return locked.isEmpty()
         ? StageResult.good("rights", may)

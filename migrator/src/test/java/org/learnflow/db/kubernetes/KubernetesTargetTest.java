@@ -36,8 +36,7 @@ class KubernetesTargetTest {
               "learnflow_user",
               SslMode.DEFAULT,
               Optional.empty()),
-          new Password("p@ss:w/rd"),
-          "postgres.postgres.svc.cluster.local");
+          new Password("p@ss:w/rd"));
 
   @AutoClose private final ApiServer server = ApiServer.withNamespace();
   private final String namespace = server.namespace();

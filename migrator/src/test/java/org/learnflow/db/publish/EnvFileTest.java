@@ -55,8 +55,7 @@ class EnvFileTest {
     return new PublishedConnection(
         new DatabaseAddress(
             "db.example", 5432, "learnflow", "user", SslMode.PREFER, Optional.empty()),
-        new Password(password),
-        "db.example");
+        new Password(password));
   }
 
   @ParameterizedTest

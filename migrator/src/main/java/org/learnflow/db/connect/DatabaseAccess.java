@@ -1,0 +1,188 @@
+package org.learnflow.db.connect;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlText;
+
+/** Opens the sessions of a command, all of which wait for the server up to the same time. */
+public final class DatabaseAccess {
+  private final Target target;
+  private final Connector connector;
+  private final Duration timeout;
+  private final Progress progress;
+  private @Nullable LoggedIn lastLogin;
+
+  /**
+   * Access to a database.
+   *
+   * @param timeout how long the server is waited for
+   */
+  public DatabaseAccess(Target target, Connector connector, Duration timeout, Progress progress) {
+    this.target = target;
+    this.connector = connector;
+    this.timeout = timeout;
+    this.progress = progress;
+  }
+
+  /** The database. */
+  public Target target() {
+    return target;
+  }
+
+  /** The same for another target. */
+  public DatabaseAccess with(Target other) {
+    return new DatabaseAccess(other, connector, timeout, progress);
+  }
+
+  /**
+   * A session of the owner in its own database.
+   *
+   * @throws Failure 2, once it is used, where the role is not one that can own a schema
+   */
+  public Session ownerSession() {
+    DataSource source = ownerSource(target.owner().database());
+    return new Session(
+        source,
+        readiness(source, target.owner(), target.password()),
+        progress,
+        target.admin().isEmpty() ? this::requireOwner : Session.NO_CHECK);
+  }
+
+  /**
+   * A session in the database of whichever role was named, to see that it answers; a pooler's
+   * answer is one, too.
+   */
+  public Session anySession() {
+    DataSource source = guarded(target.owner());
+    return new Session(
+        source, readiness(source, target.owner(), target.password()).orPooler(), progress);
+  }
+
+  /** A session of the owner in the maintenance database, or another that it does not trust. */
+  public Session ownerIn(String database) {
+    DatabaseAddress address = target.owner().in(database);
+    DataSource source = guarded(address);
+    return new Session(source, readiness(source, address, target.password()), progress);
+  }
+
+  /** Connections of the owner to a database whose content it trusts. */
+  public DataSource ownerSource(String database) {
+    return connector.dataSource(
+        target.hosting().route(target.owner().in(database)), target.password());
+  }
+
+  private DataSource guarded(DatabaseAddress address) {
+    return connector.guarded(target.hosting().route(address), target.password());
+  }
+
+  private Readiness readiness(
+      DataSource source, DatabaseAddress address, Optional<Password> password) {
+    return new Readiness(source, address, password, timeout, progress, target.hosting());
+  }
+
+  /** Sessions of the admin, where there are admin credentials. */
+  public Optional<AdminSessions> admin() {
+    return target.admin().map(this::admin);
+  }
+
+  /** Sessions of an admin with credentials that need not be those in force. */
+  public AdminSessions admin(AdminSessions.Credentials credentials) {
+    return new AdminSessions(
+        credentials, target.owner(), connector, timeout, progress, target.hosting());
+  }
+
+  /** Whoever takes the published connection by mistake learns it here, not from a missing right. */
+  private void requireOwner(Connection connection) throws SQLException {
+    List<String> owners =
+        CatalogQuery.rows(
+            connection,
+            """
+            SELECT pg_get_userbyid(datdba) FROM pg_database
+            WHERE datname = current_database() AND NOT pg_has_role(datdba, 'USAGE')
+              AND NOT coalesce(has_schema_privilege(to_regnamespace('public'), 'CREATE'), true)
+            """,
+            row -> row.getString(1));
+    if (!owners.isEmpty()) {
+      String role = target.owner().user();
+      throw Failure.of(
+              ExitCode.USAGE,
+              "you are connected as %s, which is %s and may not do this"
+                  .formatted(
+                      role,
+                      role.equals(target.names().service())
+                          ? "the role of LearnFlow's services"
+                          : "not the owner of database " + target.owner().database()))
+          .where(target.owner().toString())
+          .state("nothing was changed")
+          .next(
+              """
+              connect as %s, which owns the database: --database postgresql://%s@%s/%s with its \
+              password (--password-file or PGPASSWORD), --release, or --embedded%s\
+              """
+                  .formatted(
+                      owners.getFirst(),
+                      PercentEncoding.encode(owners.getFirst()),
+                      target.owner().hostAndPort(),
+                      PercentEncoding.encode(target.owner().database()),
+                      role.equals(target.names().service())
+                          ? ""
+                          : "; or, where %s is to own it, as an admin: ALTER DATABASE %s OWNER TO %s;"
+                              .formatted(
+                                  role,
+                                  SqlText.identifier(target.owner().database()),
+                                  SqlText.identifier(role))));
+    }
+  }
+
+  /**
+   * Whether a role's password is right; its database need not be there.
+   *
+   * @throws Failure where that could not be found out
+   */
+  public boolean accepts(String role, Password password) {
+    return login(role, password).requirePasswordRight(target.owner().as(role));
+  }
+
+  /**
+   * Logs in, unless the same login has just succeeded.
+   *
+   * @throws Failure 4 where the server did not answer in time
+   */
+  public PasswordCheck.Login login(String role, Password password) {
+    LoggedIn known = lastLogin;
+    if (known != null && known.isOf(role, password)) {
+      return new PasswordCheck.Login(PasswordCheck.Answer.LOGGED_IN, "");
+    }
+    DatabaseAddress address = target.owner().as(role);
+    boolean admin =
+        target.admin().map(AdminSessions.Credentials::user).filter(role::equals).isPresent();
+    PasswordCheck.Login login =
+        new PasswordCheck(connector, timeout, progress, target.hosting())
+            .login(admin ? address.in(DatabaseAddress.MAINTENANCE_DATABASE) : address, password);
+    if (login.answer() == PasswordCheck.Answer.LOGGED_IN) {
+      lastLogin = new LoggedIn(role, password, System.nanoTime());
+    }
+    return login;
+  }
+
+  /** A login that has succeeded. */
+  private record LoggedIn(String role, Password password, long nanos) {
+    private static final Duration JUST = Duration.ofSeconds(15);
+
+    boolean isOf(String otherRole, Password other) {
+      return role.equals(otherRole)
+          && password.equals(other)
+          && System.nanoTime() - nanos < JUST.toNanos();
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package org.learnflow.db.connect;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+
+/** The database of an embedded server. */
+public final class EmbeddedTarget {
+  private static final String DATABASE = "learnflow";
+
+  private EmbeddedTarget() {}
+
+  /**
+   * Starts the server.
+   *
+   * @param create whether it may be made where there is none
+   * @param service name of the services' role
+   * @throws Failure 3 where there is none
+   */
+  public static Target start(Path directory, boolean create, String service, Progress progress) {
+    if (!create && !EmbeddedServer.existsIn(directory)) {
+      throw Failure.of(ExitCode.NOT_DEPLOYED, "there is no embedded database in " + directory)
+          .state("nothing was changed")
+          .next("make it with: learnflow-db run --embedded " + directory);
+    }
+    EmbeddedServer server = EmbeddedServer.in(directory);
+    RoleNames names = new RoleNames(RoleNames.DEFAULT_OWNER, service);
+    int port = server.start(List.of(names.owner(), names.service()), progress);
+    PasswordDirectory passwords = server.passwords();
+    DatabaseAddress owner =
+        new DatabaseAddress(
+            "127.0.0.1", port, DATABASE, names.owner(), SslMode.DEFAULT, Optional.empty());
+    return new Target(
+        owner,
+        Optional.of(passwords.getOrCreate(names.owner())),
+        Optional.of(
+            new AdminSessions.Credentials(
+                EmbeddedServer.ADMIN, Optional.of(passwords.getOrCreate(EmbeddedServer.ADMIN)))),
+        names,
+        Optional.of(passwords.getOrCreate(names.service())),
+        server.hosting(),
+        Target.Server.OWN);
+  }
+}

@@ -1,0 +1,82 @@
+package org.learnflow.db.kubernetes;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.learnflow.db.Password;
+import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.Hosting;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.SslMode;
+import org.learnflow.db.connect.Target;
+
+/** The database of a release. */
+public final class ReleaseTarget {
+  private ReleaseTarget() {}
+
+  /**
+   * Reads what is needed to use it.
+   *
+   * @param password of the owner, where it is not that of the Secret
+   * @param route whether this process reaches the database through the API server only
+   * @throws org.learnflow.db.Failure 1 where a password is missing
+   */
+  public static Target of(
+      KubernetesApi api, Release found, Optional<Password> password, boolean route) {
+    Release.Passwords passwords = found.passwords(api);
+    DatabaseAddress owner = withCertificate(api, found);
+    Hosting hosting =
+        found
+            .statefulSet()
+            .<Hosting>map(set ->
+                new StatefulSetHosting(
+                    api,
+                    found.namespace(),
+                    found.name(),
+                    set,
+                    route ? found.service() : Optional.empty()))
+            .orElse(Hosting.UNKNOWN);
+    return new Target(
+        owner,
+        password.or(() -> Optional.of(passwords.owner())),
+        found.adminUser().map(user -> new AdminSessions.Credentials(user, passwords.admin())),
+        new RoleNames(owner.user(), found.appUser()),
+        Optional.of(passwords.app()),
+        hosting,
+        server(found.statefulSet()));
+  }
+
+  private static DatabaseAddress withCertificate(KubernetesApi api, Release found) {
+    DatabaseAddress owner = found.owner();
+    boolean checked =
+        owner.sslMode() == SslMode.VERIFY_CA || owner.sslMode() == SslMode.VERIFY_FULL;
+    return (checked ? found.certificate(api) : Optional.<String>empty())
+        .map(pem ->
+            new DatabaseAddress(
+                owner.host(),
+                owner.port(),
+                owner.database(),
+                owner.user(),
+                owner.sslMode(),
+                Optional.of(file(pem))))
+        .orElse(owner);
+  }
+
+  private static Path file(String certificate) {
+    try {
+      Path file = Files.createTempFile("learnflow-db-", ".crt");
+      file.toFile().deleteOnExit();
+      return Files.writeString(file, certificate);
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing the server's certificate", e);
+    }
+  }
+
+  /** A server that runs in a StatefulSet of the release is its own. */
+  public static Target.Server server(Optional<String> statefulSet) {
+    return statefulSet.isPresent() ? Target.Server.OWN : Target.Server.SHARED;
+  }
+}

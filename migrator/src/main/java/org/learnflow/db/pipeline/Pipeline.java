@@ -1,0 +1,92 @@
+package org.learnflow.db.pipeline;
+
+import java.util.List;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.publish.Publisher;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.schema.MigrateStep;
+import org.learnflow.db.schema.MigrationReport;
+import org.learnflow.db.seed.SeedReport;
+import org.learnflow.db.seed.SeedSet;
+import org.learnflow.db.seed.SeedStep;
+import org.learnflow.db.verify.StageResult;
+import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
+
+/** Roles, migrate, seed, verify and, where that says healthy, publish. */
+public record Pipeline(
+    DatabaseAccess access,
+    MigrateStep migrating,
+    SeedStep seeding,
+    List<SeedSet> sets,
+    Publisher publisher,
+    Progress progress) {
+
+  /**
+   * What was done.
+   *
+   * @param roles a line for each change
+   * @param published empty where the database is not healthy
+   */
+  public record Outcome(
+      List<String> roles,
+      MigrationReport migrated,
+      List<SeedReport> seeded,
+      Verification verification,
+      String published) {
+    /** Whether all was right before. */
+    public boolean nothingDone() {
+      return roles.isEmpty()
+          && migrated.applied().isEmpty()
+          && seeded.stream().noneMatch(SeedReport::loaded)
+          && !published.endsWith("written");
+    }
+  }
+
+  /** Does what is left to do, in the owner's session. */
+  public Outcome run(Session owner) {
+    return run(owner, roles(owner));
+  }
+
+  /** The first step. */
+  List<String> roles(Session owner) {
+    return new RolesStep(access, progress).run(owner);
+  }
+
+  /**
+   * The steps behind the roles.
+   *
+   * @param roles what the step before did
+   */
+  Outcome run(Session owner, List<String> roles) {
+    MigrationReport migrated = migrating.run(owner, RoleManager.of(access.target(), progress));
+    List<SeedReport> seeded = seeding.run(owner, sets);
+    Verification verification = verifier().verify(owner);
+    if (!verification.healthy()) {
+      sayUnhealthy(verification);
+      return new Outcome(roles, migrated, seeded, verification, "");
+    }
+    progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
+    String published = publisher.publish(owner, migrated.to());
+    progress.line("publish", published);
+    return new Outcome(roles, migrated, seeded, verification, published);
+  }
+
+  Verifier verifier() {
+    return new Verifier(access, migrating.files(), sets);
+  }
+
+  /** Of a database that is published, one line. */
+  public String healthy(String version) {
+    return "healthy, schema %s, published to %s".formatted(version, publisher.place());
+  }
+
+  void sayUnhealthy(Verification verification) {
+    verification.stages().stream()
+        .map(StageResult::line)
+        .forEach(line -> progress.line("verify", line));
+    progress.line("publish", "not done, since the database is not healthy");
+  }
+}

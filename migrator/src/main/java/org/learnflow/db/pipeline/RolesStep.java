@@ -1,0 +1,176 @@
+package org.learnflow.db.pipeline;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
+import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.roles.RightsCheck;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.roles.RoleManager.RolePassword;
+
+/** Makes roles, database and rights, as the admin and as the owner, each what only it may. */
+public final class RolesStep {
+  private final DatabaseAccess access;
+  private final Target target;
+  private final RoleManager manager;
+  private final Progress progress;
+
+  /** The step for one database. */
+  public RolesStep(DatabaseAccess access, Progress progress) {
+    this.access = access;
+    this.target = access.target();
+    this.manager = RoleManager.of(target, progress);
+    this.progress = progress;
+  }
+
+  /**
+   * Makes roles, database and rights. The admin comes only where something is to do: that nothing
+   * is, the owner sees too. Without admin credentials the owner does what it may.
+   *
+   * @param owner the owner's session
+   * @return what was done
+   * @throws Failure 10 where there are no admin credentials, and only an admin may do what is left
+   */
+  public List<String> run(Session owner) {
+    List<String> done =
+        allRight(owner)
+            ? List.of()
+            : recorded(
+                owner,
+                () ->
+                    access
+                        .admin()
+                        .map(admin -> asAdmin(owner, admin))
+                        .orElseGet(() -> asOwner(owner)));
+    if (done.isEmpty()) {
+      progress.line("roles", "all right, nothing to do");
+    }
+    return done;
+  }
+
+  private List<String> asOwner(Session owner) {
+    progress.line("roles", "no admin credentials (--admin-user): the owner does what it may");
+    return owner.run("roles", connection -> manager.ensureAsOwner(connection, target.server()));
+  }
+
+  private List<String> asAdmin(Session owner, AdminSessions admin) {
+    List<String> done = new ArrayList<>();
+    try (Session inDatabase = admin.inDatabase();
+        Session maintenance = admin.maintenance()) {
+      done.addAll(
+          (exists(inDatabase) ? inDatabase : maintenance)
+              .run(
+                  "roles",
+                  connection -> {
+                    try (var _ =
+                        AdvisoryLock.acquire(
+                            connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
+                      refuseReplacedPasswords();
+                      return maintenance.run(
+                          "roles",
+                          making ->
+                              manager.ensureRolesAndDatabase(making, passwords(), access::accepts));
+                    }
+                  }));
+      // What one puts right may show what another has to; what comes again cannot be put right so.
+      List<String> before = List.of();
+      List<String> now = rights(owner, maintenance, inDatabase);
+      while (!now.isEmpty() && !now.equals(before)) {
+        done.addAll(now);
+        before = now;
+        now = rights(owner, maintenance, inDatabase);
+      }
+    }
+    return List.copyOf(done);
+  }
+
+  private List<String> rights(Session owner, Session maintenance, Session inDatabase) {
+    List<String> done = new ArrayList<>();
+    done.addAll(
+        maintenance.run("roles", making -> manager.ensureOnServer(making, target.server())));
+    done.addAll(inDatabase.run("roles", manager::ensureOwnership));
+    done.addAll(owner.run("roles", manager::ensureRights));
+    return done;
+  }
+
+  /** Rights that this program gives or takes are no drift. */
+  private List<String> recorded(Session owner, Supplier<List<String>> work) {
+    if (!exists(owner, ExitCode.CREDENTIALS_REFUSED)
+        || !owner.run("roles", CatalogLedger::isRecorded)) {
+      return work.get();
+    }
+    return owner.run(
+        "roles",
+        connection -> {
+          try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+            CatalogLedger.begin(connection);
+            List<String> done = work.get();
+            CatalogLedger.finish(connection);
+            return done;
+          }
+        });
+  }
+
+  /** Whether both roles can log in with their passwords, and have the rights they should have. */
+  private boolean allRight(Session owner) {
+    return exists(owner, ExitCode.CREDENTIALS_REFUSED)
+        && owner.run(
+            "roles",
+            connection ->
+                RightsCheck.deviations(connection, target.names(), target.server()).isEmpty())
+        && target
+            .servicePassword()
+            .flatMap(password -> access.login(target.names().service(), password).isPasswordRight())
+            .orElse(false);
+  }
+
+  /**
+   * Whether a session in the database is to be had.
+   *
+   * @param alsoMissing a failure that means no, besides a database that is not there
+   */
+  private static boolean exists(Session session, ExitCode... alsoMissing) {
+    try {
+      return session.run("roles", connection -> connection.isValid(0));
+    } catch (Failure failure) {
+      if (failure.code() == ExitCode.NOT_DEPLOYED
+          || List.of(alsoMissing).contains(failure.code())) {
+        return false;
+      }
+      throw failure;
+    }
+  }
+
+  /**
+   * A pod that began before a rotation has the old passwords, and would set the database back to
+   * them.
+   */
+  private void refuseReplacedPasswords() {
+    for (RolePassword role : passwords()) {
+      role.password()
+          .filter(password -> !access.login(role.role(), password).isPasswordRight().orElse(true))
+          .flatMap(password ->
+              target
+                  .hosting()
+                  .replaced(password)
+                  .or(() -> target.hosting().beingReplaced(password)))
+          .ifPresent(failure -> {
+            throw failure;
+          });
+    }
+  }
+
+  private List<RolePassword> passwords() {
+    return List.of(
+        new RolePassword(target.names().owner(), target.password()),
+        new RolePassword(target.names().service(), target.servicePassword()));
+  }
+}

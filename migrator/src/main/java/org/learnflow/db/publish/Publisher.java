@@ -1,0 +1,102 @@
+package org.learnflow.db.publish;
+
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.PasswordCheck;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
+import org.learnflow.db.postgres.AdvisoryLock;
+
+/** The only door to publish: what is published has just logged in. */
+public final class Publisher {
+  private final DatabaseAccess access;
+  private final Supplier<Optional<PublishTarget>> place;
+  private final Progress progress;
+
+  /**
+   * A publisher of a database's connection.
+   *
+   * @param place where it is published, if anywhere; asked once it is needed
+   */
+  public Publisher(
+      DatabaseAccess access, Supplier<Optional<PublishTarget>> place, Progress progress) {
+    this.access = access;
+    this.place = place;
+    this.progress = progress;
+  }
+
+  /** The same with other passwords. */
+  public Publisher with(DatabaseAccess other) {
+    return new Publisher(other, place, progress);
+  }
+
+  /** Where the connection is published: namespaces separated by commas, a file, or nowhere. */
+  public String place() {
+    return place.get().map(PublishTarget::place).orElse("nowhere");
+  }
+
+  /**
+   * Publishes the services' password, unless a rotation has replaced it since it was read; no
+   * rotation comes between.
+   *
+   * @param schemaVersion newest applied migration
+   * @return what was done, one line
+   * @throws Failure 5 where the password is refused, 9 where it cannot be published
+   */
+  public String publish(Session owner, String schemaVersion) {
+    return owner.run(
+        "publish",
+        connection -> {
+          try (var _ =
+              AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
+            return publishLocked(schemaVersion);
+          }
+        });
+  }
+
+  /** The same for who holds the lock CREDENTIALS already. */
+  public String publishLocked(String schemaVersion) {
+    Optional<PublishTarget> to = place.get();
+    return to.isPresent() ? publishTo(to.get(), schemaVersion) : "nowhere (--publish-to none)";
+  }
+
+  private String publishTo(PublishTarget to, String schemaVersion) {
+    Target target = access.target();
+    PublishedConnection connection = PublishedConnection.of(target);
+    Password password = connection.password();
+    target
+        .hosting()
+        .replaced(password)
+        .ifPresent(failure -> {
+          throw failure;
+        });
+    PasswordCheck.Login login = access.login(target.names().service(), password);
+    if (login.answer() == PasswordCheck.Answer.UNKNOWN
+        && to.isPublished(connection, schemaVersion)) {
+      return to.place() + ": unchanged";
+    }
+    requireLogin(target, login);
+    return to.publish(connection, schemaVersion);
+  }
+
+  private static void requireLogin(Target target, PasswordCheck.Login login) {
+    if (login.answer() != PasswordCheck.Answer.LOGGED_IN) {
+      boolean refused = login.answer() == PasswordCheck.Answer.REFUSED;
+      throw Failure.of(
+              refused ? ExitCode.CREDENTIALS_REFUSED : ExitCode.PUBLISHING_FAILED,
+              "nothing is published, since %s could not log in with its password: %s"
+                  .formatted(target.names().service(), login.reason()))
+          .where(target.service().toString())
+          .state("what was published before is as it was")
+          .next(
+              refused
+                  ? target.serviceRemedy()
+                  : "correct what the server says and run the same command again");
+    }
+  }
+}

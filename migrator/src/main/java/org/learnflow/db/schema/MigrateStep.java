@@ -1,0 +1,64 @@
+package org.learnflow.db.schema;
+
+import java.util.Optional;
+import org.flywaydb.core.api.MigrationVersion;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.roles.RoleManager;
+
+/**
+ * Applies migrations, and says what it did.
+ *
+ * @param target up to which version; all where it is empty
+ * @param lockRetries how often a migration is tried again that got no lock
+ */
+public record MigrateStep(
+    MigrationFiles files, Optional<MigrationVersion> target, int lockRetries, Progress progress) {
+  /** How often a migration is tried again that got no lock, where nothing else is asked for. */
+  public static final int DEFAULT_LOCK_RETRIES = 3;
+
+  /** All migrations. */
+  public static MigrateStep all(MigrationFiles files, Progress progress) {
+    return new MigrateStep(files, Optional.empty(), DEFAULT_LOCK_RETRIES, progress);
+  }
+
+  /** The same with other files. */
+  public MigrateStep with(MigrationFiles others) {
+    return new MigrateStep(others, target, lockRetries, progress);
+  }
+
+  /** Applies what is pending, in the database of the owner's session. */
+  public MigrationReport run(Session owner, RoleManager roles) {
+    return run(owner, roles, Optional.empty());
+  }
+
+  /**
+   * Applies what is pending.
+   *
+   * @param confinement for a database that is not in its place yet
+   */
+  public MigrationReport run(Session owner, RoleManager roles, Optional<Confinement> confinement) {
+    Migrator migrator =
+        new Migrator(owner.source(), files, lockRetries, progress, Optional.of(roles), confinement);
+    MigrationReport report =
+        owner.run("migrate", connection -> migrator.migrate(connection, target));
+    progress.line(
+        "migrate",
+        (report.applied().isEmpty()
+                ? "nothing to do, at " + report.to()
+                : "%d applied, now at %s".formatted(report.applied().size(), report.to()))
+            + (report.newer().isEmpty()
+                ? ""
+                : ", which is newer than these files: " + String.join(", ", report.newer())));
+    if (!report.newer().isEmpty()) {
+      files
+          .newest()
+          .ifPresent(version ->
+              progress.line(
+                  "migrate",
+                  "they stay; to undo them, and see first what is lost: learnflow-db rollback --to "
+                      + version));
+    }
+    return report;
+  }
+}

@@ -1,0 +1,33 @@
+package org.learnflow.db.seed;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.Session;
+
+/**
+ * Loads seed sets.
+ *
+ * @param force whether sets are merged again that were loaded before
+ */
+public record SeedStep(SeedMode mode, boolean force, Progress progress) {
+  /** Loads what is missing. */
+  public static SeedStep missing(Progress progress) {
+    return new SeedStep(SeedMode.SKIP, false, progress);
+  }
+
+  /** Loads sets, one transaction each. */
+  public List<SeedReport> run(Session session, List<SeedSet> sets) {
+    SeedLoader loader = new SeedLoader(mode, force, progress);
+    List<SeedReport> reports = new ArrayList<>();
+    for (SeedSet set : sets) {
+      List<SeedReport> report =
+          session.run("seed", connection -> loader.load(connection, List.of(set)));
+      reports.addAll(report);
+      if (report.stream().anyMatch(SeedReport::loaded)) {
+        session.close(); // what its SQL left in the session must not reach what comes next
+      }
+    }
+    return List.copyOf(reports);
+  }
+}

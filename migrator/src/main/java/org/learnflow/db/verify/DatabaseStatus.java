@@ -1,0 +1,110 @@
+package org.learnflow.db.verify;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.drift.CatalogDifference;
+import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.schema.MigrationFile;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.seed.SeedLedger;
+
+/**
+ * What there is to know of a database at a glance.
+ *
+ * @param database address without password
+ * @param serverVersion of PostgreSQL
+ * @param sizeBytes of the whole database on disk
+ * @param connections open now, and how many the server allows
+ * @param schemaVersion newest applied migration, or "none"
+ * @param applied number of applied migrations
+ * @param pending names of files that are not applied yet
+ * @param differences between history and files
+ * @param drift what was changed outside migrations
+ * @param seeds loaded sets with the mode they were loaded in
+ * @param lastBackup the newest one that is recorded, if there is any
+ * @param problem what is wrong with the server, else empty
+ */
+public record DatabaseStatus(
+    String database,
+    String serverVersion,
+    long sizeBytes,
+    String connections,
+    String schemaVersion,
+    int applied,
+    List<String> pending,
+    List<String> differences,
+    Drift drift,
+    Map<String, String> seeds,
+    @Nullable LastBackup lastBackup,
+    String problem) {
+
+  /**
+   * Drift in short.
+   *
+   * @param recorded whether it is known what to expect
+   * @param objects such as {@code added index public.x}
+   * @param unknown why it could not be looked for, else empty
+   */
+  public record Drift(boolean recorded, List<String> objects, String unknown) {}
+
+  /**
+   * Reads it, in a session of the owner.
+   *
+   * @param address without password
+   */
+  public static DatabaseStatus read(
+      Connection connection, MigrationFiles migrations, String address) throws SQLException {
+    SchemaState state = SchemaState.read(connection, migrations);
+    Map<String, String> seeds = new LinkedHashMap<>();
+    SeedLedger.read(connection)
+        .forEach((set, entry) -> seeds.put(set, entry.mode().name().toLowerCase(Locale.ROOT)));
+    Drift drift = drift(connection);
+    Optional<LastBackup> backup = LastBackup.read(connection);
+    try (var statement = connection.createStatement();
+        var row =
+            statement.executeQuery(
+                """
+                SELECT pg_database_size(current_database()),
+                       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())
+                       || ' of ' || current_setting('max_connections')
+                """)) {
+      row.next();
+      return new DatabaseStatus(
+          address,
+          connection.getMetaData().getDatabaseProductVersion(),
+          row.getLong(1),
+          row.getString(2),
+          state.currentText(),
+          state.applied().size(),
+          state.pending().stream().map(MigrationFile::name).toList(),
+          state.differences().stream().map(SchemaState.Difference::what).toList(),
+          drift,
+          seeds,
+          backup.orElse(null),
+          Space.problem(connection).orElse(""));
+    }
+  }
+
+  private static Drift drift(Connection connection) throws SQLException {
+    try {
+      return CatalogLedger.drift(connection)
+          .map(drift ->
+              new Drift(
+                  true, drift.objects().stream().map(CatalogDifference::summary).toList(), ""))
+          .orElseGet(() -> new Drift(false, List.of(), ""));
+    } catch (SQLException e) {
+      if (!SqlStates.lockProblem(e)) {
+        throw e;
+      }
+      return new Drift(true, List.of(), "not known, since another session holds a lock on a table");
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package org.learnflow.db.verify;
+
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.connect.Target;
+import org.learnflow.db.kubernetes.CredentialsSecret;
+import org.learnflow.db.kubernetes.KubernetesApi;
+import org.learnflow.db.kubernetes.KubernetesTarget;
+import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.publish.PublishedConnection;
+
+/** The stages around a release's database. */
+public record ReleaseStages(KubernetesApi api, Release release) {
+  /** That it is deployed. */
+  public StageResult deployed() {
+    return StageResult.good(
+        "release",
+        "%s in namespace %s, %s".formatted(release.name(), release.namespace(), release.chart()));
+  }
+
+  /** Whether the passwords are those of the database, as far as the Secret says. */
+  public StageResult credentials() {
+    Optional<String> interrupted = CredentialsSecret.interruption(api, release);
+    return new StageResult(
+        "credentials",
+        interrupted.isEmpty(),
+        interrupted.orElse(release.credentialsSecret().name() + " is complete"));
+  }
+
+  /** Whether the database's pod is ready; nothing where it has none. */
+  public Optional<StageResult> pod(Target target) {
+    return release
+        .statefulSet()
+        .map(set ->
+            target
+                .hosting()
+                .obstacle()
+                .map(obstacle ->
+                    new StageResult(
+                        "pod", false, "%s; next: %s".formatted(obstacle.what(), obstacle.next())))
+                .orElseGet(() -> new StageResult("pod", true, set + "-0 is ready")));
+  }
+
+  /** Whether the connection is published as it should be. */
+  public StageResult published(Target target, String version) {
+    List<String> namespaces = release.publishNamespaces();
+    List<String> wrong =
+        new KubernetesTarget(api, release.name(), namespaces)
+            .compare(PublishedConnection.of(target), version).stream()
+                .filter(found -> !found.matches())
+                .map(found ->
+                    "%s in namespace %s is %s"
+                        .formatted(found.object(), found.namespace(), found.state()))
+                .toList();
+    if (!wrong.isEmpty()) {
+      return new StageResult(
+          "published",
+          false,
+          "%s; next: learnflow-db publish --release %s --namespace %s"
+              .formatted(String.join("; ", wrong), release.name(), release.namespace()));
+    }
+    return new StageResult(
+        "published",
+        true,
+        namespaces.isEmpty() ? "nowhere, as asked for" : "in " + String.join(", ", namespaces));
+  }
+}
