@@ -1,0 +1,151 @@
+package org.learnflow.db.rollback;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import javax.sql.DataSource;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Pause;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.schema.BlockerWatch;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.schema.UndoStep;
+import org.postgresql.PGConnection;
+
+/**
+ * Undoes one migration after another, each again where it got no lock.
+ *
+ * @param source sessions of the owner, with lock_timeout set
+ * @param lockRetries how often an undo is tried again after lock_timeout or a deadlock
+ */
+record UndoRun(
+    DataSource source,
+    MigrationFiles files,
+    int lockRetries,
+    UndoExecution execution,
+    Progress progress) {
+  private static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
+
+  /**
+   * Undoes a migration.
+   *
+   * @param connection for this one alone
+   * @param undone before it, for the failure
+   * @throws Failure 6 where the script fails
+   */
+  void undo(Connection connection, UndoStep step, BlockerWatch watch, List<String> undone)
+      throws SQLException {
+    for (int attempt = 0; ; attempt++) {
+      watch.begin(
+          step.script().undoScript(), connection.unwrap(PGConnection.class).getBackendPID());
+      try {
+        if (step.transactional()) {
+          inTransaction(connection, step);
+        } else {
+          outsideTransaction(connection, step);
+        }
+        return;
+      } catch (UndoFailedException e) {
+        if (SqlStates.connectionLost(e)) {
+          throw e.sqlException();
+        }
+        if (!SqlStates.lockProblem(e) || attempt >= lockRetries) {
+          throw failed(e, watch, undone);
+        }
+      } finally {
+        watch.end();
+      }
+      progress.line(
+          Rollback.STEP,
+          "%s got no lock in time%s; rolled back, attempt %d of %d follows"
+              .formatted(
+                  step.script().undoScript(),
+                  watch.lastBlockers().isEmpty()
+                      ? ""
+                      : ", held by " + String.join("; ", watch.lastBlockers()),
+                  attempt + 2,
+                  lockRetries + 1));
+      Pause.of(RETRY_PAUSE);
+    }
+  }
+
+  private void inTransaction(Connection connection, UndoStep step)
+      throws SQLException, UndoFailedException {
+    connection.setAutoCommit(false);
+    try (Statement statement = connection.createStatement()) {
+      TableColumns before = TableColumns.read(connection);
+      execution.withheld().begin(connection, step.script().undoSql());
+      UndoExecution.execute(connection, step, "", UndoExecution::run);
+      SessionSettings.reset(connection);
+      if (!before.lostUntilNow(connection).isEmpty()) {
+        // What was loaded may be gone; the next run loads it again.
+        statement.execute("DELETE FROM learnflow_db.seed_sets");
+      }
+      execution.record(connection, step);
+      connection.commit();
+    } catch (SQLException e) {
+      throw new UndoFailedException(step, 1, e);
+    } finally {
+      if (!connection.isClosed()) {
+        connection.rollback();
+        connection.setAutoCommit(true);
+      }
+    }
+  }
+
+  private void outsideTransaction(Connection connection, UndoStep step)
+      throws SQLException, UndoFailedException {
+    // It waits for every older transaction and blocks nobody meanwhile.
+    SqlText.execute(connection, "SET lock_timeout = 0");
+    execution.withheld().begin(connection, step.script().undoSql());
+    UndoExecution.execute(connection, step, "", UndoExecution::run);
+    SqlText.execute(connection, "RESET lock_timeout");
+    connection.setAutoCommit(false);
+    try {
+      execution.record(connection, step);
+      connection.commit();
+    } finally {
+      if (!connection.isClosed()) {
+        connection.rollback();
+        connection.setAutoCommit(true);
+      }
+    }
+  }
+
+  private Failure failed(UndoFailedException e, BlockerWatch watch, List<String> undone)
+      throws SQLException {
+    String current;
+    try (Connection connection = source.getConnection()) {
+      current = SchemaState.read(connection, files).currentText();
+    }
+    String state =
+        "%s; undone before it: %s; the database is at %s"
+            .formatted(
+                e.step().transactional()
+                    ? "this undo was rolled back whole"
+                    : "it runs outside a transaction, so indexes dropped before this one stay so",
+                undone.isEmpty() ? "nothing" : String.join(", ", undone),
+                current);
+    if (SqlStates.lockProblem(e)) {
+      return e.failure(state)
+          .what(
+              "%s got no lock within lock_timeout in %d attempts%s"
+                  .formatted(
+                      e.step().script().undoScript(),
+                      lockRetries + 1,
+                      watch.lastBlockers().isEmpty()
+                          ? ""
+                          : ": blocked by " + String.join("; ", watch.lastBlockers())))
+          .next(
+              "end that transaction (or wait until it ends) and run the same command again;"
+                  + " --lock-timeout and --lock-retries wait longer");
+    }
+    return e.failure(state);
+  }
+}
