@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Pause;
 
 /**
  * The claim of the volume that dumps are kept on. Made once and never changed: an object of the
@@ -118,7 +119,7 @@ public final class BackupClaim {
       if (event.isPresent() && !event.get().startsWith(UNBOUND)) {
         return;
       }
-      pause();
+      Pause.of(POLL);
       now = api.get(Kind.CLAIM, namespace, name);
     }
   }
@@ -156,14 +157,5 @@ public final class BackupClaim {
                     + " postgresql.primary.persistence.storageClass; or make one the default, which"
                     + " the claim then takes by itself")
                 .formatted(namespace, name));
-  }
-
-  private static void pause() {
-    try {
-      Thread.sleep(POLL);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw Failure.of(ExitCode.FAILED, "interrupted").causedBy(e);
-    }
   }
 }

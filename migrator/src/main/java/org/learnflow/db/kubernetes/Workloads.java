@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 
 /**
@@ -50,6 +51,11 @@ public final class Workloads {
     /** For people. */
     public String title() {
       return "%s %s/%s".formatted(kind, namespace, name);
+    }
+
+    /** Several of them, for people. */
+    public static String titles(List<Workload> workloads) {
+      return workloads.stream().map(Workload::title).collect(Collectors.joining(", "));
     }
   }
 
@@ -181,12 +187,7 @@ public final class Workloads {
           waiting.entrySet().stream()
               .map(entry -> "%s %s".formatted(entry.getKey().title(), entry.getValue()))
               .collect(Collectors.joining("; ")));
-      try {
-        Thread.sleep(POLL);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
-      }
+      Pause.of(POLL);
     }
   }
 
