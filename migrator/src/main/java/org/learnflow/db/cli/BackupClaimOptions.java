@@ -23,20 +23,15 @@ final class BackupClaimOptions {
       description = "Its storage class (default: the cluster's).")
   private String storageClass = "";
 
-  /** Makes it where it is named and not there; what was done, one line. */
-  String ensure(ClusterOptions cluster, ConsoleProgress progress) {
-    if (claim.isEmpty()) {
-      return "no claim is named";
+  /** Makes it where it is named and not there. */
+  void ensure(ClusterOptions cluster, ConsoleProgress progress) {
+    if (!claim.isEmpty()
+        && new BackupClaim(cluster.api(), cluster.namespace(), cluster.release(), claim)
+            .ensure(size, storageClass)) {
+      progress.line(
+          "backup",
+          "PersistentVolumeClaim %s in namespace %s: made, %s"
+              .formatted(claim, cluster.namespace(), size));
     }
-    boolean made =
-        new BackupClaim(cluster.api(), cluster.namespace(), cluster.release(), claim)
-            .ensure(size, storageClass);
-    String text =
-        "PersistentVolumeClaim %s in namespace %s: %s"
-            .formatted(claim, cluster.namespace(), made ? "made, " + size : "there, unchanged");
-    if (made) {
-      progress.line("backup", text);
-    }
-    return text;
   }
 }

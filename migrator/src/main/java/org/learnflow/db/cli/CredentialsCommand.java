@@ -1,5 +1,7 @@
 package org.learnflow.db.cli;
 
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -18,4 +20,18 @@ import picocli.CommandLine.Command;
       CredentialsRepairCommand.class,
       CommandLine.HelpCommand.class
     })
-final class CredentialsCommand {}
+final class CredentialsCommand {
+  /**
+   * Goes on only where the command line names a release.
+   *
+   * @param what the failure says
+   * @throws Failure 2 where it does not
+   */
+  static void requireRelease(DatabaseOptions database, ClusterOptions cluster, String what) {
+    if (database.isNamed() || cluster.namedRelease().isEmpty()) {
+      throw Failure.of(ExitCode.USAGE, what)
+          .state("nothing was changed")
+          .next("name it: --release NAME --namespace NS");
+    }
+  }
+}

@@ -2,12 +2,10 @@ package org.learnflow.db.cli;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.credentials.Ensure;
 import org.learnflow.db.kubernetes.CredentialsSecret;
-import org.learnflow.db.kubernetes.DataStay;
-import org.learnflow.db.kubernetes.StatefulSetChange;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -21,8 +19,6 @@ import picocli.CommandLine.Option;
             + " StatefulSet cannot take, such as another release's name, and what would leave the"
             + " release's data behind.")
 final class CredentialsEnsureCommand extends BaseCommand {
-  private static final String NONE = "none";
-
   @Option(
       names = "--credentials-secret",
       paramLabel = "NAME",
@@ -86,35 +82,18 @@ final class CredentialsEnsureCommand extends BaseCommand {
     String name =
         Optional.ofNullable(secret).orElse(CredentialsSecret.ofRelease(cluster().release()));
     String namespace = cluster().namespace();
-    Optional<String> statefulSet = cluster().statefulSet();
-    List<String> dataClaims =
-        Stream.of(dataClaim).filter(claim -> !claim.isEmpty() && !claim.equals(NONE)).toList();
-    // What the values want the data in counts, even where an old value retires it.
-    List<String> retired =
-        retiredClaims.stream().filter(claim -> !dataClaims.contains(claim)).toList();
-    statefulSet.ifPresent(set -> {
-      StatefulSetChange change = new StatefulSetChange(cluster().api(), namespace, set);
-      change.checkRelease(cluster().release());
-      change.checkDeletion(cluster().release(), dataClaims, retired);
-      if (!dataSize.isEmpty()) {
-        change.check(dataSize.equals(NONE) ? "" : dataSize, image);
-      }
-    });
-    if (!dataClaim.isEmpty()) {
-      new DataStay(cluster().api(), namespace, cluster().release())
-          .check(
-              new DataStay.Wanted(
-                  statefulSet.orElse(""),
-                  String.join("", dataClaims),
-                  dataDirectory,
-                  retiredClaims));
-    }
     List<String> made =
-        noSecret
-            ? List.of()
-            : new CredentialsSecret(
-                    cluster().api(), namespace, cluster().release(), name, statefulSet.orElse(""))
-                .ensure(dataClaims, retired);
+        new Ensure(cluster().api(), namespace, cluster().release())
+            .run(
+                new Ensure.Wanted(
+                    noSecret ? Optional.empty() : Optional.of(name),
+                    cluster().statefulSet(),
+                    dataClaim,
+                    dataDirectory,
+                    retiredClaims,
+                    dataSize,
+                    image));
+    backups.ensure(cluster(), progress);
     String text =
         "Secret %s in namespace %s: %s"
             .formatted(
@@ -123,7 +102,6 @@ final class CredentialsEnsureCommand extends BaseCommand {
                 noSecret
                     ? "somebody else's"
                     : made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
-    backups.ensure(cluster(), progress);
     conclude(text);
     print(text, new Ensured(name, namespace, made));
     return ExitCode.OK;

@@ -1,0 +1,86 @@
+package org.learnflow.db.credentials;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.learnflow.db.kubernetes.CredentialsSecret;
+import org.learnflow.db.kubernetes.DataStay;
+import org.learnflow.db.kubernetes.KubernetesApi;
+import org.learnflow.db.kubernetes.StatefulSetChange;
+
+/**
+ * Makes the Secret with the passwords where it is not there, unless the values want what the living
+ * StatefulSet cannot take, or leave the release's data behind.
+ *
+ * @param release its name
+ */
+public record Ensure(KubernetesApi api, String namespace, String release) {
+  /** Stands for no claim and for no volume. */
+  private static final String NONE = "none";
+
+  /**
+   * What the values want.
+   *
+   * @param secret name of the Secret; nothing where somebody else makes it
+   * @param statefulSet that is to run the database; nothing for an external one
+   * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty where
+   *     that is not to be checked
+   * @param dataDirectory where in that volume; empty where it is not known
+   * @param retiredClaims names of claims whose data are left behind on purpose
+   * @param dataSize of the database's volume, {@link StatefulSetChange#EXISTING}, or {@code none};
+   *     empty where that is not to be checked
+   * @param image of PostgreSQL
+   */
+  public record Wanted(
+      Optional<String> secret,
+      Optional<String> statefulSet,
+      String dataClaim,
+      String dataDirectory,
+      List<String> retiredClaims,
+      String dataSize,
+      String image) {
+
+    private List<String> claims() {
+      return Stream.of(dataClaim).filter(claim -> !claim.isEmpty() && !claim.equals(NONE)).toList();
+    }
+
+    /** What the values want the data in counts, even where an old value retires it. */
+    private List<String> retired() {
+      return retiredClaims.stream().filter(claim -> !claims().contains(claim)).toList();
+    }
+  }
+
+  /**
+   * Does it.
+   *
+   * @return the keys that were made; none where all were there, or somebody else makes them
+   * @throws org.learnflow.db.Failure 10 where the values are refused, or the passwords are lost
+   */
+  public List<String> run(Wanted wanted) {
+    wanted.statefulSet().ifPresent(name -> check(name, wanted));
+    if (!wanted.dataClaim().isEmpty()) {
+      new DataStay(api, namespace, release)
+          .check(
+              new DataStay.Wanted(
+                  wanted.statefulSet().orElse(""),
+                  String.join("", wanted.claims()),
+                  wanted.dataDirectory(),
+                  wanted.retiredClaims()));
+    }
+    return wanted
+        .secret()
+        .map(secret ->
+            new CredentialsSecret(api, namespace, release, secret, wanted.statefulSet().orElse(""))
+                .ensure(wanted.claims(), wanted.retired()))
+        .orElse(List.of());
+  }
+
+  private void check(String statefulSet, Wanted wanted) {
+    StatefulSetChange change = new StatefulSetChange(api, namespace, statefulSet);
+    change.checkRelease(release);
+    change.checkDeletion(release, wanted.claims(), wanted.retired());
+    if (!wanted.dataSize().isEmpty()) {
+      change.check(wanted.dataSize().equals(NONE) ? "" : wanted.dataSize(), wanted.image());
+    }
+  }
+}
