@@ -49,7 +49,7 @@ public final class PasswordRepair {
                 Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " is not there")
                     .state("the database was not changed")
                     .next("kubectl -n %s get pods".formatted(namespace)));
-    KubernetesApi.Executed executed = execute(pod, found, role, database, sql);
+    PodConnections.Executed executed = execute(pod, found, role, database, sql);
     if (executed.exitCode() != 0) {
       throw Failure.of(ExitCode.FAILED, executed.errors().strip())
           .where("pod %s in namespace %s".formatted(pod, namespace))
@@ -59,21 +59,22 @@ public final class PasswordRepair {
     return executed.output().lines().filter(line -> !line.isBlank()).toList();
   }
 
-  private KubernetesApi.Executed execute(
+  private PodConnections.Executed execute(
       String pod, JsonNode found, String role, String database, String sql) {
     try {
-      return api.execute(
-          namespace,
-          pod,
-          found.at("/spec/containers/0/name").asText(),
-          sql + "\n-- end\n",
-          MOST,
-          "sh",
-          "-c",
-          script(),
-          "repair",
-          role,
-          database);
+      return api.pods()
+          .execute(
+              namespace,
+              pod,
+              found.at("/spec/containers/0/name").asText(),
+              sql + "\n-- end\n",
+              MOST,
+              "sh",
+              "-c",
+              script(),
+              "repair",
+              role,
+              database);
     } catch (Failure failure) {
       throw failure
           .state(failure.state().map(state -> state + "; ").orElse("") + RULE)

@@ -153,8 +153,11 @@ public final class StatefulSetHosting implements Hosting {
     int port =
         Optional.ofNullable(forwardedPort)
             .orElseGet(() ->
-                api.forward(
-                    namespace, podName(), containerPort(forwardedService.get(), address.port())));
+                api.pods()
+                    .forward(
+                        namespace,
+                        podName(),
+                        containerPort(forwardedService.get(), address.port())));
     forwardedPort = port;
     // The certificate is made out to the Service's name; the API server has checked the way there.
     boolean strict = address.sslMode() == SslMode.VERIFY_FULL;

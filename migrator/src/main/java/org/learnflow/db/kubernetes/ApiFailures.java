@@ -1,0 +1,81 @@
+package org.learnflow.db.kubernetes;
+
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.net.ConnectException;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Reason;
+
+/**
+ * What is said of calls that the API server did not answer.
+ *
+ * @param server its address
+ */
+record ApiFailures(String server) {
+  static final String UNCHANGED = "nothing was changed by this call";
+  static final String UNKNOWN = "whether this call was carried out is not known";
+
+  /** Also a call that found no connection: the client may have sent it before, and tried again. */
+  Failure unanswered(String method, String reason, Exception cause) {
+    Failure failure = unreached(reason, cause);
+    return method.equals("GET")
+        ? failure
+        : failure
+            .state(UNKNOWN)
+            .next(
+                "see whether it answers: kubectl version; then run the same command again, which"
+                    + " goes on from what is there");
+  }
+
+  Failure unreached(String reason, Exception cause) {
+    return failed(ExitCode.NOT_REACHED, "the Kubernetes API was not reached: " + reason, cause)
+        .state(UNCHANGED)
+        .next("see whether it answers: kubectl version");
+  }
+
+  /** A command in a pod that could not be run, or not be followed. */
+  Failure notRun(String namespace, String pod, Exception cause) {
+    return failed(
+            ExitCode.FAILED,
+            "no command could be run in pod %s: %s".formatted(pod, rootCause(cause)),
+            cause)
+        .state(isRefused(cause) ? UNCHANGED : UNKNOWN)
+        .next(
+            "ask for the right, and test it with: kubectl -n %s auth can-i create pods/exec"
+                .formatted(namespace));
+  }
+
+  /** A command in a pod whose output is of no use without its end. */
+  Failure unfinished(String namespace, String pod, Exception cause) {
+    return failed(
+            ExitCode.FAILED,
+            "the command in pod %s could not be followed to its end: %s"
+                .formatted(pod, rootCause(cause)),
+            cause)
+        .state("nothing of it is used")
+        .next(
+            "run the same command again; where it is refused, ask for the right, and test it with:"
+                + " kubectl -n %s auth can-i create pods/exec".formatted(namespace));
+  }
+
+  private Failure failed(ExitCode code, String what, Exception cause) {
+    return Failure.of(code, what).where("the Kubernetes API " + server).causedBy(cause);
+  }
+
+  /** Whether the API server did not even begin; source: HTTP, status codes of class 4. */
+  private static boolean isRefused(Exception e) {
+    return e instanceof KubernetesClientException refused && refused.getCode() / 100 == 4;
+  }
+
+  /** The first cause that says something: without a connection the deepest one is a bare name. */
+  static String rootCause(Throwable thrown) {
+    Throwable cause = thrown;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+      if (cause instanceof ConnectException) {
+        return Reason.of(cause);
+      }
+    }
+    return Reason.of(cause);
+  }
+}
