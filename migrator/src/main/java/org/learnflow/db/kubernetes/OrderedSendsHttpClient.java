@@ -23,6 +23,9 @@ import org.learnflow.db.Version;
  * An HTTP client whose web sockets wait with the next message until the one before has been sent.
  * Java's own refuse it ("Send pending"), and the Kubernetes client does not wait, so that a long
  * stdin of a command in a pod would break off wherever the network is slower than the disk.
+ *
+ * <p>No longer needed once JdkWebSocketImpl.send of the Kubernetes client's module httpclient-jdk
+ * waits for, or queues behind, the message before; version 7.8.0 does neither.
  */
 final class OrderedSendsHttpClient extends HttpClient {
   private final HttpClient client;
@@ -99,31 +102,6 @@ final class OrderedSendsHttpClient extends HttpClient {
       HttpResponse.BodyHandler<T> handler,
       HttpResponse.PushPromiseHandler<T> pushHandler) {
     return client.sendAsync(request, handler, pushHandler);
-  }
-
-  @Override
-  public void shutdown() {
-    client.shutdown();
-  }
-
-  @Override
-  public void shutdownNow() {
-    client.shutdownNow();
-  }
-
-  @Override
-  public boolean awaitTermination(Duration duration) throws InterruptedException {
-    return client.awaitTermination(duration);
-  }
-
-  @Override
-  public boolean isTerminated() {
-    return client.isTerminated();
-  }
-
-  @Override
-  public void close() {
-    client.close();
   }
 
   private record Builder(WebSocket.Builder builder) implements WebSocket.Builder {

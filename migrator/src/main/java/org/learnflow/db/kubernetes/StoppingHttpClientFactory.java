@@ -17,6 +17,9 @@ import javax.net.ssl.SSLParameters;
  * Makes HTTP clients whose closing also stops their selector thread. The Kubernetes client leaves
  * that to the garbage collector, and a JVM that ends while the thread waits in epoll takes 300 ms
  * longer (VM_Exit::wait_for_threads_in_native_to_block in HotSpot's vmOperations.cpp).
+ *
+ * <p>No longer needed once JdkHttpClientFactory.closeHttpClient calls {@link
+ * HttpClient#shutdownNow}, which Java has since 21; that of version 7.8.0 does not.
  */
 final class StoppingHttpClientFactory extends JdkHttpClientFactory {
   private static final Duration PATIENCE = Duration.ofMillis(200);
@@ -51,9 +54,9 @@ final class StoppingHttpClientFactory extends JdkHttpClientFactory {
 
     @Override
     public HttpClient build() {
-      HttpClient client = new OrderedSendsHttpClient(builder.build());
+      HttpClient client = builder.build();
       clients.add(client);
-      return client;
+      return new OrderedSendsHttpClient(client);
     }
 
     @Override
