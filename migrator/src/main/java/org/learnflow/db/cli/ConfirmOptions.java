@@ -3,12 +3,13 @@ package org.learnflow.db.cli;
 import java.io.Console;
 import java.util.Locale;
 import java.util.Optional;
+import org.learnflow.db.Confirmation;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import picocli.CommandLine.Option;
 
 /** Asks before something that cannot be taken back. */
-final class ConfirmOptions {
+final class ConfirmOptions implements Confirmation {
   @Option(names = "--yes", description = "Does not ask.")
   private boolean yes;
 
@@ -17,13 +18,8 @@ final class ConfirmOptions {
     return yes;
   }
 
-  /**
-   * Goes on only where somebody says yes.
-   *
-   * @param what would be done, one sentence
-   * @throws Failure 10 where nobody says so
-   */
-  void confirm(String what) {
+  @Override
+  public void confirm(String what) {
     if (yes) {
       return;
     }
