@@ -25,7 +25,6 @@ public record ArchiveHeader(String database, String server, String program) {
   private static final byte[] MAGIC = "PGDMP".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] TAR = "ustar".getBytes(StandardCharsets.US_ASCII);
   private static final int CUSTOM = 1;
-  private static final int LONGEST_TEXT = 10_000;
 
   /** From this version of the format on, compression is one byte that names its algorithm. */
   private static final int COMPRESSION_ALGORITHM = 15;
@@ -153,7 +152,7 @@ public record ArchiveHeader(String database, String server, String program) {
 
     String text() throws EOFException {
       int length = integer();
-      if (length > LONGEST_TEXT || position + Math.max(length, 0) > bytes.length) {
+      if (length > bytes.length - position) {
         throw new EOFException();
       }
       String text = length <= 0 ? "" : new String(bytes, position, length, StandardCharsets.UTF_8);
