@@ -140,7 +140,14 @@ public final class LocalPrograms implements PostgresPrograms {
   @Override
   public PlacedFile place(String name, byte[] content) throws IOException {
     Path file = Files.createTempFile(name, "");
-    Files.write(file, content);
+    // Also where the process is ended by a signal; only a kill leaves it.
+    file.toFile().deleteOnExit();
+    try {
+      Files.write(file, content);
+    } catch (IOException e) {
+      Files.deleteIfExists(file);
+      throw e;
+    }
     return new PlacedFile() {
       @Override
       public String path() {
@@ -152,7 +159,7 @@ public final class LocalPrograms implements PostgresPrograms {
         try {
           Files.deleteIfExists(file);
         } catch (IOException e) {
-          file.toFile().deleteOnExit();
+          // It goes with the process.
         }
       }
     };

@@ -1,0 +1,4 @@
+@NullMarked
+package org.learnflow.db.programs;
+
+import org.jspecify.annotations.NullMarked;
