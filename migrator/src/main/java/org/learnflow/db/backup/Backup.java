@@ -54,25 +54,21 @@ public final class Backup {
   public void check(boolean replace) {
     Path folder = file.getParent();
     if (folder == null || !Files.isDirectory(folder)) {
-      throw refused(ExitCode.USAGE, "there is no folder " + folder)
+      throw BackupFailures.refused(ExitCode.USAGE, "there is no folder " + folder)
           .next("make it: mkdir -p %s".formatted(folder));
     }
     if (Files.isDirectory(file)) {
-      throw refused(ExitCode.USAGE, file + " is a folder")
+      throw BackupFailures.refused(ExitCode.USAGE, file + " is a folder")
           .next("name a file in it, such as %s".formatted(file.resolve("learnflow.dump")));
     }
     if (!Files.isWritable(folder)) {
-      throw refused(ExitCode.USAGE, "nothing may be written in " + folder)
+      throw BackupFailures.refused(ExitCode.USAGE, "nothing may be written in " + folder)
           .next("ls -ld %s".formatted(folder));
     }
     if (Files.exists(file) && !replace) {
-      throw refused(ExitCode.REFUSED, file + " is there already")
+      throw BackupFailures.refused(ExitCode.REFUSED, file + " is there already")
           .next("give another name; or replace it, once the new dump is whole: --replace");
     }
-  }
-
-  private Failure refused(ExitCode code, String what) {
-    return Failure.of(code, what).state("nothing was changed");
   }
 
   /**
@@ -186,7 +182,7 @@ public final class Backup {
   }
 
   private Failure taken() {
-    return refused(ExitCode.REFUSED, "another backup is writing " + part)
+    return BackupFailures.refused(ExitCode.REFUSED, "another backup is writing " + part)
         .next("wait for its end, or give another name");
   }
 

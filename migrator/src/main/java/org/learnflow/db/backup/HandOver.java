@@ -11,7 +11,7 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
-/** Gives the owner what the {@link LoadingRole} has loaded and made. */
+/** Gives the owner what the loading role has loaded and made. */
 public final class HandOver {
   private static final String STEP = "restore";
 
@@ -32,7 +32,7 @@ public final class HandOver {
   /**
    * A hand-over.
    *
-   * @param owner a guarded session of the owner in the side database, in autocommit mode
+   * @param owner a guarded session of the owner in the staging database, in autocommit mode
    * @param loader name of the loading role
    */
   public HandOver(Connection owner, String loader, String ownerName, Progress progress) {
@@ -46,7 +46,7 @@ public final class HandOver {
    * What the loading role itself does at the end: what it recorded under its own name is the
    * owner's.
    *
-   * @param loading a session of the loading role in the side database
+   * @param loading a session of the loading role in the staging database
    */
   public static void rename(Connection loading, String loader, String ownerName)
       throws SQLException {
@@ -73,7 +73,7 @@ public final class HandOver {
    * kept from autovacuum. From the hand-over on it would run that code as the owner, and the dump
    * is not in its place yet.
    *
-   * @param loading a session of the loading role in the side database, as the last thing it does
+   * @param loading a session of the loading role in the staging database, as the last thing it does
    * @return statements that take it back, for once the dump is in its place
    */
   public static List<String> keepAutovacuumAway(Connection loading) throws SQLException {

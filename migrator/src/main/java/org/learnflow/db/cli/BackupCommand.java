@@ -4,7 +4,9 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.backup.Backup;
 import org.learnflow.db.backup.BackupDescription;
+import org.learnflow.db.backup.Backups;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
@@ -45,7 +47,7 @@ final class BackupCommand extends BaseCommand {
           .state("nothing was changed")
           .next("learnflow-db backup FILE, such as learnflow.dump");
     }
-    new org.learnflow.db.backup.Backup(file, progress).check(replace);
+    new Backup(file, progress).check(replace);
     MigrationFiles migrations = files.migrations();
     DatabaseAccess access = database.access(cluster(), false, progress);
     try (Session session = access.ownerSession()) {

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.backup.Backups;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;

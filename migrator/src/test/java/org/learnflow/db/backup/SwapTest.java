@@ -28,8 +28,8 @@ class SwapTest {
         Connection ending = database.connect(PostgresServer.ADMIN, "postgres");
         Connection watching = database.connect(PostgresServer.ADMIN, "postgres");
         Connection service = database.connect(database.service())) {
-      Swap swap = new Swap(making, database.name(), Progress.SILENT);
-      swap.makeSide(database.owner(), Optional.empty());
+      StagingDatabase staging = new StagingDatabase(making, database.name(), Progress.SILENT);
+      staging.make(database.owner(), Optional.empty());
       ending.abort(Runnable::run);
       CompletableFuture<Void> leaving =
           CompletableFuture.runAsync(
@@ -44,12 +44,12 @@ class SwapTest {
               },
               task -> Thread.ofVirtual().start(task));
 
-      Optional<String> before = swap.swap(ending);
+      Optional<String> before = new Swap(making, database.name()).run(ending);
 
       leaving.join();
       assertThat(before).isPresent();
-      assertThat(swap.exists(swap.side())).isFalse();
-      assertThat(swap.exists(before.orElseThrow())).isTrue();
+      assertThat(staging.exists()).isFalse();
+      assertThat(LiveDatabase.exists(making, before.orElseThrow())).isTrue();
     }
   }
 

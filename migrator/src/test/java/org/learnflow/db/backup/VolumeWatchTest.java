@@ -36,10 +36,11 @@ class VolumeWatchTest {
       disk.makeTablespace("small", database);
       try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
           Statement statement = admin.createStatement()) {
-        Swap swap = new Swap(admin, database.name(), Progress.SILENT);
-        statement.execute("CREATE DATABASE %s TABLESPACE small".formatted(swap.side()));
-        try (VolumeWatch watch = new VolumeWatch(() -> usable(disk), () -> swap.endLoading(admin));
-            Connection loading = database.connect(PostgresServer.ADMIN, swap.side())) {
+        StagingDatabase staging = new StagingDatabase(admin, database.name(), Progress.SILENT);
+        statement.execute("CREATE DATABASE %s TABLESPACE small".formatted(staging.name()));
+        try (VolumeWatch watch =
+                new VolumeWatch(() -> usable(disk), () -> staging.endLoading(admin));
+            Connection loading = database.connect(PostgresServer.ADMIN, staging.name())) {
           assertThatThrownBy(() -> fill(loading))
               .isInstanceOfSatisfying(
                   SQLException.class,
@@ -54,7 +55,7 @@ class VolumeWatchTest {
                         .contains("would fill the server's disk", "MiB are left");
                   });
         }
-        swap.drop(swap.side());
+        staging.drop();
       }
     }
   }

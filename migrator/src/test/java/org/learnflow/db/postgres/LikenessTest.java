@@ -19,6 +19,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Progress;
+import org.learnflow.db.backup.DatabaseProperties;
+import org.learnflow.db.backup.LiveDatabase;
+import org.learnflow.db.backup.OldDatabases;
+import org.learnflow.db.backup.StagingDatabase;
 import org.learnflow.db.backup.Swap;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
@@ -173,17 +177,17 @@ class LikenessTest {
     try (Connection admin = database.connect(ADMIN, "postgres");
         Connection owner = database.connect(database.owner(), "postgres");
         Connection ending = database.connect(ADMIN, "postgres")) {
-      Swap swap = new Swap(admin, database.name(), into(told));
-      swap.makeSide(database.owner(), Optional.empty());
-      swap.set(owner, swap.settings());
-      swap.labelAsBefore();
-      swap.grantAsBefore();
-      String old = swap.swap(ending).orElseThrow();
+      StagingDatabase staging = new StagingDatabase(admin, database.name(), into(told));
+      staging.make(database.owner(), Optional.empty());
+      new DatabaseProperties(admin, database.name(), staging.name(), into(told))
+          .copy(owner, new LiveDatabase(admin, database.name()).settings());
+      String old = new Swap(admin, database.name()).run(ending).orElseThrow();
       run(database, leftToAdmin(told.stream()));
       assertThat(facts(database)).isEqualTo(facts);
       assertThat(database.query(ADMIN, SORTED)).isEqualTo(sorted);
-      assertThat(swap.old()).containsExactly(old);
-      swap.drop(old);
+      OldDatabases aside = new OldDatabases(admin, database.name());
+      assertThat(aside.names()).containsExactly(old);
+      aside.drop(old);
     }
     drop(database);
   }
@@ -200,11 +204,13 @@ class LikenessTest {
         "INSERT INTO pg_shseclabel SELECT oid, 'pg_database'::regclass, 'dummy', 'it''s secret'"
             + " FROM pg_database WHERE datname = '%s'".formatted(database.name()));
     List<String> told = new ArrayList<>();
-    try (Connection admin = database.connect(ADMIN, "postgres")) {
-      Swap swap = new Swap(admin, database.name(), into(told));
-      swap.makeSide(database.owner(), Optional.empty());
-      swap.labelAsBefore();
-      swap.drop(swap.side());
+    try (Connection admin = database.connect(ADMIN, "postgres");
+        Connection owner = database.connect(database.owner(), "postgres")) {
+      StagingDatabase staging = new StagingDatabase(admin, database.name(), into(told));
+      staging.make(database.owner(), Optional.empty());
+      new DatabaseProperties(admin, database.name(), staging.name(), into(told))
+          .copy(owner, List.of());
+      staging.drop();
     }
     assertThat(told)
         .singleElement()

@@ -1,4 +1,4 @@
-package org.learnflow.db.cli;
+package org.learnflow.db.backup;
 
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -9,10 +9,8 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
 import org.learnflow.db.Version;
-import org.learnflow.db.backup.Backup;
-import org.learnflow.db.backup.BackupDescription;
-import org.learnflow.db.backup.DumpingRole;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
@@ -28,20 +26,18 @@ import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 
 /** Makes dumps, for every command that wants one. */
-final class Backups {
+public final class Backups {
   private static final String STEP = "backup";
   private static final String NOTHING_APPLIED = "none";
 
   private final ProgramFinder programs;
   private final MigrationFiles migrations;
   private final DatabaseAccess access;
-  private final ConsoleProgress progress;
+  private final Progress progress;
 
-  Backups(
-      ProgramFinder programs,
-      MigrationFiles migrations,
-      DatabaseAccess access,
-      ConsoleProgress progress) {
+  /** Dumps of a database. */
+  public Backups(
+      ProgramFinder programs, MigrationFiles migrations, DatabaseAccess access, Progress progress) {
     this.programs = programs;
     this.migrations = migrations;
     this.access = access;
@@ -54,7 +50,7 @@ final class Backups {
    * @param session of the owner
    * @param replace whether a file that is there already is replaced
    */
-  BackupDescription make(Target target, Session session, Path file, boolean replace) {
+  public BackupDescription make(Target target, Session session, Path file, boolean replace) {
     Backup backup = new Backup(file, progress);
     backup.check(replace);
     Backup.Facts facts = session.run(STEP, Backup.Facts::read);
@@ -172,7 +168,7 @@ final class Backups {
       List<String> hidden,
       AdminSessions admin) {
     String owner = target.owner().user();
-    DumpingRole role = DumpingRole.of(target.owner().database());
+    ShortLivedRole role = ShortLivedRole.of(ShortLivedRole.Work.DUMPING, target.owner().database());
     progress.line(
         STEP,
         "%s; dumping as %s, made for this".formatted(HiddenRows.what(hidden, owner), role.name()));
@@ -198,11 +194,7 @@ final class Backups {
         role.drop(connection);
       }
     } catch (SQLException e) {
-      throw Failure.of(ExitCode.FAILED, "backup failed: " + e.getMessage())
-          .where("SQLSTATE " + e.getSQLState())
-          .state("nothing was changed")
-          .next("correct what the server says and run the same command again")
-          .causedBy(e);
+      throw BackupFailures.failed(STEP, e, "nothing was changed");
     }
   }
 

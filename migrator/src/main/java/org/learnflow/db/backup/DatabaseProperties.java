@@ -1,0 +1,141 @@
+package org.learnflow.db.backup;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.learnflow.db.Progress;
+import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
+
+/**
+ * What belongs to a database and not to what is in it, so that no dump holds it: settings, security
+ * labels, privileges. The staging database gets those of the live one.
+ *
+ * @param maintenance a session in the maintenance database, of a role that is, or is a member of,
+ *     the owner; in autocommit mode
+ * @param live name of the live database
+ * @param staging name of the staging database
+ */
+public record DatabaseProperties(
+    Connection maintenance, String live, String staging, Progress progress) {
+  private static final String STEP = "restore";
+
+  /**
+   * Gives the staging database all of them; what cannot be given, it tells with the SQL.
+   *
+   * @param owner a session of the owner in the maintenance database
+   */
+  public void copy(Connection owner, List<DatabaseSetting> settings) throws SQLException {
+    copySettings(owner, settings);
+    copyLabels();
+    copyPrivileges();
+  }
+
+  /**
+   * Those of the database are set by its owner, those of a role by that role itself, so that none
+   * needs an admin.
+   */
+  private void copySettings(Connection owner, List<DatabaseSetting> settings) throws SQLException {
+    for (DatabaseSetting one : settings) {
+      Optional<SQLException> refused = refusal(owner, one.role(), one.sql(staging));
+      if (refused.isPresent()) {
+        progress.line(
+            STEP,
+            "warning: a setting of the database was left out (%s); afterwards, if you want it, as the admin: %s"
+                .formatted(refused.get().getMessage(), one.sql(live)));
+      }
+    }
+  }
+
+  private void copyLabels() throws SQLException {
+    List<List<String>> labels =
+        CatalogQuery.rows(
+            maintenance,
+            """
+            SELECT l.provider, l.label FROM pg_shseclabel l JOIN pg_database d ON d.oid = l.objoid
+            WHERE l.classoid = 'pg_database'::regclass AND d.datname = %s
+            """
+                .formatted(SqlText.literal(live)),
+            row -> List.of(row.getString(1), row.getString(2)));
+    for (List<String> label : labels) {
+      Optional<SQLException> refused = refusal(maintenance, "", label(label, staging));
+      if (refused.isPresent()) {
+        progress.line(
+            STEP,
+            "warning: a security label of the database was left out (%s); afterwards, as the admin: %s"
+                .formatted(refused.get().getMessage(), label(label, live)));
+      }
+    }
+  }
+
+  private static String label(List<String> providerAndLabel, String database) {
+    return "SECURITY LABEL FOR %s ON DATABASE %s IS %s"
+        .formatted(
+            SqlText.identifier(providerAndLabel.getFirst()),
+            SqlText.identifier(database),
+            SqlText.literal(providerAndLabel.getLast()));
+  }
+
+  private void copyPrivileges() throws SQLException {
+    boolean asByDefault =
+        CatalogQuery.rows(
+                maintenance,
+                "SELECT 1 FROM pg_database WHERE datacl IS NOT NULL AND datname = "
+                    + SqlText.literal(live),
+                row -> row.getInt(1))
+            .isEmpty();
+    if (asByDefault) {
+      return;
+    }
+    SqlText.execute(
+        maintenance,
+        "REVOKE ALL ON DATABASE %s FROM PUBLIC".formatted(SqlText.identifier(staging)));
+    // What the owner has taken from itself comes last, for it gives the others theirs.
+    List<String> grants =
+        CatalogQuery.rows(
+            maintenance,
+            SqlText.filled(
+                """
+                SELECT format('GRANT %s ON DATABASE %I TO %s%s', a.privilege_type, @STAGING@,
+                              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+                              CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+                FROM pg_database d, aclexplode(d.datacl) a
+                WHERE d.datname = @LIVE@ AND a.grantee <> d.datdba
+                UNION ALL
+                SELECT format('REVOKE %s ON DATABASE %I FROM %I', o.privilege_type, @STAGING@, pg_get_userbyid(d.datdba))
+                FROM pg_database d, aclexplode(acldefault('d', d.datdba)) o
+                WHERE d.datname = @LIVE@ AND o.grantee = d.datdba
+                  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a
+                                  WHERE a.grantee = d.datdba AND a.privilege_type = o.privilege_type)
+                """,
+                Map.of("STAGING", SqlText.literal(staging), "LIVE", SqlText.literal(live))),
+            row -> row.getString(1));
+    for (String grant : grants) {
+      SqlText.execute(maintenance, grant);
+    }
+  }
+
+  /** What the server said to a statement; nothing where it was done. */
+  private static Optional<SQLException> refusal(Connection connection, String role, String sql)
+      throws SQLException {
+    try {
+      if (!role.isEmpty()) {
+        SqlText.execute(connection, "SET ROLE " + SqlText.identifier(role));
+      }
+      SqlText.execute(connection, sql);
+      return Optional.empty();
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      return Optional.of(e);
+    } finally {
+      if (!role.isEmpty() && !connection.isClosed()) {
+        SqlText.execute(connection, "RESET ROLE");
+      }
+    }
+  }
+}

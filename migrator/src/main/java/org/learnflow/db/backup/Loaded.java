@@ -1,0 +1,65 @@
+package org.learnflow.db.backup;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import org.learnflow.db.Progress;
+import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.schema.Trial;
+
+/**
+ * What was loaded, and what is left to do once it is in its place.
+ *
+ * @param schemaVersion newest applied migration
+ * @param migrated versions that were applied on top of the dump
+ * @param once statements
+ * @param later statements of migrations that concern the whole server
+ * @param recorded whether the dump knew what to expect on a server of this version
+ */
+record Loaded(
+    String schemaVersion,
+    List<String> migrated,
+    List<String> once,
+    List<Trial.LeftOut> later,
+    boolean recorded) {
+  private static final String STEP = "restore";
+
+  /**
+   * Does what is left to do.
+   *
+   * @param owner a guarded session of the owner in the database, which is in its place
+   */
+  boolean settle(Connection owner, Progress progress) throws SQLException {
+    for (String sql : once) {
+      SqlText.execute(owner, sql);
+    }
+    for (Trial.LeftOut one : later) {
+      catchUp(owner, one, progress);
+    }
+    // What was recorded while it was loaded lacks what the owner was given since.
+    if (recorded) {
+      CatalogLedger.settleRestored(owner, progress);
+    } else {
+      CatalogLedger.takeAsExpected(owner, progress);
+    }
+    return true;
+  }
+
+  /** What fails now is told, and stays to be done. */
+  private static void catchUp(Connection owner, Trial.LeftOut one, Progress progress)
+      throws SQLException {
+    try {
+      SqlText.execute(owner, one.sql());
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      progress.line(
+          STEP,
+          "warning: %s was refused (%s); if it is still needed, run it by hand, as the owner or an admin"
+              .formatted(one.text(), e.getMessage()));
+    }
+  }
+}

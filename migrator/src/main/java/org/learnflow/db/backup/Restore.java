@@ -1,0 +1,282 @@
+package org.learnflow.db.backup;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.learnflow.db.Confirmation;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.programs.PostgresPrograms;
+import org.learnflow.db.programs.ProgramFinder;
+import org.learnflow.db.publish.Publisher;
+import org.learnflow.db.schema.MigrateStep;
+import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
+
+/**
+ * Puts a dump in the live database's place: loads it into the staging database, migrates and
+ * verifies it there, and only then swaps the two, at one moment. The old database stays under
+ * another name.
+ */
+public final class Restore {
+  private static final String STEP = "restore";
+
+  /** How things are where a restore ends before its swap and cannot clear up. */
+  static final String LEFT =
+      "the database is as it was; what was loaded beside it, the next restore drops";
+
+  private final DatabaseAccess access;
+  private final MigrateStep migrating;
+  private final ProgramFinder programs;
+  private final Publisher publisher;
+  private final Confirmation confirmation;
+  private final Progress progress;
+
+  /**
+   * A restore of a database.
+   *
+   * @param access to the database, which need not exist
+   */
+  public Restore(
+      DatabaseAccess access,
+      MigrateStep migrating,
+      ProgramFinder programs,
+      Publisher publisher,
+      Confirmation confirmation,
+      Progress progress) {
+    this.access = access;
+    this.migrating = migrating;
+    this.programs = programs;
+    this.publisher = publisher;
+    this.confirmation = confirmation;
+    this.progress = progress;
+  }
+
+  /**
+   * What is asked for.
+   *
+   * @param replace whether a database that has rows may be replaced
+   * @param noAcl whether the dump's privileges are left out
+   * @param trustDump whether the owner itself loads the dump, not a role made for that
+   */
+  public record Options(boolean replace, boolean noAcl, boolean trustDump) {}
+
+  /**
+   * What restore did.
+   *
+   * @param migrated versions that were applied on top of the dump
+   * @param oldDatabase where the rows are now that were there before; empty if there were none
+   * @param oldDatabases all that restores have put aside
+   * @param published where, one line
+   */
+  public record Restored(
+      String database,
+      String schemaVersion,
+      List<String> migrated,
+      String oldDatabase,
+      List<String> oldDatabases,
+      String published) {}
+
+  /**
+   * Does it.
+   *
+   * @throws Failure 1 or 6 where it fails, 10 where it is refused; what is live is as it was unless
+   *     the message says otherwise
+   */
+  public Restored run(SourceDump source, Options options) {
+    RestoreChecks.requireNotMaintenance(access.target());
+    RestoreSessions sessions = RestoreSessions.of(access, options.trustDump());
+    try (Session maintenance = sessions.maintenance();
+        Session owner = access.ownerSession();
+        DumpFile dump = new DumpFile(source.file(), progress, STEP)) {
+      int major =
+          maintenance.run(STEP, connection -> connection.getMetaData().getDatabaseMajorVersion());
+      source.requireServer(major);
+      PostgresPrograms loading = programs.forRestore(sessions.staging(), major);
+      Set<String> extensions = maintenance.run(STEP, LoadList::extensionsOfAdmins);
+      try (DumpLoad load =
+          new DumpLoad(dump, loading, sessions.stagingName(), options.noAcl())
+              .select(extensions, sessions.loader().isPresent())) {
+        load.check(source);
+        return new Attempt(sessions, maintenance, owner, source, load).run(options);
+      }
+    }
+  }
+
+  /** What is done under the lock: two restores on one server come one after the other. */
+  private final class Attempt {
+    private final RestoreSessions sessions;
+    private final Session maintenance;
+    private final Session owner;
+    private final SourceDump source;
+    private final DumpLoad load;
+
+    Attempt(
+        RestoreSessions sessions,
+        Session maintenance,
+        Session owner,
+        SourceDump source,
+        DumpLoad load) {
+      this.sessions = sessions;
+      this.maintenance = maintenance;
+      this.owner = owner;
+      this.source = source;
+      this.load = load;
+    }
+
+    Restored run(Options options) {
+      try (Connection connection = maintenance.source().getConnection();
+          var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress);
+          Connection making = sessions.making(connection);
+          Connection ending = sessions.ending()) {
+        LiveDatabase live = new LiveDatabase(making, sessions.database());
+        RestoreChecks checks = new RestoreChecks(live, sessions.live(), progress);
+        check(checks, options);
+        confirm(live);
+        try (MigrationLock lock = MigrationLock.of(live, owner)) {
+          lock.acquire(progress);
+          Loaded loaded =
+              new StagingLoad(
+                      sessions,
+                      making,
+                      ending,
+                      new StagingPreparation(sessions, migrating, progress),
+                      checks,
+                      progress)
+                  .run(load, source.settings(), connection);
+          Optional<String> before = swap(making, ending);
+          progress.line(STEP, "the dump is in place of " + sessions.database());
+          try (Session session = sessions.ownerIn(sessions.database())) {
+            session.run(STEP, restored -> loaded.settle(restored, progress));
+          }
+          return conclude(loaded, before, new OldDatabases(making, sessions.database()).names());
+        }
+      } catch (SQLException e) {
+        throw BackupFailures.failed(STEP, e, LEFT);
+      }
+    }
+
+    private void check(RestoreChecks checks, Options options) throws SQLException {
+      checks.requireService();
+      checks.requireReplaceable(owner, options.replace());
+      checks.requireSpace(load, source.wantedBytes());
+      if (!options.noAcl()) {
+        checks.requireRoles(source.roles());
+      }
+      checks.noteDifference(load.likeness());
+      load.leftOut().forEach(text -> progress.line(STEP, "warning: " + text));
+    }
+
+    private void confirm(LiveDatabase live) throws SQLException {
+      confirmation.confirm(
+          live.exists()
+              ? """
+              Database %s is replaced by the dump; as it is at the end, it stays under another name. \
+              At that moment its sessions are ended, %d at present.\
+              """
+                  .formatted(live.name(), live.sessions())
+              : "Database %s is made from the dump.".formatted(live.name()));
+    }
+
+    /**
+     * A connection that is lost at the very moment of the swap leaves a question, which is asked.
+     */
+    private Optional<String> swap(Connection making, Connection ending) throws SQLException {
+      String database = sessions.database();
+      progress.line(STEP, "verified; ending the sessions in " + database);
+      try {
+        return new Swap(making, database).run(ending);
+      } catch (SQLException e) {
+        if (!SqlStates.connectionLost(e)) {
+          throw e;
+        }
+        return maintenance.run(
+            STEP,
+            connection -> {
+              if (LiveDatabase.exists(connection, sessions.stagingName())) {
+                throw BackupFailures.failed(STEP, e, LEFT);
+              }
+              List<String> old = new OldDatabases(connection, database).names();
+              return old.isEmpty() ? Optional.empty() : Optional.of(old.getLast());
+            });
+      }
+    }
+
+    private Restored conclude(Loaded loaded, Optional<String> before, List<String> old) {
+      if (!old.isEmpty()) {
+        progress.line(
+            "next",
+            "what was there before is in %s; drop it once it is not needed: learnflow-db restore"
+                    .formatted(String.join(", ", old))
+                + " --drop-old");
+      }
+      return new Restored(
+          sessions.database(),
+          loaded.schemaVersion(),
+          loaded.migrated(),
+          before.orElse(""),
+          old,
+          publish(loaded.schemaVersion(), before));
+    }
+  }
+
+  /**
+   * A session in the live database, where that exists: whoever migrates it meanwhile would lose
+   * what that does.
+   */
+  private record MigrationLock(Optional<Connection> session) implements AutoCloseable {
+    static MigrationLock of(LiveDatabase live, Session owner) throws SQLException {
+      return new MigrationLock(
+          live.exists() ? Optional.of(owner.source().getConnection()) : Optional.empty());
+    }
+
+    @SuppressWarnings("MustBeClosed") // It ends with its session, which the swap ends.
+    void acquire(Progress progress) throws SQLException {
+      if (session.isPresent()) {
+        AdvisoryLock.acquire(session.get(), AdvisoryLock.Purpose.MIGRATE, progress);
+      }
+    }
+
+    @Override
+    public void close() {
+      try {
+        if (session.isPresent()) {
+          session.get().close();
+        }
+      } catch (SQLException e) {
+        // It was ended with the others.
+      }
+    }
+  }
+
+  /** Only what is healthy is published; what needs rights could not be looked at before. */
+  private String publish(String schemaVersion, Optional<String> before) {
+    try (Session session = access.ownerSession()) {
+      Verification verification =
+          new Verifier(access, migrating.files(), List.of()).verify(session);
+      if (!verification.healthy()) {
+        throw Failure.of(
+                ExitCode.FAILED,
+                "the dump is in the database's place, but is " + verification.summary())
+            .state(
+                "nothing was published"
+                    + before
+                        .map(name -> "; what was there before is in database " + name)
+                        .orElse(""))
+            .next(
+                "correct what it says, and run: learnflow-db run; or go back, as the owner, while"
+                    + " nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/restore.md");
+      }
+      String published = publisher.publish(session, schemaVersion);
+      progress.line("publish", published);
+      return published;
+    }
+  }
+}

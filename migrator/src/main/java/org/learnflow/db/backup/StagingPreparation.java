@@ -1,0 +1,143 @@
+package org.learnflow.db.backup;
+
+import java.sql.Connection;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.roles.RoleManager;
+import org.learnflow.db.schema.Confinement;
+import org.learnflow.db.schema.MigrateStep;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.MigrationReport;
+import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.schema.Trial;
+import org.learnflow.db.verify.Verification;
+import org.learnflow.db.verify.Verifier;
+
+/**
+ * Makes of a loaded dump what can take the live database's place: migrated, with statistics,
+ * verified, and the owner's.
+ */
+record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progress progress) {
+  private static final String STEP = "restore";
+
+  private MigrationFiles migrations() {
+    return migrating.files();
+  }
+
+  /**
+   * Migrations, statistics, verification, all as whoever has loaded it.
+   *
+   * @param owner a session of the owner in the maintenance database
+   */
+  Loaded prepare(Connection owner) {
+    Trial trial = Trial.of(migrations());
+    DatabaseAccess access = sessions.stagingAccess();
+    try (Session session = access.ownerSession()) {
+      SchemaState state =
+          session.run(STEP, connection -> SchemaState.read(connection, migrations()));
+      if (!state.newer().isEmpty()) {
+        throw SourceDump.newerSchema(state.currentText(), migrations());
+      }
+      state.requireUnchanged();
+      boolean recorded = session.run(STEP, CatalogLedger::isRecorded);
+      MigrationReport migrated = migrate(access, session, trial, owner);
+      session.run(
+          STEP,
+          connection -> {
+            SqlText.execute(connection, "ANALYZE");
+            return true;
+          });
+      verify(access, session);
+      List<String> once =
+          sessions.loader().isPresent() ? session.run(STEP, this::leave) : List.of();
+      List<String> versions =
+          migrated.applied().stream().map(MigrationReport.Applied::version).toList();
+      return new Loaded(
+          migrated.to(),
+          versions,
+          once,
+          trial.leftOut().stream()
+              .filter(one -> versions.contains(one.file().version().toString()))
+              .toList(),
+          recorded);
+    }
+  }
+
+  /** What concerns the whole server waits until the database is in its place. */
+  private MigrationReport migrate(
+      DatabaseAccess access, Session session, Trial trial, Connection owner) {
+    Confinement confinement = new Confinement(owner, sessions.stagingName(), false, progress);
+    try {
+      MigrationReport report =
+          migrating
+              .with(trial.files())
+              .run(session, RoleManager.of(access.target(), progress), Optional.of(confinement));
+      session.run(
+          STEP,
+          connection -> {
+            trial.correctHistory(connection);
+            return true;
+          });
+      return report;
+    } catch (Failure failure) {
+      if (sessions.loader().isEmpty() || failure.code() != ExitCode.MIGRATION_FAILED) {
+        throw failure;
+      }
+      throw failure.next(
+          failure.next().map(next -> next + "; ").orElse("")
+              + "where it needs to run as the owner, and you trust the dump: --trust-dump");
+    }
+  }
+
+  private void verify(DatabaseAccess access, Session session) {
+    Verification verification =
+        session.run(STEP, new Verifier(access, migrations(), List.of())::verifyContent);
+    if (!verification.healthy()) {
+      verification.stages().forEach(stage -> progress.line("verify", stage.line()));
+      throw Failure.of(ExitCode.FAILED, "the dump was loaded, but is " + verification.summary())
+          .state(StagingLoad.DROPPED)
+          .next("correct what it says and run the same command again");
+    }
+  }
+
+  /**
+   * What the loading role does last.
+   *
+   * @return statements for once the database is in its place
+   */
+  private List<String> leave(Connection loading) throws java.sql.SQLException {
+    HandOver.rename(loading, sessions.staging().owner().user(), sessions.ownerName());
+    return HandOver.keepAutovacuumAway(loading);
+  }
+
+  /** Gives all to the owner, and it and the services their rights. Runs nothing of the dump's. */
+  void handOver(DumpLoad dump) {
+    RoleManager roles = new RoleManager(sessions.live().names(), sessions.stagingName(), progress);
+    try (Session session = sessions.ownerIn(sessions.stagingName())) {
+      if (sessions.loader().isPresent()) {
+        String loader = sessions.loader().get().name();
+        session.run(
+            STEP,
+            connection -> {
+              new HandOver(connection, loader, sessions.ownerName(), progress)
+                  .run(dump.defaultPrivileges());
+              return true;
+            });
+      }
+      session.run(
+          STEP,
+          connection -> {
+            dump.largeObjects().giveBack(connection, progress);
+            return true;
+          });
+      session.run(STEP, roles::ensureRights);
+    }
+  }
+}
