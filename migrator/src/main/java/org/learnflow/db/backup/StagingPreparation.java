@@ -1,6 +1,7 @@
 package org.learnflow.db.backup;
 
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
@@ -112,7 +113,7 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
    *
    * @return statements for once the database is in its place
    */
-  private List<String> leave(Connection loading) throws java.sql.SQLException {
+  private List<String> leave(Connection loading) throws SQLException {
     HandOver.rename(loading, sessions.staging().owner().user(), sessions.ownerName());
     return HandOver.keepAutovacuumAway(loading);
   }
