@@ -448,6 +448,34 @@ class RestoreTest {
     assertThat(cli.run("restore", "--drop-old", "--yes")).exited(ExitCode.OK);
   }
 
+  @Test
+  void endedByASignalItLeavesNoFile(@TempDir Path folder) throws Exception {
+    TestDatabase database = server.seeded();
+    DumpServer.fill(database, 300_000);
+    Path file = server.backup(database, folder);
+    Path temporary = Files.createDirectory(folder.resolve("tmp"));
+    Cli.Running restore =
+        server
+            .cli(database)
+            .with("_JAVA_OPTIONS", "-Djava.io.tmpdir=" + temporary)
+            .start("restore", file.toString(), "--replace", "--yes");
+    restore.awaitOnStderr("loading into ");
+    assertThat(listsIn(temporary)).hasSize(1);
+    restore.handle().destroy();
+    restore.await();
+    assertThat(listsIn(temporary)).isEmpty();
+    assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
+        .exited(ExitCode.OK);
+  }
+
+  private static List<Path> listsIn(Path folder) throws Exception {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .filter(path -> String.valueOf(path.getFileName()).contains("_restore.list"))
+          .toList();
+    }
+  }
+
   private static long count(TestDatabase database) throws Exception {
     return Long.parseLong(database.query("SELECT count(*) FROM users").getFirst());
   }
