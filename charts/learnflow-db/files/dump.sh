@@ -29,7 +29,7 @@ fi
 name=$kind-$(date -u +%Y%m%dT%H%M%SZ).dump
 part=$kind.part
 problem="no dump was made"
-next="correct the cause and repeat; where the volume of the dumps is full: docs/backup.md, the server's: docs/volume.md"
+next="correct the cause and repeat; where the volume of the dumps is full: docs/how-to/backup.md, the server's: docs/how-to/volume.md"
 ended() {
   code=$?
   if [ "$code" != 0 ]; then
@@ -67,7 +67,7 @@ security=$(ask_row_security)
 hidden=$(row_security policies | cut -f 1)
 if [ -n "$hidden" ]; then
   echo "row level security hides rows of these tables from $PGUSER:" $hidden >&2
-  next="let it see them all, in a migration: CREATE POLICY owner_sees_all ON ... TO $PGUSER USING (true); docs/backup.md"
+  next="let it see them all, in a migration: CREATE POLICY owner_sees_all ON ... TO $PGUSER USING (true); docs/how-to/backup.md"
   exit 1
 fi
 shown=$(row_security nothing)

@@ -51,7 +51,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 
 {{- if not $postgresql.enabled -}}
 {{- if not $credentials.existingSecret -}}
-{{- $errors = append $errors "an external database needs credentials.existingSecret, a Secret with its passwords; see docs/external-database.md" -}}
+{{- $errors = append $errors "an external database needs credentials.existingSecret, a Secret with its passwords; see docs/how-to/external-database.md" -}}
 {{- end -}}
 {{- if and $external.ca.existingSecret (not (hasPrefix "verify-" $external.sslmode)) -}}
 {{- $errors = append $errors (printf "externalDatabase.ca.existingSecret is %q, but sslmode %s verifies nothing: set verify-full or verify-ca, or leave the certificate out" $external.ca.existingSecret $external.sslmode) -}}
@@ -117,7 +117,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- end -}}
 
 {{- if dig "backup" "enabled" false $postgresql -}}
-{{- $errors = append $errors "postgresql.backup.enabled is true, but that CronJob works on the database as the superuser: remove postgresql.backup, and set backup.schedule instead of its cronjob.schedule, backup.keepScheduled instead of the number in its command, backup.volume.existingClaim instead of its storage.existingClaim, and backup.resources instead of its resources; see docs/backup.md" -}}
+{{- $errors = append $errors "postgresql.backup.enabled is true, but that CronJob works on the database as the superuser: remove postgresql.backup, and set backup.schedule instead of its cronjob.schedule, backup.keepScheduled instead of the number in its command, backup.volume.existingClaim instead of its storage.existingClaim, and backup.resources instead of its resources; see docs/how-to/backup.md" -}}
 {{- end -}}
 
 {{- range .Values.networkPolicy.clients -}}

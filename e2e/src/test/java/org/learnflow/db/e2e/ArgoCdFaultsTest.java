@@ -236,7 +236,7 @@ class ArgoCdFaultsTest {
                 now ->
                     now.at("/status/operationState/syncResult")
                         .toString()
-                        .contains("docs/rename.md"));
+                        .contains("docs/how-to/rename.md"));
     assertThat(refused.at("/status/operationState/syncResult").toString())
         .contains(
             "this release is lessons, but the database in this namespace is that of release "

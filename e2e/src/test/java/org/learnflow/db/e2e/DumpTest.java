@@ -37,7 +37,7 @@ class DumpTest {
 
     OnCall onCall = new OnCall(release, "volume for dumps full");
     onCall.installs(
-        upgrade, "No space left on device", "no migration was applied", "docs/backup.md");
+        upgrade, "No space left on device", "no migration was applied", "docs/how-to/backup.md");
     service.run("find,without_badges", "ada");
     assertThat(backups(release)).isEqualTo("none");
 

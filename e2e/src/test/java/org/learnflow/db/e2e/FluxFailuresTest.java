@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** What docs/flux.md says of failures and of changes by hand. */
+/** What docs/how-to/flux.md says of failures and of changes by hand. */
 @Tag("gitops")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 @ExtendWith(Workspaces.class)

@@ -319,7 +319,7 @@ class FluxFaultsTest {
         .contains(
             "this release is lessons, but the database in this namespace is that of release "
                 + Release.NAME,
-            "docs/rename.md");
+            "docs/how-to/rename.md");
     assertThat(database.release().secret(namespace, "lessons-credentials")).isNull();
     assertThat(database.release().credentials()).isEqualTo(credentials);
 

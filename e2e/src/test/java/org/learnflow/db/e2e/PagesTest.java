@@ -71,10 +71,10 @@ class PagesTest {
     service.run("add", "ada");
     String[] larger = {"--set", "postgresql.primary.persistence.size=20Gi"};
     assertThat(release.upgradeInstall(larger).failed().output())
-        .contains("the values want a volume of 20Gi", "has 10Gi", "docs/volume.md");
+        .contains("the values want a volume of 20Gi", "has 10Gi", "docs/how-to/volume.md");
 
     var connected = service.start("stay", "ada");
-    release.shell(commands("volume.md", "", release, folder)).successful();
+    release.shell(commands("how-to/volume.md", "", release, folder)).successful();
     // What it waits for.
     new Pods(workspace.client())
         .sql(release.namespace(), "learnflow", "SET ROLE learnflow_owner; " + Migrations.BADGES);
@@ -106,10 +106,10 @@ class PagesTest {
     service.run("add", "ada");
     String password = dev.published(namespace).get("PGPASSWORD");
     Release prod = new Release(workspace, "helm", namespace, "values-prod.yaml");
-    assertThat(prod.upgradeInstall().failed().output()).contains("docs/dev-to-prod.md");
+    assertThat(prod.upgradeInstall().failed().output()).contains("docs/how-to/dev-to-prod.md");
     service.run("find", "ada");
 
-    Command moved = dev.shell(commands("dev-to-prod.md", "", dev, folder)).successful();
+    Command moved = dev.shell(commands("how-to/dev-to-prod.md", "", dev, folder)).successful();
     assertThat(moved.output().strip())
         .endsWith("restored: learnflow at schema " + Repository.newestMigration());
     service.run("find", "ada");
@@ -127,13 +127,13 @@ class PagesTest {
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
     assertThat(release.upgradeInstall("--set-string", "postgresql.image.tag=18").failed().output())
-        .contains("does not start on the data of PostgreSQL 17", "docs/major-upgrade.md");
+        .contains("does not start on the data of PostgreSQL 17", "docs/how-to/major-upgrade.md");
 
     Pods pods = new Pods(workspace.client());
     pods.shell(namespace, "echo 16 >$PGDATA/PG_VERSION");
     workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
     OnCall onCall = new OnCall(release, "volume of another major version");
-    onCall.installs(new String[0], "initialized by PostgreSQL version 16", "docs/major-upgrade.md");
+    onCall.installs(new String[0], "initialized by PostgreSQL version 16", "docs/how-to/major-upgrade.md");
     onCall.asks("initialized by PostgreSQL version 16");
     pods.once(namespace, "data-postgres-0", "/volume", "echo 17 >/volume/data/PG_VERSION");
     workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
@@ -151,7 +151,7 @@ class PagesTest {
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
 
-    Command moved = release.shell(commands("major-upgrade.md", "", release, folder)).successful();
+    Command moved = release.shell(commands("how-to/major-upgrade.md", "", release, folder)).successful();
     assertThat(moved.output().strip())
         .endsWith("restored: learnflow at schema " + Repository.newestMigration());
     service.run("find", "ada");
@@ -232,7 +232,7 @@ class PagesTest {
       release
           .shell(
               "EXTERNAL_URI='%s'\n".formatted(uri)
-                  + commands("move-out.md", "", release, folder)
+                  + commands("how-to/move-out.md", "", release, folder)
                       .replace("owner-password", folder.resolve("owner-password").toString())
                       .replace(
                           "-f values-external.yaml",
@@ -254,7 +254,7 @@ class PagesTest {
     new Service(workspace, namespace).run("add", "ada");
     String password = release.published(namespace).get("PGPASSWORD");
 
-    release.shell(commands("rename.md", "", release, folder)).successful();
+    release.shell(commands("how-to/rename.md", "", release, folder)).successful();
     var published = Release.decoded(release.secret(namespace, "lessons-env"));
     assertThat(published.get("PGPASSWORD").equals(password)).isTrue();
     assertThat(release.secret(namespace, Release.NAME)).isNull();
@@ -274,7 +274,7 @@ class PagesTest {
     new Pods(workspace.client()).sql(namespace, "learnflow", "TRUNCATE users CASCADE");
 
     release
-        .shell(commands("backup.md", "## Dumps that the release makes", release, folder))
+        .shell(commands("how-to/backup.md", "## Dumps that the release makes", release, folder))
         .successful();
     service.run("find,without_badges", "ada");
   }
@@ -292,7 +292,7 @@ class PagesTest {
         List.of(
             "postgresql.fullnameOverride=lessons", "postgresql.primary.persistence.subPath=new")) {
       assertThat(release.upgradeInstall("--set", value).failed().output())
-          .contains("nothing was changed", "data-postgres-0", "docs/database-name.md");
+          .contains("nothing was changed", "data-postgres-0", "docs/how-to/database-name.md");
     }
     service.run("find", "ada");
     assertThat(
@@ -307,7 +307,7 @@ class PagesTest {
         .contains("StatefulSet lessons would open PersistentVolumeClaim data-postgres-0");
     service.run("find", "ada");
 
-    release.shell(commands("database-name.md", "", release, folder)).successful();
+    release.shell(commands("how-to/database-name.md", "", release, folder)).successful();
     assertThat(release.published(namespace))
         .containsEntry("PGHOST", "lessons.%s.svc.cluster.local".formatted(namespace));
     service.run("find", "ada");
@@ -328,7 +328,7 @@ class PagesTest {
           .shell(
               notes
                   ? removal(release.notes())
-                  : commands("install.md", "## Uninstalling", release, folder))
+                  : commands("how-to/install.md", "## Uninstalling", release, folder))
           .successful();
       assertThat(
               workspace.client().persistentVolumeClaims().inNamespace(namespace).list().getItems())

@@ -106,7 +106,7 @@ class ReconcileTest {
         .contains(
             "this release is lessons, but the database in this namespace is that of release "
                 + Release.NAME,
-            "docs/rename.md");
+            "docs/how-to/rename.md");
 
     assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
     assertThat(release.secret(namespace, "lessons-credentials")).isNull();

@@ -51,11 +51,11 @@ class RunFaultsTest {
     pods.shell(namespace, "cat /dev/zero >/bitnami/postgresql/filler 2>/dev/null || true");
 
     OnCall onCall = new OnCall(release, "volume full");
-    onCall.asks("No space left on device", "docs/volume.md");
+    onCall.asks("No space left on device", "docs/how-to/volume.md");
     onCall.installs(
         new String[] {"--set", tiny + ",migrator.image.tag=" + next},
         "No space left on device",
-        "docs/volume.md");
+        "docs/how-to/volume.md");
     service.run("find,without_badges", "ada");
 
     pods.shell(namespace, "rm /bitnami/postgresql/filler");
