@@ -1,5 +1,5 @@
 {{/*
-Labels of every object of this chart's own. Flux repackages charts with a version such as 0.1.0+1, and + is no label.
+Labels of every object of this chart. Flux repackages charts with a version such as 0.1.0+1, and + is no label.
 */}}
 {{- define "learnflow-db.labels" -}}
 {{- $own := dict
@@ -29,7 +29,7 @@ annotations:
 {{- end }}
 
 {{/*
-An annotation with which Helm prints the log of a hook that failed. Flux's helm-controller, which has Helm built in, crashes on it
+An annotation that makes Helm print the log of a hook that failed. Flux's helm-controller, which has Helm built in, crashes on it
 (fluxcd/helm-controller#1562), for all its releases. Only Helm's own program knows the commit that it was built from.
 */}}
 {{- define "learnflow-db.hookOutput" -}}
@@ -120,7 +120,7 @@ app.kubernetes.io/component: primary
 {{ .Values.postgresql.enabled | ternary .Values.postgresql.auth.username .Values.externalDatabase.user }}
 {{- end }}
 
-{{/* Role of the services. */}}
+{{/* Service role. */}}
 {{- define "learnflow-db.appUser" -}}
 {{- if .Values.postgresql.enabled -}}
 {{ .Values.roles.app }}
@@ -129,7 +129,7 @@ app.kubernetes.io/component: primary
 {{- end -}}
 {{- end }}
 
-{{/* Role that may make roles; empty where roles are left alone. */}}
+{{/* Role that can create roles; empty if roles are left unchanged. */}}
 {{- define "learnflow-db.adminUser" -}}
 {{ .Values.postgresql.enabled | ternary "postgres" .Values.externalDatabase.adminUser }}
 {{- end }}
@@ -154,7 +154,7 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{ .Values.credentials.existingSecret | default (printf "%s-credentials" .Release.Name) }}
 {{- end }}
 
-{{/* Name of the Secret with the services' password; another one only for an external database. */}}
+{{/* Name of the Secret with the service role's password; a different one only for an external database. */}}
 {{- define "learnflow-db.appSecret" -}}
 {{- if .Values.postgresql.enabled -}}
 {{ include "learnflow-db.credentialsSecret" . }}
@@ -168,17 +168,17 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- if or .Values.backup.beforeMigrate .Values.backup.schedule }}true{{ end -}}
 {{- end }}
 
-{{/* Whether the first hook makes the claim for dumps; "" for no. */}}
+{{/* Whether the first hook creates the claim for dumps; "" for no. */}}
 {{- define "learnflow-db.makesBackupClaim" -}}
 {{- if and (include "learnflow-db.dumps" .) (not .Values.backup.volume.existingClaim) }}true{{ end -}}
 {{- end }}
 
-{{/* Whether the first hook makes the credentials; "" for no. */}}
+{{/* Whether the first hook creates the credentials; "" for no. */}}
 {{- define "learnflow-db.makesCredentials" -}}
 {{- if and .Values.postgresql.enabled (not .Values.credentials.existingSecret) }}true{{ end -}}
 {{- end }}
 
-{{/* What the first hook does besides pulling the image: credentials (and all else), or checks (all else). */}}
+{{/* What the first hook does besides pulling the image: credentials (and the checks), or checks only. */}}
 {{- define "learnflow-db.prepares" -}}
 {{ include "learnflow-db.makesCredentials" . | empty | ternary "checks" "credentials" }}
 {{- end }}
@@ -225,9 +225,9 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- end }}
 
 {{/*
-The password files, always under the same three names. A key that is not there is no reason for Kubernetes to keep the pod
-waiting: the program says at once which file is missing.
-Parameters: context; admin and app, whether the admin's and the services' password are needed beside the owner's; name of the
+The password files, always under the same three names. They are optional, so that Kubernetes does not keep the pod waiting for a
+missing key: the program reports the missing file at once.
+Parameters: context; admin and app, whether it needs the admin's and the service role's password in addition to the owner's; name of the
 volume, credentials by default.
 */}}
 {{- define "learnflow-db.credentialsVolume" -}}
@@ -259,7 +259,7 @@ projected:
 
 {{/*
 Labels and annotations of a pod that runs the migrator. The -client label is what the subchart's network policy admits.
-Labels of the user's count before the one for Istio, and none can replace those that select the pod.
+The user's labels override the one for Istio, and cannot replace those that select the pod.
 Parameters: context; component; client, whether the pod talks to the database.
 */}}
 {{- define "learnflow-db.podMetadata" -}}
@@ -279,8 +279,8 @@ annotations:
 {{- end }}
 
 {{/*
-What every pod has beside its containers and volumes.
-Parameters: context; serviceAccount, whose token is mounted, none by default; deadline, in seconds from the moment a node has taken
+What every pod has in addition to its containers and volumes.
+Parameters: context; serviceAccount, whose token is mounted, none by default; deadline, in seconds from the moment a node has accepted
 the pod; postgresql, whether PostgreSQL's image is used.
 */}}
 {{- define "learnflow-db.podSettings" -}}
@@ -369,8 +369,8 @@ volumes:
 {{- end }}
 
 {{/*
-The volume with that certificate; a YAML list, empty where there is none. A Secret or key that is not there is no reason for
-Kubernetes to keep the pod waiting: the program says at once that the file is missing.
+The volume with that certificate; a YAML list, empty where there is none. It is optional, so that
+Kubernetes does not keep the pod waiting for a missing Secret or key: the program reports the missing file at once.
 */}}
 {{- define "learnflow-db.certificateVolume" -}}
 {{- if include "learnflow-db.hasCertificate" . -}}
@@ -397,8 +397,8 @@ Parameters: as learnflow-db.credentialsVolume.
 {{- end }}
 
 {{/*
-When a Job gives up at once: exit codes that no repetition heals (usage 2, no database 3, credentials 5, migration 6, difference 7, seed
-8, safety 10). A pod that a node drain took does not count.
+When a Job gives up at once: exit codes that no retry can fix (usage 2, no database 3, credentials 5, migration 6, difference 7, seed
+8, safety 10). A pod that a node drain evicted does not count.
 Parameter: the container's name.
 */}}
 {{- define "learnflow-db.podFailurePolicy" -}}
@@ -452,7 +452,7 @@ rules:
 {{- end }}
 {{- end }}
 
-{{/* Environment of the migrate Job, beside that of the admin. */}}
+{{/* Environment of the migrate Job, without that of the admin. */}}
 {{- define "learnflow-db.migrateEnvironment" -}}
 {{ include "learnflow-db.databaseEnvironment" . }}
 - name: LEARNFLOW_DB_APP_PASSWORD_FILE
@@ -469,7 +469,7 @@ rules:
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
 {{- end }}
 
-{{/* Environment of what makes roles; empty where roles are left alone. */}}
+{{/* Environment of pods that create roles; empty if roles are left unchanged. */}}
 {{- define "learnflow-db.adminEnvironment" -}}
 {{- with include "learnflow-db.adminUser" . }}
 - name: LEARNFLOW_DB_ADMIN_USER
@@ -479,14 +479,14 @@ rules:
 {{- end }}
 {{- end }}
 
-{{/* Whether a database that is empty is made anew, since it has no volume; "" for no. */}}
+{{/* Whether an empty database is filled again, since it has no volume; "" for no. */}}
 {{- define "learnflow-db.rebuildsEmpty" -}}
 {{- if and .Values.postgresql.enabled (not (dig "primary" "persistence" "enabled" true .Values.postgresql)) }}true{{ end -}}
 {{- end }}
 
 {{/*
 Pod template of a Job that works on the database as the migrate Job does: with its account, its environment and the passwords of
-owner and services.
+owner and service role.
 Parameters: context; component; args, the component by default; admin, whether it gets the admin's password too; environment, a YAML
 list of more.
 */}}
@@ -569,7 +569,7 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{/* Volumes of that container, beside tmp and tls. */}}
+{{/* Volumes of that container, without tmp and tls. */}}
 {{- define "learnflow-db.dumpVolumes" -}}
 - {{ include "learnflow-db.credentialsVolume" (dict "context" . "name" "owner") | nindent 2 | trim }}
 - name: scripts
@@ -654,7 +654,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{/* Where a rule of a network policy leads. Parameter: address ranges. */}}
+{{/* Destination of a rule of a network policy. Parameter: address ranges. */}}
 {{- define "learnflow-db.toCidrs" -}}
 to:
   {{- range . }}

@@ -1,7 +1,7 @@
 {{/*
-Values below postgresql that its chart does not have, one sentence a line: Helm itself says nothing of a misspelt one. What there
-is says the table in that chart's README, which its makers generate from its values.yaml; below a value of that table everything is
-free, such as labels. Without a README in the archive nothing is said.
+Values below postgresql that its chart does not have, one sentence per line: Helm does not report a misspelt one. The table in that
+chart's README, which its maintainers generate from its values.yaml, lists all values; below a value of that table everything is
+allowed, such as labels. Without a README in the archive nothing is reported.
 */}}
 {{- define "learnflow-db.unknownValues" -}}
 {{- with (.Subcharts | default dict).postgresql -}}
@@ -15,7 +15,7 @@ free, such as labels. Without a README in the archive nothing is said.
 {{- end -}}
 {{- end -}}
 {{- if $known -}}
-{{- /* What Helm and the umbrella put there. The makers leave the images' tags out of their table. */ -}}
+{{- /* What Helm and the umbrella put there. The maintainers leave the images' tags out of their table. */ -}}
 {{- range concat (list "enabled" "global") (keys (.Subcharts | default dict)) }}{{ $_ := set $known . "value" }}{{ end -}}
 {{- range keys $known -}}
 {{- if hasSuffix "image.repository" . }}{{ $_ := set $known (printf "%stag" (trimSuffix "repository" .)) "value" }}{{ end -}}
@@ -31,7 +31,7 @@ free, such as labels. Without a README in the archive nothing is said.
 {{- $path := list $.path $key | compact | join "." -}}
 {{- $kind := get $.known $path -}}
 {{- if not $kind }}
-postgresql.{{ $path }} is no value of the chart postgresql {{ $.chart.Version }}; did you mean postgresql.{{ include "learnflow-db.nearest" (dict "path" $path "known" $.known) }}?
+postgresql.{{ $path }} is not a value of the chart postgresql {{ $.chart.Version }}; did you mean postgresql.{{ include "learnflow-db.nearest" (dict "path" $path "known" $.known) }}?
 {{- else if and (eq $kind "parent") (kindIs "map" (get $.values $key)) -}}
 {{- include "learnflow-db.unknownValuesBelow" (dict "path" $path "values" (get $.values $key) "known" $.known "chart" $.chart) -}}
 {{- end -}}

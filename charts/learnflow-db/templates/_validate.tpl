@@ -1,5 +1,5 @@
 {{/*
-What the schema cannot say: values that exclude or need each other. All that is wrong is said at once.
+What the schema cannot express: values that exclude or require each other. All errors are reported at once.
 */}}
 {{- define "learnflow-db.validate" -}}
 {{- $errors := list -}}
@@ -9,10 +9,10 @@ What the schema cannot say: values that exclude or need each other. All that is 
 
 {{- /* RELEASE-credentials is the longest name of a Job, whose name is also a label. */ -}}
 {{- if gt (len .Release.Name) 51 -}}
-{{- $errors = append $errors (printf "the release name %q has %d characters; at most 51 are possible, since RELEASE-credentials is a label too" .Release.Name (len .Release.Name)) -}}
+{{- $errors = append $errors (printf "the release name %q has %d characters; at most 51 are possible, since RELEASE-credentials is also a label" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
 
-{{- /* Kubernetes puts a number of eleven characters behind a CronJob's name. */ -}}
+{{- /* Kubernetes appends a number of eleven characters to a CronJob's name. */ -}}
 {{- if and .Values.reconcile.schedule (gt (len .Release.Name) 42) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with reconcile.schedule at most 42 are possible, since RELEASE-reconcile is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
@@ -31,18 +31,18 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $host := $external.host -}}
 {{- $why := "" -}}
 {{- if contains "://" $host -}}
-{{- /* Which may hold a password. */ -}}
+{{- /* It may hold a password. */ -}}
 {{- $errors = append $errors "externalDatabase.host is a URI: give its parts as externalDatabase.host, .port, .database and .user" -}}
 {{- else if contains "," $host -}}
-{{- $why = "several hosts are not supported, since all must happen on the primary: name the primary's, such as CloudNativePG's Service that ends in -rw" -}}
+{{- $why = "several hosts are not supported, since everything must happen on the primary: name the primary's, such as CloudNativePG's Service that ends in -rw" -}}
 {{- else if regexMatch "^\\[.*\\]$" $host -}}
 {{- $why = "write an IPv6 address without brackets" -}}
 {{- else if regexMatch "^[^:]*:[0-9]+$" $host -}}
 {{- $why = "it has a port: give that as externalDatabase.port" -}}
 {{- else if regexMatch "^[A-Za-z0-9].*[^.]\\.$" $host -}}
-{{- $why = "leave out the dot at its end, which no certificate has" -}}
+{{- $why = "leave out the dot at its end, which no certificate contains" -}}
 {{- else if not (regexMatch "^([A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$" $host) -}}
-{{- $why = "no host name or address looks so" -}}
+{{- $why = "it is not a valid host name or address" -}}
 {{- end -}}
 {{- with $why -}}
 {{- $errors = append $errors (printf "externalDatabase.host is %q: %s" $host .) -}}
@@ -66,7 +66,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $secret := tpl ($auth.existingSecret | default "") . -}}
 {{- $expected := include "learnflow-db.credentialsSecret" . -}}
 {{- if ne $secret $expected -}}
-{{- $errors = append $errors (printf "PostgreSQL takes its passwords from Secret %q and the migrator from %q: set postgresql.auth.existingSecret and credentials.existingSecret to the same name" $secret $expected) -}}
+{{- $errors = append $errors (printf "PostgreSQL reads its passwords from Secret %q and the migrator from %q: set postgresql.auth.existingSecret and credentials.existingSecret to the same name" $secret $expected) -}}
 {{- end -}}
 {{- $subchartKeys := $auth.secretKeys -}}
 {{- if ne $subchartKeys.adminPasswordKey $credentials.keys.admin -}}
@@ -76,7 +76,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors (printf "postgresql.auth.secretKeys.userPasswordKey is %q and credentials.keys.owner is %q: set both to the same key" $subchartKeys.userPasswordKey $credentials.keys.owner) -}}
 {{- end -}}
 {{- if eq (toString $auth.enablePostgresUser) "false" -}}
-{{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the roles are made by the role postgres: set it to true" -}}
+{{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the role postgres creates the roles: set it to true" -}}
 {{- end -}}
 {{- $errors = concat $errors (include "learnflow-db.unknownValues" . | splitList "\n" | compact) -}}
 {{- with $postgresql.namespaceOverride -}}
@@ -86,7 +86,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors "global.postgresql is not read by this chart: set the same under postgresql" -}}
 {{- end -}}
 {{- if and (eq ($postgresql.architecture | default "standalone") "replication") (not $credentials.existingSecret) -}}
-{{- $errors = append $errors "postgresql.architecture=replication needs a Secret with the key replication-password too: make it, and set credentials.existingSecret and postgresql.auth.existingSecret to its name" -}}
+{{- $errors = append $errors "postgresql.architecture=replication needs a Secret with the key replication-password too: create it, and set credentials.existingSecret and postgresql.auth.existingSecret to its name" -}}
 {{- end -}}
 {{- $theirs := dig "primary" "networkPolicy" "enabled" true $postgresql -}}
 {{- if ne $theirs .Values.networkPolicy.enabled -}}
@@ -103,17 +103,17 @@ What the schema cannot say: values that exclude or need each other. All that is 
   (dict "key" $ownerKey "role" $owner "admins" (list $admin))
   (dict "key" $appKey "role" $app "admins" (list $admin "postgres")) -}}
 {{- if or (not .role) (has .role .admins) -}}
-{{- $errors = append $errors (printf "%s is %q: it must be a role of its own, since what runs as it must not have the admin's rights" .key .role) -}}
+{{- $errors = append $errors (printf "%s is %q: it must be a role of its own, which does not have the admin's privileges" .key .role) -}}
 {{- else if or (hasPrefix "pg_" .role) (has .role (list "public" "none")) -}}
-{{- $errors = append $errors (printf "%s is %q: PostgreSQL keeps public, none and all names that begin with pg_ for itself; give the role another name" .key .role) -}}
+{{- $errors = append $errors (printf "%s is %q: PostgreSQL reserves public, none and all names that begin with pg_; give the role another name" .key .role) -}}
 {{- end -}}
 {{- end -}}
 {{- if eq $owner $app -}}
-{{- $errors = append $errors (printf "%s and %s are both %q: the services' role must not own the database" $ownerKey $appKey $app) -}}
+{{- $errors = append $errors (printf "%s and %s are both %q: the service role must not own the database" $ownerKey $appKey $app) -}}
 {{- end -}}
 
 {{- if and (not $credentials.existingSecret) (or (ne $credentials.keys.admin "postgres-password") (ne $credentials.keys.owner "password") (ne $credentials.keys.app "app-password")) -}}
-{{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or leave the keys as they are" -}}
+{{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or do not change the keys" -}}
 {{- end -}}
 
 {{- if dig "backup" "enabled" false $postgresql -}}
@@ -125,7 +125,7 @@ What the schema cannot say: values that exclude or need each other. All that is 
 {{- $errors = append $errors (printf "networkPolicy.clients has an entry with neither namespace nor podLabels: %s" (toJson .)) -}}
 {{- end -}}
 {{- range $key := keys (omit . "namespace" "podLabels") | sortAlpha -}}
-{{- $errors = append $errors (printf "networkPolicy.clients knows namespace and podLabels, not %s" $key) -}}
+{{- $errors = append $errors (printf "networkPolicy.clients has the keys namespace and podLabels, not %s" $key) -}}
 {{- end -}}
 {{- end -}}
 

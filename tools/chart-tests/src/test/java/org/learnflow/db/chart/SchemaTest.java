@@ -53,7 +53,7 @@ class SchemaTest {
           externalDatabase.port=70000                   | at '/externalDatabase/port': maximum: got 70,000, want 65,535
           externalDatabase.sslmode=on                   | at '/externalDatabase/sslmode': value must be one of 'disable'
           roles.app=Learn Flow                          | at '/roles/app': 'Learn Flow' does not match pattern
-          postgresql.primary.persistance.size=5Gi       | postgresql.primary.persistance is no value of the chart postgresql
+          postgresql.primary.persistance.size=5Gi       | postgresql.primary.persistance is not a value of the chart postgresql
           postgresql.primary.persistance.size=5Gi       | did you mean postgresql.primary.persistence?
           postgresql.fullnameOveride=db                 | did you mean postgresql.fullnameOverride?
           postgresql.persistence.size=5Gi               | did you mean postgresql.primary.persistence?
