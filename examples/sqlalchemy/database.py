@@ -7,5 +7,5 @@ from sqlalchemy import create_engine, make_url
 # SQLAlchemy names the driver in the URL: postgresql+psycopg, postgresql+asyncpg, ...
 url = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
 
-# A connection that a restart of the database has cut is replaced unnoticed.
+# Replaces a connection that a restart of the database has closed.
 engine = create_engine(url, pool_pre_ping=True)
