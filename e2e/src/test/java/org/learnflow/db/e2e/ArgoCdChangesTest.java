@@ -19,7 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** What docs/how-to/argocd.md says of failures, of changes by hand, and of other ways to set it up. */
+/**
+ * What docs/how-to/argocd.md says of failures, of changes by hand, and of other ways to set it up.
+ */
 @Tag("gitops")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 @ExtendWith(Workspaces.class)

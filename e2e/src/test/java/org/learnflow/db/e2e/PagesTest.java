@@ -133,7 +133,8 @@ class PagesTest {
     pods.shell(namespace, "echo 16 >$PGDATA/PG_VERSION");
     workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
     OnCall onCall = new OnCall(release, "volume of another major version");
-    onCall.installs(new String[0], "initialized by PostgreSQL version 16", "docs/how-to/major-upgrade.md");
+    onCall.installs(
+        new String[0], "initialized by PostgreSQL version 16", "docs/how-to/major-upgrade.md");
     onCall.asks("initialized by PostgreSQL version 16");
     pods.once(namespace, "data-postgres-0", "/volume", "echo 17 >/volume/data/PG_VERSION");
     workspace.client().pods().inNamespace(namespace).withName("postgres-0").delete();
@@ -151,7 +152,8 @@ class PagesTest {
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
 
-    Command moved = release.shell(commands("how-to/major-upgrade.md", "", release, folder)).successful();
+    Command moved =
+        release.shell(commands("how-to/major-upgrade.md", "", release, folder)).successful();
     assertThat(moved.output().strip())
         .endsWith("restored: learnflow at schema " + Repository.newestMigration());
     service.run("find", "ada");
