@@ -1,15 +1,17 @@
-import harness.BenchException;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import harness.Cluster;
 import harness.ClusterReport;
-import harness.Programs;
+import harness.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * learnflow-db backup and restore through the pod, beside pg_dump and pg_restore in the same pod.
@@ -35,11 +37,10 @@ class Backup {
   }
 
   static void main(String[] arguments) throws Exception {
-    Locale.setDefault(Locale.ROOT);
-    try {
+    Tool.run(() -> {
       Programs.require("kubectl");
       if (!Cluster.possible()) {
-        throw new BenchException("run make cluster first");
+        throw new Failure("run make cluster first");
       }
       List<String> words = List.of(arguments);
       new Backup(
@@ -47,10 +48,7 @@ class Backup {
               number(words, "--runs", 3),
               !words.contains("--no-save"))
           .measure();
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private static int number(List<String> words, String option, int otherwise) {
@@ -177,7 +175,7 @@ class Backup {
       }
     }
     if (process.waitFor() != 0) {
-      throw new BenchException(command + " failed:\n" + said);
+      throw new Failure(command + " failed:\n" + said);
     }
     add(part, begin, end);
     add(whole, start, System.nanoTime());
@@ -216,7 +214,7 @@ class Backup {
       throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("sh", "-ec", script));
     command.addAll(List.of(words));
-    Programs.run(Path.of("."), Map.of(), command);
+    Programs.run(command);
   }
 
   private double fastest(String name) {
@@ -227,25 +225,22 @@ class Backup {
     var text = new StringBuilder("| | seconds | times the program in the pod |\n|---|---:|---:|\n");
     seconds
         .keySet()
-        .forEach(
-            name -> {
-              String bare =
-                  name.compareTo("5") < 0 ? "1 pg_dump in the pod" : "5 pg_restore in the pod";
-              text.append(
-                  "| %s | %.1f | %.2f |\n"
-                      .formatted(name.substring(2), fastest(name), fastest(name) / fastest(bare)));
-            });
+        .forEach(name -> {
+          String bare =
+              name.compareTo("5") < 0 ? "1 pg_dump in the pod" : "5 pg_restore in the pod";
+          text.append(
+              "| %s | %.1f | %.2f |\n"
+                  .formatted(name.substring(2), fastest(name), fastest(name) / fastest(bare)));
+        });
     return text.toString();
   }
 
-  private String json() {
-    return String.join(
-        ",\n",
-        seconds.keySet().stream()
-            .map(
-                name ->
-                    "    {\"name\": \"%s\", \"seconds\": %.2f}"
-                        .formatted(name.substring(2), fastest(name)))
-            .toList());
+  private ArrayNode json() {
+    return Json.array(
+        List.copyOf(seconds.keySet()),
+        name ->
+            Json.object()
+                .put("name", name.substring(2))
+                .put("seconds", Json.rounded(fastest(name), 2)));
   }
 }

@@ -1,18 +1,20 @@
-import harness.BenchException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import harness.Cluster;
 import harness.ClusterReport;
-import harness.Programs;
+import harness.Json;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * Many releases, each in a namespace of its own, some at a time: do time and calls of the API
@@ -66,18 +68,13 @@ class Fleet {
   }
 
   static void main(String[] arguments) throws Exception {
-    Locale.setDefault(Locale.ROOT);
-    try {
+    Tool.run(() -> {
       Programs.require("kubectl");
       if (arguments.length != 2 || !Cluster.possible()) {
-        throw new BenchException(
-            "usage: java bench/Fleet.java RELEASES PARALLEL, after make cluster");
+        throw new Failure("usage: java bench/Fleet.java RELEASES PARALLEL, after make cluster");
       }
       new Fleet(Integer.parseInt(arguments[0]), Integer.parseInt(arguments[1])).measure();
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private void measure() throws Exception {
@@ -113,7 +110,7 @@ class Fleet {
         "%d at a time, probes once a minute, all healthy by helm test; %.1f calls a second by the idle cluster not counted"
             .formatted(parallel, idle),
         markdown(steps),
-        joined(steps, Fleet::json, ",\n"),
+        Json.array(steps, Fleet::json),
         true);
   }
 
@@ -134,7 +131,7 @@ class Fleet {
       }
       return results;
     } catch (ExecutionException e) {
-      throw e.getCause() instanceof BenchException known ? known : e;
+      throw e.getCause() instanceof Failure known ? known : e;
     }
   }
 
@@ -200,8 +197,11 @@ class Fleet {
     return steps.stream().map(text).collect(Collectors.joining(separator));
   }
 
-  private static String json(Step step) {
-    return "    {\"releases\": %d, \"seconds\": %.1f, \"slowest_seconds\": %.1f, \"calls\": %.0f}"
-        .formatted(step.releases(), step.seconds(), step.slowest(), step.calls());
+  private static ObjectNode json(Step step) {
+    return Json.object()
+        .put("releases", step.releases())
+        .put("seconds", Json.rounded(step.seconds(), 1))
+        .put("slowest_seconds", Json.rounded(step.slowest(), 1))
+        .put("calls", Math.round(step.calls()));
   }
 }

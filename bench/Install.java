@@ -1,8 +1,6 @@
-import harness.BenchException;
 import harness.Cluster;
 import harness.ClusterReport;
 import harness.Options;
-import harness.Programs;
 import harness.Timeline;
 import harness.Watch;
 import harness.Workspace;
@@ -12,8 +10,9 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.OptionalLong;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * {@code helm upgrade --install} on a cluster with the images loaded: from nothing to the published
@@ -39,9 +38,8 @@ class Install {
 
   private Install() throws IOException {}
 
-  static void main(String[] arguments) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> {
       var options = Options.parse(arguments);
       if (Cluster.possible()) {
         Programs.require("kubectl");
@@ -49,10 +47,7 @@ class Install {
       } else {
         System.err.println("nothing is installed: there is no cluster, see make cluster");
       }
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private void measure(Options options) throws IOException, InterruptedException {

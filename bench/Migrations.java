@@ -1,11 +1,9 @@
-import harness.BenchException;
 import harness.Case;
 import harness.Contestant;
 import harness.Database;
 import harness.MigrationTool;
 import harness.Options;
 import harness.Outcome;
-import harness.Programs;
 import harness.Results;
 import harness.Server;
 import harness.Stopwatch;
@@ -17,7 +15,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * Applies generated migrations to an empty database, and then runs again with nothing to do; each
@@ -44,15 +43,11 @@ class Migrations {
     this.contestants = tools.stream().map(MigrationTool::contestant).toList();
   }
 
-  static void main(String[] arguments) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> {
       Programs.require("bash", "time");
       new Migrations(Options.parse(arguments)).measureAll();
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private void measureAll() throws IOException, InterruptedException {

@@ -1,11 +1,9 @@
-import harness.BenchException;
 import harness.Case;
 import harness.Contestant;
 import harness.Database;
 import harness.LearnflowDb;
 import harness.Options;
 import harness.Outcome;
-import harness.Programs;
 import harness.Results;
 import harness.Server;
 import harness.Stopwatch;
@@ -16,8 +14,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * What is asked of a database that is in use, on LearnFlow's schema: plan, drift, and a rollback of
@@ -54,18 +54,14 @@ class Operations {
     this.options = options;
     program =
         LearnflowDb.find(server, work)
-            .orElseThrow(() -> new BenchException("without it nothing is measured"));
+            .orElseThrow(() -> new Failure("without it nothing is measured"));
   }
 
-  static void main(String[] arguments) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> {
       Programs.require("bash", "time");
       new Operations(Options.parse(arguments)).measureAll();
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private void measureAll() throws IOException, InterruptedException {
@@ -108,7 +104,7 @@ class Operations {
 
   private static void done(Outcome outcome) {
     if (outcome instanceof Outcome.Failed(var reason)) {
-      throw new BenchException(reason);
+      throw new Failure(reason);
     }
   }
 

@@ -1,10 +1,8 @@
-import harness.BenchException;
 import harness.Case;
 import harness.Database;
 import harness.LearnflowDb;
 import harness.Options;
 import harness.Outcome;
-import harness.Programs;
 import harness.Results;
 import harness.SeedFile;
 import harness.SeedTool;
@@ -17,8 +15,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Function;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * Loads one large seed file into an empty table, and then again over the rows that are there: once
@@ -43,15 +42,11 @@ class Seeds {
     LearnflowDb.find(server, work).ifPresent(ours -> tools.add(SeedTool.learnflowDb(ours, seeds)));
   }
 
-  static void main(String[] arguments) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> {
       Programs.require("bash", "time");
       new Seeds(Options.parse(arguments)).measureAll();
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private void measureAll() throws IOException, InterruptedException {

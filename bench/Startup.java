@@ -1,4 +1,3 @@
-import harness.BenchException;
 import harness.Case;
 import harness.Cluster;
 import harness.Contestant;
@@ -7,7 +6,6 @@ import harness.MigrationTool;
 import harness.Options;
 import harness.Outcome;
 import harness.Pod;
-import harness.Programs;
 import harness.Results;
 import harness.Server;
 import harness.StagedImage;
@@ -20,8 +18,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * A run that finds nothing to do: the content of the image, with and without its AOT cache, beside
@@ -49,19 +49,15 @@ class Startup {
     this.options = options;
   }
 
-  static void main(String[] arguments) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> {
       Programs.require("bash", "time");
       var startup = new Startup(Options.parse(arguments));
       var server = Server.open();
       startup.besideOthers(server);
       startup.inPod();
       new Results("startup", startup.cases, startup.options).publish(server);
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   private void besideOthers(Server server) throws IOException, InterruptedException {
@@ -118,7 +114,7 @@ class Startup {
 
   private static void done(Outcome outcome) {
     if (outcome instanceof Outcome.Failed(var reason)) {
-      throw new BenchException(reason);
+      throw new Failure(reason);
     }
   }
 

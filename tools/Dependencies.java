@@ -3,11 +3,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import lib.Failure;
+import lib.Programs;
+import lib.Programs.Result;
+import lib.Tool;
 
 /**
  * Puts the chart's one dependency into charts/learnflow-db/charts. Run in the repository's root:
@@ -27,11 +31,15 @@ final class Dependencies {
   private static final String STAND_IN_SUFFIX = "+standin";
 
   /** Without a network Helm answers at once; behind a firewall that drops packets it does not. */
-  private static final int REGISTRY_SECONDS = 60;
+  private static final Duration REGISTRY_TIME = Duration.ofSeconds(60);
 
   private Dependencies() {}
 
-  public static void main(String[] arguments) throws IOException, InterruptedException {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> provide(arguments));
+  }
+
+  private static void provide(String[] arguments) throws IOException, InterruptedException {
     String mode = arguments.length == 0 ? "" : arguments[0];
     String pinned = pinnedVersion();
     if (arguments.length == 2) {
@@ -40,7 +48,7 @@ final class Dependencies {
       useStandIn();
     } else if (mode.equals("release")) {
       if (!present("postgresql-" + pinned + ".tgz") && !download()) {
-        fail(
+        throw new Failure(
             """
             the chart postgresql %s could not be had, and it is not in %s
             State: nothing was installed.
@@ -58,7 +66,7 @@ final class Dependencies {
         useStandIn();
       }
     } else {
-      fail("usage: java tools/Dependencies.java release|stand-in|test [ARCHIVE]");
+      throw new Failure("usage: java tools/Dependencies.java release|stand-in|test [ARCHIVE]");
     }
     if (System.getenv().getOrDefault("QUIET", "").isEmpty()) {
       System.err.println("dependency: " + present().getFirst().getFileName());
@@ -70,7 +78,7 @@ final class Dependencies {
         Pattern.compile("- name: postgresql\\s+version: (\\S+)")
             .matcher(Files.readString(CHART.resolve("Chart.yaml")));
     if (!matcher.find()) {
-      fail(CHART.resolve("Chart.yaml") + " pins no version of postgresql");
+      throw new Failure(CHART.resolve("Chart.yaml") + " pins no version of postgresql");
     }
     return matcher.group(1);
   }
@@ -93,22 +101,19 @@ final class Dependencies {
   private static boolean download() throws IOException, InterruptedException {
     System.err.println("asking the registry for the chart postgresql");
     removeArchives();
-    Path log = Files.createTempFile("helm-dependency-build", ".log");
-    Process helm =
-        new ProcessBuilder(HELM.toString(), "dependency", "build", CHART.toString())
-            .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
-    if (!helm.waitFor(REGISTRY_SECONDS, TimeUnit.SECONDS)) {
-      helm.destroy();
-      System.err.println("no answer from the registry in " + REGISTRY_SECONDS + " s");
+    try {
+      Result helm =
+          Programs.attempt(
+              new ProcessBuilder(HELM.toString(), "dependency", "build", CHART.toString()),
+              REGISTRY_TIME);
+      if (!helm.isSuccess()) {
+        System.err.println(helm.said().lines().reduce((_, last) -> last).orElse(""));
+      }
+      return helm.isSuccess();
+    } catch (Failure e) {
+      System.err.println("no answer from the registry: " + e.getMessage());
       return false;
     }
-    if (helm.exitValue() != 0) {
-      System.err.println(Files.readString(log).strip().lines().reduce((a, b) -> b).orElse(""));
-    }
-    Files.delete(log);
-    return helm.exitValue() == 0;
   }
 
   /** Packages it, unless that was done since it was changed last. */
@@ -120,15 +125,7 @@ final class Dependencies {
       return;
     }
     removeArchives();
-    Process helm =
-        new ProcessBuilder(
-                HELM.toString(), "package", STAND_IN.toString(), "-d", ARCHIVES.toString())
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    if (helm.waitFor() != 0) {
-      fail("the stand-in " + STAND_IN + " could not be packaged");
-    }
+    Programs.run(HELM.toString(), "package", STAND_IN.toString(), "-d", ARCHIVES.toString());
   }
 
   private static boolean isChangedSince(FileTime time) throws IOException {
@@ -144,7 +141,7 @@ final class Dependencies {
 
   private static void use(Path archive) throws IOException {
     if (!Files.isRegularFile(archive)) {
-      fail(archive + " is no archive of a chart; make one with: helm package");
+      throw new Failure(archive + " is no archive of a chart; make one with: helm package");
     }
     removeArchives();
     Files.createDirectories(ARCHIVES);
@@ -159,10 +156,5 @@ final class Dependencies {
         Files.delete(archive);
       }
     }
-  }
-
-  private static void fail(String text) {
-    System.err.println(text);
-    System.exit(1);
   }
 }

@@ -7,8 +7,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import lib.Failure;
+import lib.Programs;
+import lib.Programs.Result;
+import lib.Tool;
 
 /**
  * Behind {@code make deploy} and {@code make undeploy}: the chart, with the image of this checkout,
@@ -75,15 +78,18 @@ final class Deploy {
     }
   }
 
-  public static void main(String[] arguments) throws IOException, InterruptedException {
+  static void main(String[] arguments) throws Exception {
     Deploy deploy = new Deploy(Settings.read());
-    switch (String.join(" ", arguments)) {
-      case "check" -> deploy.context();
-      case "up dev", "up prod" -> deploy.up(arguments[1]);
-      case "down keep" -> deploy.down(false);
-      case "down purge" -> deploy.down(true);
-      default -> fail(2, "usage: make deploy ENV=dev|prod, or make undeploy [PURGE=1]");
-    }
+    Tool.run(() -> {
+      switch (String.join(" ", arguments)) {
+        case "check" -> deploy.context();
+        case "up dev", "up prod" -> deploy.up(arguments[1]);
+        case "down keep" -> deploy.down(false);
+        case "down purge" -> deploy.down(true);
+        default ->
+            throw new Failure(2, "usage: make deploy ENV=dev|prod, or make undeploy [PURGE=1]");
+      }
+    });
   }
 
   private void up(String environment) throws IOException, InterruptedException {
@@ -111,27 +117,14 @@ final class Deploy {
       }
     }
     command.addAll(settings.flags);
-    Path output = Files.createTempFile("helm", ".log");
     Instant start = Instant.now();
-    Process helm =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(output.toFile())
-            .start();
-    Runtime.getRuntime().addShutdownHook(new Thread(helm::destroy));
-    String before = "";
-    while (!helm.waitFor(2, TimeUnit.SECONDS)) {
-      String now = pods();
-      if (!now.equals(before)) {
-        say("%4d s  %s".formatted(Duration.between(start, Instant.now()).toSeconds(), now));
-        before = now;
-      }
-    }
-    String text = Files.readString(output);
-    Files.delete(output);
-    if (helm.exitValue() != 0) {
-      System.err.println(text.strip());
-      fail(
+    Pods pods = new Pods();
+    Result helm =
+        Programs.attempt(
+            new ProcessBuilder(command), Duration.ofSeconds(2), _ -> pods.sayWhatChanged(start));
+    if (!helm.isSuccess()) {
+      System.err.println(helm.said());
+      throw new Failure(
           1,
           """
           State: release %s is as the lines above say; what was published before is untouched.
@@ -151,30 +144,30 @@ final class Deploy {
 
   /** The current context, which is also the proof that there is a cluster that answers. */
   private String context() throws IOException, InterruptedException {
-    Result context = run("kubectl", "config", "current-context");
-    if (context.code != 0) {
-      fail(
+    Result context = Programs.attempt("kubectl", "config", "current-context");
+    if (context.exit() != 0) {
+      throw new Failure(
           2,
           "no cluster is named: there is no kubeconfig with a current context\n"
               + "Next: set KUBECONFIG, or make one for trying things out: make cluster");
     }
-    Result version = run("kubectl", "version", "--request-timeout=5s");
-    if (version.code != 0) {
-      fail(
+    Result version = Programs.attempt("kubectl", "version", "--request-timeout=5s");
+    if (version.exit() != 0) {
+      throw new Failure(
           4,
           """
           the cluster of context %s does not answer: %s
           State: nothing was changed.
           Next: kubectl version\
           """
-              .formatted(context.text, version.text.lines().reduce((a, b) -> b).orElse("")));
+              .formatted(context.output(), version.said().lines().reduce((a, b) -> b).orElse("")));
     }
-    return context.text;
+    return context.output();
   }
 
   private void sayWhatIsThere(String context) throws IOException, InterruptedException {
     Result status =
-        run(
+        Programs.attempt(
             settings.helm,
             "history",
             settings.release,
@@ -184,9 +177,9 @@ final class Deploy {
             "1",
             "--output",
             "json");
-    String state = status.text.replaceFirst("(?s).*\"status\":\"([^\"]*)\".*", "$1");
-    String revision = status.text.replaceFirst("(?s).*\"revision\":(\\d+).*", "$1");
-    if (status.code != 0 || state.equals(status.text)) {
+    String state = status.output().replaceFirst("(?s).*\"status\":\"([^\"]*)\".*", "$1");
+    String revision = status.output().replaceFirst("(?s).*\"revision\":(\\d+).*", "$1");
+    if (status.exit() != 0 || state.equals(status.output())) {
       say(
           "new release %s in namespace %s of %s"
               .formatted(settings.release, settings.namespace, context));
@@ -216,7 +209,7 @@ final class Deploy {
     if (!settings.yes) {
       String command = String.join(" ", wayOut);
       if (!isAsked()) {
-        fail(
+        throw new Failure(
             10,
             """
             %s
@@ -229,11 +222,11 @@ final class Deploy {
           System.console()
               .readLine("%s. If none runs any more: %s, and go on? [y/N] ", what, command);
       if (!"y".equalsIgnoreCase(answer)) {
-        fail(10, "nothing was changed");
+        throw new Failure(10, "nothing was changed");
       }
     }
     say(what + "; " + String.join(" ", wayOut));
-    check(run(wayOut.toArray(String[]::new)));
+    check(Programs.attempt(new ProcessBuilder(wayOut)));
   }
 
   /** Brings the image of this checkout to the cluster's nodes, where that is possible. */
@@ -273,26 +266,38 @@ final class Deploy {
       return List.of();
     }
     say("loading the image " + settings.version);
-    Result loaded = run(load.toArray(String[]::new));
-    if (loaded.code != 0) {
-      fail(1, "the image was not loaded: %s\nState: nothing was changed.".formatted(loaded.text));
+    Result loaded = Programs.attempt(new ProcessBuilder(load));
+    if (loaded.exit() != 0) {
+      throw new Failure(
+          1, "the image was not loaded: %s\nState: nothing was changed.".formatted(loaded.said()));
     }
     return values(Map.of("tag", settings.version));
   }
 
   private static List<String> values(Map<String, String> image) {
     return image.entrySet().stream()
-        .flatMap(
-            e ->
-                List.of("--set-string", "migrator.image." + e.getKey() + "=" + e.getValue())
-                    .stream())
+        .flatMap(e ->
+            List.of("--set-string", "migrator.image." + e.getKey() + "=" + e.getValue()).stream())
         .toList();
+  }
+
+  /** The pods of the release, whose states are said whenever they change. */
+  private final class Pods {
+    private String before = "";
+
+    private void sayWhatChanged(Instant start) throws IOException, InterruptedException {
+      String now = pods();
+      if (!now.equals(before)) {
+        say("%4d s  %s".formatted(Duration.between(start, Instant.now()).toSeconds(), now));
+        before = now;
+      }
+    }
   }
 
   /** Each pod of the release with its state, in one line. */
   private String pods() throws IOException, InterruptedException {
     Result pods =
-        run(
+        Programs.attempt(
             "kubectl",
             "--namespace",
             settings.namespace,
@@ -301,11 +306,11 @@ final class Deploy {
             "--selector",
             "app.kubernetes.io/instance=" + settings.release,
             "--no-headers");
-    return pods.code != 0
+    return pods.exit() != 0
         ? ""
         : String.join(
             ", ",
-            pods.text
+            pods.output()
                 .lines()
                 .map(line -> line.split(" +"))
                 .filter(columns -> columns.length > 2)
@@ -319,7 +324,7 @@ final class Deploy {
         "release %s in namespace %s of %s".formatted(settings.release, settings.namespace, context);
     if (purge && !settings.yes) {
       if (!isAsked()) {
-        fail(
+        throw new Failure(
             10,
             """
             nobody can be asked whether all data of %s may go
@@ -331,13 +336,14 @@ final class Deploy {
       String answer =
           System.console()
               .readLine(
-                  "All data, dumps and passwords of %s will be gone. Type the release's name: ", where);
+                  "All data, dumps and passwords of %s will be gone. Type the release's name: ",
+                  where);
       if (!settings.release.equals(answer)) {
-        fail(10, "nothing was changed");
+        throw new Failure(10, "nothing was changed");
       }
     }
     Result gone =
-        run(
+        Programs.attempt(
             settings.helm,
             "uninstall",
             settings.release,
@@ -347,15 +353,15 @@ final class Deploy {
             "--wait",
             "--timeout",
             "3m");
-    if (gone.code != 0) {
-      fail(1, gone.text + "\nNext: run the same command again");
+    if (gone.exit() != 0) {
+      throw new Failure(1, gone.said() + "\nNext: run the same command again");
     }
     // Helm does not remove hooks.
     delete("jobs,pods,networkpolicies,rolebindings,roles,serviceaccounts", OWN + settings.release);
     if (purge) {
       delete("persistentvolumeclaims", DATABASE + settings.release);
       check(
-          run(
+          Programs.attempt(
               "kubectl",
               "--namespace",
               settings.namespace,
@@ -379,7 +385,7 @@ final class Deploy {
 
   private void delete(String kinds, String selector) throws IOException, InterruptedException {
     check(
-        run(
+        Programs.attempt(
             "kubectl",
             "--namespace",
             settings.namespace,
@@ -392,21 +398,8 @@ final class Deploy {
   }
 
   private static void check(Result result) {
-    if (result.code != 0) {
-      fail(1, result.text + "\nNext: run the same command again");
-    }
-  }
-
-  private record Result(int code, String text) {}
-
-  private static Result run(String... command) throws IOException, InterruptedException {
-    try {
-      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      String text = new String(process.getInputStream().readAllBytes()).strip();
-      return new Result(process.waitFor(), text);
-    } catch (IOException e) {
-      fail(2, command[0] + " was not found: install it and put it on PATH");
-      throw e;
+    if (result.exit() != 0) {
+      throw new Failure(1, result.said() + "\nNext: run the same command again");
     }
   }
 
@@ -414,10 +407,5 @@ final class Deploy {
     if (!settings.quiet) {
       System.err.println(line);
     }
-  }
-
-  private static void fail(int code, String text) {
-    System.err.println(text);
-    System.exit(code);
   }
 }

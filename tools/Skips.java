@@ -8,6 +8,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.parsers.ParserConfigurationException;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 import org.xml.sax.SAXException;
@@ -29,10 +32,12 @@ final class Skips {
     static Allowed parse(String line) {
       String[] columns = line.strip().split(" {2,}", 3);
       if (columns.length < 3 || !List.of("any", "bare", "kind").contains(columns[0])) {
-        throw fail("not WHERE  MODULE/CLASS#METHOD  REASON: " + line);
+        throw new Failure("not WHERE  MODULE/CLASS#METHOD  REASON: " + line);
       }
       String pattern =
-          Stream.of(columns[1].split("\\*", -1)).map(Pattern::quote).collect(Collectors.joining(".*"));
+          Stream.of(columns[1].split("\\*", -1))
+              .map(Pattern::quote)
+              .collect(Collectors.joining(".*"));
       return new Allowed(columns[0], Pattern.compile(pattern));
     }
   }
@@ -40,7 +45,11 @@ final class Skips {
   /** Run or skipped; the reason is empty where it ran. */
   private record Test(String name, String skipped) {}
 
-  public static void main(String[] arguments) throws Exception {
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> check(arguments));
+  }
+
+  private static void check(String[] arguments) throws Exception {
     String where = dockerAnswers() ? "kind" : "bare";
     List<Allowed> allowed =
         Files.readAllLines(Path.of(arguments[0])).stream()
@@ -52,17 +61,18 @@ final class Skips {
     for (String module : List.of(arguments).subList(1, arguments.length)) {
       List<Test> tests = tests(module);
       if (tests.isEmpty()) {
-        throw fail("no test was run: there is no report in " + module);
+        throw new Failure("no test was run: there is no report in " + module);
       }
       tests.addAll(notRun(module, tests));
       List<Test> skipped = tests.stream().filter(test -> !test.skipped.isEmpty()).toList();
       skipped.stream()
-          .filter(test -> allowed.stream().noneMatch(line -> line.test.matcher(test.name).matches()))
+          .filter(
+              test -> allowed.stream().noneMatch(line -> line.test.matcher(test.name).matches()))
           .forEach(test -> refused.add("  %s: %s".formatted(test.name, test.skipped)));
       System.out.printf("%s: %d tests, %d skipped%n", module, tests.size(), skipped.size());
     }
     if (!refused.isEmpty()) {
-      throw fail(
+      throw new Failure(
           """
           skipped without a reason in %s:
           %s
@@ -126,23 +136,7 @@ final class Skips {
     return new Test(module + "/" + simple + "#" + element.getAttribute("name"), reason);
   }
 
-  private static boolean dockerAnswers() throws InterruptedException {
-    try {
-      return new ProcessBuilder("docker", "info")
-              .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .start()
-              .waitFor()
-          == 0;
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  /** Ends the program; the exception is for the compiler. */
-  private static RuntimeException fail(String text) {
-    System.err.println(text);
-    System.exit(1);
-    return new IllegalStateException(text);
+  private static boolean dockerAnswers() throws IOException, InterruptedException {
+    return Programs.find("docker").isPresent() && Programs.succeeds("docker", "info");
   }
 }

@@ -5,7 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import lib.Failure;
+import lib.Programs;
 
 /** The cluster of {@code make cluster}, used through kubectl and helm as people use it. */
 public final class Cluster {
@@ -45,7 +46,7 @@ public final class Cluster {
   /** The archive of PostgreSQL's chart. */
   public static Path postgresqlChart() throws IOException {
     try (var archives = Files.list(CHART.resolve("charts"))) {
-      return archives.findFirst().orElseThrow(() -> new BenchException("run make deps first"));
+      return archives.findFirst().orElseThrow(() -> new Failure("run make deps first"));
     }
   }
 
@@ -85,7 +86,7 @@ public final class Cluster {
   }
 
   private static String run(List<String> line) throws IOException, InterruptedException {
-    return Programs.run(Path.of("."), Map.of(), line);
+    return Programs.run(line);
   }
 
   private static List<String> line(List<String> first, List<String> rest) {

@@ -1,5 +1,6 @@
 package harness;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import java.io.IOException;
 
 /** Prints what was measured on a cluster, and keeps it as {@link Results} keeps cases. */
@@ -22,9 +23,9 @@ public final class ClusterReport {
    * Ends it.
    *
    * @param scope such as "median of 3 runs"
-   * @param json the entry "cases"
+   * @param cases the entry "cases"
    */
-  public void publish(String scope, String markdown, String json, boolean save)
+  public void publish(String scope, String markdown, ArrayNode cases, boolean save)
       throws IOException, InterruptedException {
     var text =
         "Measured on %s with %d cores, %d GiB, load %.1f before, %s; %s.%n%n%s"
@@ -38,30 +39,16 @@ public final class ClusterReport {
                 markdown);
     System.out.println(text);
     if (save) {
-      Results.save(
-          name,
-          """
-          {
-            "date": "%s",
-            "cores": %d,
-            "memory_gib": %d,
-            "load_before": %.1f,
-            "cluster": "%s",
-            "scope": "%s",
-            "cases": [
-          %s
-            ]
-          }
-          """
-              .formatted(
-                  before.date(),
-                  before.cores(),
-                  before.memoryGib(),
-                  before.load(),
-                  Cluster.versions(),
-                  scope,
-                  json),
-          text);
+      var results =
+          Json.object()
+              .put("date", before.date().toString())
+              .put("cores", before.cores())
+              .put("memory_gib", before.memoryGib())
+              .put("load_before", Json.rounded(before.load(), 1))
+              .put("cluster", Cluster.versions())
+              .put("scope", scope);
+      results.set("cases", cases);
+      Results.save(name, results, text);
     }
   }
 }

@@ -2,6 +2,7 @@ package harness;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import lib.Failure;
 
 /** Where a database is and who may use it. */
 public record Database(String host, int port, String user, String password, String name) {
@@ -10,7 +11,7 @@ public record Database(String host, int port, String user, String password, Stri
   static Database parse(String url) {
     var uri = URI.create(url);
     if (uri.getHost() == null || uri.getUserInfo() == null || uri.getQuery() != null) {
-      throw new BenchException(
+      throw new Failure(
           "BENCH_DATABASE_URL must look like postgresql://user:password@host:port/database");
     }
     var login = uri.getUserInfo().split(":", 2);

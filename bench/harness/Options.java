@@ -1,5 +1,7 @@
 package harness;
 
+import lib.Failure;
+
 /**
  * The options that both benchmarks understand.
  *
@@ -20,7 +22,7 @@ public record Options(int runs, boolean large, int rows, boolean save) {
             case "--rows" -> options.withRows(number(arguments, ++i));
             case "--large" -> new Options(options.runs, true, options.rows, options.save);
             case "--no-save" -> new Options(options.runs, options.large, options.rows, false);
-            default -> throw new BenchException("unknown " + arguments[i] + "; " + USAGE);
+            default -> throw new Failure("unknown " + arguments[i] + "; " + USAGE);
           };
     }
     return options;
@@ -38,6 +40,6 @@ public record Options(int runs, boolean large, int rows, boolean save) {
     if (index < arguments.length && arguments[index].matches("[1-9][0-9]{0,8}")) {
       return Integer.parseInt(arguments[index]);
     }
-    throw new BenchException(arguments[index - 1] + " needs a number; " + USAGE);
+    throw new Failure(arguments[index - 1] + " needs a number; " + USAGE);
   }
 }

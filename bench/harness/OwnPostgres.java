@@ -7,7 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import lib.Cached;
+import lib.Failure;
+import lib.Programs;
 
 /** A PostgreSQL of our own with the settings that initdb gives it, stopped at the end. */
 final class OwnPostgres {
@@ -57,11 +59,11 @@ final class OwnPostgres {
   private void stop() {
     try {
       run("pg_ctl", "--pgdata=" + data(), "--mode=immediate", "--wait", "stop");
-    } catch (IOException | InterruptedException | BenchException e) {
+    } catch (IOException | InterruptedException | Failure e) {
       System.err.println("could not stop PostgreSQL: " + e.getMessage());
       return;
     }
-    Workspace.delete(folder);
+    Cached.delete(folder);
   }
 
   private Path data() {
@@ -73,9 +75,9 @@ final class OwnPostgres {
     if (ROOT) {
       command.addAll(List.of("runuser", "-u", "postgres", "--"));
     }
-    command.add(Programs.postgres(program).toString());
+    command.add(Postgres.program(program).toString());
     command.addAll(List.of(arguments));
-    Programs.run(folder, Map.of(), command);
+    Programs.run(new ProcessBuilder(command).directory(folder.toFile()));
   }
 
   private static int freePort() throws IOException {

@@ -1,16 +1,13 @@
 package harness;
 
 import java.io.IOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.regex.Pattern;
+import lib.Cached;
+import lib.Failure;
+import lib.Programs;
 
 /** The other migration tools: built once from bench/peers, and kept in the user's cache. */
 public final class Peers {
@@ -115,76 +112,43 @@ public final class Peers {
   private static String pinned(Path file, String pattern) throws IOException {
     var matcher = Pattern.compile(pattern).matcher(Files.readString(file));
     if (!matcher.find()) {
-      throw new BenchException(file + " pins no " + pattern);
+      throw new Failure(file + " pins no " + pattern);
     }
     return matcher.group(1);
   }
 
   private static void buildForJvm(Path folder) throws IOException, InterruptedException {
     Programs.require("mvn");
-    Programs.run(
-        SOURCE,
-        Map.of("JAVA_HOME", System.getProperty("java.home")),
-        List.of(
+    var maven =
+        new ProcessBuilder(
             "mvn",
             "--quiet",
             "--batch-mode",
             "-Dpeers.directory=" + folder,
             "compile",
-            "dependency:copy-dependencies"));
+            "dependency:copy-dependencies");
+    maven.environment().put("JAVA_HOME", System.getProperty("java.home"));
+    Programs.run(maven.directory(SOURCE.toFile()));
   }
 
   private static void buildWithGo(Path binary, String tool)
       throws IOException, InterruptedException {
     Programs.require("go");
-    Programs.run(
-        SOURCE,
-        Map.of(),
-        List.of("go", "build", "-trimpath", "-tags", GO_TAGS, "-o", binary.toString(), tool));
-  }
-
-  private interface Build {
-    void into(Path folder) throws IOException, InterruptedException;
+    var go =
+        new ProcessBuilder(
+            "go", "build", "-trimpath", "-tags", GO_TAGS, "-o", binary.toString(), tool);
+    Programs.run(go.directory(SOURCE.toFile()));
   }
 
   /**
    * A folder named by the content of the files that pin it, so that a new version is built anew.
    */
-  private static Path cached(String kind, List<Path> pins, Build build)
+  private static Path cached(String kind, List<Path> pins, Cached.Build build)
       throws IOException, InterruptedException {
-    var folder = cache().resolve(kind + "-" + digest(pins));
+    var folder = Cached.folder("bench").resolve(kind + "-" + Cached.digest(6, pins, ""));
     if (!Files.exists(folder)) {
       System.err.println("building the " + kind + " peers, once");
-      Files.createDirectories(folder.getParent());
-      var unfinished = Files.createTempDirectory(folder.getParent(), kind);
-      build.into(unfinished);
-      try {
-        Files.move(unfinished, folder, StandardCopyOption.ATOMIC_MOVE);
-      } catch (FileSystemException e) {
-        // Another checkout may have built the same meanwhile; its folder is as good.
-        if (!Files.isDirectory(folder)) {
-          throw e;
-        }
-      }
     }
-    return folder;
-  }
-
-  private static Path cache() {
-    var environment = System.getenv();
-    var base = environment.getOrDefault("XDG_CACHE_HOME", environment.get("HOME") + "/.cache");
-    return Path.of(base, "learnflow-db/bench");
-  }
-
-  private static String digest(List<Path> files) throws IOException {
-    try {
-      var sha256 = MessageDigest.getInstance("SHA-256");
-      for (var file : files) {
-        sha256.update(Files.readAllBytes(file));
-      }
-      return HexFormat.of().formatHex(sha256.digest(), 0, 6);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return Cached.build(folder, build);
   }
 }

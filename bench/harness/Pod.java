@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import lib.Programs;
 
 /**
  * A pod of two containers on the cluster of {@code make cluster}: a PostgreSQL, and one with the
@@ -56,7 +56,8 @@ public final class Pod implements AutoCloseable {
             List.of("exec", "bench", "--namespace", NAMESPACE, "--container", "client", "--stdin"));
     command.addAll(List.of("--", "python3", "-c", Files.readString(FILES.resolve("stopwatch.py"))));
     command.addAll(List.of(arguments));
-    return Programs.run(Path.of("."), Map.of(), input, Cluster.kubectlLine(command));
+    return Programs.run(
+        new ProcessBuilder(Cluster.kubectlLine(command)).redirectInput(input.toFile()));
   }
 
   @Override

@@ -7,7 +7,7 @@ import java.util.List;
 
 /** The psql program: the baseline, and the harness's own way to the server. */
 public final class Psql {
-  private final Path program = Programs.postgres("psql");
+  private final Path program = Postgres.program("psql");
 
   Psql() throws IOException {}
 

@@ -1,9 +1,11 @@
 package harness;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import lib.Failure;
 
 /**
  * Prints the cases, and keeps them in bench/results and in the generated part of bench/README.md.
@@ -20,7 +22,7 @@ public record Results(String name, List<Case> cases, Options options) {
           markdown(machine, server.version()));
     }
     if (cases.stream().anyMatch(Case::anyFailed)) {
-      throw new BenchException("a contestant failed, see above");
+      throw new Failure("a contestant failed, see above");
     }
   }
 
@@ -42,10 +44,10 @@ public record Results(String name, List<Case> cases, Options options) {
   }
 
   /** Writes bench/results/NAME.json and NAME's part of bench/README.md. */
-  static void save(String name, String json, String markdown) throws IOException {
+  static void save(String name, ObjectNode results, String markdown) throws IOException {
     var bench = Path.of("bench");
     Files.createDirectories(bench.resolve("results"));
-    Files.writeString(bench.resolve("results/" + name + ".json"), json);
+    Files.writeString(bench.resolve("results/" + name + ".json"), Json.text(results));
     var readme = bench.resolve("README.md");
     Files.writeString(readme, withGenerated(Files.readString(readme), name, markdown));
   }
@@ -56,7 +58,7 @@ public record Results(String name, List<Case> cases, Options options) {
     int from = readme.indexOf(start);
     int to = readme.indexOf(end, from);
     if (from < 0 || to < 0) {
-      throw new BenchException("bench/README.md has no lines " + start.strip() + " and " + end);
+      throw new Failure("bench/README.md has no lines " + start.strip() + " and " + end);
     }
     return readme.substring(0, from) + start + text + readme.substring(to);
   }

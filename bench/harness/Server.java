@@ -1,8 +1,7 @@
 package harness;
 
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.Map;
+import lib.Programs;
 
 /** The PostgreSQL that all contestants work on, used through psql. */
 public final class Server {
@@ -35,8 +34,9 @@ public final class Server {
   }
 
   public String sql(Database database, String statement) throws IOException, InterruptedException {
-    var password = Map.of("PGPASSWORD", database.password());
-    return Programs.run(Path.of("."), password, psql.statement(database, statement));
+    var builder = new ProcessBuilder(psql.statement(database, statement));
+    builder.environment().put("PGPASSWORD", database.password());
+    return Programs.run(builder);
   }
 
   public String version() throws IOException, InterruptedException {

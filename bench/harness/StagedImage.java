@@ -5,7 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import lib.Failure;
+import lib.Programs;
 
 /** What the image holds, as {@code make image} stages it, started as the image starts it. */
 public final class StagedImage {
@@ -23,7 +24,7 @@ public final class StagedImage {
   public static StagedImage find() {
     var home = Path.of(ROOT + HOME).toAbsolutePath();
     if (!Files.exists(home.resolve("learnflow-db.aot"))) {
-      throw new BenchException("no " + ROOT + ", run make image first");
+      throw new Failure("no " + ROOT + ", run make image first");
     }
     return new StagedImage(home.toString());
   }
@@ -60,9 +61,6 @@ public final class StagedImage {
 
   /** An archive of the directory, without the root's name. */
   void archive(Path file) throws IOException, InterruptedException {
-    Programs.run(
-        Path.of("."),
-        Map.of(),
-        List.of("tar", "--create", "--file", file.toString(), "--directory", home, "."));
+    Programs.run("tar", "--create", "--file", file.toString(), "--directory", home, ".");
   }
 }

@@ -1,5 +1,7 @@
 package harness;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -167,27 +169,21 @@ public final class Timeline {
         .collect(Collectors.joining(" | "));
   }
 
-  public static String json(List<Timeline> timelines) {
-    return timelines.stream().map(Timeline::json).collect(Collectors.joining(",\n"));
+  public static ArrayNode json(List<Timeline> timelines) {
+    return Json.array(timelines, Timeline::json);
   }
 
-  private String json() {
-    return "    {\"case\": \"%s\", \"runs\": [\n      %s\n    ]}"
-        .formatted(
-            title, runs.stream().map(Timeline::json).collect(Collectors.joining(",\n      ")));
+  private ObjectNode json() {
+    var result = Json.object().put("case", title);
+    result.set("runs", Json.array(runs, Timeline::json));
+    return result;
   }
 
-  private static String json(Run run) {
-    return "{"
-        + Stream.concat(
-                run.parts.entrySet().stream()
-                    .map(part ->
-                        "\"%s\": [%.2f, %.2f]"
-                            .formatted(
-                                part.getKey(), part.getValue().from(), part.getValue().to())),
-                run.moments.entrySet().stream()
-                    .map(moment -> "\"%s\": %.2f".formatted(moment.getKey(), moment.getValue())))
-            .collect(Collectors.joining(", "))
-        + "}";
+  private static ObjectNode json(Run run) {
+    var result = Json.object();
+    run.parts.forEach((name, part) ->
+        result.putArray(name).add(Json.rounded(part.from(), 2)).add(Json.rounded(part.to(), 2)));
+    run.moments.forEach((name, moment) -> result.put(name, Json.rounded(moment, 2)));
+    return result;
   }
 }

@@ -11,6 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import lib.Failure;
 
 /**
  * When things happened in a namespace, by the clock of this machine: objects themselves tell whole
@@ -50,7 +51,7 @@ public final class Watch implements AutoCloseable {
     }
     if (!watch.up.await(UP_SECONDS, TimeUnit.SECONDS)) {
       watch.close();
-      throw new BenchException("kubectl does not watch namespace " + namespace);
+      throw new Failure("kubectl does not watch namespace " + namespace);
     }
     return watch;
   }

@@ -1,10 +1,9 @@
 package harness;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
+import lib.Cached;
 
 /** A temporary folder that is gone when the program ends. */
 public final class Workspace {
@@ -12,17 +11,7 @@ public final class Workspace {
 
   public static Path create() throws IOException {
     var folder = Files.createTempDirectory("learnflow-db-bench");
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(folder)));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> Cached.delete(folder)));
     return folder;
-  }
-
-  static void delete(Path folder) {
-    try (var files = Files.walk(folder)) {
-      for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

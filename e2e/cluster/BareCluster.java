@@ -14,6 +14,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import javax.naming.NamingException;
 import javax.naming.directory.InitialDirContext;
+import lib.Failure;
+import lib.Programs;
+import lib.Waiting;
 
 /**
  * One node of upstream Kubernetes, its parts as plain processes under runit. They live in mount,
@@ -130,10 +133,10 @@ final class BareCluster implements Backend {
     requireRoot();
     for (var part : parts()) {
       System.out.println(
-          sv("status", part).output().replace(SERVICES + "/", "").replaceAll("\\(pid.*\\) ", ""));
+          sv("status", part).said().replace(SERVICES + "/", "").replaceAll("\\(pid.*\\) ", ""));
     }
     var nodes = kubectl("get", "nodes,storageclasses");
-    System.out.println(nodes.output());
+    System.out.println(nodes.said());
     return nodes.exit() == 0 && Files.exists(COMPLETE);
   }
 
@@ -145,8 +148,7 @@ final class BareCluster implements Backend {
     for (var archive : archives) {
       var result = ctr(node, archive, "--namespace=k8s.io", "images", "import", "-");
       if (result.exit() != 0) {
-        throw new ClusterException(
-            "containerd did not take %s:%n%s".formatted(archive, result.output()));
+        throw new Failure("containerd did not take %s:%n%s".formatted(archive, result.said()));
       }
       System.err.println("loaded " + archive);
     }
@@ -157,20 +159,20 @@ final class BareCluster implements Backend {
     requireRoot();
     runningNode();
     if (!parts().contains(part)) {
-      throw new ClusterException(
+      throw new Failure(
           "there is no part %s; there are: %s".formatted(part, String.join(", ", parts())));
     }
     // The API server would go on for a minute to end what it has begun; it is killed after a while.
     var result = action.equals("start") ? sv("start", part) : sv("force-" + action, part);
     // One that had to be killed counts as a failure there, and is down a moment later.
-    boolean killed = result.output().startsWith("kill: ");
+    boolean killed = result.said().startsWith("kill: ");
     if (killed && action.equals("stop")) {
-      await(part + " to end", () -> !sv("status", part).output().startsWith("run: "));
+      await(part + " to end", () -> !sv("status", part).said().startsWith("run: "));
     }
     if (result.exit() != 0 && !killed) {
-      throw new ClusterException(
+      throw new Failure(
           "%s %s failed: %s; its log is %s"
-              .formatted(action, part, result.output(), STATE.resolve("log").resolve(part)));
+              .formatted(action, part, result.said(), STATE.resolve("log").resolve(part)));
     }
     if (part.equals("apiserver") && !action.equals("stop")) {
       awaitApiServer();
@@ -181,11 +183,10 @@ final class BareCluster implements Backend {
 
   private static void requireRoot() throws IOException, InterruptedException {
     if (!System.getProperty("os.name").equals("Linux")) {
-      throw new ClusterException(
-          "a cluster needs Docker here: install and start it, and try again");
+      throw new Failure("a cluster needs Docker here: install and start it, and try again");
     }
-    if (!Commands.run("id", "-u").equals("0")) {
-      throw new ClusterException(
+    if (!Programs.run("id", "-u").equals("0")) {
+      throw new Failure(
           "a cluster needs Docker, which does not answer, or root: start Docker, or try again with"
               + " sudo");
     }
@@ -193,27 +194,26 @@ final class BareCluster implements Backend {
 
   private static void requireCgroupsAndNamespaces() throws IOException, InterruptedException {
     if (Machine.cgroupHierarchies().stream().noneMatch(Files::isWritable)) {
-      throw new ClusterException(
+      throw new Failure(
           "a cluster without Docker needs cgroups, and /sys/fs/cgroup has none that can be written:"
               + " start Docker, or use a machine or virtual machine instead of this container");
     }
     var namespaces =
-        Commands.attempt(
-            new ProcessBuilder(
-                "unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "true"));
+        Programs.attempt(
+            "unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "true");
     if (namespaces.exit() != 0) {
-      throw new ClusterException(
+      throw new Failure(
           ("a cluster without Docker needs namespaces, and this machine gives none (%s); "
                   + NO_CONTAINER)
-              .formatted(namespaces.output()));
+              .formatted(namespaces.said()));
     }
   }
 
   private static void requireFreeAddress() throws IOException, InterruptedException {
-    var route = Commands.run("ip", "route", "show", "to", "match", NODE_ADDRESS);
+    var route = Programs.run("ip", "route", "show", "to", "match", NODE_ADDRESS);
     var specific = route.lines().filter(line -> !line.startsWith("default")).toList();
     if (!specific.isEmpty()) {
-      throw new ClusterException(
+      throw new Failure(
           ("the cluster's address %s is in use on this machine (%s); "
                   + "remove that route or link, and try again")
               .formatted(NODE_ADDRESS, specific.getFirst()));
@@ -252,8 +252,8 @@ final class BareCluster implements Backend {
     System.err.println("certificates");
     var kubeadm = Binaries.KUBERNETES.build().resolve("kubeadm").toString();
     var config = "--config=" + STATE.resolve("config/kubeadm.yaml");
-    Commands.run(kubeadm, "init", "phase", "certs", "all", config);
-    Commands.run(
+    Programs.run(kubeadm, "init", "phase", "certs", "all", config);
+    Programs.run(
         kubeadm, "init", "phase", "kubeconfig", "all", config, "--kubeconfig-dir=" + STATE);
   }
 
@@ -294,7 +294,7 @@ final class BareCluster implements Backend {
         }
         Files.createDirectories(hierarchy.resolve(CGROUP));
       } catch (IOException e) {
-        throw new ClusterException(
+        throw new Failure(
             ("a cluster without Docker needs cgroups of its own, and %s gives none (%s); "
                     + NO_CONTAINER)
                 .formatted(hierarchy, e.getMessage()));
@@ -312,7 +312,7 @@ final class BareCluster implements Backend {
     builder
         .environment()
         .merge("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", (ours, all) -> ours + ":" + all);
-    Commands.withoutProxy(builder.environment());
+    withoutProxy(builder.environment());
     builder.redirectInput(new java.io.File("/dev/null"));
     builder.redirectErrorStream(true).redirectOutput(log).start();
     await("the first process, see " + log, () -> init().isPresent());
@@ -320,8 +320,8 @@ final class BareCluster implements Backend {
 
   /** The only part of the cluster that this machine sees: one end of a pair of links. */
   private static void connect() throws IOException, InterruptedException {
-    if (!Commands.succeeds("ip", "link", "show", LINK)) {
-      Commands.run(
+    if (!Programs.succeeds("ip", "link", "show", LINK)) {
+      Programs.run(
           "ip",
           "link",
           "add",
@@ -334,8 +334,8 @@ final class BareCluster implements Backend {
           "netns",
           Long.toString(runningNode().pid()));
     }
-    Commands.run("ip", "address", "replace", MACHINE_ADDRESS + "/30", "dev", LINK);
-    Commands.run("ip", "link", "set", LINK, "up");
+    Programs.run("ip", "address", "replace", MACHINE_ADDRESS + "/30", "dev", LINK);
+    Programs.run("ip", "link", "set", LINK, "up");
   }
 
   private static void apply(Path manifest) throws IOException, InterruptedException {
@@ -355,7 +355,7 @@ final class BareCluster implements Backend {
     await(
         "the cluster's processes to end",
         () -> Stream.of(unshare, node).flatMap(Optional::stream).noneMatch(ProcessHandle::isAlive));
-    await("the link " + LINK + " to go", () -> !Commands.succeeds("ip", "link", "show", LINK));
+    await("the link " + LINK + " to go", () -> !Programs.succeeds("ip", "link", "show", LINK));
     for (var hierarchy : Machine.cgroupHierarchies()) {
       await("cgroups to be empty", () -> removeFolders(hierarchy.resolve(CGROUP)));
     }
@@ -371,7 +371,7 @@ final class BareCluster implements Backend {
         Files.deleteIfExists(Path.of(folder));
       }
     }
-    Commands.run("rm", "-rf", "--one-file-system", STATE.toString());
+    Programs.run("rm", "-rf", "--one-file-system", STATE.toString());
   }
 
   /** Whether they are gone; the kernel may need a moment after the last process. */
@@ -396,9 +396,8 @@ final class BareCluster implements Backend {
   private static Optional<ProcessHandle> unshare() {
     var arguments = UNSHARE.stream().skip(1).toList();
     return ProcessHandle.allProcesses()
-        .filter(
-            process ->
-                process.info().arguments().map(List::of).filter(arguments::equals).isPresent())
+        .filter(process ->
+            process.info().arguments().map(List::of).filter(arguments::equals).isPresent())
         .findFirst();
   }
 
@@ -408,8 +407,7 @@ final class BareCluster implements Backend {
   }
 
   private static ProcessHandle runningNode() {
-    return init()
-        .orElseThrow(() -> new ClusterException("the cluster is down; make cluster brings it up"));
+    return init().orElseThrow(() -> new Failure("the cluster is down; make cluster brings it up"));
   }
 
   private static List<String> parts() throws IOException {
@@ -418,21 +416,20 @@ final class BareCluster implements Backend {
     }
   }
 
-  private static Commands.Result sv(String action, String part)
+  private static Programs.Result sv(String action, String part)
       throws IOException, InterruptedException {
-    return Commands.attempt(
-        new ProcessBuilder("sv", "-w", "5", action, SERVICES.resolve(part).toString()));
+    return Programs.attempt("sv", "-w", "5", action, SERVICES.resolve(part).toString());
   }
 
-  private static Commands.Result ctr(ProcessHandle node, Path input, String... arguments)
+  private static Programs.Result ctr(ProcessHandle node, Path input, String... arguments)
       throws IOException, InterruptedException {
     var command =
         new ArrayList<>(List.of("nsenter", "--target=" + node.pid(), "--mount", "--net", "ctr"));
     command.addAll(List.of(arguments));
-    return Commands.attempt(new ProcessBuilder(command).redirectInput(input.toFile()));
+    return Programs.attempt(new ProcessBuilder(command).redirectInput(input.toFile()));
   }
 
-  private static Commands.Result kubectl(String... arguments)
+  private static Programs.Result kubectl(String... arguments)
       throws IOException, InterruptedException {
     var command =
         new ArrayList<>(
@@ -440,7 +437,16 @@ final class BareCluster implements Backend {
                 Binaries.KUBERNETES.build().resolve("kubectl").toString(),
                 "--kubeconfig=" + ADMIN));
     command.addAll(List.of(arguments));
-    return Commands.attempt(new ProcessBuilder(command));
+    var builder = new ProcessBuilder(command);
+    withoutProxy(builder.environment());
+    return Programs.attempt(builder);
+  }
+
+  /** The cluster is on this machine, where no proxy leads to it. */
+  private static void withoutProxy(Map<String, String> environment) {
+    environment
+        .keySet()
+        .removeIf(name -> List.of("http_proxy", "https_proxy").contains(name.toLowerCase()));
   }
 
   private static void awaitApiServer() throws IOException, InterruptedException {
@@ -490,11 +496,12 @@ final class BareCluster implements Backend {
     }
   }
 
-  private static void await(String what, Commands.Condition condition)
+  private static void await(String what, Waiting.Condition condition)
       throws IOException, InterruptedException {
-    Commands.await(
-        what,
-        "logs are in %s; make cluster-down cluster starts anew".formatted(STATE.resolve("log")),
+    Waiting.until(
+        Cluster.LIMIT,
+        "%s; logs are in %s; make cluster-down cluster starts anew"
+            .formatted(what, STATE.resolve("log")),
         condition);
   }
 }

@@ -1,13 +1,13 @@
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import lib.Cached;
+import lib.Failure;
+import lib.Programs;
 
 /**
  * Programs that are built once from the Go module that pins them, and kept in the user's cache.
@@ -54,40 +54,32 @@ record Binaries(String name, String module, List<String> packages) {
     return matcher.group(1);
   }
 
-  /**
-   * The folder with the programs. It gets its name only when they are all there, so that a build
-   * that is killed leaves nothing that looks finished; the next one removes what it left.
-   */
+  /** The folder with the programs. */
   Path build() throws IOException, InterruptedException {
     var cache = Cluster.cache();
     var folder = cache.resolve("%s-%s-%s".formatted(name, version(), digest()));
-    if (Files.exists(folder)) {
-      return folder;
-    }
+    return Cached.build(folder, unfinished -> build(cache, unfinished));
+  }
+
+  private void build(Path cache, Path folder) throws IOException, InterruptedException {
     var go =
-        Commands.find("go")
-            .orElseThrow(
-                () ->
-                    new ClusterException(
-                        ("%s is built with Go, and there is no go on PATH; "
-                                + "install Go 1.21 or later (https://go.dev/dl)")
-                            .formatted(name)));
-    Files.createDirectories(cache);
-    Commands.run("sh", "-c", "rm -rf \"$0\"/unfinished-*", cache.toString());
-    var unfinished = Files.createTempDirectory(cache, "unfinished-" + name + "-");
+        Programs.find("go")
+            .orElseThrow(() ->
+                new Failure(
+                    ("%s is built with Go, and there is no go on PATH; "
+                            + "install Go 1.21 or later (https://go.dev/dl)")
+                        .formatted(name)));
     var command =
         new ArrayList<>(
             List.of(go.toString(), "build", "-buildvcs=false", "-ldflags", linkerFlags()));
-    command.addAll(List.of("-o", unfinished + "/"));
+    command.addAll(List.of("-o", folder + "/"));
     command.addAll(packages);
     var builder = new ProcessBuilder(command).directory(source().toFile());
     builder.environment().put("CGO_ENABLED", "0");
-    Commands.runLong(
+    Programs.runLong(
         "building %s %s, once".formatted(name, version()),
         builder,
         cache.resolve(name + "-build.log"));
-    Files.move(unfinished, folder);
-    return folder;
   }
 
   private String linkerFlags() throws IOException {
@@ -103,13 +95,7 @@ record Binaries(String name, String module, List<String> packages) {
 
   private String digest() throws IOException {
     try (var files = Files.list(source())) {
-      var sha256 = MessageDigest.getInstance("SHA-256");
-      for (var file : files.sorted().toList()) {
-        sha256.update(Files.readAllBytes(file));
-      }
-      return HexFormat.of().formatHex(sha256.digest(), 0, 4);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
+      return Cached.digest(4, files.sorted().toList(), "");
     }
   }
 }

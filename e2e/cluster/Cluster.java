@@ -5,8 +5,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
+import lib.Cached;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 
 /** Brings up a Kubernetes for tests on this machine, and takes it down without a trace. */
 final class Cluster {
@@ -16,6 +20,9 @@ final class Cluster {
           .normalize()
           .getParent();
   static final Path KUBECONFIG = FOLDER.resolve("kubeconfig");
+
+  /** How long a part of the cluster may take to do what it is to do. */
+  static final Duration LIMIT = Duration.ofSeconds(120);
 
   private static final String USAGE =
       """
@@ -31,17 +38,15 @@ final class Cluster {
 
   private Cluster() {}
 
-  static void main(String[] arguments) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
-      System.exit(run(List.of(arguments)));
-    } catch (ClusterException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    } catch (IOException e) {
-      System.err.printf("%s failed: %s; make cluster-down cluster starts anew%n", arguments[0], e);
-      System.exit(1);
-    }
+  static void main(String[] arguments) throws Exception {
+    Tool.run(() -> {
+      try {
+        System.exit(run(List.of(arguments)));
+      } catch (IOException e) {
+        throw new Failure(
+            "%s failed: %s; make cluster-down cluster starts anew".formatted(arguments[0], e));
+      }
+    });
   }
 
   private static int run(List<String> arguments) throws IOException, InterruptedException {
@@ -79,7 +84,7 @@ final class Cluster {
   private static void up(Backend backend) throws IOException, InterruptedException {
     backend.up();
     System.out.println("export KUBECONFIG=" + KUBECONFIG);
-    if (Commands.find("kubectl").isEmpty() && backend instanceof BareCluster) {
+    if (Programs.find("kubectl").isEmpty() && backend instanceof BareCluster) {
       System.out.println("export PATH=\"" + Binaries.KUBERNETES.build() + ":$PATH\"");
     }
   }
@@ -100,7 +105,7 @@ final class Cluster {
     var archives = names.stream().map(name -> Path.of(name).toAbsolutePath()).toList();
     for (var archive : archives) {
       if (!Files.isReadable(archive)) {
-        throw new ClusterException(archive + " cannot be read");
+        throw new Failure(archive + " cannot be read");
       }
     }
     return archives;
@@ -119,26 +124,21 @@ final class Cluster {
 
   /** Outside the checkout, so that a clean one is up quickly. */
   static Path cache() {
-    var environment = System.getenv();
-    var base = environment.getOrDefault("XDG_CACHE_HOME", environment.get("HOME") + "/.cache");
-    return Path.of(base, "learnflow-db/cluster");
+    return Cached.folder("cluster");
   }
 
   /** Archives of the test images, built where they are not cached. */
   static List<Path> testImages() throws IOException, InterruptedException {
     System.err.println("test images");
-    var command =
+    var images =
         new ProcessBuilder(
-            System.getProperty("java.home") + "/bin/java",
-            FOLDER.resolve("../../tools/images/Images.java").normalize().toString(),
-            "pause",
-            "postgresql",
-            "python");
-    var process = command.redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    var output = new String(process.getInputStream().readAllBytes());
-    if (process.waitFor() != 0) {
-      throw new ClusterException("the test images could not be built, see above");
-    }
+                Programs.jdk("java"),
+                FOLDER.resolve("../../tools/images/Images.java").normalize().toString(),
+                "pause",
+                "postgresql",
+                "python")
+            .redirectError(ProcessBuilder.Redirect.INHERIT);
+    var output = Programs.run(images);
     return archives(output.lines().toList());
   }
 
@@ -153,8 +153,7 @@ final class Cluster {
                 cache().resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         var lock = file.tryLock()) {
       if (lock == null) {
-        throw new ClusterException(
-            "another make cluster or make cluster-down is at work; wait for its end");
+        throw new Failure("another make cluster or make cluster-down is at work; wait for its end");
       }
       action.run();
     }

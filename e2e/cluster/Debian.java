@@ -3,6 +3,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
+import lib.Failure;
+import lib.Programs;
 
 /** What the cluster takes from Debian's packages. */
 final class Debian {
@@ -10,7 +12,7 @@ final class Debian {
     boolean missing() {
       return file.startsWith("/")
           ? !Files.isExecutable(Path.of(file))
-          : Commands.find(file).isEmpty();
+          : Programs.find(file).isEmpty();
     }
   }
 
@@ -38,8 +40,8 @@ final class Debian {
     if (missing.isEmpty()) {
       return;
     }
-    if (Commands.find("apt-get").isEmpty()) {
-      throw new ClusterException(
+    if (Programs.find("apt-get").isEmpty()) {
+      throw new Failure(
           ("missing on this machine: %s; install what is in Debian's packages of these names, "
                   + "and try again")
               .formatted(missing));
@@ -48,6 +50,6 @@ final class Debian {
     var install = "apt-get install --yes --no-install-recommends " + missing;
     var builder = new ProcessBuilder("sh", "-c", "apt-get update && " + install);
     builder.environment().put("DEBIAN_FRONTEND", "noninteractive");
-    Commands.runLong(install, builder, Cluster.cache().resolve("apt-get.log"));
+    Programs.runLong(install, builder, Cluster.cache().resolve("apt-get.log"));
   }
 }

@@ -3,6 +3,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import lib.Failure;
+import lib.Programs;
+import lib.Waiting;
 
 /** Kubernetes in a container, made by kind. */
 final class KindCluster implements Backend {
@@ -23,17 +26,17 @@ final class KindCluster implements Backend {
   private static final String DNS = "coredns";
 
   static boolean possible() throws IOException, InterruptedException {
-    return Commands.find("docker").isPresent() && Commands.succeeds("docker", "info");
+    return Programs.find("docker").isPresent() && Programs.succeeds("docker", "info");
   }
 
   @Override
   public void up() throws IOException, InterruptedException {
     var kind = kind();
     if (exists()) {
-      Commands.run("docker", "start", NODE);
+      Programs.run("docker", "start", NODE);
       System.err.println("the cluster is already up");
     } else {
-      Commands.runLong(
+      Programs.runLong(
           "kind create cluster",
           new ProcessBuilder(
               kind,
@@ -45,14 +48,14 @@ final class KindCluster implements Backend {
               "--kubeconfig=" + Cluster.KUBECONFIG),
           Files.createDirectories(Cluster.cache()).resolve("kind.log"));
     }
-    Cluster.writeKubeconfig(Commands.run(kind, "get", "kubeconfig", "--name=" + NAME));
+    Cluster.writeKubeconfig(Programs.run(kind, "get", "kubeconfig", "--name=" + NAME));
     loadTestImages();
     startProvisioner();
     var manifest = Cluster.FOLDER.resolve("storage.yaml").toFile();
     var apply =
         new ProcessBuilder("docker", "exec", "-i", NODE, "kubectl", ADMIN, "apply", "--filename=-")
             .redirectInput(manifest);
-    await("the API server", () -> Commands.attempt(apply).exit() == 0);
+    await("the API server", () -> Programs.attempt(apply).exit() == 0);
     System.err.println("the cluster is up");
   }
 
@@ -62,25 +65,25 @@ final class KindCluster implements Backend {
     var folder = Cluster.FOLDER.resolve("kind");
     for (var image : TEST_IMAGES) {
       var file = image.replaceFirst(".*/(.*):.*", "$1.Dockerfile");
-      Commands.run(
+      Programs.run(
           "docker",
           "build",
           "--quiet",
           "--tag=" + image,
           "--file=" + folder.resolve(file),
           folder.toString());
-      Commands.run(kind(), "load", "docker-image", image, "--name=" + NAME);
+      Programs.run(kind(), "load", "docker-image", image, "--name=" + NAME);
     }
   }
 
   /** For the class "tiny" alone; kind has a default class of its own. */
   private static void startProvisioner() throws IOException, InterruptedException {
-    if (Commands.succeeds("docker", "exec", NODE, "pgrep", "-f", PROVISIONER)) {
+    if (Programs.succeeds("docker", "exec", NODE, "pgrep", "-f", PROVISIONER)) {
       return;
     }
     var program = Binaries.PROVISIONER.build().resolve("provisioner");
-    Commands.run("docker", "cp", program.toString(), NODE + ":" + PROVISIONER);
-    Commands.run(
+    Programs.run("docker", "cp", program.toString(), NODE + ":" + PROVISIONER);
+    Programs.run(
         "docker",
         "exec",
         "--detach",
@@ -99,13 +102,13 @@ final class KindCluster implements Backend {
   /** Docker's part; what Docker itself makes, such as kind's network, stays for the next one. */
   @Override
   public List<String> listing() throws IOException, InterruptedException {
-    return Commands.run("docker", "ps", "--all", "--format={{.Names}}").lines().sorted().toList();
+    return Programs.run("docker", "ps", "--all", "--format={{.Names}}").lines().sorted().toList();
   }
 
   @Override
   public void down() throws IOException, InterruptedException {
     if (exists()) {
-      Commands.run(
+      Programs.run(
           kind(), "delete", "cluster", "--name=" + NAME, "--kubeconfig=" + Cluster.KUBECONFIG);
     }
   }
@@ -117,9 +120,7 @@ final class KindCluster implements Backend {
       return false;
     }
     var nodes =
-        Commands.attempt(
-            new ProcessBuilder(
-                "docker", "exec", NODE, "kubectl", ADMIN, "get", "nodes,storageclasses"));
+        Programs.attempt("docker", "exec", NODE, "kubectl", ADMIN, "get", "nodes,storageclasses");
     System.out.println(nodes.output());
     return nodes.exit() == 0;
   }
@@ -127,7 +128,7 @@ final class KindCluster implements Backend {
   @Override
   public void load(List<Path> archives) throws IOException, InterruptedException {
     for (var archive : archives) {
-      Commands.run(kind(), "load", "image-archive", archive.toString(), "--name=" + NAME);
+      Programs.run(kind(), "load", "image-archive", archive.toString(), "--name=" + NAME);
       System.err.println("loaded " + archive);
     }
   }
@@ -136,16 +137,16 @@ final class KindCluster implements Backend {
   @Override
   public void control(String action, String part) throws IOException, InterruptedException {
     if (SERVICES.contains(part)) {
-      Commands.run("docker", "exec", NODE, "systemctl", action, part);
+      Programs.run("docker", "exec", NODE, "systemctl", action, part);
     } else if (STATIC_PODS.contains(part)) {
       var manifest = "/etc/kubernetes/manifests/kube-%s.yaml".formatted(part);
       var stopped = "/etc/kubernetes/kube-%s.yaml".formatted(part);
       if (!action.equals("start")) {
-        Commands.run("docker", "exec", NODE, "mv", manifest, stopped);
+        Programs.run("docker", "exec", NODE, "mv", manifest, stopped);
         awaitPod(part, false);
       }
       if (!action.equals("stop")) {
-        Commands.run("docker", "exec", NODE, "mv", stopped, manifest);
+        Programs.run("docker", "exec", NODE, "mv", stopped, manifest);
         awaitPod(part, true);
       }
     } else if (part.equals(DNS)) {
@@ -156,7 +157,7 @@ final class KindCluster implements Backend {
         scaleDns(2);
       }
     } else {
-      throw new ClusterException(
+      throw new Failure(
           "there is no part %s; there are: %s, %s, %s"
               .formatted(part, String.join(", ", SERVICES), String.join(", ", STATIC_PODS), DNS));
     }
@@ -166,14 +167,14 @@ final class KindCluster implements Backend {
     var inSystem = List.of("docker", "exec", NODE, "kubectl", ADMIN, "--namespace=kube-system");
     var scale = new ArrayList<>(inSystem);
     scale.addAll(List.of("scale", "deployment", DNS, "--replicas=" + replicas));
-    Commands.run(scale.toArray(String[]::new));
+    Programs.run(scale.toArray(String[]::new));
     var wait = new ArrayList<>(inSystem);
     wait.addAll(
         replicas == 0
             ? List.of(
                 "wait", "pods", "--selector=k8s-app=kube-dns", "--for=delete", "--timeout=60s")
             : List.of("rollout", "status", "deployment", DNS, "--timeout=60s"));
-    Commands.run(wait.toArray(String[]::new));
+    Programs.run(wait.toArray(String[]::new));
   }
 
   private static void awaitPod(String part, boolean running)
@@ -181,14 +182,15 @@ final class KindCluster implements Backend {
     await(
         part + (running ? " to start" : " to stop"),
         () ->
-            Commands.succeeds("docker", "exec", NODE, "pgrep", "-x", processName(part)) == running);
+            Programs.succeeds("docker", "exec", NODE, "pgrep", "-x", processName(part)) == running);
   }
 
-  private static void await(String what, Commands.Condition condition)
+  private static void await(String what, Waiting.Condition condition)
       throws IOException, InterruptedException {
-    Commands.await(
-        what,
-        "docker logs %s may say why; make cluster-down cluster starts anew".formatted(NODE),
+    Waiting.until(
+        Cluster.LIMIT,
+        "%s; docker logs %s may say why; make cluster-down cluster starts anew"
+            .formatted(what, NODE),
         condition);
   }
 
@@ -199,11 +201,11 @@ final class KindCluster implements Backend {
   }
 
   private static boolean exists() throws IOException, InterruptedException {
-    return Commands.succeeds("docker", "container", "inspect", NODE);
+    return Programs.succeeds("docker", "container", "inspect", NODE);
   }
 
   private static String kind() throws IOException, InterruptedException {
-    var installed = Commands.find("kind");
+    var installed = Programs.find("kind");
     return (installed.isPresent() ? installed.get() : Binaries.KIND.build().resolve("kind"))
         .toString();
   }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import lib.Programs;
 
 /** The parts of this machine that a cluster touches. */
 final class Machine {
@@ -121,7 +122,7 @@ final class Machine {
   }
 
   private static Stream<String> output(String... command) throws IOException, InterruptedException {
-    return Commands.run(command).lines();
+    return Programs.run(command).lines();
   }
 
   private static List<String> folders(Path root, int depth) throws IOException {

@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import lib.Failure;
+import lib.Programs;
+import lib.Tool;
 
 /**
  * Runs the images with runc, without Kubernetes, and checks what they promise: {@code java
@@ -21,12 +23,13 @@ class Check {
   private Check() {}
 
   static void main(String[] arguments) throws Exception {
-    Locale.setDefault(Locale.ROOT);
-    if (!"root".equals(System.getProperty("user.name"))
-        || new ProcessBuilder("sh", "-c", "command -v runc >&2").start().waitFor() != 0) {
-      System.err.println(
+    Tool.run(Check::checkAll);
+  }
+
+  private static void checkAll() throws IOException, InterruptedException {
+    if (!"root".equals(System.getProperty("user.name")) || Programs.find("runc").isEmpty()) {
+      throw new Failure(
           "the images were not checked: that needs root and runc; run: apt-get install runc");
-      System.exit(1);
     }
     var folder = Files.createTempDirectory("learnflow-db-images-check");
     Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(folder)));
@@ -45,8 +48,8 @@ class Check {
 
   private static void delete(Path folder) {
     try {
-      new ProcessBuilder("rm", "-rf", folder.toString()).inheritIO().start().waitFor();
-    } catch (IOException | InterruptedException e) {
+      Programs.run("rm", "-rf", folder.toString());
+    } catch (Failure | IOException | InterruptedException e) {
       System.err.println("could not delete " + folder + ": " + e.getMessage());
     }
   }

@@ -1,11 +1,11 @@
-import build.BuildException;
 import build.Cache;
 import build.Definition;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import lib.Failure;
+import lib.Tool;
 
 /**
  * Builds container images from Debian packages: {@code java tools/images/Images.java NAME...}.
@@ -16,22 +16,18 @@ class Images {
 
   private Images() {}
 
-  static void main(String[] names) throws IOException, InterruptedException {
-    Locale.setDefault(Locale.ROOT);
-    try {
+  static void main(String[] names) throws Exception {
+    Tool.run(() -> {
       for (var definition : definitions(names)) {
         System.out.println(Cache.archive(definition));
       }
-    } catch (BuildException e) {
-      System.err.println(e.getMessage());
-      System.exit(1);
-    }
+    });
   }
 
   /** All of them are read before the first is built, so that a wrong name costs no time. */
   private static List<Definition> definitions(String... names) throws IOException {
     if (names.length == 0) {
-      throw new BuildException(
+      throw new Failure(
           "give the names of images, folders of "
               + DEFINITIONS
               + ": "

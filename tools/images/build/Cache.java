@@ -10,6 +10,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
+import lib.Cached;
 
 /**
  * Built images, kept in {@code ~/.cache/learnflow-db/images/HASH/NAME.tar}; the hash covers
@@ -32,7 +33,7 @@ public final class Cache {
     }
     Files.createDirectories(archive.getParent());
     var work = Files.createTempDirectory(folder(), ".building-");
-    var cleanup = new Thread(() -> Programs.deleteTree(work));
+    var cleanup = new Thread(() -> Cached.delete(work));
     Runtime.getRuntime().addShutdownHook(cleanup);
     try {
       var started = System.nanoTime();
@@ -44,19 +45,13 @@ public final class Cache {
           definition.name(), (System.nanoTime() - started) / 1e9, Files.size(archive) / 1048576.0);
     } finally {
       Runtime.getRuntime().removeShutdownHook(cleanup);
-      Programs.deleteTree(work);
+      Cached.delete(work);
     }
     return archive;
   }
 
   private static Path folder() {
-    var environment = System.getenv();
-    var base = environment.get("XDG_CACHE_HOME");
-    return (base == null || base.isEmpty()
-            ? Path.of(environment.get("HOME"), ".cache")
-            : Path.of(base))
-        .resolve("learnflow-db/images")
-        .toAbsolutePath();
+    return Cached.folder("images");
   }
 
   private static String hash(Definition definition, String architecture) throws IOException {

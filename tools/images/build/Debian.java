@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import lib.Failure;
+import lib.Programs;
 
 /** Packages of one release of Debian, from the mirrors that this machine's apt is set to. */
 final class Debian {
@@ -18,17 +20,17 @@ final class Debian {
   private Debian() {}
 
   static String architecture() throws IOException, InterruptedException {
-    if (Programs.onPath("dpkg").isEmpty() || Programs.onPath("apt-get").isEmpty()) {
-      throw new BuildException(
+    if (Programs.find("dpkg").isEmpty() || Programs.find("apt-get").isEmpty()) {
+      throw new Failure(
           "images are built from Debian packages, but dpkg and apt-get were not found; nothing was"
               + " built. Build on a machine with Debian");
     }
-    return Programs.run("dpkg", "--print-architecture");
+    return Host.run("dpkg", "--print-architecture");
   }
 
   /** Unpacks packages and what they depend on; none of their scripts runs. Needs no root. */
   static void extract(List<String> packages, Path root) throws IOException, InterruptedException {
-    Programs.require("mmdebstrap", "mmdebstrap");
+    Host.require("mmdebstrap", "mmdebstrap");
     var command =
         new ArrayList<>(
             List.of(
@@ -44,10 +46,10 @@ final class Debian {
                 root.toString()));
     command.addAll(sources());
     try {
-      Programs.run(command.toArray(String[]::new));
-    } catch (BuildException e) {
+      Host.run(command.toArray(String[]::new));
+    } catch (Failure e) {
       if (e.getMessage().contains("NO_PUBKEY")) {
-        throw new BuildException(
+        throw new Failure(
             "this machine has no key to verify the packages of Debian %s; nothing was built. Run:"
                     .formatted(SUITE)
                 + " apt-get install debian-archive-keyring");
@@ -58,7 +60,7 @@ final class Debian {
 
   private static Path keyring() throws IOException, InterruptedException {
     if (installedKeyring().isEmpty()) {
-      Programs.install("the keyring of Debian's archive", "debian-archive-keyring");
+      Host.install("the keyring of Debian's archive", "debian-archive-keyring");
     }
     return installedKeyring().orElseThrow();
   }
@@ -75,13 +77,13 @@ final class Debian {
    */
   private static List<String> sources() throws IOException, InterruptedException {
     var mirrors = mirrors();
-    if (mirrors.isEmpty() && Programs.isRoot()) {
-      Programs.run("apt-get", "update");
+    if (mirrors.isEmpty() && Host.isRoot()) {
+      Host.run("apt-get", "update");
       mirrors = mirrors();
     }
     var archive = mirrors.get("Debian");
     if (archive == null) {
-      throw new BuildException(
+      throw new Failure(
           "apt knows no mirror of Debian on this machine; nothing was built. Run apt-get update as"
               + " root, or build on a machine with Debian");
     }
@@ -99,7 +101,7 @@ final class Debian {
   private static Map<String, String> mirrors() throws IOException, InterruptedException {
     var mirrors = new LinkedHashMap<String, String>();
     var targets =
-        Programs.run(
+        Host.run(
             "apt-get",
             "indextargets",
             "--format",

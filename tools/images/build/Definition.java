@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import lib.Failure;
 
 /**
  * One image, as its folder describes it; the README lists what a folder may hold.
@@ -25,7 +26,7 @@ public record Definition(String name, Path folder, Map<String, String> propertie
     var folder = definitions.resolve(name);
     var file = folder.resolve(FILE);
     if (!Files.isRegularFile(file)) {
-      throw new BuildException(
+      throw new Failure(
           "there is no image '%s' in %s; there are %s"
               .formatted(name, definitions, names(definitions)));
     }
@@ -40,8 +41,7 @@ public record Definition(String name, Path folder, Map<String, String> propertie
 
   public static List<String> names(Path definitions) throws IOException {
     if (!Files.isDirectory(definitions)) {
-      throw new BuildException(
-          definitions + " was not found: run this from the root of the repository");
+      throw new Failure(definitions + " was not found: run this from the root of the repository");
     }
     try (var folders = Files.list(definitions)) {
       return folders
@@ -121,7 +121,7 @@ public record Definition(String name, Path folder, Map<String, String> propertie
   private String required(String key) {
     var value = properties.get(key);
     if (value == null) {
-      throw new BuildException(folder.resolve(FILE) + " must set " + key);
+      throw new Failure(folder.resolve(FILE) + " must set " + key);
     }
     return value;
   }

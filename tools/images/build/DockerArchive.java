@@ -56,7 +56,7 @@ final class DockerArchive {
     try (var files = Files.list(folder)) {
       files.map(file -> file.getFileName().toString()).sorted().forEach(command::add);
     }
-    Programs.run(command.toArray(String[]::new));
+    Host.run(command.toArray(String[]::new));
   }
 
   private static String config(Definition definition, String architecture, String layer) {

@@ -29,9 +29,9 @@ final class RootFileSystem {
     var customize = definition.folder().resolve("customize");
     if (Files.exists(customize)) {
       for (var need : definition.needs().entrySet()) {
-        Programs.require(need.getKey(), need.getValue());
+        Host.require(need.getKey(), need.getValue());
       }
-      Programs.run("sh", "-eu", customize.toString(), root.toString());
+      Host.run("sh", "-eu", customize.toString(), root.toString());
     }
     prune(definition, root);
     return root;

@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import lib.Programs;
+import lib.Programs.Result;
 
 /**
  * An image run by runc as a pod that is admitted under "restricted" runs it: uid and gid 1001, a
@@ -95,9 +97,7 @@ final class Container implements AutoCloseable {
     return '"' + value.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n") + '"';
   }
 
-  /** What a program in the container prints, and its exit code. */
-  record Result(int exit, String output) {}
-
+  /** How a program in the container ends; what it printed is all in the output. */
   Result exec(Map<String, String> environment, String... command)
       throws IOException, InterruptedException {
     var line = new ArrayList<>(List.of("runc", "exec"));
@@ -108,18 +108,7 @@ final class Container implements AutoCloseable {
   }
 
   private static Result run(List<String> line) throws IOException, InterruptedException {
-    var output = Files.createTempFile("learnflow-check", ".out");
-    try {
-      int exit =
-          new ProcessBuilder(line)
-              .redirectErrorStream(true)
-              .redirectOutput(output.toFile())
-              .start()
-              .waitFor();
-      return new Result(exit, Files.readString(output).strip());
-    } finally {
-      Files.delete(output);
-    }
+    return Programs.attempt(new ProcessBuilder(line).redirectErrorStream(true));
   }
 
   boolean isRunning() {

@@ -11,6 +11,8 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import lib.Programs;
+import lib.Programs.Result;
 
 /**
  * PostgreSQL as the StatefulSet of Bitnami's chart runs it: the same variables, mounts and probe.
@@ -111,7 +113,7 @@ public final class PostgresqlCheck {
     }
     Files.writeString(volume.resolve("secrets/password"), "new");
     // What a pod's fsGroup does to the volume each time.
-    runOnHost("chmod", "-R", "g+rwX", volume.resolve("data").toString());
+    Programs.run("chmod", "-R", "g+rwX", volume.resolve("data").toString());
     try (var container = ready(volume, Map.of())) {
       var refused = sql(container, OWNER, "new", "SELECT 1");
       require(refused.output().contains("password authentication failed"), refused);
@@ -286,14 +288,14 @@ public final class PostgresqlCheck {
               "-ec",
               "pg_dump -Fc -f /tmp/dump learnflow; createdb copy; pg_restore -d copy /tmp/dump;"
                   + " psql -d copy -Atc 'SELECT n FROM saved'");
-      equal(done, new Container.Result(0, "1"));
+      equal(done, new Result(0, "1", ""));
     }
   }
 
   private void tls() throws IOException, InterruptedException {
     var volume = volume(PASSWORD);
     var certs = Files.createDirectories(volume.resolve("certs"));
-    runOnHost(
+    Programs.run(
         "openssl",
         "req",
         "-x509",
@@ -308,7 +310,7 @@ public final class PostgresqlCheck {
         certs.resolve("tls.key").toString(),
         "-out",
         certs.resolve("tls.crt").toString());
-    runOnHost("chown", "1001:1001", certs.resolve("tls.key").toString());
+    Programs.run("chown", "1001:1001", certs.resolve("tls.key").toString());
     try (var container =
         ready(
             volume,
@@ -356,7 +358,7 @@ public final class PostgresqlCheck {
       container.stop("TERM");
     }
     var found =
-        runOnHost(
+        Programs.run(
             "sh", "-c", "grep -rl very-secret '%s' || true".formatted(volume.resolve("data")));
     equal(found, "");
   }
@@ -368,9 +370,9 @@ public final class PostgresqlCheck {
     Files.writeString(secrets.resolve("password"), password + "\n");
     Files.writeString(secrets.resolve("postgres-password"), "admin");
     var data = Files.createDirectory(folder.resolve("data"));
-    runOnHost("chown", "0:1001", data.toString());
-    runOnHost("chmod", "2775", data.toString());
-    runOnHost("chmod", "-R", "a+rX", folder.toString());
+    Programs.run("chown", "0:1001", data.toString());
+    Programs.run("chmod", "2775", data.toString());
+    Programs.run("chmod", "-R", "a+rX", folder.toString());
     return folder;
   }
 
@@ -455,13 +457,12 @@ public final class PostgresqlCheck {
         .exit();
   }
 
-  private static Container.Result sql(
-      Container container, String user, String password, String statement)
+  private static Result sql(Container container, String user, String password, String statement)
       throws IOException, InterruptedException {
     return sql(container, "127.0.0.1", user, password, statement);
   }
 
-  private static Container.Result sql(
+  private static Result sql(
       Container container, String host, String user, String password, String statement)
       throws IOException, InterruptedException {
     return container.exec(
@@ -487,13 +488,6 @@ public final class PostgresqlCheck {
         throw new IllegalStateException(e);
       }
     });
-  }
-
-  private static String runOnHost(String... command) throws IOException, InterruptedException {
-    var process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    var output = new String(process.getInputStream().readAllBytes()).strip();
-    require(process.waitFor() == 0, String.join(" ", command) + ": " + output);
-    return output;
   }
 
   private static void equal(Object actual, Object expected) {

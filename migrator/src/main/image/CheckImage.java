@@ -3,9 +3,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import lib.Programs;
 
 /**
  * Looks at the finished image: prints its layers, compares what it holds with {@code contents.txt},
@@ -13,8 +13,8 @@ import java.util.stream.Stream;
  * without it.
  *
  * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: IMAGE (a tar), ROOT
- * (a directory to unpack it into, made anew), CONTENTS (the file to compare with) and, to write that
- * file instead, {@code accept}.
+ * (a directory to unpack it into, made anew), CONTENTS (the file to compare with) and, to write
+ * that file instead, {@code accept}.
  */
 final class CheckImage {
   private static final long MOST_BYTES = 75_000_000;
@@ -55,8 +55,7 @@ final class CheckImage {
     lines.add("# What the image holds; generated: make image ACCEPT=1. Sizes: compressed kB.");
     for (ImageArchive.Layer layer : image.layers()) {
       System.out.printf(
-          "%-10s %8.1f MB  sha256:%s%n",
-          layer.name(), layer.bytes() / 1e6, layer.digest());
+          "%-10s %8.1f MB  sha256:%s%n", layer.name(), layer.bytes() / 1e6, layer.digest());
       lines.add("layer %s %d".formatted(layer.name(), layer.bytes() / 1000));
     }
     System.out.printf("%-10s %8.1f MB%n", "all", image.bytes() / 1e6);
@@ -117,12 +116,19 @@ final class CheckImage {
       throws IOException, InterruptedException {
     Path proc = Files.createDirectories(root.resolve("proc"));
     List<String> command =
-        new ArrayList<>(List.of("--map-root-user", "--pid", "--fork", "--mount-proc=" + proc));
+        new ArrayList<>(
+            List.of("unshare", "--map-root-user", "--pid", "--fork", "--mount-proc=" + proc));
     command.addAll(List.of("chroot", root.toString(), HOME + "/jre/bin/java"));
     command.add("@" + HOME + "/jvm.options");
     command.addAll(flags);
     command.addAll(List.of("-cp", HOME + "/lib/learnflow-db.jar", "org.learnflow.db.cli.Main"));
     command.addAll(List.of(arguments));
-    return Programs.run(expected, Map.of(), "unshare", command.toArray(String[]::new));
+    Programs.Result result = Programs.attempt(new ProcessBuilder(command));
+    if (result.exit() != expected) {
+      throw new IllegalStateException(
+          "%s ended with exit code %d:%n%s"
+              .formatted(String.join(" ", command), result.exit(), result.said()));
+    }
+    return result.said();
   }
 }

@@ -8,7 +8,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.security.GeneralSecurityException;
 import java.util.List;
-import java.util.Map;
+import lib.Programs;
 
 /**
  * Lays out what the image holds: a runtime of only the modules that are used, the program without
@@ -50,7 +50,6 @@ final class Staging {
     Path home = Files.createDirectories(root.resolve(HOME));
     System.err.println("image    making the runtime");
     Programs.run(
-        Map.of(),
         Programs.jdk("jlink"),
         "--add-modules",
         String.join(",", MODULES),
@@ -86,8 +85,7 @@ final class Staging {
           @Override
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
               throws IOException {
-            Files.copy(
-                file, to.resolve(from.relativize(file)), StandardCopyOption.COPY_ATTRIBUTES);
+            Files.copy(file, to.resolve(from.relativize(file)), StandardCopyOption.COPY_ATTRIBUTES);
             return FileVisitResult.CONTINUE;
           }
         });

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import lib.Programs;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.EmbeddedServer;
 
@@ -37,7 +38,7 @@ final class Training {
       Map<String, String> environment = new HashMap<>(kubernetes.outsideEnvironment());
       environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
       environment.put("LEARNFLOW_DB_RELEASE", "learnflow-db");
-      Programs.run(
+      run(
           environment,
           Programs.jdk("java"),
           "-XX:AOTCacheOutput=" + dist.resolve(CACHE),
@@ -85,14 +86,21 @@ final class Training {
     List<String> command =
         new ArrayList<>(
             List.of(
+                home.resolve("jre/bin/java").toString(),
                 option,
                 "@" + home.resolve("jvm.options"),
                 "-cp",
                 home.resolve("lib/learnflow-db.jar").toString(),
                 MAIN));
     command.addAll(List.of(arguments));
-    Programs.run(
-        environment, home.resolve("jre/bin/java").toString(), command.toArray(String[]::new));
+    run(environment, command.toArray(String[]::new));
+  }
+
+  private static void run(Map<String, String> environment, String... command)
+      throws IOException, InterruptedException {
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().putAll(environment);
+    Programs.run(builder);
   }
 
   private static Map<String, String> environment(

@@ -21,6 +21,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
+import lib.Programs;
 
 /**
  * As much of a Kubernetes API server, over TLS on 127.0.0.1, as one pipeline run asks of it: a
@@ -149,7 +150,9 @@ final class TrainingKubernetesApi implements AutoCloseable {
     return context;
   }
 
-  /** The StatefulSet with its pod, the published objects' owner, and one of them as it was before. */
+  /**
+   * The StatefulSet with its pod, the published objects' owner, and one of them as it was before.
+   */
   private void putReleaseObjects() throws IOException {
     put(
         "/apis/apps/v1/namespaces/postgres/statefulsets/" + STATEFUL_SET,
@@ -189,22 +192,42 @@ final class TrainingKubernetesApi implements AutoCloseable {
     Path request = directory.resolve("kubernetes.csr");
     Path signed = directory.resolve("signed.crt");
     keytool(
-        authority, "-genkeypair", "-alias", "ca", "-keyalg", "RSA", "-dname", "CN=ca", "-ext",
+        authority,
+        "-genkeypair",
+        "-alias",
+        "ca",
+        "-keyalg",
+        "RSA",
+        "-dname",
+        "CN=ca",
+        "-ext",
         "BasicConstraints:critical=ca:true");
     keytool(authority, "-exportcert", "-rfc", "-alias", "ca", "-file", certificate.toString());
     keytool(keys, "-genkeypair", "-alias", "api", "-keyalg", "EC", "-dname", "CN=api");
     keytool(keys, "-certreq", "-alias", "api", "-file", request.toString());
     keytool(
-        authority, "-gencert", "-rfc", "-alias", "ca", "-infile", request.toString(), "-outfile",
-        signed.toString(), "-ext", "SAN=ip:127.0.0.1", "-ext", "ExtendedKeyUsage=serverAuth");
+        authority,
+        "-gencert",
+        "-rfc",
+        "-alias",
+        "ca",
+        "-infile",
+        request.toString(),
+        "-outfile",
+        signed.toString(),
+        "-ext",
+        "SAN=ip:127.0.0.1",
+        "-ext",
+        "ExtendedKeyUsage=serverAuth");
     keytool(keys, "-importcert", "-noprompt", "-alias", "ca", "-file", certificate.toString());
     keytool(keys, "-importcert", "-alias", "api", "-file", signed.toString());
   }
 
   private static void keytool(Path store, String... arguments)
       throws IOException, InterruptedException {
-    List<String> all = new ArrayList<>(List.of(arguments));
+    List<String> all = new ArrayList<>(List.of(Programs.jdk("keytool")));
+    all.addAll(List.of(arguments));
     all.addAll(List.of("-keystore", store.toString(), "-storepass", PASSWORD));
-    Programs.run(Map.of(), Programs.jdk("keytool"), all.toArray(String[]::new));
+    Programs.run(all);
   }
 }

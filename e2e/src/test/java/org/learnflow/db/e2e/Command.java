@@ -2,12 +2,12 @@ package org.learnflow.db.e2e;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
+import lib.Failure;
+import lib.Programs;
+import lib.Programs.Result;
 
 /**
  * A program of this machine that was run in the repository's root.
@@ -21,39 +21,20 @@ record Command(String line, int exit, String output, Duration duration) {
   /**
    * Runs it.
    *
-   * @throws AssertionError where it takes longer than {@code most}
+   * @throws Failure where it takes longer than {@code most}
    */
   static Command run(Duration most, Map<String, String> environment, List<String> words) {
-    String line = String.join(" ", words);
+    ProcessBuilder builder =
+        new ProcessBuilder(words).directory(Repository.ROOT.toFile()).redirectErrorStream(true);
+    builder.environment().putAll(environment);
     try {
-      Path output = Files.createTempFile("e2e", ".out");
-      try {
-        long start = System.nanoTime();
-        ProcessBuilder builder =
-            new ProcessBuilder(words)
-                .directory(Repository.ROOT.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(output.toFile());
-        builder.environment().putAll(environment);
-        Process process = builder.start();
-        try {
-          boolean ended = process.waitFor(most.toMillis(), TimeUnit.MILLISECONDS);
-          Duration duration = Duration.ofNanos(System.nanoTime() - start);
-          if (!ended) {
-            throw new AssertionError(
-                "no end after %d s: %s%n%s"
-                    .formatted(duration.toSeconds(), line, Files.readString(output)));
-          }
-          return new Command(line, process.exitValue(), Files.readString(output), duration);
-        } finally {
-          // Also where the test itself has run out of time.
-          process.destroyForcibly();
-        }
-      } finally {
-        Files.delete(output);
-      }
+      long start = System.nanoTime();
+      Result result = Programs.attempt(builder, most);
+      Duration duration = Duration.ofNanos(System.nanoTime() - start);
+      String output = result.output().isEmpty() ? "" : result.output() + "\n";
+      return new Command(String.join(" ", words), result.exit(), output, duration);
     } catch (IOException e) {
-      throw new UncheckedIOException(words.getFirst() + " cannot be run", e);
+      throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);

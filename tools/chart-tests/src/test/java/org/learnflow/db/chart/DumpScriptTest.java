@@ -11,6 +11,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import lib.Programs.Result;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -81,15 +82,15 @@ class DumpScriptTest {
     Path elsewhere = directory.resolve("elsewhere");
     program("rm", "/bin/rm \"$@\"; ln -s %s \"$2\"".formatted(elsewhere));
 
-    Repository.Result result = run(shell);
+    Result result = run(shell);
 
     assertThat(result.exit()).isNotZero();
-    assertThat(result.err()).contains("error: no dump was made");
+    assertThat(result.errors()).contains("error: no dump was made");
     assertThat(elsewhere).doesNotExist();
     assertThat(dumps()).isEmpty();
   }
 
-  private Repository.Result run(String shell) {
+  private Result run(String shell) {
     List<String> command = new ArrayList<>(List.of(shell.split(" ")));
     assumeThat(
             Stream.of(System.getenv("PATH").split(":"))

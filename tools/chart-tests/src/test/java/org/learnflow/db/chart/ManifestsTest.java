@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import lib.Programs.Result;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,9 +32,9 @@ class ManifestsTest {
       Files.writeString(directory.resolve(rendering.toString().replace('/', '-')), text);
       objects += Repository.yaml(text).size();
     }
-    Repository.Result result = kubeconform(version);
-    assertThat(result.exit()).as(result.out() + result.err()).isZero();
-    assertThat(Repository.json(result.out()).at("/summary/valid").asInt()).isEqualTo(objects);
+    Result result = kubeconform(version);
+    assertThat(result.exit()).as(result.said()).isZero();
+    assertThat(Repository.json(result.output()).at("/summary/valid").asInt()).isEqualTo(objects);
   }
 
   /** The check itself can fail. */
@@ -43,9 +44,9 @@ class ManifestsTest {
     String text =
         new Rendering(List.of()).text().replace("enableServiceLinks:", "enableServiceLink:");
     Files.writeString(directory.resolve("misspelt.yaml"), text);
-    Repository.Result result = kubeconform(version);
+    Result result = kubeconform(version);
     assertThat(result.exit()).isNotZero();
-    assertThat(result.out()).contains("enableServiceLink");
+    assertThat(result.output()).contains("enableServiceLink");
   }
 
   @Test
@@ -59,9 +60,9 @@ class ManifestsTest {
       }
     }
     CustomResourceSchemas.write(customResources);
-    Repository.Result result = kubeconform(System.getProperty("kubernetes.newest"));
-    assertThat(result.exit()).as(result.out() + result.err()).isZero();
-    assertThat(Repository.json(result.out()).at("/summary/valid").asInt()).isPositive();
+    Result result = kubeconform(System.getProperty("kubernetes.newest"));
+    assertThat(result.exit()).as(result.said()).isZero();
+    assertThat(Repository.json(result.output()).at("/summary/valid").asInt()).isPositive();
   }
 
   /** The schemas of Argo CD and Flux can fail too. */
@@ -78,22 +79,22 @@ class ManifestsTest {
     String text = Repository.read(Repository.ROOT.resolve("examples").resolve(example));
     assertThat(text).contains(right);
     Files.writeString(directory.resolve("misspelt.yaml"), text.replace(right, wrong));
-    Repository.Result result = kubeconform(System.getProperty("kubernetes.newest"));
+    Result result = kubeconform(System.getProperty("kubernetes.newest"));
     assertThat(result.exit()).isNotZero();
-    assertThat(result.out()).contains(wrong.replace(":", ""));
+    assertThat(result.output()).contains(wrong.replace(":", ""));
   }
 
   /** An old Kubernetes is refused by its version, not by an error of the API server. */
   @Test
   void aKubernetesThatIsTooOldIsRefused() {
-    Repository.Result result =
+    Result result =
         Repository.tool(
             "helm", "template", "r", Repository.CHART.toString(), "--kube-version", "1.28.0");
-    assertThat(result.err()).contains("chart requires kubeVersion: >=1.29");
+    assertThat(result.errors()).contains("chart requires kubeVersion: >=1.29");
   }
 
   /** Checks all files in the directory. */
-  private Repository.Result kubeconform(String version) throws IOException {
+  private Result kubeconform(String version) throws IOException {
     return Repository.tool(
         "kubeconform",
         "-strict",

@@ -9,6 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import lib.Failure;
+import lib.Programs;
+import lib.Programs.Result;
 
 /** The files of the repository, and its tools. */
 final class Repository {
@@ -21,21 +24,6 @@ final class Repository {
 
   private Repository() {}
 
-  /**
-   * What a program said.
-   *
-   * @param exit its exit code
-   */
-  record Result(int exit, String out, String err) {
-    /** Its standard output; fails if it failed. */
-    String successful() {
-      if (exit != 0) {
-        throw new AssertionError("ended with " + exit + ":\n" + out + err);
-      }
-      return out;
-    }
-  }
-
   /** Runs one of tools/bin in the repository's root. */
   static Result tool(String name, String... arguments) {
     List<String> command = new ArrayList<>();
@@ -46,23 +34,11 @@ final class Repository {
 
   static Result run(Path directory, List<String> command) {
     try {
-      Path out = Files.createTempFile("chart-test", ".out");
-      Path err = Files.createTempFile("chart-test", ".err");
-      try {
-        int exit =
-            new ProcessBuilder(command)
-                .directory(directory.toFile())
-                .redirectOutput(out.toFile())
-                .redirectError(err.toFile())
-                .start()
-                .waitFor();
-        return new Result(exit, Files.readString(out), Files.readString(err));
-      } finally {
-        Files.delete(out);
-        Files.delete(err);
-      }
+      return Programs.attempt(new ProcessBuilder(command).directory(directory.toFile()));
+    } catch (Failure e) {
+      throw new Failure(e.getMessage() + "; next: make tools");
     } catch (IOException e) {
-      throw new UncheckedIOException(command.getFirst() + " cannot be run; make tools", e);
+      throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);

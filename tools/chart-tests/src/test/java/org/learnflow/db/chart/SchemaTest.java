@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import lib.Programs.Result;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -64,7 +65,7 @@ class SchemaTest {
           """)
   void aWrongValueIsRefusedWithItsPlaceAndTheReason(String value, String text) {
     for (String helm : List.of("helm", "helm3")) {
-      Repository.Result result =
+      Result result =
           Repository.tool(
               helm,
               "template",
@@ -75,7 +76,7 @@ class SchemaTest {
               "--set",
               value == null ? "" : value);
       assertThat(result.exit()).as(helm).isNotZero();
-      assertThat(result.err()).as(helm).contains(text);
+      assertThat(result.errors()).as(helm).contains(text);
     }
   }
 
