@@ -1,4 +1,5 @@
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -6,14 +7,11 @@ import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import javax.xml.parsers.DocumentBuilderFactory;
-import javax.xml.parsers.ParserConfigurationException;
 import lib.Failure;
 import lib.Programs;
+import lib.Reports;
+import lib.Reports.Test;
 import lib.Tool;
-import org.w3c.dom.Element;
-import org.w3c.dom.NodeList;
-import org.xml.sax.SAXException;
 
 /**
  * Fails where a test was skipped that may not be. Run in the repository's root:
@@ -23,9 +21,16 @@ import org.xml.sax.SAXException;
  * <p>LIST has a line for each test that may be skipped, in columns with two spaces or more between
  * them: where (kind, where Docker answers; bare, where it does not; any), MODULE/CLASS#METHOD with
  * * for anything, and why. A MODULE is a folder of Maven's. A class that was skipped as a whole is
- * in no report of Surefire's, so that each class of tests has to be in one.
+ * in no report of Surefire's, so that each class of tests has to be in one; but for those of the
+ * full level, unless LEVEL=full is in the environment: they are counted apart, since the gate
+ * leaves them out.
  */
 final class Skips {
+  /** What leaves a class or a method to the full level. */
+  private static final Pattern FULL = Pattern.compile("@Tag\\(\"full\"\\)");
+
+  private static final Pattern TYPE = Pattern.compile("(?m)^(public |final |abstract )*class ");
+
   private Skips() {}
 
   private record Allowed(String where, Pattern test) {
@@ -42,34 +47,57 @@ final class Skips {
     }
   }
 
-  /** Run or skipped; the reason is empty where it ran. */
-  private record Test(String name, String skipped) {}
+  /**
+   * A class of tests.
+   *
+   * @param name MODULE/CLASS#
+   * @param whole whether all of it is of the full level
+   * @param marks how often it says so, of itself or of a method
+   */
+  private record Source(String name, boolean whole, long marks) {
+    static Source of(String module, Path file) {
+      try {
+        String text = Files.readString(file);
+        String[] parts = TYPE.split(text, 2);
+        return new Source(
+            module + "/" + file.getFileName().toString().replace(".java", "#"),
+            FULL.matcher(parts[0]).find(),
+            FULL.matcher(text).results().count());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
 
   static void main(String[] arguments) throws Exception {
     Tool.run(() -> check(arguments));
   }
 
   private static void check(String[] arguments) throws Exception {
-    String where = dockerAnswers() ? "kind" : "bare";
-    List<Allowed> allowed =
-        Files.readAllLines(Path.of(arguments[0])).stream()
-            .filter(line -> !line.isBlank() && !line.startsWith("#"))
-            .map(Allowed::parse)
-            .filter(line -> line.where.equals("any") || line.where.equals(where))
-            .toList();
+    boolean full = "full".equals(System.getenv("LEVEL"));
+    List<Allowed> allowed = allowed(Path.of(arguments[0]));
     List<String> refused = new ArrayList<>();
     for (String module : List.of(arguments).subList(1, arguments.length)) {
-      List<Test> tests = tests(module);
+      List<Test> tests = Reports.of(module);
       if (tests.isEmpty()) {
         throw new Failure("no test was run: there is no report in " + module);
       }
-      tests.addAll(notRun(module, tests));
-      List<Test> skipped = tests.stream().filter(test -> !test.skipped.isEmpty()).toList();
+      List<Source> sources = sources(module);
+      sources.stream()
+          .filter(source -> full || !source.whole)
+          .filter(source -> tests.stream().noneMatch(test -> test.name().startsWith(source.name)))
+          .map(source -> new Test(source.name, 0, "no test of the class was run"))
+          .toList()
+          .forEach(tests::add);
+      List<Test> skipped = tests.stream().filter(test -> !test.skipped().isEmpty()).toList();
       skipped.stream()
           .filter(
-              test -> allowed.stream().noneMatch(line -> line.test.matcher(test.name).matches()))
-          .forEach(test -> refused.add("  %s: %s".formatted(test.name, test.skipped)));
-      System.out.printf("%s: %d tests, %d skipped%n", module, tests.size(), skipped.size());
+              test -> allowed.stream().noneMatch(line -> line.test.matcher(test.name()).matches()))
+          .forEach(test -> refused.add("  %s: %s".formatted(test.name(), test.skipped())));
+      long left = full ? 0 : sources.stream().mapToLong(Source::marks).sum();
+      System.out.printf(
+          "%s: %d tests, %d skipped, %d classes or methods left to the full level%n",
+          module, tests.size(), skipped.size(), left);
     }
     if (!refused.isEmpty()) {
       throw new Failure(
@@ -82,61 +110,24 @@ final class Skips {
     }
   }
 
-  /** Classes of tests that no report tells of. */
-  private static List<Test> notRun(String module, List<Test> run) throws IOException {
+  private static List<Allowed> allowed(Path list) throws IOException, InterruptedException {
+    String where =
+        Programs.find("docker").isPresent() && Programs.succeeds("docker", "info")
+            ? "kind"
+            : "bare";
+    return Files.readAllLines(list).stream()
+        .filter(line -> !line.isBlank() && !line.startsWith("#"))
+        .map(Allowed::parse)
+        .filter(line -> line.where.equals("any") || line.where.equals(where))
+        .toList();
+  }
+
+  private static List<Source> sources(String module) throws IOException {
     try (Stream<Path> files = Files.walk(Path.of(module, "src/test/java"))) {
       return files
-          .map(file -> file.getFileName().toString())
-          .filter(file -> file.endsWith("Test.java"))
-          .map(file -> module + "/" + file.replace(".java", "#"))
-          .filter(name -> run.stream().noneMatch(test -> test.name.startsWith(name)))
-          .map(name -> new Test(name, "no test of the class was run"))
+          .filter(file -> file.getFileName().toString().endsWith("Test.java"))
+          .map(file -> Source.of(module, file))
           .toList();
     }
-  }
-
-  private static List<Test> tests(String module)
-      throws IOException, ParserConfigurationException, SAXException {
-    List<Test> tests = new ArrayList<>();
-    Path folder = Path.of(module, "target/surefire-reports");
-    if (!Files.isDirectory(folder)) {
-      return tests;
-    }
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.filter(path -> path.toString().endsWith(".xml")).sorted().toList()) {
-        NodeList cases =
-            DocumentBuilderFactory.newInstance()
-                .newDocumentBuilder()
-                .parse(file.toFile())
-                .getElementsByTagName("testcase");
-        for (int i = 0; i < cases.getLength(); i++) {
-          tests.add(test(module, (Element) cases.item(i)));
-        }
-      }
-    }
-    return tests;
-  }
-
-  private static Test test(String module, Element element) {
-    String simple = element.getAttribute("classname").replaceAll("([a-z0-9_]+\\.)+(?=[A-Z])", "");
-    NodeList skipped = element.getElementsByTagName("skipped");
-    String reason = "";
-    if (skipped.getLength() > 0) {
-      Element found = (Element) skipped.item(0);
-      String text = found.getAttribute("message") + " " + found.getTextContent();
-      reason =
-          text.lines()
-              .takeWhile(line -> !line.startsWith("\tat "))
-              .collect(Collectors.joining(" "))
-              .replace("org.opentest4j.TestAbortedException:", "")
-              .replaceAll("\\s+", " ")
-              .strip();
-      reason = reason.isEmpty() ? "no reason given" : reason;
-    }
-    return new Test(module + "/" + simple + "#" + element.getAttribute("name"), reason);
-  }
-
-  private static boolean dockerAnswers() throws IOException, InterruptedException {
-    return Programs.find("docker").isPresent() && Programs.succeeds("docker", "info");
   }
 }

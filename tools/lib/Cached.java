@@ -59,7 +59,7 @@ public final class Cached {
    * since another checkout may be at it too. Of two, the second takes the first one's folder.
    */
   public static Path build(Path folder, Build build) throws IOException, InterruptedException {
-    if (Files.exists(folder)) {
+    if (isWhole(folder)) {
       return folder;
     }
     Files.createDirectories(folder.getParent());
@@ -72,7 +72,7 @@ public final class Cached {
       try {
         Files.move(own, folder, StandardCopyOption.ATOMIC_MOVE);
       } catch (FileSystemException e) {
-        if (!Files.isDirectory(folder)) {
+        if (!isWhole(folder)) {
           throw e;
         }
       }
@@ -81,6 +81,15 @@ public final class Cached {
       delete(own);
     }
     return folder;
+  }
+
+  private static boolean isWhole(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return false;
+    }
+    try (var content = Files.list(folder)) {
+      return content.findAny().isPresent();
+    }
   }
 
   /** Deletes a folder with all that is in it, if it is there. */
