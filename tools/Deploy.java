@@ -66,7 +66,7 @@ final class Deploy {
           text("NAMESPACE", "postgres"),
           text("VERSION", ""),
           text("REGISTRY", ""),
-          text("HELM", "helm"),
+          text("HELM", "tools/bin/helm"),
           Arrays.stream(text("HELM_FLAGS", "").split(" ")).filter(f -> !f.isEmpty()).toList(),
           !text("QUIET", "").isEmpty(),
           !text("YES", "").isEmpty());

@@ -7,6 +7,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import lib.Cached;
 import lib.Failure;
 import lib.Programs;
@@ -33,7 +34,8 @@ final class Cluster {
         status                    what runs; exit code 1 where nothing answers
         load FILE.tar...          puts images on the node
         stop|start|restart PART   one of the cluster's processes: apiserver, kubelet, ...
-        listing                   what a cluster could leave on this machine, to compare\
+        listing                   what a cluster could leave on this machine, to compare
+        check                     up and down, and what that changed on this machine\
       """;
 
   private Cluster() {}
@@ -54,7 +56,7 @@ final class Cluster {
     var rest = arguments.stream().skip(1).toList();
     boolean fits =
         switch (command) {
-          case "prepare", "up", "down", "status", "listing" -> rest.isEmpty();
+          case "prepare", "up", "down", "status", "listing", "check" -> rest.isEmpty();
           case "load" -> !rest.isEmpty();
           case "stop", "start", "restart" -> rest.size() == 1;
           default -> false;
@@ -71,6 +73,9 @@ final class Cluster {
       }
       case "up" -> alone(() -> up(backend()));
       case "down" -> alone(Cluster::down);
+      case "check" -> {
+        return check(backend());
+      }
       case "load" -> backend().load(archives(rest));
       default -> backend().control(command, rest.getFirst());
     }
@@ -99,6 +104,28 @@ final class Cluster {
     }
     Files.deleteIfExists(KUBECONFIG);
     System.err.println("the cluster is down");
+  }
+
+  /** Brings a cluster up and down, and prints what is not as it was. */
+  private static int check(Backend backend) throws IOException, InterruptedException {
+    alone(Cluster::down);
+    alone(backend::prepare);
+    var before = backend.listing();
+    alone(() -> up(backend));
+    boolean answers = backend.status();
+    alone(Cluster::down);
+    var after = backend.listing();
+    before.stream().filter(line -> !after.contains(line)).forEach(line -> print("< ", line));
+    after.stream().filter(line -> !before.contains(line)).forEach(line -> print("> ", line));
+    if (!answers || !Set.copyOf(before).equals(Set.copyOf(after))) {
+      return 1;
+    }
+    System.out.println("the machine is as it was");
+    return 0;
+  }
+
+  private static void print(String sign, String line) {
+    System.out.println(sign + line);
   }
 
   private static List<Path> archives(List<String> names) {

@@ -13,26 +13,26 @@ import lib.Programs;
  * without it.
  *
  * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: IMAGE (a tar), ROOT
- * (a directory to unpack it into, made anew), CONTENTS (the file to compare with) and, to write
- * that file instead, {@code accept}.
+ * (a directory to unpack it into, made anew) and, to write {@code contents.txt} instead, {@code
+ * accept}. Run in the repository's root.
  */
 final class CheckImage {
   private static final long MOST_BYTES = 75_000_000;
   private static final int NOT_REACHED = 4;
   private static final String HOME = "/opt/learnflow-db";
+  private static final Path CONTENTS = Path.of("migrator/src/main/image/contents.txt");
 
   private CheckImage() {}
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
     Path root = Path.of(arguments[1]).toAbsolutePath();
-    Path contents = Path.of(arguments[2]);
     Staging.delete(root);
     ImageArchive image = ImageArchive.unpack(Path.of(arguments[0]), Files.createDirectories(root));
     List<String> found = contents(image, root);
-    if (arguments.length > 3) {
-      Files.write(contents, found);
+    if (arguments.length > 2) {
+      Files.write(CONTENTS, found);
     }
-    compare(Files.readAllLines(contents), found);
+    compare(Files.readAllLines(CONTENTS), found);
     if (image.bytes() > MOST_BYTES) {
       throw new IllegalStateException("the image is larger than " + MOST_BYTES + " bytes");
     }
@@ -48,6 +48,15 @@ final class CheckImage {
     start(root, NOT_REACHED, cached, migrate);
     start(root, NOT_REACHED, uncached, migrate);
     System.err.println("image    starts with its AOT cache, and without one");
+    System.out.printf(
+        """
+
+        docker:  docker load -i %1$s
+        kind:    kind load image-archive %1$s
+        push:    make image-push REGISTRY=ghcr.io/you
+        name:    ghcr.io/learnflow/learnflow-db:%2$s
+        """,
+        arguments[0], System.getenv("VERSION"));
   }
 
   private static List<String> contents(ImageArchive image, Path root) throws IOException {

@@ -1,4 +1,5 @@
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -25,12 +26,27 @@ final class Training {
    * cluster.
    *
    * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: DIST, where the
-   * cache is left, and WORK (a directory for the training run, made anew).
+   * cache is left, and WORK (a directory for the training run, made anew). Where no such run is
+   * possible, the program starts without a cache, and the reason is in WORK.log.
    */
-  public static void main(String[] arguments)
-      throws IOException, InterruptedException, GeneralSecurityException {
+  public static void main(String[] arguments) throws IOException {
     Path dist = Path.of(arguments[0]).toAbsolutePath();
     Path work = Path.of(arguments[1]).toAbsolutePath();
+    Files.deleteIfExists(dist.resolve(CACHE));
+    System.err.println("build    a trial run, which makes later starts faster");
+    try {
+      trainProgram(dist, work);
+    } catch (Exception e) {
+      Path log = Path.of(work + ".log");
+      try (PrintWriter reason = new PrintWriter(Files.newBufferedWriter(log))) {
+        e.printStackTrace(reason);
+      }
+      System.err.println("the start is not sped up: no trial run was possible, see " + log);
+    }
+  }
+
+  private static void trainProgram(Path dist, Path work)
+      throws IOException, InterruptedException, GeneralSecurityException {
     Staging.delete(work);
     Files.createDirectories(work);
     Path database = work.resolve("postgresql");

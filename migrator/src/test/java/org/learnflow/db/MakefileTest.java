@@ -42,6 +42,8 @@ class MakefileTest {
           "migrator/target/image.tar",
           "/usr/bin/redis-server");
 
+  private static final String JDK = "JDK=" + System.getProperty("java.home");
+
   @TempDir private Path directory;
   private Path project;
   private Path calls;
@@ -50,7 +52,7 @@ class MakefileTest {
   void project() throws Exception {
     project = Files.createDirectory(directory.resolve("project"));
     calls = directory.resolve("calls");
-    Files.copy(TestFiles.repository().resolve("Makefile"), project.resolve("Makefile"));
+    copyMakefile(project);
     for (String folder :
         List.of(
             "migrator/src/main/java",
@@ -78,6 +80,20 @@ class MakefileTest {
     }
     git("init", "-q");
     git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "a");
+  }
+
+  /** With the programs that it runs. */
+  private static void copyMakefile(Path root) throws IOException {
+    Path repository = TestFiles.repository();
+    Files.copy(repository.resolve("Makefile"), root.resolve("Makefile"));
+    for (String folder : List.of("tools", "tools/lib", "tools/cache")) {
+      Files.createDirectories(root.resolve(folder));
+      try (Stream<Path> files = Files.list(repository.resolve(folder))) {
+        for (Path file : files.filter(name -> name.toString().endsWith(".java")).toList()) {
+          Files.copy(file, root.resolve(folder).resolve(file.getFileName()));
+        }
+      }
+    }
   }
 
   /** Notes its arguments, each as a line, and what it finds in the environment. */
@@ -339,12 +355,12 @@ class MakefileTest {
 
   @Test
   void aMigrationsNameIsANameOrNothingIsMade() throws Exception {
-    make(Map.of(), "migration", "NAME=" + EVIL);
+    make(Map.of(), "migration", "NAME=" + EVIL, JDK);
     assertThat(output()).contains("give it a name of a-z");
     assertNothingRan();
     assertThat(project.resolve("migrations").toFile().list()).containsExactly("V007__last.sql");
 
-    make(Map.of(), "migration", "NAME=add_badges");
+    make(Map.of(), "migration", "NAME=add_badges", JDK);
     assertThat(output().strip().lines())
         .containsExactly("migrations/U008__add_badges.sql", "migrations/V008__add_badges.sql");
   }
@@ -376,12 +392,12 @@ class MakefileTest {
     List<Process> both = new ArrayList<>();
     for (String checkout : List.of("one", "two")) {
       Path root = Files.createDirectory(directory.resolve(checkout));
-      Files.copy(TestFiles.repository().resolve("Makefile"), root.resolve("Makefile"));
+      copyMakefile(root);
       for (String file : files) {
         TestFiles.write(root.resolve(pins).resolve(file), "");
       }
       ProcessBuilder builder =
-          new ProcessBuilder("make", "--no-print-directory", "JDK=" + directory, target)
+          new ProcessBuilder("make", "--no-print-directory", JDK, target)
               .directory(root.toFile())
               .redirectErrorStream(true)
               .redirectOutput(directory.resolve(checkout + ".output").toFile());
