@@ -1,6 +1,6 @@
 # learnflow-db: every task has a target; `make help` lists them.
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR: # such as an image that failed its check
+.DELETE_ON_ERROR:
 # What people give, and git's tags: kept as it is, never expanded, and handed to the shell in the environment. A recipe writes
 # "$$NAME", or $$NAME where a list of words is meant, not $(NAME), so that no value is ever read as code.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
@@ -11,7 +11,7 @@ $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval ov
 # Given as 0, no, false or off, a flag is not set.
 $(foreach flag,NO_BACKUP RESTART REPLACE YES PURGE QUIET STANDIN ACCEPT,\
 	$(if $(filter "0" "no" "false" "off","$($(flag))"),$(eval override $(flag) :=)))
-# The path of a file that is named in such a variable, for a program that runs in another folder.
+# The path of a file in such a variable, for a program in another folder.
 absolute = "$(if $(filter /%,$(firstword $($(1)))),,$(CURDIR)/)$$$(1)"
 # What the targets that are asked for need is looked at before anything is built: TARGETS, NAME, EXAMPLE; TARGETS, NAME, VALUES.
 asked-for = $(filter $(1),$(MAKECMDGOALS))
@@ -106,8 +106,7 @@ rotate: build ## a new password for its services, or ROLE=owner, ROLE=admin; RES
 ##@ Develop
 build: $(DIST)/bin/jdk $(DIST)/learnflow-db.aot ## the program, at migrator/target/dist/bin/learnflow-db
 # Changes only when the version does.
-migrator/target/version: FORCE
-	@mkdir -p $(@D); printf '%s\n' "$$VERSION" | cmp -s - $@ || printf '%s\n' "$$VERSION" > $@
+migrator/target/version: FORCE; @mkdir -p $(@D); printf '%s\n' "$$VERSION" | cmp -s - $@ || printf '%s\n' "$$VERSION" > $@
 $(DIST)/lib/learnflow-db.jar: migrator/target/version migrator/pom.xml \
 		$(shell find migrator/src/main/java migrator/src/main/resources migrator/src/main/dist migrations seeds -type f)
 	@echo "build    compiling; the first time takes minutes, since libraries are downloaded" >&2; rm -rf $(DIST)
@@ -121,7 +120,7 @@ $(IMAGE_TAR): $(DIST)/lib/learnflow-db.jar $(DIST)/bin/jdk $(IMAGE_SOURCES) tool
 	@$(BUILD_JAVA)/Staging.java $(DIST) migrator/target/image migrator/target/image-training
 	@$(JIB) jib:buildTar
 	@$(BUILD_JAVA)/CheckImage.java $@ migrator/target/image-root $(if $(ACCEPT),accept) > migrator/target/image-layers.txt
-migration:; @$(JAVA) tools/Migration.java ## the next migration with its way back: make migration NAME=add_badges
+migration:; @$(JAVA) tools/Migration.java ## the next migration with its undo script: make migration NAME=add_badges
 test: test-java test-chart ## all tests, on a real PostgreSQL, but for those of the full level (LEVEL=full: these too)
 test-java: $(CLIENTS) $(if $(shell command -v apt-get),tools/bin/pgbouncer); @$(MVN) package $(call without,)
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
@@ -140,10 +139,11 @@ lint-chart: deps-test tools
 	@$(call MODULE_MVN,tools/chart-tests) spotless:check
 lint-migrations: tools/bin/squawk; @$(JAVA) tools/Lint.java migrations
 format:; @$(MVN) -q spotless:apply ## formats the Java sources
-generate: generate-chart; @$(MVN) -q test -Dtest=GeneratedFilesTest -Dgenerate=true ## regenerates the files that say so, such as docs/schema.md
-generate-chart: tools/bin/helm-values-schema-json tools/bin/helm-docs
+generate: generate-chart; @$(MVN) -q test -Dtest=GeneratedFilesTest -Dgenerate=true ## regenerates the files that say so, such as docs/reference/schema.md
+generate-chart: deps-test tools/bin/helm-values-schema-json tools/bin/helm-docs
 	@for root in charts/learnflow-db e2e/stand-in; do tools/bin/helm-docs --log-level warning --chart-search-root $$root --sort-values-order file; done
 	@for chart in charts/learnflow-db e2e/stand-in/postgresql; do (cd $$chart && "$(CURDIR)/tools/bin/helm-values-schema-json" >/dev/null); done
+	@$(call MODULE_MVN,tools/chart-tests) test -Dtest=DocsTest#thePicturesAreThoseOfTheChart -Dgenerate=true
 tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
 tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum; $(BRING)
 tools/bin/postgresql-%: tools/postgresql/%.txt; $(BRING)

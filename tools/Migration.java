@@ -25,7 +25,7 @@ final class Migration {
       }
       String file = "%03d__%s.sql".formatted(last() + 1, name);
       write("U" + file, "-- Undoes V" + file + ".");
-      write("V" + file, "-- What changes, and why it needs no long lock: docs/migrations.md");
+      write("V" + file, "-- What changes, and why it needs no long lock: docs/how-to/migrations.md");
     });
   }
 

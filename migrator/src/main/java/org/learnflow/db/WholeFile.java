@@ -13,7 +13,7 @@ public enum WholeFile {
   SQL(
       ExitCode.MIGRATION_FAILED,
       "nothing of it was run",
-      "load rows as a seed, whose CSV files are not held in memory (docs/seeds.md); or "
+      "load rows as a seed, whose CSV files are not held in memory (docs/reference/seeds.md); or "
           + WholeFile.MORE_MEMORY) {
     @Override
     public long limit() {

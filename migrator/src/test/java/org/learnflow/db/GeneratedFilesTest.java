@@ -41,7 +41,7 @@ class GeneratedFilesTest {
   @Test
   void theSchemaDocumentShowsWhatTheMigrationsMake() throws IOException, SQLException {
     check(
-        TestFiles.repository().resolve("docs").resolve("schema.md"),
+        TestFiles.repository().resolve("docs").resolve("reference/schema.md"),
         SchemaDocument.of(database).text());
   }
 

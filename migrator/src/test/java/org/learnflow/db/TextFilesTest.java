@@ -219,7 +219,7 @@ class TextFilesTest {
           \\echo don't    | delete it
           \\i other.sql   | put the statements of that file here
           \\set x 1       | write the value
-          \\copy t from x | docs/seeds.md
+          \\copy t from x | docs/reference/seeds.md
           SELECT 1 \\gexec | delete it
           """)
   void commandsOfPsqlAreNamed(String command, String next, TestDatabase database) throws Exception {

@@ -241,7 +241,7 @@ public final class Adoption {
         .state("nothing was changed")
         .next(
             "correct them by hand, or name another version; --accept takes them over as they are"
-                + " (docs/adopt.md)");
+                + " (docs/how-to/adopt.md)");
   }
 
   private void refuseWithoutHistoryView(List<CatalogDifference> differences) {

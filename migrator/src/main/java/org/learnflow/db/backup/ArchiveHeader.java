@@ -40,7 +40,7 @@ public record ArchiveHeader(String database, String server, String program) {
   public static ArchiveHeader read(Path file) {
     if (Files.isDirectory(file)) {
       throw usage(file, "it is a folder, and a dump in the custom format is one file")
-          .next("a dump by pg_dump -Fd: use pg_restore itself; docs/restore.md");
+          .next("a dump by pg_dump -Fd: use pg_restore itself; docs/how-to/restore.md");
     }
     byte[] start;
     try (DataInputStream in = new DataInputStream(Files.newInputStream(file))) {
@@ -85,7 +85,7 @@ public record ArchiveHeader(String database, String server, String program) {
     return Failure.of(ExitCode.REFUSED, "the dump is damaged: " + why)
         .where(file.toString())
         .state("the database was not changed")
-        .next("take another copy of the file, or another dump: docs/restore.md");
+        .next("take another copy of the file, or another dump: docs/how-to/restore.md");
   }
 
   private static Failure usage(Path file, String what) {
@@ -109,11 +109,11 @@ public record ArchiveHeader(String database, String server, String program) {
     }
     if (startsWith(start, 257, TAR)) {
       return usage(file, "the file is a tar archive, not a dump in the custom format")
-          .next("a dump by pg_dump -Ft: use pg_restore itself; docs/restore.md");
+          .next("a dump by pg_dump -Ft: use pg_restore itself; docs/how-to/restore.md");
     }
     if (text.startsWith("--") || text.contains("PostgreSQL database")) {
       return usage(file, "the file is a dump in plain text (SQL), not in the custom format")
-          .next("use psql: docs/restore.md");
+          .next("use psql: docs/how-to/restore.md");
     }
     return usage(file, "the file is no dump in PostgreSQL's custom format")
         .next("restore takes what learnflow-db backup FILE or pg_dump -Fc has written");

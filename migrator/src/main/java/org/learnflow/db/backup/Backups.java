@@ -206,7 +206,7 @@ public final class Backups {
         .state("no dump was made, and nothing was changed")
         .next(
             "give admin credentials (--admin-user, --admin-password-file) that may make a role with"
-                + " BYPASSRLS; or let the owner see them all, in a migration: %s docs/backup.md"
+                + " BYPASSRLS; or let the owner see them all, in a migration: %s docs/how-to/backup.md"
                     .formatted(HiddenRows.policies(hidden, owner)));
   }
 

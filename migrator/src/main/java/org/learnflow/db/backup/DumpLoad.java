@@ -122,7 +122,7 @@ final class DumpLoad implements AutoCloseable {
           ? notLoaded(ended)
           : notLoaded(ended)
               .next(
-                  "if it needs what was left out (see the warnings), load the dump as an admin: docs/restore.md; else correct what it says and run the same command again");
+                  "if it needs what was left out (see the warnings), load the dump as an admin: docs/how-to/restore.md; else correct what it says and run the same command again");
     }
   }
 

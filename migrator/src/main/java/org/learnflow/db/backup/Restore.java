@@ -272,7 +272,7 @@ public final class Restore {
                         .orElse(""))
             .next(
                 "correct what it says, and run: learnflow-db run; or go back, as the owner, while"
-                    + " nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/restore.md");
+                    + " nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/how-to/restore.md");
       }
       String published = publisher.publish(session, schemaVersion);
       progress.line("publish", published);

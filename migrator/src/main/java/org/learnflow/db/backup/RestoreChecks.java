@@ -27,7 +27,7 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
               "database postgres cannot be replaced: databases are renamed from within it")
-          .next("load the dump by pg_restore: docs/restore.md; or name another database");
+          .next("load the dump by pg_restore: docs/how-to/restore.md; or name another database");
     }
   }
 
@@ -93,7 +93,7 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
           .where(load.place())
           .next(
               "make room, such as by learnflow-db restore --drop-old; or grow the volume:"
-                  + " docs/volume.md");
+                  + " docs/how-to/volume.md");
     }
   }
 

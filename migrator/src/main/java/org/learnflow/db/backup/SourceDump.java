@@ -82,7 +82,7 @@ public record SourceDump(Path file, ArchiveHeader header, Optional<BackupDescrip
               "the dump is not the one that was made: its SHA-256 is not that of %s"
                   .formatted(BackupDescription.path(file)))
           .where(file.toString())
-          .next("take another copy of both files, or another dump: docs/restore.md");
+          .next("take another copy of both files, or another dump: docs/how-to/restore.md");
     }
   }
 

@@ -78,7 +78,7 @@ public final class VolumeWatch implements AutoCloseable {
           .state("the database is as it was; the side database was dropped")
           .next(
               "make room, such as by learnflow-db restore --drop-old, or grow the volume:"
-                  + " docs/volume.md; and look whether the dump is what you take it for");
+                  + " docs/how-to/volume.md; and look whether the dump is what you take it for");
     }
   }
 

@@ -47,7 +47,8 @@ final class AdoptCommand extends BaseCommand {
                   ? "--baseline is missing"
                   : "--baseline is no version" + GivenOptions.shown(baseline))
           .state("nothing was changed")
-          .next("say which version the database is at, such as --baseline 008 (docs/adopt.md)");
+          .next(
+              "say which version the database is at, such as --baseline 008 (docs/how-to/adopt.md)");
     }
     Adoption adoption =
         new Adoption(files.migrations(), MigrationVersion.fromVersion(baseline), accept, progress);

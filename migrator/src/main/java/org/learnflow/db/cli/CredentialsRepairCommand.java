@@ -43,7 +43,7 @@ final class CredentialsRepairCommand extends BaseCommand {
                 release,
                 Optional.ofNullable(secret),
                 () -> database.access(cluster(), false, progress),
-                confirmation::confirm,
+                confirmation,
                 progress)
             .run();
     if (release.isEmpty()) {

@@ -82,7 +82,7 @@ final class CredentialsRotateCommand extends BaseCommand {
                 release,
                 files::migrations,
                 () -> database.access(cluster(), false, progress),
-                confirmation::confirm,
+                confirmation,
                 progress)
             .run(
                 EnumSet.copyOf(roles),

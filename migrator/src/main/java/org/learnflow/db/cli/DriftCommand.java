@@ -95,7 +95,7 @@ final class DriftCommand extends BaseCommand {
                     %s
                     Keep it: make migration NAME=... that makes it anywhere else too, and here
                       learnflow-db drift --accept '%s'
-                    Or take it back by hand; docs/drift.md\
+                    Or take it back by hand; docs/how-to/drift.md\
                     """
                         .formatted(drift.summary(), objects.getFirst().object())),
         Map.of("drift", objects.stream().map(DriftCommand::document).toList()));

@@ -3,7 +3,7 @@ package org.learnflow.db.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-/** The JSON documents of {@code --output json}; their shapes are in docs/json.md. */
+/** The JSON documents of {@code --output json}; their shapes are in docs/reference/json.md. */
 final class Json {
   private Json() {}
 

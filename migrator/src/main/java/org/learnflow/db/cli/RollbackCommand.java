@@ -101,11 +101,7 @@ final class RollbackCommand extends BaseCommand {
       return;
     }
     run.requireConsent(
-        plan,
-        asked.backup(),
-        asked.isWithoutBackup(),
-        confirmation.isGiven(),
-        confirmation::confirm);
+        plan, asked.backup(), asked.isWithoutBackup(), confirmation.isGiven(), confirmation);
     asked
         .backup()
         .ifPresent(file ->

@@ -31,8 +31,7 @@ final class WaitCommand extends BaseCommand {
   private ExitCode look(ConsoleProgress progress) {
     DatabaseAccess access = database.access(cluster(), false, progress);
     try (Session session = access.anySession()) {
-      String version =
-          session.run("wait", connection -> connection.getMetaData().getDatabaseProductVersion());
+      String version = session.serverVersion("wait");
       print(
           "%s answers: PostgreSQL %s".formatted(access.target().owner(), version),
           new Answer(access.target().owner().toString(), version));

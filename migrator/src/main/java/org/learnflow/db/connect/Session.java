@@ -85,6 +85,15 @@ public final class Session implements AutoCloseable {
     }
   }
 
+  /**
+   * The version of PostgreSQL, as the server words it.
+   *
+   * @param name the step's name, for messages
+   */
+  public String serverVersion(String name) {
+    return run(name, open -> open.getMetaData().getDatabaseProductVersion());
+  }
+
   private static RuntimeException asFailure(String name, Exception e, DataSource source) {
     if (e instanceof Failure failure) {
       return SettingSource.explained(asFailure(failure), e, source);

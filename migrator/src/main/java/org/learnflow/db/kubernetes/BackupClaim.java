@@ -61,7 +61,7 @@ public final class BackupClaim {
               "it was left alone; its dumps are there until no pod uses it, not even one that has"
                   + " ended, and a new pod would wait for it")
           .next(
-              ("if you need the dumps, take them off first: docs/backup.md; then let go of it:"
+              ("if you need the dumps, take them off first: docs/how-to/backup.md; then let go of it:"
                       + " kubectl -n %1$s delete job %2$s-dump; what else holds it stands under Used"
                       + " By: kubectl -n %1$s describe pvc %3$s; and the same command again")
                   .formatted(namespace, release, name));

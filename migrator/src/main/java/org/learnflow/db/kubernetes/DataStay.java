@@ -67,7 +67,7 @@ public final class DataStay {
           "these values want the data in directory %s of PersistentVolumeClaim %s, but this release's are in %s"
               .formatted(wanted.directory(), claim, directory),
           "put postgresql.primary.persistence.subPath and mountPath and postgresql.postgresqlDataDir"
-              + " back, see docs/database-name.md",
+              + " back, see docs/how-to/database-name.md",
           claim);
     }
     String statefulSet = recorded(record, "stateful-set");
@@ -80,7 +80,7 @@ public final class DataStay {
           .state("nothing was changed, the database runs on; two servers would destroy the data")
           .next(
               "uninstall the release first, which leaves volume and passwords, as"
-                  + " docs/database-name.md says: helm uninstall %s -n %s --wait"
+                  + " docs/how-to/database-name.md says: helm uninstall %s -n %s --wait"
                       .formatted(release, namespace));
     }
   }
@@ -109,8 +109,8 @@ public final class DataStay {
                     : "these values want a database in PersistentVolumeClaim " + wanted.claim(),
                 String.join(", ", left)),
         "put back what names it: postgresql.enabled, fullnameOverride, architecture, primary.name or"
-            + " primary.persistence; to take the data along: docs/database-name.md, and to an"
-            + " external database docs/move-out.md",
+            + " primary.persistence; to take the data along: docs/how-to/database-name.md, and to an"
+            + " external database docs/how-to/move-out.md",
         String.join(",", left));
   }
 

@@ -153,7 +153,7 @@ public final class KubernetesTarget implements PublishTarget {
       throw Failure.of(ExitCode.PUBLISHING_FAILED, String.join("; ", foreign))
           .state("the database is ready; nothing was written in any namespace")
           .next(
-              "rename the release: docs/rename.md; or, if nobody needs it: %s; and the same command again"
+              "rename the release: docs/how-to/rename.md; or, if nobody needs it: %s; and the same command again"
                   .formatted(String.join("; ", deletions)));
     }
   }

@@ -170,7 +170,7 @@ final class PodDiagnosis {
             .formatted(pod, state, how, line.isEmpty() ? "" : ", last log line: " + line),
         line.contains(OTHER_MAJOR)
             ? "the volume is of another major version: put postgresql.image.tag back to it, see"
-                + " docs/major-upgrade.md; or: "
+                + " docs/how-to/major-upgrade.md; or: "
                 + logs
             : logs);
   }

@@ -58,7 +58,7 @@ public final class PodPrograms implements PostgresPrograms {
             Failure.of(ExitCode.FAILED, "pod %s has no %s: %s".formatted(pod, program, answer))
                 .where("namespace " + namespace)
                 .state("nothing was changed")
-                .next("use an image that has it: docs/postgresql-images.md"));
+                .next("use an image that has it: docs/how-to/postgresql-images.md"));
   }
 
   @Override

@@ -89,7 +89,7 @@ public final class StatefulSetChange {
             found.isPresent() ? "nothing was changed, the database runs on" : "nothing was changed")
         .next(
             ("give the release its name back (Argo CD: spec.source.helm.releaseName: %1$s; Flux:"
-                    + " spec.releaseName: %1$s), or rename it as docs/rename.md says")
+                    + " spec.releaseName: %1$s), or rename it as docs/how-to/rename.md says")
                 .formatted(other));
   }
 
@@ -151,7 +151,7 @@ public final class StatefulSetChange {
               ? "the values want no volume, but %s has one%s".formatted(this, of(living))
               : "the values want a volume%s, but %s has none".formatted(of(size), this),
           "put postgresql.primary.persistence.enabled back; how to bring the data into a release"
-              + " with a volume: docs/dev-to-prod.md");
+              + " with a volume: docs/how-to/dev-to-prod.md");
     }
     if (size.equals(EXISTING) != living.equals(EXISTING)) {
       throw refused(
@@ -161,14 +161,14 @@ public final class StatefulSetChange {
                   this,
                   living.equals(EXISTING) ? "an existing one" : "its own"),
           "put postgresql.primary.persistence.existingClaim back; how to bring the data into a"
-              + " release with another volume: docs/dev-to-prod.md");
+              + " release with another volume: docs/how-to/dev-to-prod.md");
     }
     if (!size.isEmpty() && !size.equals(EXISTING) && bytes(size).compareTo(bytes(living)) != 0) {
       throw refused(
           "the values want a volume of %s, but that of %s has %s".formatted(size, this, living),
           bytes(size).compareTo(bytes(living)) < 0
               ? "put postgresql.primary.persistence.size back: volumes do not shrink"
-              : "enlarge the claim first: docs/volume.md");
+              : "enlarge the claim first: docs/how-to/volume.md");
     }
     if (!size.isEmpty()) {
       checkMajor(found.get().at("/spec/template/spec/containers/0/image").asText(), image);
@@ -182,7 +182,7 @@ public final class StatefulSetChange {
       throw refused(
           "the values want PostgreSQL %s, which does not start on the data of PostgreSQL %s"
               .formatted(now.group("major"), old.group("major")),
-          "put postgresql.image.tag back; how to change the major version: docs/major-upgrade.md");
+          "put postgresql.image.tag back; how to change the major version: docs/how-to/major-upgrade.md");
     }
   }
 

@@ -1,5 +1,7 @@
 package org.learnflow.db.plan;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.schema.MigrationFile;
@@ -51,5 +53,20 @@ public record MigrationPlan(
     public boolean isEmpty() {
       return rows == 0;
     }
+  }
+
+  /** What happens to tables that have rows and may not, a sentence each. */
+  public List<String> refused(Collection<FailOn> failOn) {
+    List<String> refused = new ArrayList<>();
+    for (Step step : steps) {
+      for (TableEffect table : step.tables()) {
+        failOn.stream()
+            .distinct()
+            .filter(what -> !table.size().isEmpty() && what.happensTo(table))
+            .forEach(what ->
+                refused.add("%s: %s on %s".formatted(step.file().name(), what, table.table())));
+      }
+    }
+    return List.copyOf(refused);
   }
 }

@@ -133,7 +133,7 @@ public final class Planner {
       }
       throw inScratch(failure, state)
           .next(
-              "it is applied already, so leave the file as it is; docs/plan.md says what can be done");
+              "it is applied already, so leave the file as it is; docs/how-to/plan.md says what can be done");
     }
   }
 

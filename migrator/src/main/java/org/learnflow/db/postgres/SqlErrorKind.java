@@ -34,7 +34,7 @@ public enum SqlErrorKind {
           + " pg_stat_activity GROUP BY 1; ALTER ROLE or DATABASE ... CONNECTION LIMIT, or"
           + " max_connections) and %s"),
   /** No space is left. */
-  DISK("make room on the server's disk, or grow the volume (docs/volume.md), and %s"),
+  DISK("make room on the server's disk, or grow the volume (docs/how-to/volume.md), and %s"),
   /** No memory is left. */
   MEMORY(
       "give the server more memory, or let it use less (work_mem, max_locks_per_transaction), and %s"),
@@ -51,7 +51,7 @@ public enum SqlErrorKind {
   /** The server itself, or what it runs on. */
   SERVER("look into the server's log, which says more, and %s"),
   /** Files of the server are damaged. */
-  DAMAGE("the server's files are damaged: restore a dump (docs/restore.md), and %s"),
+  DAMAGE("the server's files are damaged: restore a dump (docs/how-to/restore.md), and %s"),
   /** No known code. */
   OTHER("correct what the server says and %s");
 

@@ -82,8 +82,8 @@ public final class SqlScript implements AutoCloseable {
         case "\\i", "\\ir", "\\include", "\\include_relative" ->
             "put the statements of that file here";
         case "\\set" -> "write the value where the variable stands, and delete it";
-        case "\\copy" -> "load the rows from a CSV file of a seed set (docs/seeds.md)";
-        case "\\." -> "delete the rows above it, and load them as a seed (docs/seeds.md)";
+        case "\\copy" -> "load the rows from a CSV file of a seed set (docs/reference/seeds.md)";
+        case "\\." -> "delete the rows above it, and load them as a seed (docs/reference/seeds.md)";
         default -> "delete it, or write SQL in its place";
       };
     }

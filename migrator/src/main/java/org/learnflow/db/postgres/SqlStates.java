@@ -124,7 +124,7 @@ public final class SqlStates {
             || message.contains("No space left on device")
             || message.contains("could not write init file")
         ? Optional.of(
-            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/volume.md"
+            "the server's disk is full: %s (SQLSTATE %s); next: make room, or grow the volume: docs/how-to/volume.md"
                 .formatted(message, state))
         : Optional.empty();
   }

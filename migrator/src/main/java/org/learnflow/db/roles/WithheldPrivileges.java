@@ -231,7 +231,7 @@ public final class WithheldPrivileges {
         .state("it was rolled back")
         .next(
             "revoke from each object that the services may not use instead: REVOKE ... ON TABLE"
-                + " (SEQUENCE, SCHEMA) ... FROM ...; docs/migrations.md");
+                + " (SEQUENCE, SCHEMA) ... FROM ...; docs/how-to/migrations.md");
   }
 
   /**

@@ -104,7 +104,7 @@ public record HelmGuard(
     return Failure.of(code, what)
         .state("nothing was changed; Helm leaves the release in pending-rollback")
         .next(
-            "keep the newer schema: helm rollback %s %d -n %s --no-hooks; docs/rollback.md"
+            "keep the newer schema: helm rollback %s %d -n %s --no-hooks; docs/how-to/rollback.md"
                 .formatted(release, revision, namespace));
   }
 }

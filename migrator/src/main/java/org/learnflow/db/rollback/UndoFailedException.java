@@ -48,7 +48,7 @@ final class UndoFailedException extends Exception {
         .next(
             kind.next("run the same command again")
                 + (kind.isOfFile()
-                    ? "; a corrected file is taken with --from-files; docs/rollback.md"
+                    ? "; a corrected file is taken with --from-files; docs/how-to/rollback.md"
                     : ""))
         .causedBy(this);
   }

@@ -131,7 +131,7 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
         .state("nothing was changed")
         .next(
             "take the undo scripts from a checkout that has the applied files:"
-                + " learnflow-db rollback --from-files --migrations DIR ...; docs/rollback.md");
+                + " learnflow-db rollback --from-files --migrations DIR ...; docs/how-to/rollback.md");
   }
 
   private Failure withoutScript(AppliedMigration row) {
@@ -143,8 +143,8 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
         .state("nothing was changed")
         .next(
             fromFiles
-                ? "write it, or undo that migration by hand: docs/rollback.md"
+                ? "write it, or undo that migration by hand: docs/how-to/rollback.md"
                 : "with the image or checkout that has its U file: learnflow-db rollback"
-                    + " --from-files ...; docs/rollback.md");
+                    + " --from-files ...; docs/how-to/rollback.md");
   }
 }

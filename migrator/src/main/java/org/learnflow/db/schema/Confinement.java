@@ -174,6 +174,6 @@ public final class Confinement implements FlywayRun.MigrationListener {
         .where(file.path().toString())
         .state("nothing was changed: it was rolled back")
         .next(
-            "write it as a statement of its own, which is left out where a migration is only tried; docs/plan.md");
+            "write it as a statement of its own, which is left out where a migration is only tried; docs/how-to/plan.md");
   }
 }

@@ -94,7 +94,7 @@ public final class MigrationFailures {
                 ? "give that statement a migration of its own, or %s; then run: learnflow-db migrate"
                     .formatted(outsideTransaction(name))
                 : transactional && NEEDS_NO_TRANSACTION.contains(sqlState)
-                    ? "for a file that cannot be in a transaction, %s (docs/migrations.md); then run: learnflow-db migrate"
+                    ? "for a file that cannot be in a transaction, %s (docs/how-to/migrations.md); then run: learnflow-db migrate"
                         .formatted(outsideTransaction(name))
                     : SqlErrorKind.of(thrown).next("run: learnflow-db migrate");
     return Failure.of(ExitCode.MIGRATION_FAILED, what)

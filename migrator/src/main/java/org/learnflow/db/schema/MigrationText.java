@@ -36,7 +36,7 @@ final class MigrationText {
     } catch (SqlScript.TooLongException e) {
       throw refused(file + ", behind line " + e.line(), file.getFileName() + ": " + e.getMessage())
           .next(
-              "give the rows to several statements or to a seed (docs/seeds.md), or "
+              "give the rows to several statements or to a seed (docs/reference/seeds.md), or "
                   + WholeFile.MORE_MEMORY)
           .causedBy(e);
     } catch (SqlScript.PsqlCommandException e) {

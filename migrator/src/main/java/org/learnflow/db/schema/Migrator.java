@@ -377,7 +377,7 @@ public final class Migrator {
         .state("nothing was changed")
         .next(
             "take them over with learnflow-db adopt --baseline V, where V is the version that they"
-                + " are at (docs/adopt.md), or use an empty database");
+                + " are at (docs/how-to/adopt.md), or use an empty database");
   }
 
   private static void sleep(Duration pause) {

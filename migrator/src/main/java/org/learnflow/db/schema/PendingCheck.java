@@ -25,7 +25,7 @@ public final class PendingCheck {
       UndoStep.of(script);
     } catch (Failure refused) {
       throw refused.next(
-          "correct it (%s) and run the same command again; docs/migrations.md"
+          "correct it (%s) and run the same command again; docs/how-to/migrations.md"
               .formatted(UndoStep.POSSIBLE));
     }
   }

@@ -213,7 +213,7 @@ public final class SeedLoader {
       List<String> tables = List.of(table.name());
       throw SeedFailures.at(where, HiddenRows.what(tables, role))
           .next(
-              "let it see them all, in a migration: %s then run: learnflow-db run; docs/seeds.md"
+              "let it see them all, in a migration: %s then run: learnflow-db run; docs/reference/seeds.md"
                   .formatted(HiddenRows.policies(tables, role)));
     }
   }

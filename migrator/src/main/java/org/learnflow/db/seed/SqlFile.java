@@ -73,7 +73,7 @@ final class SqlFile implements AutoCloseable {
               statement.place(0),
               "the rows behind COPY ... FROM STDIN are for psql, and this statement cannot have them")
           .next(
-              "write them as a CSV file (docs/seeds.md), or make the file with pg_dump --inserts, and "
+              "write them as a CSV file (docs/reference/seeds.md), or make the file with pg_dump --inserts, and "
                   + SeedFailures.AGAIN);
     }
     next.transactionControl()

@@ -138,7 +138,7 @@ public final class Verifier {
               drift.all().isEmpty()
                   ? StageResult.good(name, "none")
                   : StageResult.warning(
-                      name, drift.summary() + "; see learnflow-db drift and docs/drift.md"))
+                      name, drift.summary() + "; see learnflow-db drift and docs/how-to/drift.md"))
           .orElseGet(() ->
               StageResult.good(
                   name, "nothing recorded yet; the next learnflow-db migrate does it"));

@@ -64,7 +64,7 @@ class AdoptTest {
     tablesOf(database.owner(), 8);
     assertThat(cli.run("migrate"))
         .exited(ExitCode.REFUSED)
-        .says("no migration history", "learnflow-db adopt --baseline V", "docs/adopt.md");
+        .says("no migration history", "learnflow-db adopt --baseline V", "docs/how-to/adopt.md");
     assertThat(database.query("SELECT to_regnamespace('learnflow_db') IS NULL"))
         .containsExactly("t");
     assertThat(cli.run("adopt", "--baseline", "8"))

@@ -177,7 +177,7 @@ class NotRestorableTest {
         .says("restore fails on", "view public.dead", "needs extension pgstattuple");
     assertThat(restore(cli, file))
         .exited(ExitCode.FAILED)
-        .says("extension \"pgstattuple\" is left out", "docs/restore.md");
+        .says("extension \"pgstattuple\" is left out", "docs/how-to/restore.md");
   }
 
   @ParameterizedTest

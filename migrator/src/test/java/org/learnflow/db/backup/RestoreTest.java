@@ -363,7 +363,7 @@ class RestoreTest {
       assertThat(server.cli(one).run("restore", file.toString(), "--replace", "--yes"))
           .exited(ExitCode.OK);
     }
-    // Gone back to by hand, as docs/restore.md says.
+    // Gone back to by hand, as docs/how-to/restore.md says.
     try (Connection owner = database.connect(database.owner(), "postgres")) {
       String old =
           DumpServer.databasesOf(database).stream()

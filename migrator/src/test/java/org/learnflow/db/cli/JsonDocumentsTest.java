@@ -30,7 +30,9 @@ import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
-/** What commands print with {@code --output json} has the keys that docs/json.md shows. */
+/**
+ * What commands print with {@code --output json} has the keys that docs/reference/json.md shows.
+ */
 public class JsonDocumentsTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern EXAMPLE =
@@ -81,11 +83,11 @@ public class JsonDocumentsTest {
     record("run", cli(on("second")), "run", "--publish-to", "file:" + directory.resolve("env"));
   }
 
-  /** The documents in docs/json.md by their headings. */
+  /** The documents in docs/reference/json.md by their headings. */
   public static Map<String, JsonNode> examples() throws JsonProcessingException {
     Map<String, JsonNode> found = new LinkedHashMap<>();
     Matcher examples =
-        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+        EXAMPLE.matcher(TestFiles.read(TestFiles.repository().resolve("docs/reference/json.md")));
     while (examples.find()) {
       found.put(examples.group("name"), JSON.readTree(examples.group("json")));
     }
@@ -179,7 +181,7 @@ public class JsonDocumentsTest {
     assertThat(stages).contains("reachable", "backup", "drift", "login", "pod", "published");
     Matcher documented =
         Pattern.compile("^The stages are (?<names>(?s:.*?))\n\n", Pattern.MULTILINE)
-            .matcher(TestFiles.read(TestFiles.repository().resolve("docs/json.md")));
+            .matcher(TestFiles.read(TestFiles.repository().resolve("docs/reference/json.md")));
     assertThat(documented.find()).isTrue();
     assertThat(
             Pattern.compile("`([a-z]+)`")

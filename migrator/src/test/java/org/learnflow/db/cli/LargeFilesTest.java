@@ -57,7 +57,7 @@ class LargeFilesTest {
         .says(
             "error: V002__large.sql is larger than the 8 MiB that can be read: it has 19 MiB",
             "state: nothing of it was run",
-            "docs/seeds.md",
+            "docs/reference/seeds.md",
             "_JAVA_OPTIONS=-Xmx")
         .doesNotSay("\tat ");
     assertThat(database.query("SELECT version FROM flyway_schema_history")).containsExactly("001");

@@ -134,7 +134,7 @@ class DiskFullTest {
           .contains(
               "unhealthy: reachable: the server's disk is full: ",
               "No space left on device",
-              "next: make room, or grow the volume: docs/volume.md");
+              "next: make room, or grow the volume: docs/how-to/volume.md");
     }
   }
 }

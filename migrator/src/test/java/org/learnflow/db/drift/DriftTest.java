@@ -135,7 +135,7 @@ class DriftTest {
             "2 objects: ",
             "make migration NAME=",
             "--accept ",
-            "docs/drift.md");
+            "docs/how-to/drift.md");
     CliResult verify = database.cli().run("verify", "--seeds", "none");
     assertThat(verify).exited(ExitCode.OK).answers("healthy");
     assertThat(verify.out())

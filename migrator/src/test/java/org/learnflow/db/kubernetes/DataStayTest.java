@@ -104,8 +104,8 @@ class DataStayTest {
               wanted,
               "but this release's data are in PersistentVolumeClaim data-postgres-0",
               "nothing was changed",
-              "docs/database-name.md",
-              "docs/move-out.md",
+              "docs/how-to/database-name.md",
+              "docs/how-to/move-out.md",
               "--set 'retiredClaims={data-postgres-0}'");
     }
     assertThat(wanted(statefulSet, claim, "--retired-claims", "another,data-postgres-0"))

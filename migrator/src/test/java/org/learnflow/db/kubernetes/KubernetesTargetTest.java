@@ -137,7 +137,7 @@ class KubernetesTargetTest {
           .contains(
               " in namespace %s is somebody else's: %s".formatted(other.namespace(), why),
               "nothing was written in any namespace",
-              "docs/rename.md",
+              "docs/how-to/rename.md",
               "kubectl -n %s delete %s; and the same command again"
                   .formatted(other.namespace(), deletion))
           .doesNotContain("p@ss");

@@ -96,16 +96,18 @@ class StatefulSetChangeTest {
     assertThat(wanted("20Gi", "17"))
         .exited(ExitCode.REFUSED)
         .says("a volume of 20Gi, but that of StatefulSet postgres has 10Gi")
-        .says("docs/volume.md");
+        .says("docs/how-to/volume.md");
     assertThat(wanted("5G", "17")).exited(ExitCode.REFUSED).says("volumes do not shrink");
-    assertThat(wanted("none", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
+    assertThat(wanted("none", "17")).exited(ExitCode.REFUSED).says("docs/how-to/dev-to-prod.md");
   }
 
   @Test
   void aVolumeWhereThereIsNoneIsRefused() {
     living(NO_VOLUME);
-    assertThat(wanted("10Gi", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
-    assertThat(wanted("existing", "17")).exited(ExitCode.REFUSED).says("docs/dev-to-prod.md");
+    assertThat(wanted("10Gi", "17")).exited(ExitCode.REFUSED).says("docs/how-to/dev-to-prod.md");
+    assertThat(wanted("existing", "17"))
+        .exited(ExitCode.REFUSED)
+        .says("docs/how-to/dev-to-prod.md");
     // The data go with the pod anyway.
     assertThat(wanted("none", "18")).exited(ExitCode.OK);
   }
@@ -128,7 +130,9 @@ class StatefulSetChangeTest {
               volumes: [{name: data, persistentVolumeClaim: {claimName: mine}}]
         """);
     assertThat(wanted("existing", "17")).exited(ExitCode.OK);
-    assertThat(wanted("existing", "18")).exited(ExitCode.REFUSED).says("docs/major-upgrade.md");
+    assertThat(wanted("existing", "18"))
+        .exited(ExitCode.REFUSED)
+        .says("docs/how-to/major-upgrade.md");
     assertThat(wanted("none", "17"))
         .exited(ExitCode.REFUSED)
         .says("the values want no volume, but StatefulSet postgres has one");
@@ -152,7 +156,7 @@ class StatefulSetChangeTest {
     assertThat(wanted("10Gi", "18.0.0-debian-12-r1"))
         .exited(ExitCode.REFUSED)
         .says("PostgreSQL 18, which does not start on the data of PostgreSQL 17")
-        .says("docs/major-upgrade.md");
+        .says("docs/how-to/major-upgrade.md");
   }
 
   /** A StatefulSet of release {@code learnflow-db}, as the subchart labels it. */
@@ -184,7 +188,7 @@ class StatefulSetChangeTest {
                 + " learnflow-db",
             "StatefulSet postgres in namespace " + server.namespace(),
             "nothing was changed, the database runs on",
-            "docs/rename.md");
+            "docs/how-to/rename.md");
     assertThat(server.client().secrets().inNamespace(server.namespace()).list().getItems())
         .isEmpty();
   }
@@ -224,7 +228,7 @@ class StatefulSetChangeTest {
             "this release is lessons, but the database in this namespace is that of release"
                 + " learnflow-db",
             "PersistentVolumeClaim data-postgres-0",
-            "docs/rename.md");
+            "docs/how-to/rename.md");
     server
         .client()
         .persistentVolumeClaims()
@@ -254,7 +258,7 @@ class StatefulSetChangeTest {
     living(TEN_GIBIBYTES);
     assertThat(ensure("--no-secret", "--release", "others", "--data-size", "20Gi"))
         .exited(ExitCode.REFUSED)
-        .says("docs/volume.md");
+        .says("docs/how-to/volume.md");
   }
 
   @Test
@@ -386,7 +390,7 @@ class StatefulSetChangeTest {
             - {metadata: {name: pg}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}
         """);
     assertThat(wanted("10Gi", "17")).exited(ExitCode.OK);
-    assertThat(wanted("20Gi", "17")).exited(ExitCode.REFUSED).says("docs/volume.md");
+    assertThat(wanted("20Gi", "17")).exited(ExitCode.REFUSED).says("docs/how-to/volume.md");
   }
 
   /** Says what the controller of volumes says as soon as the claim is there. */

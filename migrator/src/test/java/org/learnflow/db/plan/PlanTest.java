@@ -138,7 +138,7 @@ class PlanTest {
     assertThat(cli.run("plan", "--fail-on", "rewrite,access-exclusive,share")).exited(ExitCode.OK);
     database.execute(database.owner(), "INSERT INTO note VALUES (1, 1); ANALYZE note");
     CliResult plan = cli.run("plan", "--fail-on", "rewrite,access-exclusive");
-    assertThat(plan).exited(ExitCode.REFUSED).says("docs/plan.md");
+    assertThat(plan).exited(ExitCode.REFUSED).says("docs/how-to/plan.md");
     assertThat(plan.out())
         .endsWith(
             """
@@ -208,7 +208,7 @@ class PlanTest {
         .says(
             "V002__view.sql failed: relation \"other.by_hand\" does not exist (in a scratch database)",
             "the real database was not changed, it is at 002",
-            "docs/plan.md");
+            "docs/how-to/plan.md");
   }
 
   @Test

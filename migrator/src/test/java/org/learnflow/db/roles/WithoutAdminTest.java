@@ -25,8 +25,8 @@ import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
 /**
- * A database without admin credentials: what docs/external-database.md has an admin run is enough,
- * the owner does the rest, and what it may not do is said as SQL.
+ * A database without admin credentials: what docs/how-to/external-database.md has an admin run is
+ * enough, the owner does the rest, and what it may not do is said as SQL.
  */
 class WithoutAdminTest {
   private static final Pattern STATEMENT = Pattern.compile("[^;]+;");
@@ -36,7 +36,7 @@ class WithoutAdminTest {
   /** The page's lines, one by one, as whoever pastes them sends them. */
   private static List<String> lines() {
     return STATEMENT
-        .matcher(Pages.blocks("external-database.md", "sql").getFirst())
+        .matcher(Pages.blocks("how-to/external-database.md", "sql").getFirst())
         .results()
         .map(line -> line.group().strip())
         .toList();

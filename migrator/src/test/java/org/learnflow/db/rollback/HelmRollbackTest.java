@@ -106,7 +106,7 @@ class HelmRollbackTest {
     backup(database, "1 hour");
     assertThat(cli.run("rollback"))
         .exited(ExitCode.REFUSED)
-        .says("there is no revision 4 to 33", "docs/rollback.md");
+        .says("there is no revision 4 to 33", "docs/how-to/rollback.md");
     revision(4, "pending-rollback");
     revision(5, "deployed");
     assertThat(cli.run("rollback"))

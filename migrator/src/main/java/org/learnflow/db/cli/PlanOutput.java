@@ -1,0 +1,160 @@
+package org.learnflow.db.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.plan.MigrationPlan;
+import org.learnflow.db.plan.MigrationPlan.TableEffect;
+
+/** What {@link PlanCommand} prints. */
+final class PlanOutput {
+  private static final String NOT_SEEN =
+      "Not seen, since the scratch database is empty: how long scans take (validating constraints, SET NOT"
+          + " NULL, building indexes), and errors that only data cause.";
+
+  private static final String NOT_TRIED =
+      "Not tried, since it would reach outside the scratch database: ";
+
+  private PlanOutput() {}
+
+  /**
+   * The document of the plan.
+   *
+   * @param from newest applied version, or "none"
+   * @param pending migrations in order
+   * @param notTried statements that concern the whole server: where, and how each begins
+   * @param refused what --fail-on refuses, a sentence each
+   * @param notes why a dump could not be restored afterwards, a sentence each
+   */
+  record Document(
+      String from,
+      List<Pending> pending,
+      List<String> notTried,
+      List<String> refused,
+      List<String> notes) {}
+
+  /**
+   * A pending migration.
+   *
+   * @param migration name of the file
+   * @param transaction whether it runs in one
+   * @param tables existing ones that it locks
+   */
+  record Pending(String migration, boolean transaction, List<Table> tables) {}
+
+  /**
+   * A table as a migration treats it.
+   *
+   * @param lock the strongest, such as ACCESS EXCLUSIVE
+   * @param blocks what services cannot do meanwhile
+   * @param rewritten whether it is written anew
+   * @param rebuiltIndexes that are written anew
+   * @param bytes with indexes; null where the server does not know
+   * @param rows estimated
+   */
+  record Table(
+      String table,
+      String lock,
+      String blocks,
+      boolean rewritten,
+      List<String> rebuiltIndexes,
+      @Nullable Long bytes,
+      long rows) {}
+
+  static Document document(MigrationPlan plan, List<String> refused) {
+    return new Document(
+        plan.from(),
+        plan.steps().stream()
+            .map(step ->
+                new Pending(
+                    step.file().name(),
+                    step.transaction(),
+                    step.tables().stream()
+                        .map(table ->
+                            new Table(
+                                table.table(),
+                                table.lock().toString(),
+                                table.lock().blocks(),
+                                table.rewritten(),
+                                table.rebuiltIndexes(),
+                                table.size().bytes(),
+                                table.size().rows()))
+                        .toList()))
+            .toList(),
+        plan.notTried(),
+        refused,
+        plan.notes());
+  }
+
+  static String text(MigrationPlan plan, List<String> refused) {
+    if (plan.steps().isEmpty()) {
+      return "nothing is pending: schema at " + plan.from();
+    }
+    List<List<String>> lines = new ArrayList<>();
+    lines.add(List.of("MIGRATION", "TABLE", "LOCK", "BLOCKS", "REWRITES", "SIZE", "ROWS"));
+    for (MigrationPlan.Step step : plan.steps()) {
+      String name = step.file().name() + (step.transaction() ? "" : " (no transaction)");
+      if (step.tables().isEmpty()) {
+        lines.add(List.of(name, "no existing table"));
+      }
+      for (TableEffect table : step.tables()) {
+        lines.add(
+            List.of(
+                table.equals(step.tables().getFirst()) ? name : "",
+                table.table(),
+                table.lock().toString(),
+                table.lock().blocks(),
+                rewrites(table),
+                size(table.size()),
+                String.format(Locale.ROOT, "%,d", table.size().rows())));
+      }
+    }
+    return Stream.of(
+            Stream.of("schema at %s, %d pending".formatted(plan.from(), plan.steps().size())),
+            aligned(lines),
+            plan.notTried().stream().map(what -> NOT_TRIED + what),
+            Stream.of(NOT_SEEN),
+            plan.notes().stream()
+                .map(note -> "note: a dump made afterwards cannot be restored: " + note),
+            refused.stream().map(what -> "refused: " + what))
+        .flatMap(part -> part)
+        .collect(Collectors.joining("\n"));
+  }
+
+  private static String rewrites(TableEffect table) {
+    List<String> rewrites = new ArrayList<>();
+    if (table.rewritten()) {
+      rewrites.add("table");
+    }
+    rewrites.addAll(table.rebuiltIndexes());
+    return rewrites.isEmpty() ? "nothing" : String.join(", ", rewrites);
+  }
+
+  private static String size(MigrationPlan.Size size) {
+    Long bytes = size.bytes();
+    return bytes == null ? "unknown" : "%.1f MiB".formatted(bytes / 1048576.0);
+  }
+
+  private static Stream<String> aligned(List<List<String>> lines) {
+    int columns = lines.getFirst().size();
+    int[] widths =
+        IntStream.range(0, columns)
+            .map(column ->
+                lines.stream()
+                    .filter(line -> line.size() == columns || column < line.size() - 1)
+                    .mapToInt(line -> line.get(column).length())
+                    .max()
+                    .orElse(0))
+            .toArray();
+    return lines.stream()
+        .map(line ->
+            IntStream.range(0, line.size())
+                .mapToObj(column -> ("%-" + (widths[column] + 2) + "s").formatted(line.get(column)))
+                .collect(Collectors.joining())
+                .stripTrailing());
+  }
+}
