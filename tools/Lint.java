@@ -1,8 +1,10 @@
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Properties;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -57,6 +59,14 @@ final class Lint {
   }
 
   /** kube-score's exit code knows no warnings. */
+  private static String newestKubernetes() throws IOException {
+    Properties versions = new Properties();
+    try (Reader reader = Files.newBufferedReader(Path.of("tools/versions.properties"))) {
+      versions.load(reader);
+    }
+    return versions.getProperty("kubernetes.newest");
+  }
+
   private static void score() throws IOException, InterruptedException {
     Path manifests = Files.createTempFile("learnflow-db", ".yaml");
     try {
@@ -74,7 +84,7 @@ final class Lint {
               + "\n");
       List<String> command =
           new ArrayList<>(
-              List.of("tools/bin/kube-score", "score", "--kubernetes-version", "v1.36"));
+              List.of("tools/bin/kube-score", "score", "--kubernetes-version", "v" + newestKubernetes()));
       NOT_FOLLOWED.forEach(test -> command.addAll(List.of("--ignore-test", test)));
       command.addAll(List.of("--output-format", "ci", manifests.toString()));
       Programs.Result result = Programs.attempt(new ProcessBuilder(command));

@@ -12,11 +12,10 @@ import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.HostileTenant;
 import org.learnflow.db.testing.OwnServer;
 import org.learnflow.db.testing.PostgresServer;
@@ -143,8 +142,7 @@ class HostileTenantTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void lookAlikesTriggersAndSettingsOfTheOwnerReachNoAdmin(int major, @TempDir Path folder)
       throws Exception {
     try (OwnServer server =
@@ -194,8 +192,7 @@ class HostileTenantTest {
   }
 
   /** What a service sets for itself comes back with a restore, as a setting and nothing else. */
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void aStoredSettingOfAServiceIsNoStatement(int major, @TempDir Path folder) throws Exception {
     try (OwnServer server = OwnServer.start(folder.resolve("server"), major)) {
       Tenant tenant = Tenant.on(server, major, folder);
@@ -244,8 +241,7 @@ class HostileTenantTest {
   }
 
   /** A dump's code runs as a role that owns the side database and nothing else. */
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void codeInADumpReachesTheSideDatabaseOnly(int major, @TempDir Path folder) throws Exception {
     try (OwnServer server =
         OwnServer.start(folder.resolve("server"), major, "autovacuum_naptime = '1s'")) {

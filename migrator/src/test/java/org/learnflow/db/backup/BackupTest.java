@@ -16,13 +16,12 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
@@ -42,8 +41,7 @@ class BackupTest {
     passwords = directory;
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void rollbackMakesTheBackupFirstAndUndoesNothingWithoutIt(int major, @TempDir Path folder) {
     DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();
@@ -69,8 +67,7 @@ class BackupTest {
     return all;
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void fileAndDescriptionAreWrittenForUsAloneAndTheDatabaseKnowsOfThem(
       int major, @TempDir Path folder) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);

@@ -14,6 +14,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.OwnServer;
 import org.learnflow.db.testing.PostgresServer;
@@ -49,8 +50,7 @@ class NotRestorableTest {
   }
 
   /** pg_restore finds names with their schemas only, in text bodies too. */
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void functionsThatFindTheirNamesByTheSearchPathAreNamed(int major) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     MigrationDirectory migrations = migrations();
@@ -113,8 +113,7 @@ class NotRestorableTest {
     assertThat(database.query("SELECT id || norm FROM words")).containsExactly("1one");
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void whatOnlyAnAdminMayMakeIsLeftOutAndTold(int major) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     MigrationDirectory migrations = migrations();

@@ -21,8 +21,6 @@ import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SslMode;
@@ -30,6 +28,7 @@ import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
 import org.learnflow.db.testing.Eventually;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
@@ -46,8 +45,7 @@ class RestoreTest {
     passwords = directory;
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void rowsRightsAndSettingsAreBackAndServicesGoOnWithTheirPassword(int major, @TempDir Path folder)
       throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
@@ -124,8 +122,7 @@ class RestoreTest {
     assertThat(DumpServer.databases(database)).contains(database.name()).doesNotContain(old);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void whatIsNoWholeDumpOrNotForThisServerIsRefusedAndNothingIsMade(int major, @TempDir Path folder)
       throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
@@ -194,8 +191,7 @@ class RestoreTest {
     assertThat(DumpServer.databases(database)).isEqualTo(databases);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void aDumpOfAnOlderSchemaIsMigratedForward(int major, @TempDir Path folder) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.database().withRoles();
@@ -269,8 +265,7 @@ class RestoreTest {
     assertThat(withoutAdmin.run("verify")).exited(ExitCode.OK);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void aDatabaseThatIsGoneIsMadeFromTheDump(int major, @TempDir Path folder) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.seeded();

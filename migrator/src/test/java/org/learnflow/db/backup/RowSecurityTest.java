@@ -17,6 +17,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
@@ -108,8 +109,7 @@ class RowSecurityTest {
     assertThat(DumpServer.databases(database)).isEqualTo(before);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void withAdminCredentialsAllRowsAreInTheDump(int major) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.database();
@@ -130,8 +130,7 @@ class RowSecurityTest {
         .exited(ExitCode.OK);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void withoutThemTheTablesAreNamedOrAPolicyLetsTheOwnerSeeAll(int major) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.database();
@@ -193,8 +192,7 @@ class RowSecurityTest {
   }
 
   /** The script knows the owner's password alone, and nobody's who could make a role. */
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void theChartsDumpsLackNoRowsEither(int major) throws Exception {
     DumpServer server = DumpServer.of(major, passwords);
     TestDatabase database = server.database();

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Progress;
 import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
@@ -234,8 +235,7 @@ class BlindSpotsTest {
     return text.replace("DATABASE_", database.name()).replace("OWNER_", database.owner());
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void everyCatalogIsComparedOrSaidNotToBe(int major, @TempDir Path directory) throws SQLException {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory).withRoles();
     assertThat(

@@ -13,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
@@ -42,8 +43,7 @@ class PipelineTest {
     assertThat(second.err()).contains("unchanged");
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void everySupportedVersionBecomesHealthy(int major, @TempDir Path directory) {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory);
     CliResult result = database.cli().run("run", "--seeds", "reference,sample");

@@ -15,12 +15,11 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.schema.ScratchDatabase;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
@@ -37,8 +36,7 @@ class ScratchDatabaseTest {
       FROM pg_database d WHERE datname = '%s'
       """;
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void itIsEmptyAndHasTheEncodingAndLocaleOfTheRealOne(int major, @TempDir Path directory)
       throws SQLException {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory).withRoles();

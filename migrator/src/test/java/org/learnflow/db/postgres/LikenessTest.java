@@ -16,7 +16,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Progress;
 import org.learnflow.db.backup.DatabaseProperties;
@@ -27,6 +26,7 @@ import org.learnflow.db.backup.Swap;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
@@ -284,8 +284,7 @@ class LikenessTest {
     drop(database);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void thatTheSystemSortsOtherwiseNowVerifySaysWithWhatToType(int major, @TempDir Path directory)
       throws Exception {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory).withRoles();

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
@@ -72,8 +73,7 @@ class MigratedRightsTest {
 
   @TempDir private Path directory;
 
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void everyKindOfObjectIsHealthyAtOnceAndTheSecondRunHasNothingToDo(int major) throws Exception {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory).withRoles();
     database.execute(

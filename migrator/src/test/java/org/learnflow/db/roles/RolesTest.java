@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
@@ -93,8 +94,7 @@ class RolesTest {
   }
 
   /** As on managed servers, where nobody gets a superuser. */
-  @ParameterizedTest
-  @ValueSource(ints = {15, 16, 17, 18})
+  @EverySupportedVersion
   void anAdminThatMayOnlyMakeRolesAndDatabasesIsEnough(int major, @TempDir Path directory)
       throws Exception {
     TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory);
