@@ -175,7 +175,7 @@ class BackupTest {
           server.cli(database).runInBackground("backup", file.toString());
       String waiting =
           "pg_stat_activity WHERE application_name = 'learnflow-db' AND wait_event_type = 'Lock'"
-              + " AND datname = '%s'".formatted(database.name());
+              + " AND query LIKE 'LOCK TABLE%%' AND datname = '%s'".formatted(database.name());
       Eventually.within(
           Duration.ofSeconds(60),
           "pg_dump waits",
