@@ -7,9 +7,6 @@ import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.http.HttpClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -187,19 +184,6 @@ public final class KubernetesApi implements AutoCloseable {
   /** Commands in pods, and ways to their ports. */
   PodConnections pods() {
     return pods;
-  }
-
-  /** {@link PodConnections#stream}. */
-  int stream(
-      String namespace,
-      String pod,
-      String container,
-      InputStream input,
-      OutputStream output,
-      OutputStream errors,
-      String... command)
-      throws IOException {
-    return pods.stream(namespace, pod, container, input, output, errors, command);
   }
 
   @Override

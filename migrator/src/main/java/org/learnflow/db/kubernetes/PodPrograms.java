@@ -135,7 +135,7 @@ public final class PodPrograms implements PostgresPrograms {
     InputStream line =
         new ByteArrayInputStream((password.value() + "\n").getBytes(StandardCharsets.UTF_8));
     int code =
-        api.stream(
+        api.pods().stream(
             namespace,
             pod,
             container,

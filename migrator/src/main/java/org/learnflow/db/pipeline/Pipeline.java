@@ -11,7 +11,6 @@ import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.seed.SeedReport;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.seed.SeedStep;
-import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
@@ -64,11 +63,10 @@ public record Pipeline(
     MigrationReport migrated = migrating.run(owner, RoleManager.of(access.target(), progress));
     List<SeedReport> seeded = seeding.run(owner, sets);
     Verification verification = verifier().verify(owner);
+    verification.report(progress);
     if (!verification.healthy()) {
-      sayUnhealthy(verification);
       return new Outcome(roles, migrated, seeded, verification, "");
     }
-    progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
     String published = publisher.publish(owner, migrated.to());
     progress.line("publish", published);
     return new Outcome(roles, migrated, seeded, verification, published);
@@ -81,12 +79,5 @@ public record Pipeline(
   /** Of a database that is published, one line. */
   public String healthy(String version) {
     return "healthy, schema %s, published to %s".formatted(version, publisher.place());
-  }
-
-  void sayUnhealthy(Verification verification) {
-    verification.stages().stream()
-        .map(StageResult::line)
-        .forEach(line -> progress.line("verify", line));
-    progress.line("publish", "not done, since the database is not healthy");
   }
 }

@@ -118,12 +118,11 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
     stages.add(verifier.drift(connection));
     List<String> pending = state.pending().stream().map(MigrationFile::name).toList();
     Verification verification = new Verification(true, List.copyOf(stages));
+    verification.report(progress());
     if (!verification.healthy()) {
-      pipeline.sayUnhealthy(verification);
       return new Result(
           Outcome.UNHEALTHY, "", state.currentText(), pending, verification.stages(), "");
     }
-    progress().line("verify", "healthy, %d stages".formatted(stages.size()));
     stages.stream()
         .filter(StageResult::warning)
         .forEach(stage -> progress().line("verify", stage.line()));

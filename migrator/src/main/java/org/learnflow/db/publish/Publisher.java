@@ -30,11 +30,6 @@ public final class Publisher {
     this.progress = progress;
   }
 
-  /** The same with other passwords. */
-  public Publisher with(DatabaseAccess other) {
-    return new Publisher(other, place, progress);
-  }
-
   /** Where the connection is published: namespaces separated by commas, a file, or nowhere. */
   public String place() {
     return place.get().map(PublishTarget::place).orElse("nowhere");

@@ -12,7 +12,6 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.publish.Publisher;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
-import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
@@ -80,14 +79,10 @@ public record RollbackRun(
     Verification verification =
         new Verifier(access, migrations.upTo(state.current()), List.of()).verify(session);
     String version = state.currentText();
+    verification.report(progress);
     if (!verification.healthy()) {
-      verification.stages().stream()
-          .map(StageResult::line)
-          .forEach(line -> progress.line("verify", line));
-      progress.line("publish", "not done, since the database is not healthy");
       return new Finished(version, verification, "");
     }
-    progress.line("verify", "healthy, %d stages".formatted(verification.stages().size()));
     String published = publisher.publish(session, version);
     progress.line("publish", published);
     if (published.startsWith("nowhere")) {

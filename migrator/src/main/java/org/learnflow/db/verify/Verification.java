@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import org.learnflow.db.Progress;
 
 /**
  * What verify found.
@@ -44,5 +45,17 @@ public record Verification(boolean deployed, List<StageResult> stages) {
       return "not deployed";
     }
     return reason().map(reason -> "unhealthy: " + reason).orElse("healthy");
+  }
+
+  /**
+   * Says how it ended before anything is published: every stage where the database is not healthy.
+   */
+  public void report(Progress progress) {
+    if (healthy()) {
+      progress.line("verify", "healthy, %d stages".formatted(stages.size()));
+      return;
+    }
+    stages.stream().map(StageResult::line).forEach(line -> progress.line("verify", line));
+    progress.line("publish", "not done, since the database is not healthy");
   }
 }
