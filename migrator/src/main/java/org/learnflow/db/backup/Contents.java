@@ -1,5 +1,6 @@
 package org.learnflow.db.backup;
 
+import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -19,7 +20,10 @@ public final class Contents {
       SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND c.relpersistence <> 't'
         AND n.nspname !~ '^(pg_|information_schema$|learnflow_db$)'
-        AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
+        AND\s"""
+          + HistoryTable.isNot("n.nspname", "c.relname")
+          + """
+
         AND NOT EXISTS (SELECT FROM pg_depend d
                         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
       ORDER BY n.nspname <> 'public', 1

@@ -1,5 +1,6 @@
 package org.learnflow.db.cli;
 
+import org.learnflow.db.pipeline.PendingMigrations;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,13 +10,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Reason;
 import org.learnflow.db.connect.DatabaseAccess;
-import org.learnflow.db.connect.Session;
-import org.learnflow.db.pipeline.RolesStep;
-import org.learnflow.db.postgres.AdvisoryLock;
-import org.learnflow.db.postgres.StateSchema;
-import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
-import org.learnflow.db.schema.SchemaState;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -72,23 +67,7 @@ final class PendingCommand extends BaseCommand {
   private List<String> pending(ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
     DatabaseAccess access = database.access(cluster(), false, progress);
-    try (Session session = access.ownerSession()) {
-      new RolesStep(access, progress).run(session);
-      return session.run(
-          "pending",
-          connection -> {
-            SchemaState state = SchemaState.read(connection, migrations);
-            state.requireUnchanged();
-            if (state.applied().isEmpty() || state.pending().isEmpty()) {
-              return List.of();
-            }
-            try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
-              // The dump is recorded there.
-              StateSchema.ensure(connection);
-            }
-            return state.pending().stream().map(MigrationFile::name).toList();
-          });
-    }
+    return new PendingMigrations(access, migrations, progress).read();
   }
 
   private void write(String name, String text) {

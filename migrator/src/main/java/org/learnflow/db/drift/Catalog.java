@@ -1,5 +1,6 @@
 package org.learnflow.db.drift;
 
+import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.NavigableMap;
@@ -51,7 +52,10 @@ public record Catalog(NavigableMap<String, String> objects) {
                               WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
         FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
-          AND (s.name, c.relname) <> ('public', 'flyway_schema_history')
+          AND\s"""
+          + HistoryTable.isNot("s.name", "c.relname")
+          + """
+
           AND (c.oid, 'pg_class'::regclass) NOT IN (SELECT objid, classid FROM of_extension)
           AND NOT (c.relkind = 'S' AND EXISTS (
                 SELECT FROM pg_depend d

@@ -1,5 +1,6 @@
 package org.learnflow.db.rollback;
 
+import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -37,7 +38,10 @@ record TableColumns(Map<Long, Table> tables) {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'r' AND c.relpersistence <> 't'
           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
-          AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')) t
+          AND\s"""
+          + HistoryTable.isNot("n.nspname", "c.relname")
+          + """
+      ) t
         LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
       ORDER BY t.name, a.attnum
       """;

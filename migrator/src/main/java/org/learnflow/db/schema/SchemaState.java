@@ -1,5 +1,6 @@
 package org.learnflow.db.schema;
 
+import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -48,7 +49,7 @@ public record SchemaState(
           .formatted(SchemaState.HISTORY);
 
   /** Flyway's history table. */
-  public static final String HISTORY = "public.flyway_schema_history";
+  public static final String HISTORY = HistoryTable.NAME;
 
   /**
    * One disagreement between history and files.

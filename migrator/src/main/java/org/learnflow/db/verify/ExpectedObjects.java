@@ -1,5 +1,6 @@
 package org.learnflow.db.verify;
 
+import org.learnflow.db.postgres.HistoryTable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -31,7 +32,10 @@ public record ExpectedObjects(List<String> lines) {
              || n.nspname || '.' || c.relname
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
-        AND n.nspname NOT LIKE 'pg\\_%' AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
+        AND n.nspname NOT LIKE 'pg\\_%' AND\s"""
+          + HistoryTable.isNot("n.nspname", "c.relname")
+          + """
+
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
       ORDER BY 1
       """;

@@ -1,5 +1,6 @@
 package org.learnflow.db.verify;
 
+import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -41,7 +42,10 @@ final class ServiceStatements {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner, pg_roles s
         WHERE o.rolname = ? AND s.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('learnflow_db', 'information_schema')
-          AND (n.nspname, c.relname) <> ('public', 'flyway_schema_history')
+          AND\s"""
+          + HistoryTable.isNot("n.nspname", "c.relname")
+          + """
+
           AND has_schema_privilege(s.oid, n.oid, 'USAGE')
       ) r, LATERAL (
         VALUES (1, 'SELECT', format('EXPLAIN SELECT * FROM %s', name)),

@@ -1,0 +1,49 @@
+package org.learnflow.db.seed;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import org.learnflow.db.Progress;
+import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.seed.SeedReport.FileReport;
+import org.postgresql.util.ServerErrorMessage;
+
+/** Loads an SQL file, statement by statement. */
+record SeedSqlLoader(Progress progress) {
+  /** All of it is looked at before anything of it is executed. */
+  FileReport load(Connection connection, Path path, SeedChecksum checksum)
+      throws SQLException {
+    String name = String.valueOf(path.getFileName());
+    long rows = 0;
+    try {
+      try (SqlFile file = new SqlFile(path, NormalizedInput.of(path))) {
+        while (file.next().isPresent()) {}
+      }
+      try (SqlFile file =
+          new SqlFile(path, new ObservedInput(NormalizedInput.of(path), checksum, name, progress))) {
+        for (var next = file.next(); next.isPresent(); next = file.next()) {
+          rows += execute(connection, next.get());
+        }
+      }
+    } catch (IOException e) {
+      throw SeedFailures.reading(path, e);
+    }
+    SessionSettings.reset(connection); // what the file has set is for itself
+    return new FileReport(name, rows, 0, 0);
+  }
+
+  private static long execute(Connection connection, SqlFile.Statement statement)
+      throws SQLException {
+    try {
+      return SeedSql.execute(connection, statement.sql());
+    } catch (SQLException e) {
+      if (SqlStates.connectionLost(e)) {
+        throw e;
+      }
+      int position = SeedFailures.serverMessage(e).map(ServerErrorMessage::getPosition).orElse(0);
+      throw SeedFailures.at(statement.place(position), e);
+    }
+  }
+}
