@@ -1,5 +1,6 @@
 package org.learnflow.db.connect;
 
+import org.learnflow.db.Pause;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -128,7 +129,7 @@ public final class Readiness {
         progress.update(
             "wait", "%s: %s, %d s".formatted(address.hostAndPort(), told, waited.toSeconds()));
       }
-      sleep(pause);
+      Pause.of(pause);
     }
   }
 
@@ -412,16 +413,6 @@ public final class Readiness {
       connection.close();
     } catch (SQLException e) {
       // The session is given up either way.
-    }
-  }
-
-  private static void sleep(Duration pause) {
-    try {
-      Thread.sleep(pause);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw Failure.of(ExitCode.NOT_REACHED, "interrupted while waiting for the database")
-          .causedBy(e);
     }
   }
 }

@@ -1,5 +1,6 @@
 package org.learnflow.db.postgres;
 
+import org.learnflow.db.Pause;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -187,13 +188,7 @@ public final class AdvisoryLock implements AutoCloseable {
         told = now;
         progress.line(purpose.step(), waiting(holder(connection, purpose.key())));
       }
-      try {
-        Thread.sleep(POLL);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw Failure.of(ExitCode.FAILED, "interrupted while waiting for another session")
-            .causedBy(e);
-      }
+      Pause.of(POLL);
     } while (!tryLock(connection, purpose));
   }
 

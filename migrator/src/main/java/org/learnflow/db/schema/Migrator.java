@@ -1,5 +1,6 @@
 package org.learnflow.db.schema;
 
+import org.learnflow.db.Pause;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -161,7 +162,7 @@ public final class Migrator {
             STEP,
             "no lock in time for reading the catalog; attempt %d of %d follows"
                 .formatted(attempt + 2, lockRetries + 1));
-        sleep(RETRY_PAUSE);
+        Pause.of(RETRY_PAUSE);
       }
     }
   }
@@ -266,7 +267,7 @@ public final class Migrator {
           throw failure(e, left, watch, counter);
         }
         tellRetry(watch, attempt);
-        sleep(RETRY_PAUSE);
+        Pause.of(RETRY_PAUSE);
       } finally {
         watch.end();
       }
@@ -378,16 +379,6 @@ public final class Migrator {
         .next(
             "take them over with learnflow-db adopt --baseline V, where V is the version that they"
                 + " are at (docs/how-to/adopt.md), or use an empty database");
-  }
-
-  private static void sleep(Duration pause) {
-    try {
-      Thread.sleep(pause);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw Failure.of(ExitCode.MIGRATION_FAILED, "interrupted while waiting for a lock")
-          .causedBy(e);
-    }
   }
 
   /** How far this call has come. */
