@@ -16,7 +16,7 @@ import lib.Tool;
 /**
  * learnflow-db backup and restore through the pod, beside pg_dump and pg_restore in the same pod.
  *
- * <pre>java bench/Backup.java [--rows N] [--runs N] [--no-save]</pre>
+ * <pre>java -cp 'migrator/target/dist/lib/*' bench/Backup.java [--rows N] [--runs N] [--no-save]</pre>
  */
 class Backup {
   private static final String NAMESPACE = "learnflow-db-backup";

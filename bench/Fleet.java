@@ -20,7 +20,7 @@ import lib.Tool;
  * Many releases, each in a namespace of its own, some at a time: do time and calls of the API
  * server grow with their number, and no faster?
  *
- * <pre>java bench/Fleet.java RELEASES PARALLEL</pre>
+ * <pre>java -cp 'migrator/target/dist/lib/*' bench/Fleet.java RELEASES PARALLEL</pre>
  */
 class Fleet {
   private static final Path VALUES = Path.of("values-dev.yaml");
