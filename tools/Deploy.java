@@ -327,7 +327,7 @@ final class Deploy {
         throw new Failure(
             10,
             """
-            nobody can be asked whether all data of %s may go
+            confirmation is required, but there is no terminal: delete all data of %s?
             State: nothing was changed.
             Next: make undeploy PURGE=1 YES=1\
             """

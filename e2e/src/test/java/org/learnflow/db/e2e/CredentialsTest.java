@@ -47,7 +47,7 @@ class CredentialsTest {
         "Secret " + SECRET + " is gone, but its data volume is there",
         "credentials repair");
     assertThat(release.learnflowDb("credentials", "repair").failed().output())
-        .contains("nobody can be asked", "--yes");
+        .contains("confirmation is required, but there is no terminal", "--yes");
     assertThat(release.credentials()).isNull();
 
     Command repair = release.learnflowDb("credentials", "repair", "--yes").successful();

@@ -44,7 +44,7 @@ class MakeTest {
     assertThat(new Release(workspace, "helm", namespace, "values-prod.yaml").credentials())
         .isNotNull();
     assertThat(make(workspace, namespace, "undeploy", "PURGE=1").failed().output())
-        .contains("nobody can be asked", "YES=1");
+        .contains("confirmation is required, but there is no terminal", "YES=1");
     make(workspace, namespace, "undeploy", "PURGE=1", "YES=1").successful();
     awaitNoVolume(workspace, namespace);
     assertThat(Snapshot.of(workspace.client(), workspace.namespaces()).changedSince(before))

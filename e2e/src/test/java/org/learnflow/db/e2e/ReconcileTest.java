@@ -60,7 +60,7 @@ class ReconcileTest {
             now != null && !now.getMetadata().getUid().equals(former) && Readiness.isPodReady(now),
         READY_SECONDS,
         TimeUnit.SECONDS);
-    assertThat(run(workspace, namespace, "anew")).contains("made anew").endsWith("healthy");
+    assertThat(run(workspace, namespace, "anew")).contains("rebuilt").endsWith("healthy");
     new Service(workspace, namespace).run("add,everything", "ada");
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
   }

@@ -12,14 +12,14 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Takes over a database that has tables, but no migration history. */
+/** Adopts a database that has tables, but no migration history. */
 @Command(
     name = "adopt",
     description =
-        "Takes over a database that has the tables of a version already, but no migration history:"
-            + " compares it with what the migrations up to that version make in a scratch database"
-            + " on the same server, and writes the history as if they had been applied. The next"
-            + " migrate goes on from there.")
+        "Adopts a database that already has the tables of a version, but no migration history:"
+            + " compares it with what the migrations up to that version create in a scratch"
+            + " database on the same server, and records them as applied. The next migrate"
+            + " continues from there.")
 final class AdoptCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -35,7 +35,7 @@ final class AdoptCommand extends BaseCommand {
 
   @Option(
       names = "--accept",
-      description = "Takes it over also where it differs from that version.")
+      description = "Adopt the database even if it differs from that version.")
   private boolean accept;
 
   @Override
@@ -45,10 +45,11 @@ final class AdoptCommand extends BaseCommand {
               ExitCode.USAGE,
               baseline == null
                   ? "--baseline is missing"
-                  : "--baseline is no version" + GivenOptions.shown(baseline))
+                  : "--baseline is not a valid version" + GivenOptions.shown(baseline))
           .state("nothing was changed")
           .next(
-              "say which version the database is at, such as --baseline 008 (docs/how-to/adopt.md)");
+              "specify the version that the database is at, such as --baseline 008"
+                  + " (docs/how-to/adopt.md)");
     }
     Adoption adoption =
         new Adoption(files.migrations(), MigrationVersion.fromVersion(baseline), accept, progress);
@@ -62,9 +63,9 @@ final class AdoptCommand extends BaseCommand {
                       connection, owner -> ScratchDatabase.create(owner, access, progress)));
       print(
           report.adopted().isEmpty()
-              ? "nothing to do: the history is there, at " + report.version()
+              ? "nothing to do: the history already exists, at " + report.version()
               : pasteable(
-                  "done: %d migrations are taken as applied, schema at %s%nNext: learnflow-db run, or helm upgrade"
+                  "done: %d migrations are recorded as applied, schema at %s%nNext: learnflow-db run, or helm upgrade"
                       .formatted(report.adopted().size(), report.version())),
           report);
       return ExitCode.OK;

@@ -3,7 +3,7 @@ package org.learnflow.db.cli;
 import org.learnflow.db.kubernetes.BackupClaim;
 import picocli.CommandLine.Option;
 
-/** The claim of the volume that a release's dumps are kept on. */
+/** The claim of the volume that holds a release's dumps. */
 final class BackupClaimOptions {
   @Option(
       names = "--backup-claim",
@@ -14,7 +14,7 @@ final class BackupClaimOptions {
   @Option(
       names = "--backup-size",
       paramLabel = "SIZE",
-      description = "Its size, or existing for one that somebody else makes (default: 10Gi).")
+      description = "Its size, or existing for a claim that you create yourself (default: 10Gi).")
   private String size = "10Gi";
 
   @Option(
@@ -23,14 +23,14 @@ final class BackupClaimOptions {
       description = "Its storage class (default: the cluster's).")
   private String storageClass = "";
 
-  /** Makes it where it is named and not there. */
+  /** Creates the claim if one is named and does not exist. */
   void ensure(ClusterOptions cluster, ConsoleProgress progress) {
     if (!claim.isEmpty()
         && new BackupClaim(cluster.api(), cluster.namespace(), cluster.release(), claim)
             .ensure(size, storageClass)) {
       progress.line(
           "backup",
-          "PersistentVolumeClaim %s in namespace %s: made, %s"
+          "PersistentVolumeClaim %s in namespace %s: created, %s"
               .formatted(claim, cluster.namespace(), size));
     }
   }

@@ -19,8 +19,8 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "backup",
     description =
-        "Dumps the database into FILE, in pg_dump's custom format, and reads it back whole; what is"
-            + " known about it stands in FILE.json.")
+        "Dumps the database into FILE, in pg_dump's custom format, and reads the whole dump back;"
+            + " FILE.json describes the dump.")
 final class BackupCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -29,21 +29,21 @@ final class BackupCommand extends BaseCommand {
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private ProgramsOptions programs = new ProgramsOptions();
 
-  @Parameters(arity = "0..1", paramLabel = "FILE", description = "The file that is made.")
+  @Parameters(arity = "0..1", paramLabel = "FILE", description = "The file to write.")
   private @Nullable Path file;
 
   @Option(
       names = "--replace",
-      description = "Replace FILE if it is there, once the new dump is whole.")
+      description = "Replace FILE if it already exists, once the new dump is complete.")
   private boolean replace;
 
-  /** What backup made: the file, and what is known about it. */
+  /** What backup wrote: the file and its description. */
   record Made(String file, BackupDescription description) {}
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
     if (file == null) {
-      throw Failure.of(ExitCode.USAGE, "no file is named")
+      throw Failure.of(ExitCode.USAGE, "no file is specified")
           .state("nothing was changed")
           .next("learnflow-db backup FILE, such as learnflow.dump");
     }

@@ -9,7 +9,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** What every command has: output and progress. */
+/** What every command has in common: output and progress. */
 @Command(
     mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,

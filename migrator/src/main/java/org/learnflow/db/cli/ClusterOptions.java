@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.kubernetes.KubernetesApi;
 import picocli.CommandLine.Option;
 
-/** Which release in which cluster; connects when it is first asked to. */
+/** Which release in which cluster; connects on first use. */
 final class ClusterOptions implements AutoCloseable {
   private static final String DEFAULT_RELEASE = "learnflow-db";
 
@@ -15,14 +15,14 @@ final class ClusterOptions implements AutoCloseable {
       names = "--release",
       paramLabel = "NAME",
       description =
-          "The release whose database is meant, unless --database is given; also the name of the"
+          "The release whose database is used, unless --database is given; also the name of the"
               + " published objects (default: learnflow-db).")
   private @Nullable String release;
 
   @Option(
       names = {"-n", "--namespace"},
       paramLabel = "NS",
-      description = "The release's namespace (default: the kubeconfig's or the pod's own).")
+      description = "The release's namespace (default: that of the kubeconfig or of the pod).")
   private @Nullable String namespace;
 
   @Option(
@@ -73,7 +73,7 @@ final class ClusterOptions implements AutoCloseable {
     return open;
   }
 
-  /** What this process leaves behind where it runs in a pod. */
+  /** What this process leaves behind if it runs in a pod. */
   PodReport podReport() {
     return new PodReport(environment, this);
   }

@@ -8,12 +8,12 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import picocli.CommandLine.Option;
 
-/** Asks before something that cannot be taken back. */
+/** Asks for confirmation before something that cannot be undone. */
 final class ConfirmOptions implements Confirmation {
-  @Option(names = "--yes", description = "Does not ask.")
+  @Option(names = "--yes", description = "Do not ask for confirmation.")
   private boolean yes;
 
-  /** Whether yes was said beforehand. */
+  /** Whether --yes was given. */
   boolean isGiven() {
     return yes;
   }
@@ -27,10 +27,11 @@ final class ConfirmOptions implements Confirmation {
         Optional.ofNullable(System.console())
             .filter(Console::isTerminal)
             .orElseThrow(() ->
-                Failure.of(ExitCode.REFUSED, "nobody can be asked: " + what)
+                Failure.of(ExitCode.REFUSED, "confirmation is required, but there is no terminal:"
+                    + " " + what)
                     .state("nothing was changed")
                     .next("run the same command with --yes"));
-    String answer = console.readLine("%s Go on? [y/N] ", Printable.text(what));
+    String answer = console.readLine("%s Continue? [y/N] ", Printable.text(what));
     if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).matches("y|yes")) {
       throw Failure.of(ExitCode.REFUSED, "not confirmed").state("nothing was changed");
     }

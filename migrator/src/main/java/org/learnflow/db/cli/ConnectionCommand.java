@@ -7,10 +7,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Shows the connection of the services. */
+/** Shows the connection that services use. */
 @Command(
     name = "connection",
-    description = "Shows how services connect; json has all keys of the service binding.")
+    description = "Shows how services connect; --output json has all keys of the service binding.")
 final class ConnectionCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")

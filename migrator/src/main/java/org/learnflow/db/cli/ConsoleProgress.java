@@ -20,8 +20,8 @@ final class ConsoleProgress implements Progress {
   /**
    * Progress on {@code err}.
    *
-   * @param terminal whether a person watches, so that lines may be overwritten
-   * @param commands completes the commands in a text, so that they can be pasted
+   * @param terminal whether stderr is a terminal, so that lines can be overwritten
+   * @param commands completes the commands in a text so that they can be pasted
    */
   ConsoleProgress(PrintWriter err, boolean terminal, UnaryOperator<String> commands) {
     this.err = err;
@@ -47,7 +47,7 @@ final class ConsoleProgress implements Progress {
     }
   }
 
-  /** Removes a passing line, so that nothing of it is left before other output. */
+  /** Erases a transient line, so that nothing of it remains in front of other output. */
   synchronized void clear() {
     if (transientShown) {
       err.print(ERASE_LINE);

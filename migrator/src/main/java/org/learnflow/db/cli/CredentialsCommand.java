@@ -6,11 +6,12 @@ import org.learnflow.db.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** Groups what is done with credentials. */
+/** Groups the commands for credentials. */
 @Command(
     name = "credentials",
     description =
-        "Makes the release's passwords, replaces them, and sets them where they do not fit.",
+        "Creates the release's passwords, rotates them, and repairs them where database and Secret"
+            + " differ.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     usageHelpAutoWidth = true,
@@ -22,16 +23,16 @@ import picocli.CommandLine.Command;
     })
 final class CredentialsCommand {
   /**
-   * Goes on only where the command line names a release.
+   * Continues only if the command line names a release.
    *
    * @param what the failure says
-   * @throws Failure 2 where it does not
+   * @throws Failure 2 if it does not
    */
   static void requireRelease(DatabaseOptions database, ClusterOptions cluster, String what) {
     if (database.isNamed() || cluster.namedRelease().isEmpty()) {
       throw Failure.of(ExitCode.USAGE, what)
           .state("nothing was changed")
-          .next("name it: --release NAME --namespace NS");
+          .next("specify it: --release NAME --namespace NS");
     }
   }
 }

@@ -10,14 +10,14 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Makes the Secret with the passwords where it is not there. */
+/** Creates the Secret with the passwords if it does not exist. */
 @Command(
     name = "ensure",
     description =
-        "Makes the Secret with the release's passwords if it is absent, and the claim of the volume"
-            + " for dumps where one is named; never changes what is there. Refuses what the living"
-            + " StatefulSet cannot take, such as another release's name, and what would leave the"
-            + " release's data behind.")
+        "Creates the Secret with the release's passwords if it is missing, and the claim of the"
+            + " volume for dumps if one is named; never changes existing ones. Refuses what the"
+            + " running StatefulSet cannot accept, such as another release's name, and what would"
+            + " leave the release's data behind.")
 final class CredentialsEnsureCommand extends BaseCommand {
   @Option(
       names = "--credentials-secret",
@@ -27,7 +27,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
 
   @Option(
       names = "--no-secret",
-      description = "Leave the Secret to whoever makes it, and do only the rest.")
+      description = "Do not create the Secret; only do the rest.")
   private boolean noSecret;
 
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
@@ -36,14 +36,14 @@ final class CredentialsEnsureCommand extends BaseCommand {
       names = "--data-claim",
       paramLabel = "NAME",
       description =
-          "PersistentVolumeClaim that the database's data shall be in, or none; refused where the"
-              + " release has data in another one.")
+          "PersistentVolumeClaim for the database's data, or none; refused if the release has data"
+              + " in another one.")
   private String dataClaim = "";
 
   @Option(
       names = "--data-directory",
       paramLabel = "PATH",
-      description = "Where in that volume; refused where the release's data are elsewhere in it.")
+      description = "Path in that volume; refused if the release's data are elsewhere in it.")
   private String dataDirectory = "";
 
   @Option(
@@ -51,21 +51,21 @@ final class CredentialsEnsureCommand extends BaseCommand {
       paramLabel = "NAME",
       split = ",",
       description =
-          "PersistentVolumeClaims whose data are left behind on purpose, separated by commas.")
+          "PersistentVolumeClaims whose data you leave behind on purpose, separated by commas.")
   private List<String> retiredClaims = List.of();
 
   @Option(
       names = "--data-size",
       paramLabel = "SIZE",
       description =
-          "Size of the database's volume, existing for that of an existing claim, or none; refused"
-              + " where it is another one.")
+          "Size of the database's volume, existing for an existing claim, or none; refused if the"
+              + " size differs.")
   private String dataSize = "";
 
   @Option(
       names = "--postgresql-image",
       paramLabel = "IMAGE",
-      description = "PostgreSQL's image; refused where its major version is not the volume's.")
+      description = "PostgreSQL's image; refused if its major version is not that of the volume.")
   private String image = "";
 
   /**
@@ -73,7 +73,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
    *
    * @param secret its name
    * @param namespace where it is
-   * @param made the keys that were made, never their values
+   * @param made the keys that were created, never their values
    */
   record Ensured(String secret, String namespace, List<String> made) {}
 
@@ -100,8 +100,8 @@ final class CredentialsEnsureCommand extends BaseCommand {
                 name,
                 namespace,
                 noSecret
-                    ? "somebody else's"
-                    : made.isEmpty() ? "there, unchanged" : "made " + String.join(", ", made));
+                    ? "managed elsewhere"
+                    : made.isEmpty() ? "exists, unchanged" : "created " + String.join(", ", made));
     conclude(text);
     print(text, new Ensured(name, namespace, made));
     return ExitCode.OK;

@@ -10,13 +10,13 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Brings the database's passwords and the Secret together again. */
+/** Makes the database's passwords match the Secret again. */
 @Command(
     name = "repair",
     description =
         "Sets the database's passwords to those of the release's Secret, from inside the pod and"
-            + " without a restart: for a volume that is older than the Secret, and for a lost Secret,"
-            + " whose keys are made anew. Asks first.")
+            + " without a restart: for a volume that is older than the Secret, and for a lost"
+            + " Secret, whose keys are created again. Asks for confirmation first.")
 final class CredentialsRepairCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -28,12 +28,12 @@ final class CredentialsRepairCommand extends BaseCommand {
       names = "--credentials-secret",
       paramLabel = "NAME",
       description =
-          "The Secret, where the release is not installed (default: RELEASE-credentials).")
+          "The Secret, if the release is not installed (default: RELEASE-credentials).")
   private @Nullable String secret;
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    CredentialsCommand.requireRelease(database, cluster(), "only a release is repaired");
+    CredentialsCommand.requireRelease(database, cluster(), "only a release can be repaired");
     Optional<Release> release = release();
     Repair.Result done =
         new Repair(
@@ -49,18 +49,18 @@ final class CredentialsRepairCommand extends BaseCommand {
     if (release.isEmpty()) {
       progress.line(
           "next",
-          "install the release; one of its Jobs ends with exit code 5, since the volume has other"
-              + " passwords; then run this command again");
+          "install the release; one of its Jobs fails with exit code 5, because the volume has"
+              + " other passwords; then run this command again");
       print(
           "release %s is not installed; Secret %s: %s"
               .formatted(
                   cluster().release(),
                   done.secret(),
-                  done.made().isEmpty() ? "complete" : "made " + String.join(", ", done.made())),
+                  done.made().isEmpty() ? "complete" : "created " + String.join(", ", done.made())),
           done);
       return ExitCode.OK;
     }
-    String text = "the database's passwords are those of Secret " + done.secret();
+    String text = "the database's passwords match Secret " + done.secret();
     if (!done.nothingDone()) {
       progress.line(
           "next",

@@ -18,11 +18,12 @@ import picocli.CommandLine.Option;
 @Command(
     name = "rotate",
     description = {
-      "Replaces passwords of a release in the database, in its Secret and where it is published."
-          + " Killed anywhere, the same command once more finishes it. Open sessions stay; what"
-          + " opens new ones with the old password needs a restart, and is listed. Asks first.",
-      "It needs the rights to get and update the Secret, to forward a port to the pod, to list and"
-          + " (--restart) patch Deployments, StatefulSets, DaemonSets, and to list CronJobs."
+      "Replaces passwords of a release in the database, in its Secret and where the connection is"
+          + " published. If it is interrupted, run the same command again to finish. Open sessions"
+          + " stay open; workloads that still use the old password need a restart, and are listed."
+          + " Asks for confirmation first.",
+      "You need the permissions to get and update the Secret, to forward a port to the pod, to list"
+          + " and (--restart) patch Deployments, StatefulSets and DaemonSets, and to list CronJobs."
     })
 final class CredentialsRotateCommand extends BaseCommand {
   private static final Duration ROLLOUT = Duration.ofMinutes(5);
@@ -39,15 +40,15 @@ final class CredentialsRotateCommand extends BaseCommand {
       paramLabel = "app|owner|admin",
       split = ",",
       description =
-          "Whose password: app (default), the services'; owner, the migrator's; admin, the"
-              + " superuser's. May be repeated.")
+          "Whose password: app (default), the service role; owner, the migrator; admin, the"
+              + " superuser. Can be repeated.")
   private List<CredentialsRole> roles = List.of(CredentialsRole.APP);
 
   @Option(
       names = "--restart",
       description =
-          "Restarts the workloads that use the published Secrets, as kubectl rollout restart does,"
-              + " and waits for them: 5m, or --timeout.")
+          "Restart the workloads that use the published Secrets, as kubectl rollout restart does,"
+              + " and wait for them: 5m, or --timeout.")
   private boolean restart;
 
   /**
@@ -56,9 +57,9 @@ final class CredentialsRotateCommand extends BaseCommand {
    * @param secret its name
    * @param namespace where it is
    * @param roles whose passwords were replaced
-   * @param finished whether that was begun by a call that was interrupted
-   * @param published where, and whether it was written; empty where the services' password was not
-   *     replaced
+   * @param finished whether this finished an interrupted rotation
+   * @param published where, and whether it was written; empty if the services' password
+   *     was not replaced
    * @param workloads that use the published Secrets
    * @param restarted whether they were restarted
    */
@@ -74,7 +75,7 @@ final class CredentialsRotateCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     CredentialsCommand.requireRelease(
-        database, cluster(), "only a release's passwords are rotated");
+        database, cluster(), "only a release's passwords can be rotated");
     Release release = database.release(cluster()).orElseThrow();
     Rotation.Result done =
         new Rotation(
@@ -108,7 +109,7 @@ final class CredentialsRotateCommand extends BaseCommand {
     if (workloads.isEmpty()) {
       return "";
     }
-    return "\nopen sessions stay; for new ones these need the new password:"
+    return "\nopen sessions stay open; to open new ones, these workloads need the new password:"
         + workloads.stream()
             .map(workload -> "\n  " + advice(workload))
             .collect(Collectors.joining());
@@ -116,11 +117,11 @@ final class CredentialsRotateCommand extends BaseCommand {
 
   private static String advice(Workload workload) {
     if (workload.restart().isEmpty()) {
-      return workload.title() + ": nothing to do, its next run has it";
+      return workload.title() + ": nothing to do, its next run uses it";
     }
     return workload.restart()
         + (workload.reads().equals("files")
-            ? "   # reads files, renewed within about a minute: only if it does not read them anew"
+            ? "   # reads files, updated within about a minute: only if it does not reload them"
             : "");
   }
 }

@@ -21,7 +21,7 @@ import org.learnflow.db.kubernetes.ReleaseTarget;
 import org.learnflow.db.kubernetes.StatefulSetHosting;
 import picocli.CommandLine.Option;
 
-/** Where the database is, and as whom it is used. */
+/** Where the database is, and which roles are used. */
 final class DatabaseOptions {
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(60);
   private static final Duration DEFAULT_LOCK_TIMEOUT = Duration.ofSeconds(10);
@@ -34,13 +34,14 @@ final class DatabaseOptions {
       paramLabel = "URI",
       description =
           "postgresql://OWNER@HOST:PORT/DATABASE[?sslmode=..&sslrootcert=FILE], without a password."
-              + " Default: DATABASE_URL, which may hold one.")
+              + " Default: DATABASE_URL, which can contain one.")
   private @Nullable String database;
 
   @Option(
       names = "--password-file",
       paramLabel = "FILE",
-      description = "File with the owner's password. Default: PGPASSWORD or inside DATABASE_URL.")
+      description = "File with the owner's password. Default: PGPASSWORD, or the password in"
+          + " DATABASE_URL.")
   private @Nullable Path passwordFile;
 
   @Option(names = "--password", hidden = true, description = "Refused: arguments are public.")
@@ -49,13 +50,14 @@ final class DatabaseOptions {
   @Option(
       names = "--embedded",
       paramLabel = "DIR",
-      description = "A PostgreSQL of its own in DIR, for trying things out; made where it is new.")
+      description = "A local PostgreSQL server in DIR, for trying things out; created if it does"
+          + " not exist.")
   private @Nullable Path embedded;
 
   @Option(
       names = "--admin-user",
       paramLabel = "ROLE",
-      description = "Role that may make roles; without it, roles are left alone.")
+      description = "Role that can create roles; without it, roles are not changed.")
   private @Nullable String adminUser;
 
   @Option(
@@ -67,13 +69,13 @@ final class DatabaseOptions {
   @Option(
       names = "--app-user",
       paramLabel = "ROLE",
-      description = "Role of the services (default: learnflow_user).")
+      description = "Role that services connect as (default: learnflow_user).")
   private String appUser = RoleNames.DEFAULT_SERVICE;
 
   @Option(
       names = "--app-password-file",
       paramLabel = "FILE",
-      description = "File with the services' password.")
+      description = "File with the service role's password.")
   private @Nullable Path appPasswordFile;
 
   @Option(
@@ -97,28 +99,28 @@ final class DatabaseOptions {
     return timeout == null ? DEFAULT_TIMEOUT : Durations.parse("--timeout", timeout);
   }
 
-  /** How long to wait for something else, where --timeout is not given. */
+  /** How long to wait for something else if --timeout is not given. */
   Duration timeoutOr(Duration other) {
     return timeout == null ? other : timeout();
   }
 
-  /** Makes sessions with --lock-timeout, within --timeout. */
+  /** Opens sessions with --lock-timeout, within --timeout. */
   Connector connector() {
     return new Connector(
         lockTimeout == null ? DEFAULT_LOCK_TIMEOUT : Durations.parse("--lock-timeout", lockTimeout),
         timeout());
   }
 
-  /** Whether the database itself is named, so that no release is asked. */
+  /** Whether the database itself is named, so that no release is consulted. */
   boolean isNamed() {
     return embedded != null || database != null;
   }
 
   /**
-   * The release that the options name, if it is what names the database: --embedded and --database
-   * come first, DATABASE_URL and PGPASSWORD do not count then.
+   * The release that the options name, if the database comes from it: --embedded and --database
+   * override it, and it overrides DATABASE_URL and PGPASSWORD.
    *
-   * @throws Failure 3 where it is not deployed
+   * @throws Failure 3 if it is not deployed
    */
   Optional<Release> release(ClusterOptions cluster) {
     if (isNamed()) {
@@ -135,36 +137,36 @@ final class DatabaseOptions {
   }
 
   /**
-   * Access to the database that the options mean.
+   * Access to the database that the options describe.
    *
-   * @param create whether an embedded server may be made where there is none
-   * @throws Failure 2 for options that cannot be used, 3 where there is no embedded server
+   * @param create whether an embedded server is created if there is none
+   * @throws Failure 2 for invalid options, 3 if there is no embedded server
    */
   DatabaseAccess access(ClusterOptions cluster, boolean create, Progress progress) {
     return new DatabaseAccess(target(cluster, create, progress), connector(), timeout(), progress);
   }
 
   /**
-   * The database that the options mean.
+   * The database that the options describe.
    *
-   * @param create whether an embedded server may be made where there is none
-   * @throws Failure 2 for options that cannot be used, 3 where there is no embedded server
+   * @param create whether an embedded server is created if there is none
+   * @throws Failure 2 for invalid options, 3 if there is no embedded server
    */
   Target target(ClusterOptions cluster, boolean create, Progress progress) {
     if (passwordArgument != null) {
       throw Failures.usage(
-              "--password is refused: arguments can be read by everyone on the machine")
+              "--password is refused: everyone on the machine can read arguments")
           .next("write it to a file and use --password-file, or set PGPASSWORD");
     }
     if (embedded != null) {
       if (database != null) {
-        throw Failures.usage("--embedded and --database exclude each other")
-            .next("give one of them");
+        throw Failures.usage("--embedded and --database cannot be used together")
+            .next("use only one of them");
       }
       if (Files.exists(embedded) && !Files.isDirectory(embedded)) {
-        throw Failures.usage("--embedded names a file, and a folder is needed")
+        throw Failures.usage("--embedded names a file, but a folder is required")
             .where(embedded.toString())
-            .next("name another one, which need not be there yet");
+            .next("name another folder; it does not have to exist");
       }
       return EmbeddedTarget.start(embedded, create, appUser, progress);
     }
@@ -183,7 +185,8 @@ final class DatabaseOptions {
     if (database != null) {
       uri = ConnectionUri.parse(database, "--database");
       if (uri.password().isPresent()) {
-        throw Failures.usage("--database holds a password, and arguments can be read by everyone")
+        throw Failures.usage("--database contains a password, and everyone on the machine can read"
+            + " arguments")
             .next("write it to a file and use --password-file, or set DATABASE_URL or PGPASSWORD");
       }
     } else {
@@ -192,7 +195,7 @@ final class DatabaseOptions {
               .get("DATABASE_URL")
               .map(text -> ConnectionUri.parse(text, "DATABASE_URL"))
               .orElseThrow(() ->
-                  Failures.usage("no database is named")
+                  Failures.usage("no database is specified")
                       .next("use --database URI, DATABASE_URL, --release NAME or --embedded DIR"));
     }
     uri.address()
@@ -201,12 +204,12 @@ final class DatabaseOptions {
         .ifPresent(file -> {
           throw Failures.usage(
                   "the file that sslrootcert names "
-                      + (Files.exists(file) ? "cannot be read" : "is not there"))
+                      + (Files.exists(file) ? "cannot be read" : "does not exist"))
               .where(file.toString())
               .next(
-                  "put the authority's certificate there; in a release: into the Secret that"
-                      + " externalDatabase.ca.existingSecret names, under the key that"
-                      + " externalDatabase.ca.key says");
+                  "put the certificate of the certificate authority there; in a release: into the"
+                      + " Secret that externalDatabase.ca.existingSecret names, under the key in"
+                      + " externalDatabase.ca.key");
         });
     Optional<Password> password =
         PasswordFile.read("--password-file", passwordFile)

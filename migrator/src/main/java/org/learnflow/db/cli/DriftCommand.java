@@ -21,9 +21,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "drift",
     description =
-        "Lists tables, columns, constraints, indexes, views, functions, triggers, rights and the"
-            + " like that were added, removed or changed outside migrations. Exit code 0 without"
-            + " drift, 1 with drift, 3 where there is no such database.")
+        "Lists tables, columns, constraints, indexes, views, functions, triggers, privileges and"
+            + " the like that were added, removed or changed outside migrations. Exit code 0"
+            + " without drift, 1 with drift, 3 if the database does not exist.")
 final class DriftCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -35,11 +35,11 @@ final class DriftCommand extends BaseCommand {
       names = "--accept",
       paramLabel = "OBJECT",
       description =
-          "Takes this object as it is for expected from now on; named as drift lists it, such as"
-              + " 'index public.users_name_idx'.")
+          "Accept the current state of this object as the expected state; name it as drift lists"
+              + " it, such as 'index public.users_name_idx'.")
   private @Nullable String accept;
 
-  @Option(names = "--accept-all", description = "Takes all drift for expected from now on.")
+  @Option(names = "--accept-all", description = "Accept all drift as the expected state.")
   private boolean acceptAll;
 
   @Override
@@ -52,7 +52,7 @@ final class DriftCommand extends BaseCommand {
         return show(drift);
       }
       confirmation.confirm(
-          "From now on this is as it should be: %s."
+          "Accept this as the expected state: %s."
               .formatted(
                   accepted.objects().stream()
                       .map(CatalogDifference::summary)
@@ -74,12 +74,12 @@ final class DriftCommand extends BaseCommand {
         .orElseThrow(() ->
             Failure.of(
                     ExitCode.FAILED,
-                    "it is not recorded yet what migrations made on this server, so drift cannot be"
-                        + " told from it")
+                    "the expected state is not recorded yet on this server, so drift cannot be"
+                        + " determined")
                 .state("nothing was changed")
                 .next(
-                    "learnflow-db migrate applies what is pending and takes what is there then as"
-                        + " expected"));
+                    "learnflow-db migrate applies what is pending and records the result as the"
+                        + " expected state"));
   }
 
   private ExitCode show(Drift drift) {
@@ -93,9 +93,9 @@ final class DriftCommand extends BaseCommand {
 
 
                     %s
-                    Keep it: make migration NAME=... that makes it anywhere else too, and here
+                    Keep it: run make migration NAME=..., so that it exists everywhere else too, and here
                       learnflow-db drift --accept '%s'
-                    Or take it back by hand; docs/how-to/drift.md\
+                    Or undo it by hand; see docs/how-to/drift.md\
                     """
                         .formatted(drift.summary(), objects.getFirst().object())),
         Map.of("drift", objects.stream().map(DriftCommand::document).toList()));

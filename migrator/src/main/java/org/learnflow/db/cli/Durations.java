@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Times as people write them. */
+/** Durations as people write them. */
 final class Durations {
   /** Milliseconds in a PostgreSQL setting are an int. */
   private static final Duration LONGEST = Duration.ofHours(500);
@@ -14,16 +14,16 @@ final class Durations {
   private Durations() {}
 
   /**
-   * A time such as 500ms, 60s, 5m or 1h; seconds without a unit.
+   * A duration such as 500ms, 60s, 5m or 1h; seconds without a unit.
    *
-   * @param option that it was given for
-   * @throws org.learnflow.db.Failure 2 for something else
+   * @param option the option that it was given for
+   * @throws org.learnflow.db.Failure 2 if it is not a valid duration
    */
   static Duration parse(String option, String text) {
     Matcher matcher = DURATION.matcher(text);
     if (!matcher.matches() || matcher.group("number").length() > 9) {
-      throw Failures.usage(option + " is no time" + GivenOptions.shown(text))
-          .next("give it like 500ms, 60s, 5m or 1h");
+      throw Failures.usage(option + " is not a valid duration" + GivenOptions.shown(text))
+          .next("use a value such as 500ms, 60s, 5m or 1h");
     }
     long number = Long.parseLong(matcher.group("number"));
     String unit = matcher.group("unit");
@@ -35,8 +35,8 @@ final class Durations {
           default -> Duration.ofSeconds(number);
         };
     if (duration.compareTo(LONGEST) > 0) {
-      throw Failures.usage(option + " is too long a time")
-          .next("give at most " + LONGEST.toHours() + "h");
+      throw Failures.usage(option + " is too long")
+          .next("use at most " + LONGEST.toHours() + "h");
     }
     return duration;
   }

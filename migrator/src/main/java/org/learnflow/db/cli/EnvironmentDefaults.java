@@ -7,7 +7,7 @@ import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** {@code --seed-mode} is LEARNFLOW_DB_SEED_MODE where it is not on the command line. */
+/** {@code --seed-mode} defaults to LEARNFLOW_DB_SEED_MODE if it is not on the command line. */
 final class EnvironmentDefaults implements IDefaultValueProvider {
   private static final String PREFIX = "LEARNFLOW_DB_";
 

@@ -4,7 +4,7 @@ import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.IFactory;
 
-/** Gives {@link Environment} to the option groups that ask for it in their constructor. */
+/** Gives {@link Environment} to the option groups that take it in their constructor. */
 final class EnvironmentFactory implements IFactory {
   private final IFactory defaults = CommandLine.defaultFactory();
   private final Environment environment;

@@ -39,7 +39,7 @@ final class FailureHandler implements IExecutionExceptionHandler {
     return failure.code().value();
   }
 
-  /** What is said about anything thrown, an Error too, that nobody expected. */
+  /** The failure for an unexpected exception or Error. */
   static Failure unexpected(Throwable thrown) {
     for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
       if (cause instanceof OutOfMemoryError) {
@@ -52,7 +52,7 @@ final class FailureHandler implements IExecutionExceptionHandler {
     if (isInputOrOutput(thrown)) {
       return Failure.of(ExitCode.FAILED, Reason.of(thrown))
           .state(STATE)
-          .next("correct that and run the same command again")
+          .next("correct this and run the same command again")
           .causedBy(thrown);
     }
     return Failure.of(ExitCode.FAILED, "unexpected: " + thrown)
@@ -61,7 +61,7 @@ final class FailureHandler implements IExecutionExceptionHandler {
         .causedBy(thrown);
   }
 
-  /** What a file or a connection refuses is no fault of the program. */
+  /** An error of a file or connection is not a fault of the program. */
   private static boolean isInputOrOutput(Throwable thrown) {
     return thrown instanceof UncheckedIOException
         || thrown instanceof IOException

@@ -7,7 +7,7 @@ import org.learnflow.db.Failure;
 final class Failures {
   private Failures() {}
 
-  /** A command line that cannot be meant, seen before any work is done. */
+  /** An invalid command line, found before any work is done. */
   static Failure usage(String what) {
     return Failure.of(ExitCode.USAGE, what).state("nothing was changed");
   }

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.schema.MigrationFiles;
 import picocli.CommandLine.Option;
 
-/** Where migrations and seeds are: beside the program, unless said otherwise. */
+/** Where migrations and seeds are: next to the program, unless options name other folders. */
 final class FileOptions {
   @Option(
       names = "--migrations",
@@ -32,8 +32,8 @@ final class FileOptions {
 
   /**
    * The directory above {@code lib}, which holds the program's jar; else the working directory.
-   * Only the class path tells it: a class from an AOT cache knows where its jar was when the cache
-   * was made.
+   * Only the class path shows it: a class from an AOT cache knows where its jar was when the cache
+   * was created.
    */
   private static Path home() {
     Path jar =

@@ -16,9 +16,9 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
-/** What the user typed, for messages that speak of it. */
+/** What the user typed, for messages that repeat it. */
 final class GivenOptions {
-  /** Say which database is meant, and where files are; none holds a password. */
+  /** They say which database is used and where files are; none contains a password. */
   private static final Set<String> CARRIED =
       Set.of(
           "--database",
@@ -44,7 +44,7 @@ final class GivenOptions {
 
   private static final Pattern OPTION = Pattern.compile("--[a-z][a-z-]*");
 
-  /** A shell takes it as it is. */
+  /** A shell reads it without quotes. */
   private static final Pattern PLAIN = Pattern.compile("[\\w@%+=:,./-]+");
 
   /** No password is as short as a mistyped unit or number. */
@@ -57,14 +57,14 @@ final class GivenOptions {
   }
 
   /**
-   * A value as a message repeats it, with a blank before it; nothing where it may be, or hold, a
-   * password that got into the wrong place.
+   * A value as a message repeats it, with a space before it; empty if it could be, or
+   * contain, a password in the wrong place.
    */
   static String shown(String value) {
     return value.length() > SHORT ? "" : " \"" + value + "\"";
   }
 
-  /** The option, or the variable that stands for it where only that is set. */
+  /** The option, or its environment variable if only that is set. */
   static String name(CommandLine command, OptionSpec option, Predicate<OptionSpec> isTyped) {
     return command.getDefaultValueProvider() instanceof EnvironmentDefaults defaults
             && defaults.defaultValue(option) != null
@@ -84,8 +84,8 @@ final class GivenOptions {
   }
 
   /**
-   * Refuses values that are empty, such as by a shell variable that is not set: as a folder or a
-   * namespace an empty one would mean one that nobody asked for.
+   * Refuses empty values, such as those of an unset shell variable: an empty folder
+   * or namespace would mean one that was not asked for.
    */
   static void refuseEmpty(ParseResult parsed) {
     for (ArgSpec argument : parsed.matchedArgs()) {
@@ -99,14 +99,14 @@ final class GivenOptions {
     }
   }
 
-  /** The failure as it is told to who typed this. */
+  /** The failure as the user who typed this sees it. */
   Failure told(Failure failure) {
     Failure told =
         failure.code() == ExitCode.USAGE ? failure.what(withVariables(failure.what())) : failure;
     return failure.next().map(next -> told.next(withOptions(next))).orElse(told);
   }
 
-  /** A text that names options, with the variables in place of those that were not typed. */
+  /** A text that names options, with variables in place of options that were not typed. */
   private String withVariables(String text) {
     return OPTION
         .matcher(text)
@@ -121,8 +121,8 @@ final class GivenOptions {
   }
 
   /**
-   * A text with commands of this program, which get the options that say which database and files
-   * are meant, as they were typed, so that the commands can be pasted.
+   * A text with commands of this program, completed with the options for database and
+   * files as they were typed, so that the commands can be pasted.
    */
   String withOptions(String text) {
     List<OptionSpec> typed =

@@ -5,7 +5,7 @@ import java.util.logging.Logger;
 
 /** Libraries log through java.util.logging: nothing, unless -v asks for warnings. */
 final class Logging {
-  /** Kept, since loggers that nobody refers to are collected with their settings. */
+  /** Kept, because loggers without a reference are garbage-collected with their settings. */
   private static final Logger ROOT = Logger.getLogger("");
 
   private Logging() {}

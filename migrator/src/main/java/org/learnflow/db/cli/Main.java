@@ -22,10 +22,11 @@ import picocli.CommandLine.Command;
     versionProvider = Version.class,
     footer = {
       "",
-      "Every option can be given as LEARNFLOW_DB_<OPTION> too, such as LEARNFLOW_DB_SEED_MODE.",
-      "Exit codes: 0 done or healthy, 1 failed or unhealthy, 2 usage, 3 not deployed, 4 database not"
-          + " reached in time, 5 credentials refused, 6 a migration failed, 7 applied migrations"
-          + " differ from the files, 8 seeding failed, 9 publishing failed, 10 refused for safety."
+      "You can also set every option as LEARNFLOW_DB_<OPTION>, such as LEARNFLOW_DB_SEED_MODE.",
+      "Exit codes: 0 done or healthy, 1 failed or unhealthy, 2 usage, 3 not deployed, 4 database"
+          + " not reached in time, 5 credentials rejected, 6 a migration failed, 7 applied"
+          + " migrations differ from the files, 8 seeding failed, 9 publishing failed, 10 refused"
+          + " for safety."
     })
 public final class Main {
   private static final List<Class<?>> COMMANDS =
@@ -56,7 +57,7 @@ public final class Main {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] arguments) {
-    // The JVM would remember for 10 s that a name is unknown, while a new Service gets its name.
+    // The JVM would remember for 10 s that a name is unknown, while a new Service gets its DNS name.
     Security.setProperty("networkaddress.cache.negative.ttl", "1");
     PrintWriter out = new PrintWriter(System.out, true, java.nio.charset.StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, java.nio.charset.StandardCharsets.UTF_8);
@@ -64,8 +65,8 @@ public final class Main {
   }
 
   /**
-   * Runs a command; what {@link #main} does without ending the process. Only the command that is
-   * named is set up: to set up all of them takes longer than most of them run.
+   * Runs a command as {@link #main} does, without ending the process. Only the named
+   * command is set up: to set up all of them takes longer than most of them run.
    *
    * @param environment stands for the process's environment variables
    * @return the exit code
@@ -75,7 +76,7 @@ public final class Main {
     List<Class<?>> named =
         COMMANDS.stream()
             .filter(command -> arguments.length > 0 && name(command).equals(arguments[0]))
-            .filter(command -> !name(command).equals(HELP)) // which tells of all of them
+            .filter(command -> !name(command).equals(HELP)) // which describes all of them
             .toList();
     try {
       return commandLine(named.isEmpty() ? COMMANDS : named, environment, out, err)
@@ -96,7 +97,7 @@ public final class Main {
     return new ClusterOptions(new Environment(environment)).podReport();
   }
 
-  /** The names of a command's options; nothing where there is no such command. */
+  /** The names of a command's options; empty if there is no such command. */
   static Optional<Set<String>> options(String command) {
     PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
     CommandLine found = commandLine(Map.of(), nowhere, nowhere);
@@ -110,7 +111,7 @@ public final class Main {
     return Optional.of(found.getCommandSpec().optionsMap().keySet());
   }
 
-  /** The program with all its commands, for looking at. */
+  /** The program with all its commands, for inspection. */
   static CommandLine commandLine(
       Map<String, String> environment, PrintWriter out, PrintWriter err) {
     return commandLine(COMMANDS, environment, out, err);
@@ -123,7 +124,7 @@ public final class Main {
     commandLine.setOut(out);
     commandLine.setErr(err);
     commandLine.setDefaultValueProvider(new EnvironmentDefaults(environment));
-    // A value such as ${user.home}, $$ or @x is a name like any other.
+    // A value such as ${user.home}, $$ or @x is taken literally.
     commandLine.setInterpolateVariables(false);
     commandLine.setExpandAtFiles(false);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);

@@ -24,7 +24,7 @@ final class MigrateCommand extends BaseCommand {
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private MigrateOptions migrating = new MigrateOptions();
 
-  @Option(names = "--dry-run", description = "List what would be applied, change nothing.")
+  @Option(names = "--dry-run", description = "List what would be applied and change nothing.")
   private boolean dryRun;
 
   @Override

@@ -14,22 +14,22 @@ final class MigrateOptions {
   @Option(
       names = "--target",
       paramLabel = "V",
-      description = "Apply migrations up to version V only.")
+      description = "Apply migrations only up to version V.")
   private @Nullable String target;
 
   @Option(
       names = "--lock-retries",
       paramLabel = "N",
-      description = "How often a migration is tried again that got no lock (default: 3).")
+      description = "How often to retry a migration that does not get a lock (default: 3).")
   private int lockRetries = MigrateStep.DEFAULT_LOCK_RETRIES;
 
-  /** Refuses what is no version, or no number of retries, before any work is done. */
+  /** Refuses an invalid version or number of retries before any work is done. */
   void check() {
     requireRetries(lockRetries);
     if (target != null && !target.matches("\\d+([._]\\d+)*")) {
-      throw Failure.of(ExitCode.USAGE, "--target is no version" + GivenOptions.shown(target))
+      throw Failure.of(ExitCode.USAGE, "--target is not a valid version" + GivenOptions.shown(target))
           .state("nothing was changed")
-          .next("give it like 7 or 007");
+          .next("use a value such as 7 or 007");
     }
   }
 
@@ -38,7 +38,7 @@ final class MigrateOptions {
     if (lockRetries < 0) {
       throw Failure.of(ExitCode.USAGE, "--lock-retries is below 0")
           .state("nothing was changed")
-          .next("give it like 3, or 0 for none");
+          .next("use a value such as 3, or 0 for none");
     }
   }
 

@@ -4,7 +4,7 @@ import picocli.CommandLine.Option;
 
 /** Options of every command. */
 final class OutputOptions {
-  /** How data on stdout looks. */
+  /** The format of data on stdout. */
   enum Format {
     TEXT,
     JSON
@@ -13,7 +13,7 @@ final class OutputOptions {
   @Option(
       names = "--output",
       paramLabel = "text|json",
-      description = "Form of the data on stdout: text (default) or json.")
+      description = "Format of the data on stdout: text (default) or json.")
   private Format format = Format.TEXT;
 
   @Option(

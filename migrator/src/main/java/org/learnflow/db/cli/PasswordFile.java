@@ -15,9 +15,9 @@ final class PasswordFile {
   private PasswordFile() {}
 
   /**
-   * The password; nothing where no file is named.
+   * The password; empty if no file is named.
    *
-   * @throws Failure 2 where the file cannot be used
+   * @throws Failure 2 if the file cannot be used
    */
   static Optional<Password> read(String option, @Nullable Path file) {
     if (file == null) {
@@ -32,12 +32,12 @@ final class PasswordFile {
       }
       return password;
     } catch (NoSuchFileException e) {
-      throw Failures.usage("the file that " + option + " names is not there")
+      throw Failures.usage("the file that " + option + " names does not exist")
           .where(file.toString())
           .next(
-              "make it; in a release: put the password into the Secret that credentials.existingSecret"
-                  + " names, or externalDatabase.appSecret the services', under the key that"
-                  + " credentials.keys says");
+              "create it; in a release: put the password into the Secret that"
+                  + " credentials.existingSecret names (for the service role of an external"
+                  + " database: externalDatabase.appSecret), under the key in credentials.keys");
     } catch (IOException e) {
       throw Failures.usage("the file that " + option + " names cannot be read: " + Reason.of(e))
           .where(file.toString())

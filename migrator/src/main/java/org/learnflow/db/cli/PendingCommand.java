@@ -16,19 +16,20 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Tells the container that dumps, which is made of another image, whether it has to. It runs before
+ * Tells the dump container, which has another image, whether a dump is needed. Runs before
  * it in the same pod.
  */
 @Command(
     name = "pending",
     hidden = true,
     description =
-        "For the chart's dump before a migration: makes the roles and writes the names of pending"
-            + " migrations into DIR/pending, which stays empty where nothing is applied yet. Why that"
-            + " is not possible it writes into DIR/failure, and ends with 0: the container that reads"
-            + " it ends with an error, since Helm prints its log and not this one.")
+        "For the chart's dump before a migration: creates the roles and writes the names of pending"
+            + " migrations to DIR/pending, which stays empty if nothing is applied yet. If this"
+            + " fails, writes the reason to DIR/failure and exits with 0: the container that reads"
+            + " it exits with an error, because Helm prints the log of that container and not of"
+            + " this one.")
 final class PendingCommand extends BaseCommand {
-  /** In the kubelet's reasons for a container whose image it cannot get. */
+  /** Part of the kubelet's reasons for a container whose image it cannot pull. */
   private static final String IMAGE_PULL = "ImagePull";
 
   @Mixin
@@ -50,11 +51,11 @@ final class PendingCommand extends BaseCommand {
       pending = pending(progress);
     } catch (Failure failure) {
       if (failure.text().contains(IMAGE_PULL)) {
-        throw failure; // The container that would tell is made of that image.
+        throw failure; // The container that would report it has that image.
       }
       write("failure", failure.text());
       write("code", String.valueOf(failure.code().value()));
-      print("not known: " + failure.what(), Map.of("failure", failure.what()));
+      print("unknown: " + failure.what(), Map.of("failure", failure.what()));
       return ExitCode.OK;
     }
     write("pending", String.join("\n", pending));

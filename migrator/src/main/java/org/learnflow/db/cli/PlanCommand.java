@@ -13,12 +13,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Shows what pending migrations will do. */
+/** Shows what pending migrations will do to the tables. */
 @Command(
     name = "plan",
     description =
-        "Shows what each pending migration will do to the tables that are there: locks, rewrites, sizes."
-            + " Tries them in an empty scratch database on the same server; changes nothing.")
+        "Shows what each pending migration will do to existing tables: locks, rewrites, sizes."
+            + " Tries them in an empty scratch database on the same server and changes nothing.")
 final class PlanCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -31,8 +31,9 @@ final class PlanCommand extends BaseCommand {
       split = ",",
       paramLabel = "rewrite|share|access-exclusive",
       description =
-          "Exit code 10 if a pending migration does it to a table that has rows: rewrite, share (a lock"
-              + " that blocks writes), access-exclusive (one that blocks reads too).")
+          "Exit with code 10 if a pending migration does this to a table that has rows: rewrite,"
+              + " share (a lock that blocks writes), access-exclusive (a lock that also blocks"
+              + " reads).")
   private List<FailOn> failOn = List.of();
 
   @Override
@@ -54,7 +55,8 @@ final class PlanCommand extends BaseCommand {
     if (refused.isEmpty()) {
       return ExitCode.OK;
     }
-    progress.line("next", "see docs/how-to/plan.md for ways that are friendlier to a living table");
+    progress.line("next", "see docs/how-to/plan.md for migrations that block a running database"
+        + " less");
     return ExitCode.REFUSED;
   }
 }

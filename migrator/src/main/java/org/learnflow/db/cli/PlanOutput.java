@@ -13,11 +13,11 @@ import org.learnflow.db.plan.MigrationPlan.TableEffect;
 /** What {@link PlanCommand} prints. */
 final class PlanOutput {
   private static final String NOT_SEEN =
-      "Not seen, since the scratch database is empty: how long scans take (validating constraints, SET NOT"
-          + " NULL, building indexes), and errors that only data cause.";
+      "Not visible, because the scratch database is empty: how long scans take (validating"
+          + " constraints, SET NOT NULL, building indexes), and errors that depend on the data.";
 
   private static final String NOT_TRIED =
-      "Not tried, since it would reach outside the scratch database: ";
+      "Not tried, because it would reach outside the scratch database: ";
 
   private PlanOutput() {}
 
@@ -26,9 +26,9 @@ final class PlanOutput {
    *
    * @param from newest applied version, or "none"
    * @param pending migrations in order
-   * @param notTried statements that concern the whole server: where, and how each begins
-   * @param refused what --fail-on refuses, a sentence each
-   * @param notes why a dump could not be restored afterwards, a sentence each
+   * @param notTried statements that affect the whole server: where, and how each begins
+   * @param refused what --fail-on refuses, one sentence each
+   * @param notes why a dump could not be restored afterwards, one sentence each
    */
   record Document(
       String from,
@@ -41,8 +41,8 @@ final class PlanOutput {
    * A pending migration.
    *
    * @param migration name of the file
-   * @param transaction whether it runs in one
-   * @param tables existing ones that it locks
+   * @param transaction whether it runs in a transaction
+   * @param tables existing tables that it locks
    */
   record Pending(String migration, boolean transaction, List<Table> tables) {}
 
@@ -51,10 +51,10 @@ final class PlanOutput {
    *
    * @param lock the strongest, such as ACCESS EXCLUSIVE
    * @param blocks what services cannot do meanwhile
-   * @param rewritten whether it is written anew
-   * @param rebuiltIndexes that are written anew
-   * @param bytes with indexes; null where the server does not know
-   * @param rows estimated
+   * @param rewritten whether it is rewritten
+   * @param rebuiltIndexes indexes that are rebuilt
+   * @param bytes with indexes; null if unknown
+   * @param rows estimated number
    */
   record Table(
       String table,

@@ -13,11 +13,11 @@ import org.learnflow.db.kubernetes.Events;
 
 /**
  * What a pod leaves behind for people who look at the cluster: a termination message, which {@code
- * kubectl describe} shows, and a Warning Event. Whatever goes wrong here changes nothing about how
- * the command ends.
+ * kubectl describe} shows, and a Warning Event. A failure here does not change how the
+ * command ends.
  */
 final class PodReport {
-  /** Sets another file than Kubernetes's own. */
+  /** Names another file than the default of Kubernetes. */
   private static final String VARIABLE = "LEARNFLOW_DB_TERMINATION_LOG";
 
   private static final String FILE = "/dev/termination-log";
@@ -44,11 +44,11 @@ final class PodReport {
     try {
       Files.writeString(file, cut(line, LONGEST_TERMINATION_MESSAGE));
     } catch (IOException e) {
-      // The log has it too.
+      // The log contains it too.
     }
   }
 
-  /** Leaves an Event where a release is known. */
+  /** Leaves an Event if a release is known. */
   void event(ExitCode code, String line, ConsoleProgress progress) {
     if (!cluster.inPod() || cluster.namedRelease().isEmpty()) {
       return;
@@ -90,7 +90,7 @@ final class PodReport {
             + failure.next().map(next -> "; next: " + next).orElse(""));
   }
 
-  /** Lines and runs of blanks become one blank; printable. */
+  /** Line breaks and runs of spaces become one space; the result is printable. */
   static String oneLine(String text) {
     return Printable.text(text.strip().replaceAll("\\s+", " "));
   }

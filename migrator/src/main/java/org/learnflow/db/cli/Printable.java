@@ -4,11 +4,12 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
- * Text as it may be shown on a terminal. Names and messages from a database are anybody's, and some
- * characters in them would move the cursor, set a title, or show the rest of a line backwards.
+ * Text that is safe to show on a terminal. Names and messages from a database can come from
+ * anyone, and
+ * some characters in them would move the cursor, set a title, or show the rest of a line backwards.
  */
 final class Printable {
-  /** Controls but for line feed and tab, and what changes the direction of writing. */
+  /** Control characters except line feed and tab, and characters that change the text direction. */
   private static final Pattern UNPRINTABLE =
       Pattern.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]");
 
@@ -19,7 +20,7 @@ final class Printable {
     return escaped(text, "\\x%02x");
   }
 
-  /** JSON with the same meaning, where they are written as numbers as well. */
+  /** JSON with the same meaning, with these characters escaped too. */
   static String json(String json) {
     return escaped(json, "\\u%04x");
   }

@@ -15,7 +15,7 @@ final class ProgramsOptions {
       paramLabel = "DIR",
       description =
           "Directory of pg_dump and pg_restore, for a database without a pod (default: PATH, and"
-              + " where packages put them).")
+              + " where packages install them).")
   private @Nullable Path directory;
 
   ProgramFinder finder(Optional<Release> release, ClusterOptions cluster) {

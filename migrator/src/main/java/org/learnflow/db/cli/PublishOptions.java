@@ -44,7 +44,7 @@ final class PublishOptions {
     this.environment = environment;
   }
 
-  /** Publishes where the options say, or else where the release wants it. */
+  /** Publishes where the options say, otherwise where the release does. */
   Publisher publisher(
       DatabaseAccess access,
       DatabaseOptions database,
@@ -73,9 +73,9 @@ final class PublishOptions {
   }
 
   /**
-   * Refuses to publish nowhere, where nothing else was asked for.
+   * Refuses to publish nowhere if publishing is all that was asked for.
    *
-   * @throws Failure 2 where it is so
+   * @throws Failure 2 if there is no place
    */
   void requirePlace(Optional<Release> release) {
     if (destination(inCluster(release)).equals(NONE)) {
@@ -84,14 +84,15 @@ final class PublishOptions {
               publishTo != null
                   ? "--publish-to none leaves nothing to publish"
                   : release.isPresent()
-                      ? "the release is published nowhere, since its publish.enabled is false"
-                      : "nothing says where to publish")
+                      ? "the release does not publish the connection, because its publish.enabled"
+                          + " is false"
+                      : "no place to publish is specified")
           .state("nothing was changed")
-          .next("say where: --publish-to file:PATH (an env file) or --publish-to kubernetes");
+          .next("specify it: --publish-to file:PATH (an env file) or --publish-to kubernetes");
     }
   }
 
-  /** Refuses what could not be published before any work is done. */
+  /** Refuses a connection that cannot be published before any work is done. */
   void requireConnection(Target target, Optional<Release> release) {
     if (!destination(inCluster(release)).equals(NONE)) {
       PublishedConnection.of(target);
@@ -104,9 +105,9 @@ final class PublishOptions {
     if (!to.equals(NONE) && !to.equals(KUBERNETES) && !to.matches("file:.+")) {
       throw Failure.of(
               ExitCode.USAGE,
-              "--publish-to is none of kubernetes, file:PATH and none" + GivenOptions.shown(to))
+              "--publish-to is not one of kubernetes, file:PATH and none" + GivenOptions.shown(to))
           .state("nothing was changed")
-          .next("give one of them, such as --publish-to file:connection.env");
+          .next("use one of them, such as --publish-to file:connection.env");
     }
   }
 
@@ -114,7 +115,7 @@ final class PublishOptions {
     return Optional.ofNullable(publishTo).orElse(inCluster ? KUBERNETES : NONE);
   }
 
-  /** A release says itself whether it wants to be published. */
+  /** A release says whether its connection is published. */
   private boolean inCluster(Optional<Release> release) {
     return release.map(found -> !found.publishNamespaces().isEmpty()).orElseGet(this::inPod);
   }

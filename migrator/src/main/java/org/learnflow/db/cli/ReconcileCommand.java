@@ -18,14 +18,14 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Keeps what is published as it should be, again and again; never migrates. */
+/** Keeps the published connection up to date, on a schedule; never migrates. */
 @Command(
     name = "reconcile",
     description =
-        "For a schedule: verifies the database, tells what was changed outside migrations, and"
-            + " publishes the connection where it is missing or differs. Migrates nothing, loads"
-            + " nothing, makes no role. Where another learnflow-db is changing the database, it does"
-            + " nothing and ends with 0.")
+        "For a schedule: verifies the database, reports what was changed outside migrations, and"
+            + " publishes the connection again if it is missing or differs. Applies no migration,"
+            + " loads no seeds and creates no role. If another learnflow-db is changing the"
+            + " database, it does nothing and exits with 0.")
 final class ReconcileCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -41,8 +41,8 @@ final class ReconcileCommand extends BaseCommand {
   @Option(
       names = "--rebuild-empty",
       description =
-          "Where no migration is applied, do what run does: for a database without a volume, whose"
-              + " data went with its pod.")
+          "If no migration is applied, do what run does: for a database without a volume, which"
+              + " loses its data with its pod.")
   private boolean rebuildEmpty;
 
   @Override
@@ -101,7 +101,7 @@ final class ReconcileCommand extends BaseCommand {
       case UNHEALTHY -> result.verification().summary();
       case UNCHANGED -> "nothing to do: schema at " + result.schemaVersion() + "\nhealthy";
       case PUBLISHED -> "published again: " + result.published() + "\nhealthy";
-      case REBUILT -> "made anew: schema at " + result.schemaVersion() + "\nhealthy";
+      case REBUILT -> "rebuilt: schema at " + result.schemaVersion() + "\nhealthy";
     };
   }
 }

@@ -19,9 +19,9 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "restore",
     description =
-        "Loads FILE into a side database, migrates and verifies it, and only then puts it in the"
-            + " database's place, at one moment; the old database stays under another name. Asks"
-            + " first.")
+        "Loads FILE into a staging database, migrates and verifies it, and only then puts it in the"
+            + " database's place, in one step; the old database is kept under another name. Asks"
+            + " for confirmation first.")
 final class RestoreCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -42,27 +42,27 @@ final class RestoreCommand extends BaseCommand {
       description = "A dump in pg_dump's custom format, such as backup makes.")
   private @Nullable Path file;
 
-  @Option(names = "--replace", description = "Also where the database has rows already.")
+  @Option(names = "--replace", description = "Restore even if the database already has rows.")
   private boolean replace;
 
   @Option(
       names = "--no-acl",
       description =
-          "Leave out the rights that the dump holds, for where it names roles that this server has"
-              + " not; owner and services get theirs anyway.")
+          "Leave out the privileges in the dump, for a dump that names roles which do not exist on"
+              + " this server; the owner and the service role get theirs anyway.")
   private boolean noAcl;
 
   @Option(
       names = "--trust-dump",
       description =
-          "Load the dump as the owner itself: for where there are no admin credentials, with which a"
-              + " role of its own is made for that. Whatever code is in the dump then runs with the"
-              + " owner's rights, on the live database too.")
+          "Load the dump as the owner: for when there are no admin credentials to create a separate"
+              + " role for this. Code in the dump then runs with the owner's privileges, on the"
+              + " running database too.")
   private boolean trustDump;
 
   @Option(
       names = "--drop-old",
-      description = "Drop the databases that earlier restores put aside; without FILE.")
+      description = "Drop the databases that earlier restores kept; without FILE.")
   private boolean dropOld;
 
   /** What --drop-old did. */
@@ -75,7 +75,7 @@ final class RestoreCommand extends BaseCommand {
     if (dropOld == (file != null)) {
       throw Failure.of(
               ExitCode.USAGE,
-              dropOld ? "FILE and --drop-old exclude each other" : "no file is named")
+              dropOld ? "FILE and --drop-old cannot be used together" : "no file is specified")
           .state("nothing was changed")
           .next("learnflow-db restore FILE, or learnflow-db restore --drop-old");
     }

@@ -8,12 +8,12 @@ import org.learnflow.db.pipeline.RolesStep;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** Makes roles and rights. */
+/** Creates roles and grants privileges. */
 @Command(
     name = "roles",
     description =
-        "Makes the database, the roles and their rights, with admin credentials; without them, what"
-            + " the owner may.")
+        "Creates the database, the roles and their privileges, with admin credentials; without"
+            + " them, does what the owner can do.")
 final class RolesCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -22,7 +22,7 @@ final class RolesCommand extends BaseCommand {
   /**
    * What roles did.
    *
-   * @param changes a line for each
+   * @param changes one line each
    */
   record Outcome(List<String> changes) {}
 

@@ -20,9 +20,9 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "rollback",
     description =
-        "Undoes applied migrations newer than a version, newest first, one transaction each, by the"
-            + " undo scripts that are stored in the database. Shows first what would be undone and"
-            + " lost, and asks.",
+        "Undoes applied migrations that are newer than a version, newest first, one transaction"
+            + " each, with the undo scripts that are stored in the database. First shows what would"
+            + " be undone and lost, and asks for confirmation.",
     footer = {
       "",
       "See what would happen:  learnflow-db rollback --to 7 --dry-run",
@@ -77,7 +77,7 @@ final class RollbackCommand extends BaseCommand {
       }
       RollbackPlan plan = session.run(Rollback.STEP, rollback::plan);
       if (asked.isDryRun()) {
-        RollbackRun.requireSeen(plan, "--dry-run shows nothing then");
+        RollbackRun.requireSeen(plan, "--dry-run cannot show it");
       }
       if (asked.isDryRun() || (plan.isEmpty() && asked.helmRevision().isPresent())) {
         print(RollbackOutput.text(plan), RollbackOutput.document(plan));
@@ -93,7 +93,7 @@ final class RollbackCommand extends BaseCommand {
     }
   }
 
-  /** Shows, asks, makes the backup. */
+  /** Shows the plan, asks for confirmation, makes the backup. */
   private void prepare(
       RollbackRun run, RollbackPlan plan, Session session, ConsoleProgress progress) {
     RollbackOutput.text(plan).lines().forEach(line -> progress.line(Rollback.STEP, line));

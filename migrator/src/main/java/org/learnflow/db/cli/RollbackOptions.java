@@ -25,7 +25,8 @@ final class RollbackOptions {
   @Option(
       names = "--dry-run",
       description =
-          "Show what would be undone and lost, change nothing; the tables are locked for a moment.")
+          "Show what would be undone and lost and change nothing; the tables are locked for a"
+              + " moment.")
   private boolean dryRun;
 
   @Option(
@@ -40,32 +41,32 @@ final class RollbackOptions {
   @Option(
       names = "--from-files",
       description =
-          "Take the undo scripts from --migrations, not from the database: for one that was"
+          "Take the undo scripts from --migrations, not from the database: for a script that was"
               + " corrected, or that is not stored.")
   private boolean fromFiles;
 
   @Option(
       names = "--lock-retries",
       paramLabel = "N",
-      description = "How often an undo is tried again that got no lock (default: 3).")
+      description = "How often to retry an undo script that does not get a lock (default: 3).")
   private int lockRetries = MigrateStep.DEFAULT_LOCK_RETRIES;
 
   @Option(
       names = "--to-helm-revision",
       paramLabel = "N",
       description =
-          "For the chart's pre-rollback hook, in place of --to: in the image of revision N, undoes"
-              + " what that image does not have. Does so only while Helm rolls --release back, and"
-              + " only after a recent backup; does not ask.")
+          "For the chart's pre-rollback hook, instead of --to: in the image of revision N, undo the"
+              + " migrations that this image does not have. Only while Helm rolls back --release,"
+              + " and only after a recent backup; does not ask for confirmation.")
   private @Nullable Integer helmRevision;
 
   @Option(
       names = "--backup-max-age",
       paramLabel = "TIME",
-      description = "With --to-helm-revision: how old the last backup may be (default: 24h).")
+      description = "With --to-helm-revision: the maximum age of the last backup (default: 24h).")
   private String backupMaxAge = DEFAULT_MAX_AGE;
 
-  /** The revision that Helm rolls back to, where this is its hook. */
+  /** The revision that Helm rolls back to, if this is its hook. */
   OptionalInt helmRevision() {
     return helmRevision == null ? OptionalInt.empty() : OptionalInt.of(helmRevision);
   }
@@ -90,26 +91,28 @@ final class RollbackOptions {
     return lockRetries;
   }
 
-  /** What the hook has to ask. */
+  /** What the hook has to check. */
   HelmGuard guard(ClusterOptions cluster) {
     return new HelmGuard(
         cluster::api, cluster.namespace(), cluster.release(), maxAge(), backupMaxAge);
   }
 
-  /** Refuses what cannot be meant before any work is done. */
+  /** Refuses invalid options before any work is done. */
   void check() {
     if ((to == null) == (helmRevision == null)) {
       throw Failures.usage(
-              to == null ? "no version is named" : "--to and --to-helm-revision exclude each other")
+              to == null ? "no version is specified" : "--to and --to-helm-revision cannot be used"
+                  + " together")
           .next(
               "name the newest version to keep: learnflow-db rollback --to V, or --to none for all");
     }
     if (to != null && !to.equals("none") && !to.matches("\\d+([._]\\d+)*")) {
-      throw Failures.usage("--to is no version" + GivenOptions.shown(to))
-          .next("give it like 7 or 007, or none");
+      throw Failures.usage("--to is not a valid version" + GivenOptions.shown(to))
+          .next("use a value such as 7 or 007, or none");
     }
     if (backup != null && noBackup) {
-      throw Failures.usage("--backup and --no-backup exclude each other").next("give one of them");
+      throw Failures.usage("--backup and --no-backup cannot be used together").next("use only one"
+          + " of them");
     }
     MigrateOptions.requireRetries(lockRetries);
     maxAge();

@@ -18,11 +18,11 @@ final class RollbackOutput {
     List<String> lines = new ArrayList<>();
     lines.add("from %s to %s, in this order:".formatted(plan.from(), plan.to()));
     plan.failed()
-        .forEach(script -> lines.add("  remove what the failed %s left".formatted(script)));
+        .forEach(script -> lines.add("  remove what the failed %s left behind".formatted(script)));
     plan.undo().forEach(script -> lines.add("  undo " + script));
     plan.unseen()
         .ifPresentOrElse(
-            why -> lines.add("what is lost could not be found out: " + why),
+            why -> lines.add("what will be lost could not be determined: " + why),
             () ->
                 lines.add(
                     plan.lost().isEmpty() ? "no table, no column and no row is lost" : "lost:"));

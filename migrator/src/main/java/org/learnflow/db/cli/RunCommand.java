@@ -19,8 +19,8 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "run",
     description =
-        "Does everything: wait, roles, migrate, seed, verify, publish. Run again, it does what is"
-            + " left to do.")
+        "Runs every step: wait, roles, migrate, seed, verify, publish. Run it again at any time: it"
+            + " does only what is left to do.")
 final class RunCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")

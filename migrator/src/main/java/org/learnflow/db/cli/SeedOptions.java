@@ -19,11 +19,11 @@ final class SeedOptions {
       split = "\\s*,\\s*",
       splitSynopsisLabel = ",",
       description =
-          "Seed sets, separated by commas (default: the release's, else reference); none for no"
-              + " set.")
+          "Seed sets, separated by commas (default: the release's, else reference); none to load"
+              + " nothing.")
   private @Nullable List<String> sets;
 
-  /** The sets that were asked for, else those of the release. */
+  /** The sets that the options name, otherwise those of the release. */
   List<SeedSet> sets(FileOptions files, Optional<Release> release) {
     List<String> wanted =
         Optional.ofNullable(sets).or(() -> release.map(Release::seedSets)).orElse(DEFAULT);
@@ -43,7 +43,7 @@ final class SeedOptions {
                 + " deletes.")
     private SeedMode mode = SeedMode.SKIP;
 
-    @Option(names = "--force", description = "Merge sets again that were loaded before.")
+    @Option(names = "--force", description = "Load sets again that were already loaded.")
     private boolean force;
 
     SeedStep step(ConsoleProgress progress) {

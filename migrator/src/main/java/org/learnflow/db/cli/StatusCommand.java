@@ -19,7 +19,7 @@ import org.learnflow.db.verify.ReleaseStatus;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** One screen about the database. */
+/** Shows the state of the database on one screen. */
 @Command(
     name = "status",
     description =
@@ -47,7 +47,7 @@ final class StatusCommand extends BaseCommand {
     }
   }
 
-  /** Shows what can be seen, also where the database cannot be reached; does not wait for it. */
+  /** Shows what it can, even if the database cannot be reached; does not wait for it. */
   private ExitCode execute(Release release, MigrationFiles migrations, ConsoleProgress progress) {
     ReleaseState state = new ReleaseState(cluster().api(), release);
     Map<String, String> about = new LinkedHashMap<>();

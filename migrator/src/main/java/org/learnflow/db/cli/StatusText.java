@@ -63,7 +63,7 @@ final class StatusText {
             : "");
   }
 
-  /** A line for each namespace: there, or what is not as it should be. */
+  /** One line per namespace: up to date, or what is missing or differs. */
   private static String published(List<KubernetesTarget.Found> published) {
     Map<String, List<String>> wrong = new LinkedHashMap<>();
     published.forEach(found -> {
@@ -77,7 +77,7 @@ final class StatusText {
             .map(entry ->
                 entry.getKey()
                     + ": "
-                    + (entry.getValue().isEmpty() ? "there" : String.join(", ", entry.getValue())))
+                    + (entry.getValue().isEmpty() ? "up to date" : String.join(", ", entry.getValue())))
             .toList());
   }
 
@@ -106,7 +106,7 @@ final class StatusText {
                     ? status.drift().unknown()
                     : status.drift().recorded()
                         ? listed(status.drift().objects())
-                        : "nothing recorded yet; the next learnflow-db migrate does it",
+                        : "nothing recorded yet; the next learnflow-db migrate records it",
                 status.seeds().isEmpty()
                     ? "none"
                     : status.seeds().entrySet().stream()

@@ -10,23 +10,23 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Ends a look at something in time, whatever it waits for: a server that stops answering in the
- * middle, a name that DNS does not answer, the Kubernetes API. None of these can be interrupted, so
- * what is late is left to itself until the process ends.
+ * Limits the time of a check, whatever it waits for: a server that stops answering,
+ * a name that DNS does not resolve, the Kubernetes API. None of these can be interrupted,
+ * so late work is abandoned until the process ends.
  *
- * @param time in which the work must be done
+ * @param time the limit
  */
 record TimeLimit(Duration time) {
-  /** Zero means one attempt, which takes as long as connecting may. */
+  /** Zero means one attempt, which takes as long as a connection attempt may take. */
   private static final Duration ONE_ATTEMPT = Duration.ofSeconds(10);
 
-  /** So that what knows why it waited in vain may still say it. */
+  /** So that code that knows why it waited can still report it. */
   private static final Duration GRACE = Duration.ofSeconds(1);
 
   /**
    * Does work that changes nothing.
    *
-   * @throws Failure what the work throws; 4 where it is late
+   * @throws Failure what the work throws; 4 if it is late
    */
   <T> T run(Supplier<T> work) {
     Duration limit = time.isZero() ? ONE_ATTEMPT : time;
@@ -40,7 +40,7 @@ record TimeLimit(Duration time) {
               "no answer within %d s: the server, DNS or the Kubernetes API has stopped answering"
                   .formatted(limit.toSeconds()))
           .state("nothing was changed")
-          .next("look at the pod or server and the network in between, or wait longer: --timeout")
+          .next("check the pod or server and the network in between, or wait longer: --timeout")
           .causedBy(e);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RuntimeException failure) {

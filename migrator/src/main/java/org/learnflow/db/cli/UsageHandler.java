@@ -20,19 +20,19 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * One line for a wrong command line, instead of the whole help; repeats nothing that may be a
- * password.
+ * One line for an invalid command line, instead of the whole help; repeats nothing that could be
+ * a password.
  */
 final class UsageHandler implements IParameterExceptionHandler {
-  /** An option's name, which nothing that follows it belongs to: -psecret is read as -p. */
+  /** An option's name without anything that follows it: -psecret is read as -p. */
   private static final Pattern OPTION = Pattern.compile("--[A-Za-z][A-Za-z-]*|-.");
 
-  /** So much of a command's name tells that it was meant. */
+  /** This many characters of a command's name show that it was meant. */
   private static final int ALIKE = 3;
 
   private final PodReport pod;
 
-  /** Leaves what it says in {@code pod} too. */
+  /** Also leaves what it prints in {@code pod}. */
   UsageHandler(PodReport pod) {
     this.pod = pod;
   }
@@ -54,7 +54,7 @@ final class UsageHandler implements IParameterExceptionHandler {
         : commandLine.getCommandSpec().qualifiedName() + " --help";
   }
 
-  /** The only file name that Java does not take, since no argument holds a NUL. */
+  /** The only kind of file name that Java rejects, because no argument contains a NUL. */
   private static boolean isUnknownToLocale(ParameterException thrown) {
     return thrown.getArgSpec() != null
         && thrown.getArgSpec().type() == Path.class
@@ -62,7 +62,7 @@ final class UsageHandler implements IParameterExceptionHandler {
         && !thrown.getValue().isBlank();
   }
 
-  /** In words of our own, since picocli's repeat what was typed, which may be a password. */
+  /** Not picocli's messages, because they repeat what was typed, which could be a password. */
   private static String message(ParameterException thrown, String[] arguments) {
     CommandLine commandLine = thrown.getCommandLine();
     if (thrown instanceof UnmatchedArgumentException unmatched) {
@@ -80,29 +80,28 @@ final class UsageHandler implements IParameterExceptionHandler {
       return value(thrown.getArgSpec(), thrown, arguments);
     }
     if (commandLine.getSubcommands().isEmpty()) {
-      return "the command line cannot be understood";
+      return "invalid command line";
     }
-    return thrown.getValue() == null // by HelpCommand, else
+    return thrown.getValue() == null // by HelpCommand, otherwise
         ? "a command is missing: " + String.join(", ", commands(commandLine))
-        : "there is no such command; there are " + String.join(", ", commands(commandLine));
+        : "unknown command; the commands are " + String.join(", ", commands(commandLine));
   }
 
   private static String value(ArgSpec argument, ParameterException thrown, String[] arguments) {
     String name = name(argument, thrown.getCommandLine(), arguments);
     String value = Optional.ofNullable(thrown.getValue()).orElse("");
     if (isUnknownToLocale(thrown)) {
-      return "%s is a file name with characters that this locale does not have".formatted(name);
+      return "%s is a file name with characters that the locale does not support".formatted(name);
     }
     if (value.isBlank()) {
-      return "%s is empty: give it a value (%s), or leave it out"
+      return "%s is empty: give it a value (%s), or omit it"
           .formatted(name, argument.paramLabel());
     }
     if (argument.arity().max() == 0 && name.startsWith("-")) {
       return name + " takes no value";
     }
-    String shown = GivenOptions.shown(value);
-    return "%s cannot be %s; its form is %s"
-        .formatted(name, shown.isEmpty() ? "used as it is given" : shown.strip(), form(argument));
+    return "%s has an invalid value%s; expected: %s"
+        .formatted(name, GivenOptions.shown(value), form(argument));
   }
 
   private static String form(ArgSpec argument) {
@@ -143,8 +142,8 @@ final class UsageHandler implements IParameterExceptionHandler {
             .filter(name -> word.length() <= name.length() + ALIKE)
             .toList();
     return alike.isEmpty()
-        ? "there is no such command; there are " + String.join(", ", commands(commandLine))
-        : "there is no command \"%s\"%s".formatted(first, didYouMean(alike));
+        ? "unknown command; the commands are " + String.join(", ", commands(commandLine))
+        : "unknown command \"%s\"%s".formatted(first, didYouMean(alike));
   }
 
   private static String didYouMean(List<String> names) {

@@ -26,10 +26,10 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "verify",
     description =
-        "Checks the database stage by stage; last line: healthy, unhealthy: REASON, not"
-            + " deployed or, where the command line cannot be used, not checked: REASON. Exit code 0,"
-            + " 1 or 2. A stage with ! before it is a warning, and no reason to be"
-            + " unhealthy. It takes no longer than --timeout in all.")
+        "Checks the database stage by stage; the last line is healthy, unhealthy: REASON, not"
+            + " deployed or, if the command line is invalid, not checked: REASON. Exit code 0, 1 or"
+            + " 2. A stage that starts with ! is a warning and does not make the database"
+            + " unhealthy. Takes no longer than --timeout.")
 final class VerifyCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -90,7 +90,7 @@ final class VerifyCommand extends BaseCommand {
             stage.detail().substring(0, next) + pasteable(stage.detail().substring(next)));
   }
 
-  /** The stage that failed: the one behind the last good one. */
+  /** The stage that failed: the one after the last good one. */
   private String stageAfter(List<StageResult> stages) {
     List<String> done = stages.stream().map(StageResult::name).toList();
     if (done.contains("reachable")) {

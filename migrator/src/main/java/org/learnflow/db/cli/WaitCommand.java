@@ -9,7 +9,7 @@ import picocli.CommandLine.Mixin;
 /** Waits for the database. */
 @Command(
     name = "wait",
-    description = "Waits until the database answers SQL; says why it does not yet.")
+    description = "Waits until the database answers SQL queries, and reports why it does not yet.")
 final class WaitCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")

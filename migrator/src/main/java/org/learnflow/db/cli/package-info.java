@@ -1,4 +1,4 @@
-/** One class per command; wires the other packages together and is used by none of them. */
+/** One class per command; connects the other packages and is used by none of them. */
 @NullMarked
 package org.learnflow.db.cli;
 

@@ -78,7 +78,7 @@ class AdoptTest {
 
     assertThat(cli.run("adopt", "--baseline", "8"))
         .exited(ExitCode.OK)
-        .answers("nothing to do: the history is there, at 008");
+        .answers("nothing to do: the history already exists, at 008");
     assertThat(cli.run("drift")).exited(ExitCode.OK);
     assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");
     assertThat(database.query("SELECT max(version) FROM schema_migrations")).containsExactly("009");
@@ -174,7 +174,7 @@ class AdoptTest {
         .says("there is a migration history already, at 003", "learnflow-db migrate");
     assertThat(cli.run("adopt", "--baseline", "3"))
         .exited(ExitCode.OK)
-        .answers("nothing to do: the history is there, at 003");
+        .answers("nothing to do: the history already exists, at 003");
   }
 
   @Test

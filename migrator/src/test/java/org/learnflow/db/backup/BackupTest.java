@@ -93,7 +93,8 @@ class BackupTest {
     assertThat(server.cli(database).run("backup", folder.resolve("none/x").toString()))
         .exited(ExitCode.USAGE)
         .says("there is no folder", "mkdir -p");
-    assertThat(server.cli(database).run("backup")).exited(ExitCode.USAGE).says("no file is named");
+    assertThat(server.cli(database).run("backup")).exited(ExitCode.USAGE).says("no file is"
+        + " specified");
     assertOnly(folder, "a dump", "a dump.json");
   }
 
@@ -128,7 +129,7 @@ class BackupTest {
               if (Files.exists(file)) {
                 assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
                     .exited(ExitCode.REFUSED)
-                    .says("read back", "nobody can be asked");
+                    .says("read back", "confirmation is required, but there is no terminal");
               }
             });
     Files.deleteIfExists(file);

@@ -84,7 +84,7 @@ class RestoreTest {
         .says("has rows already, in table ", "--replace");
     assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
         .exited(ExitCode.REFUSED)
-        .says("nobody can be asked", "its sessions are ended", "--yes");
+        .says("confirmation is required, but there is no terminal", "its sessions are ended", "--yes");
     assertThat(count(database)).isEqualTo(1);
     try (Connection service = database.connect(database.service())) {
       CliResult restored =

@@ -50,25 +50,26 @@ class MistakesTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "migrat | there is no command \"migrat\"; did you mean migrate?",
-        "Verify | there is no command \"Verify\"; did you mean verify?",
-        "migrations | there is no command \"migrations\"; did you mean migrate?",
-        "credentials rotat | there is no command \"rotat\"; did you mean rotate?",
-        "deploy | there is no such command; there are run, reconcile,",
-        "help migrat | there is no such command; there are run, reconcile,",
+        "migrat | unknown command \"migrat\"; did you mean migrate?",
+        "Verify | unknown command \"Verify\"; did you mean verify?",
+        "migrations | unknown command \"migrations\"; did you mean migrate?",
+        "credentials rotat | unknown command \"rotat\"; did you mean rotate?",
+        "deploy | unknown command; the commands are run, reconcile,",
+        "help migrat | unknown command; the commands are run, reconcile,",
         "verify --relese x | unknown option --relese; did you mean --release?",
         "verify --databse x | unknown option --databse; did you mean --database?",
         "--release x verify | unknown option --release; options follow the command: learnflow-db COMMAND --release",
         "verify --timeout 5s --timeout 6s | --timeout is given twice",
         "verify --timeout 5x --database " + DATABASE + " | --timeout is no time \"5x\"",
-        "verify --output xml | --output cannot be \"xml\"; its form is text|json",
-        "migrate --lock-retries 3x | --lock-retries cannot be \"3x\"; its form is a whole number",
-        "run --publish-to fil:x | --publish-to is none of kubernetes, file:PATH and none \"fil:x\"",
+        "verify --output xml | --output has an invalid value \"xml\"; expected: text|json",
+        "migrate --lock-retries 3x | --lock-retries has an invalid value \"3x\"; expected: a whole number",
+        "run --publish-to fil:x | --publish-to is not one of kubernetes, file:PATH and none"
+            + " \"fil:x\"",
         "migrate --lock-retries -1 --database " + DATABASE + " | --lock-retries is below 0",
         "rollback --to 1 --lock-retries -1 --database " + DATABASE + " | --lock-retries is below 0",
-        "rollback --to x | --to is no version \"x\"",
-        "run --embedded pom.xml | --embedded names a file, and a folder is needed",
-        "status --embedded pom.xml | --embedded names a file, and a folder is needed",
+        "rollback --to x | --to is not a valid version \"x\"",
+        "run --embedded pom.xml | --embedded names a file, but a folder is required",
+        "status --embedded pom.xml | --embedded names a file, but a folder is required",
         "verify --migrations pom.xml | pom.xml is a file, not a folder of migrations",
         "wait --database " + DATABASE + " --password-file src | cannot be read",
       })
@@ -100,12 +101,12 @@ class MistakesTest {
       delimiter = '|',
       value = {
         "TIMEOUT | 5x | wait | is no time \"5x\"",
-        "LOCK_RETRIES | x | migrate | cannot be \"x\"; its form is a whole number",
-        "OUTPUT | xml | wait | cannot be \"xml\"; its form is text|json",
-        "YES | ja | restore a | cannot be \"ja\"; its form is true or false",
-        "PUBLISH_TO | here | run | is none of kubernetes, file:PATH and none",
-        "TARGET | x | migrate | is no version",
-        "PASSWORD_FILE | /nope | wait | the file that LEARNFLOW_DB_PASSWORD_FILE names is not there",
+        "LOCK_RETRIES | x | migrate | has an invalid value \"x\"; expected: a whole number",
+        "OUTPUT | xml | wait | has an invalid value \"xml\"; expected: text|json",
+        "YES | ja | restore a | has an invalid value \"ja\"; expected: true or false",
+        "PUBLISH_TO | here | run | is not one of kubernetes, file:PATH and none",
+        "TARGET | x | migrate | is not a valid version",
+        "PASSWORD_FILE | /nope | wait | the file that LEARNFLOW_DB_PASSWORD_FILE names does not exist",
         "DATABASE | nonsense | wait | LEARNFLOW_DB_DATABASE cannot be used",
       })
   void aWrongVariableIsNamedAndNotItsOption(
@@ -177,7 +178,7 @@ class MistakesTest {
   void publishingNowhereIsAMistake(TestDatabase database) {
     assertThat(database.cli().run("publish"))
         .exited(ExitCode.USAGE)
-        .says("nothing says where to publish", "--publish-to file:PATH");
+        .says("no place to publish is specified", "--publish-to file:PATH");
     assertThat(database.cli().run("publish", "--publish-to", "none"))
         .exited(ExitCode.USAGE)
         .says("--publish-to none leaves nothing to publish");
@@ -199,7 +200,7 @@ class MistakesTest {
     assertThat(database.cli().run("publish", "--publish-to", "file:/nope/x"))
         .says("could not be written: /nope: there is no such folder\n");
     CliResult embedded = cli.run("run", "--embedded", file + "/x");
-    assertThat(embedded).exited(ExitCode.FAILED).says("unpacking", "correct that and run the same");
+    assertThat(embedded).exited(ExitCode.FAILED).says("unpacking", "correct this and run the same");
     assertNoClass(embedded);
   }
 
@@ -247,7 +248,7 @@ class MistakesTest {
   @Test
   void verifyWithoutADatabaseHasAVerdictAndSaysEachThingOnce() throws Exception {
     CliResult result = run("verify");
-    assertThat(result).exited(ExitCode.USAGE).answers("not checked: no database is named");
+    assertThat(result).exited(ExitCode.USAGE).answers("not checked: no database is specified");
     assertThat(result.err().lines().filter(line -> line.contains("--embedded DIR"))).hasSize(1);
     assertThat(run("verify --output json").out()).startsWith("{\"error\":{\"exitCode\":2,");
   }
@@ -303,7 +304,7 @@ class MistakesTest {
     CliResult result = ascii.start("backup", "d\u00fcmp", "--database", DATABASE).await();
     assertThat(result)
         .exited(ExitCode.USAGE)
-        .says("FILE is a file name with characters that this locale", "export LC_ALL=C.UTF-8");
+        .says("FILE is a file name with characters that the locale", "export LC_ALL=C.UTF-8");
   }
 
   @Test

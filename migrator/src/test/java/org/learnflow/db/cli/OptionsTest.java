@@ -162,7 +162,7 @@ class OptionsTest {
     assertThat(NOTHING.run("wait"))
         .exited(ExitCode.USAGE)
         .says(
-            "no database is named",
+            "no database is specified",
             "--database URI, DATABASE_URL, --release NAME or --embedded DIR");
   }
 
@@ -207,7 +207,7 @@ class OptionsTest {
               NOTHING.run(
                   "wait", "--database", "postgresql://u@h/d", "--admin-user", "a", option, missing))
           .exited(ExitCode.USAGE)
-          .says("the file that " + option + " names is not there", "where: " + missing);
+          .says("the file that " + option + " names does not exist", "where: " + missing);
     }
   }
 
@@ -291,7 +291,7 @@ class OptionsTest {
     for (String option : new String[] {"--timeout", "--lock-timeout"}) {
       assertThat(database.cli().run("wait", option + "=" + time))
           .exited(ExitCode.USAGE)
-          .says(option + " is no time", "500ms, 60s, 5m or 1h");
+          .says(option + " is not a valid duration", "500ms, 60s, 5m or 1h");
     }
   }
 
@@ -301,7 +301,7 @@ class OptionsTest {
     assertThat(database.cli().run("wait", "--lock-timeout", "500h")).exited(ExitCode.OK);
     assertThat(database.cli().run("wait", "--lock-timeout", "501h"))
         .exited(ExitCode.USAGE)
-        .says("--lock-timeout is too long a time", "at most 500h");
+        .says("--lock-timeout is too long", "at most 500h");
   }
 
   @Test
@@ -310,7 +310,7 @@ class OptionsTest {
             NOTHING.run(
                 "wait", "--embedded", directory.toString(), "--database", "postgresql://u@h/d"))
         .exited(ExitCode.USAGE)
-        .says("--embedded and --database exclude each other");
+        .says("--embedded and --database cannot be used together");
     assertThat(directory).isEmptyDirectory();
   }
 

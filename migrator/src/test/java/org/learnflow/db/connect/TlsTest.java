@@ -222,7 +222,7 @@ class TlsTest {
                 .run("run", "--timeout", "60s"))
         .exited(ExitCode.USAGE)
         .says(
-            "the file that sslrootcert names is not there",
+            "the file that sslrootcert names does not exist",
             missing.toString(),
             "externalDatabase.ca.existingSecret",
             "externalDatabase.ca.key");

@@ -146,7 +146,7 @@ class CredentialsRotateTest {
     assertThat(release.accepts(release.role(key), next)).isEqualTo(step > 1);
     assertThat(release.cli().run("credentials", "rotate"))
         .exited(ExitCode.REFUSED)
-        .says("nobody can be asked");
+        .says("confirmation is required, but there is no terminal");
 
     CliResult finished = rotate();
 
@@ -265,12 +265,12 @@ class CredentialsRotateTest {
     assertThat(release.cli().run("credentials", "rotate"))
         .exited(ExitCode.REFUSED)
         .says(
-            "nobody can be asked: The password of " + release.role("app-password"),
+            "confirmation is required, but there is no terminal: The password of " + release.role("app-password"),
             "is replaced",
             "--yes");
     assertThat(rotate("--database", "postgresql://u@h/d"))
         .exited(ExitCode.USAGE)
-        .says("only a release's passwords are rotated");
+        .says("only a release's passwords can be rotated");
     assertThat(release.cli().without("LEARNFLOW_DB_RELEASE").run(rotation()))
         .exited(ExitCode.USAGE)
         .says("--release NAME");
@@ -376,7 +376,7 @@ class CredentialsRotateTest {
         .contains(
             restart + "deployment/by-env",
             restart + "statefulset/by-key",
-            "CronJob %s/nightly: nothing to do, its next run has it".formatted(server.namespace()))
+            "CronJob %s/nightly: nothing to do, its next run uses it".formatted(server.namespace()))
         .anyMatch(line -> line.startsWith(restart + "daemonset/by-file   # reads files"))
         .anyMatch(line -> line.startsWith(restart + "deployment/by-projection   # reads files"))
         .noneMatch(line -> line.contains("stranger"));

@@ -301,7 +301,7 @@ class DriftTest {
         "UPDATE learnflow_db.catalogs SET server_major = 14; CREATE INDEX emergency ON users (role)");
     assertThat(database.cli().run("drift"))
         .exited(ExitCode.FAILED)
-        .says("it is not recorded yet", "learnflow-db migrate");
+        .says("the expected state is not recorded yet", "learnflow-db migrate");
     assertThat(database.cli().run("verify").out()).contains("✓ drift: nothing recorded yet");
     assertThat(database.cli().run("status").out()).contains("Drift:       nothing recorded yet");
     assertThat(database.cli().run("migrate"))
@@ -345,7 +345,7 @@ class DriftTest {
 
     assertThat(cli.run("drift", "--accept", "index public.emergency"))
         .exited(ExitCode.REFUSED)
-        .says("nobody can be asked", "--yes");
+        .says("confirmation is required, but there is no terminal", "--yes");
     assertThat(cli.run("drift", "--accept", "index public.no", "--yes"))
         .exited(ExitCode.USAGE)
         .says("--accept names no object with drift");

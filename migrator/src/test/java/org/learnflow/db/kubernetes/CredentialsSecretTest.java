@@ -101,7 +101,7 @@ class CredentialsSecretTest {
     assertThat(ensure())
         .exited(ExitCode.OK)
         .answers(
-            "Secret learnflow-db-credentials in namespace %s: there, unchanged"
+            "Secret learnflow-db-credentials in namespace %s: exists, unchanged"
                 .formatted(server.namespace()));
     assertThat(secret()).isEqualTo(before);
   }
@@ -340,7 +340,7 @@ class CredentialsSecretTest {
     server.apply(CLAIM.formatted("data-postgres-0", "learnflow-db", "postgresql"));
     assertThat(repair())
         .exited(ExitCode.REFUSED)
-        .says("nobody can be asked", "new passwords are made", "--yes");
+        .says("confirmation is required, but there is no terminal", "new passwords are made", "--yes");
     assertThat(secret()).isNull();
 
     assertThat(repair("--yes"))
@@ -362,7 +362,7 @@ class CredentialsSecretTest {
   void onlyAReleaseIsRepaired() {
     assertThat(new Cli(Map.of()).run("credentials", "repair", "--yes"))
         .exited(ExitCode.USAGE)
-        .says("only a release is repaired", "--release NAME");
+        .says("only a release can be repaired", "--release NAME");
   }
 
   @Test

@@ -213,7 +213,7 @@ class ReconcileTest {
     }
     CliResult result = dev.run("reconcile");
     assertThat(result).exited(ExitCode.OK).answers("healthy");
-    assertThat(result.out()).startsWith("made anew: schema at 009");
+    assertThat(result.out()).startsWith("rebuilt: schema at 009");
     assertEverythingIsThere();
     assertThat(dev.run("reconcile").out()).startsWith("nothing to do");
   }
@@ -347,7 +347,7 @@ class ReconcileTest {
     Cli.Running running = dev.start("reconcile");
     running.awaitOnStderr("9 applied, now at 009");
     running.kill();
-    assertThat(dev.run("reconcile").out()).startsWith("made anew");
+    assertThat(dev.run("reconcile").out()).startsWith("rebuilt");
     assertEverythingIsThere();
   }
 

@@ -103,8 +103,9 @@ class PlanTest {
             "V017__rename.sql | note | ACCESS EXCLUSIVE | reads and writes | nothing | 0.0 MiB | 0",
             "V018__by_new_name.sql | note | EXCLUSIVE | writes | nothing | 0.0 MiB | 0",
             "V019__vacuum.sql (no transaction) | learner | ACCESS EXCLUSIVE | reads and writes | table, learner_age, learner_pkey | 0.0 MiB | 0",
-            "Not seen, since the scratch database is empty: how long scans take (validating constraints, SET"
-                + " NOT NULL, building indexes), and errors that only data cause.");
+            "Not visible, because the scratch database is empty: how long scans take (validating"
+                + " constraints, SET NOT NULL, building indexes), and errors that depend on the"
+                + " data.");
     assertNothingChanged();
   }
 

@@ -396,7 +396,7 @@ class RollbackTest {
       assertThat(rollback(cli, "--to", "1", "--lock-timeout", "3s", "--lock-retries", "1"))
           .exited(ExitCode.MIGRATION_FAILED)
           .says(
-              "what is lost could not be found out",
+              "what will be lost could not be determined",
               "attempt 2 of 2 follows",
               "U2__two.sql got no lock within lock_timeout in 2 attempts: blocked by pid",
               "long report",

@@ -59,7 +59,7 @@ class MigrateOptionsTest {
             "next:  see the pending ones with: learnflow-db migrate --dry-run");
     assertThat(cli.run("migrate", "--target", "latest"))
         .exited(ExitCode.USAGE)
-        .says("--target is no version", "next:  give it like 7 or 007");
+        .says("--target is not a valid version", "next:  use a value such as 7 or 007");
     nothingIsThere();
   }
 

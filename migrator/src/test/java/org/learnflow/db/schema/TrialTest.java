@@ -154,7 +154,8 @@ class TrialTest {
     assertThat(plan.out())
         .contains(
             named(
-                "Not tried, since it would reach outside the scratch database: V002__honest.sql, line 2: ALTER DATABASE DATABASE_ SET",
+                "Not tried, because it would reach outside the scratch database: V002__honest.sql,"
+                    + " line 2: ALTER DATABASE DATABASE_ SET",
                 database),
             "V003__database.sql, line 1: CREATE DATABASE ");
   }

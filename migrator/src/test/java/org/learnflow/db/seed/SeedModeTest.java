@@ -214,7 +214,7 @@ class SeedModeTest {
   void anEmptySetIsAMistakeOfTheCaller() throws Exception {
     CliResult result = seeds.seed("--seeds", "");
     assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains("--seeds is empty", "leave it out");
+    assertThat(result.err()).contains("--seeds is empty", "omit it");
     assertThat(items()).isEmpty();
   }
 
