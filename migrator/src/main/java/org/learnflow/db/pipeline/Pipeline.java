@@ -14,7 +14,7 @@ import org.learnflow.db.seed.SeedStep;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
-/** Roles, migrate, seed, verify and, where that says healthy, publish. */
+/** Roles, migrate, seed, verify and, if the database is healthy, publish. */
 public record Pipeline(
     DatabaseAccess access,
     MigrateStep migrating,
@@ -26,8 +26,8 @@ public record Pipeline(
   /**
    * What was done.
    *
-   * @param roles a line for each change
-   * @param published empty where the database is not healthy
+   * @param roles one line per change
+   * @param published empty if the database is not healthy
    */
   public record Outcome(
       List<String> roles,
@@ -35,7 +35,7 @@ public record Pipeline(
       List<SeedReport> seeded,
       Verification verification,
       String published) {
-    /** Whether all was right before. */
+    /** Whether everything was already up to date. */
     public boolean nothingDone() {
       return roles.isEmpty()
           && migrated.applied().isEmpty()
@@ -55,9 +55,9 @@ public record Pipeline(
   }
 
   /**
-   * The steps behind the roles.
+   * The steps after the roles.
    *
-   * @param roles what the step before did
+   * @param roles what the first step did
    */
   Outcome run(Session owner, List<String> roles) {
     MigrationReport migrated = migrating.run(owner, RoleManager.of(access.target(), progress));
@@ -76,7 +76,7 @@ public record Pipeline(
     return new Verifier(access, migrating.files(), sets);
   }
 
-  /** Of a database that is published, one line. */
+  /** One line about a published database. */
   public String healthy(String version) {
     return "healthy, schema %s, published to %s".formatted(version, publisher.place());
   }

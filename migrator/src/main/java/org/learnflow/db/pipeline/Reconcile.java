@@ -19,10 +19,11 @@ import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
 /**
- * Verifies a database that was set up before and publishes it again where that was lost; changes
+ * Verifies an existing database and publishes it again if the published connection was lost;
+ * changes
  * nothing else.
  *
- * @param rebuildEmpty whether the whole pipeline runs where no migration is applied
+ * @param rebuildEmpty whether the whole pipeline runs if no migration is applied
  */
 public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
   /** How it ended. */
@@ -38,7 +39,7 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
    * What was found and done.
    *
    * @param reason why it was skipped
-   * @param pending migrations that were left alone
+   * @param pending migrations that were not applied
    */
   public record Result(
       Outcome outcome,
@@ -47,12 +48,12 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
       List<String> pending,
       List<StageResult> stages,
       String published) {
-    /** The stages as a whole. */
+    /** All stages together. */
     public Verification verification() {
       return new Verification(true, stages);
     }
 
-    /** What needs a look. */
+    /** The stages with a warning. */
     public List<StageResult> warnings() {
       return stages.stream().filter(StageResult::warning).toList();
     }
@@ -62,15 +63,15 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
     return pipeline.progress();
   }
 
-  /** Does it, in the owner's session. */
+  /** Verifies and publishes in the owner's session. */
   public Result run(Session owner) {
     return look(owner).orElseGet(() -> rebuild(owner));
   }
 
-  /** What is to be done with a database that is there; nothing where it is to be made anew. */
+  /** The result for an existing database; empty if it is to be rebuilt. */
   private Optional<Result> look(Session session) {
     try {
-      // One step, so that a lost connection, and the locks with it, begins it again.
+      // One step, so that it starts again when the connection, and the locks with it, are lost.
       return session.run("reconcile", connection -> look(connection));
     } catch (Failure failure) {
       if (rebuildEmpty && failure.code() == ExitCode.NOT_DEPLOYED) {
@@ -81,8 +82,8 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
   }
 
   /**
-   * Under the locks that everybody takes who changes something, so that nothing is published that
-   * is no longer true; whoever comes meanwhile waits for them.
+   * Under the locks that every change takes, so that nothing outdated is
+   * published; other commands wait for them meanwhile.
    */
   private Optional<Result> look(Connection connection) throws SQLException {
     Optional<AdvisoryLock.Held> busy = AdvisoryLock.tryAll(connection);
@@ -107,7 +108,7 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
     try {
       AdvisoryLock.releaseAll(connection);
     } catch (SQLException e) {
-      // Gone with the session.
+      // They ended with the session.
     }
   }
 
@@ -127,7 +128,8 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
         .filter(StageResult::warning)
         .forEach(stage -> progress().line("verify", stage.line()));
     if (!pending.isEmpty()) {
-      progress().line("migrate", "not done by reconcile; the next helm upgrade or sync does it");
+      progress().line("migrate", "reconcile applies no migrations; the next helm upgrade or sync"
+          + " does");
     }
     String published = pipeline.publisher().publishLocked(state.currentText());
     progress().line("publish", published);
@@ -140,9 +142,9 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
         published);
   }
 
-  /** The locks were given back: this is what any run does, and several may at once. */
+  /** The locks were released: this is what any run does, and several can do it at once. */
   private Result rebuild(Session session) {
-    progress().line("reconcile", "the database is empty; doing everything that run does");
+    progress().line("reconcile", "the database is empty; running every step of run");
     List<String> roles = pipeline.roles(session);
     session.run(
         "reconcile",

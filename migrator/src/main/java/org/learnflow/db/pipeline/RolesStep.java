@@ -16,7 +16,10 @@ import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
 
-/** Makes roles, database and rights, as the admin and as the owner, each what only it may. */
+/**
+ * Creates roles, database and privileges, as the admin and as the owner, each for what only that
+ * role can do.
+ */
 public final class RolesStep {
   private final DatabaseAccess access;
   private final Target target;
@@ -32,12 +35,13 @@ public final class RolesStep {
   }
 
   /**
-   * Makes roles, database and rights. The admin comes only where something is to do: that nothing
-   * is, the owner sees too. Without admin credentials the owner does what it may.
+   * Creates roles, database and privileges. Uses the admin only if something has to change: the
+   * owner
+   * can see that nothing has to. Without admin credentials, the owner does what it can.
    *
    * @param owner the owner's session
    * @return what was done
-   * @throws Failure 10 where there are no admin credentials, and only an admin may do what is left
+   * @throws Failure 10 if there are no admin credentials and only an admin can do what is left
    */
   public List<String> run(Session owner) {
     List<String> done =
@@ -51,13 +55,13 @@ public final class RolesStep {
                         .map(admin -> asAdmin(owner, admin))
                         .orElseGet(() -> asOwner(owner)));
     if (done.isEmpty()) {
-      progress.line("roles", "all right, nothing to do");
+      progress.line("roles", "up to date, nothing to do");
     }
     return done;
   }
 
   private List<String> asOwner(Session owner) {
-    progress.line("roles", "no admin credentials (--admin-user): the owner does what it may");
+    progress.line("roles", "no admin credentials (--admin-user): the owner does what it can");
     return owner.run("roles", connection -> manager.ensureAsOwner(connection, target.server()));
   }
 
@@ -80,7 +84,7 @@ public final class RolesStep {
                               manager.ensureRolesAndDatabase(making, passwords(), access::accepts));
                     }
                   }));
-      // What one puts right may show what another has to; what comes again cannot be put right so.
+      // What one corrects can reveal work for another; what shows up again cannot be corrected this way.
       List<String> before = List.of();
       List<String> now = rights(owner, maintenance, inDatabase);
       while (!now.isEmpty() && !now.equals(before)) {
@@ -101,7 +105,7 @@ public final class RolesStep {
     return done;
   }
 
-  /** Rights that this program gives or takes are no drift. */
+  /** Privileges that this program grants or revokes are not drift. */
   private List<String> recorded(Session owner, Supplier<List<String>> work) {
     if (!exists(owner, ExitCode.CREDENTIALS_REFUSED)
         || !owner.run("roles", CatalogLedger::isRecorded)) {
@@ -119,7 +123,9 @@ public final class RolesStep {
         });
   }
 
-  /** Whether both roles can log in with their passwords, and have the rights they should have. */
+  /**
+   * Whether both roles can log in with their passwords and have the privileges they should have.
+   */
   private boolean allRight(Session owner) {
     return exists(owner, ExitCode.CREDENTIALS_REFUSED)
         && owner.run(
@@ -133,9 +139,9 @@ public final class RolesStep {
   }
 
   /**
-   * Whether a session in the database is to be had.
+   * Whether a session in the database can be opened.
    *
-   * @param alsoMissing a failure that means no, besides a database that is not there
+   * @param alsoMissing failures that mean no, besides a missing database
    */
   private static boolean exists(Session session, ExitCode... alsoMissing) {
     try {
@@ -150,8 +156,8 @@ public final class RolesStep {
   }
 
   /**
-   * A pod that began before a rotation has the old passwords, and would set the database back to
-   * them.
+   * A pod that started before a rotation has the old passwords and would reset the database
+   * to them.
    */
   private void refuseReplacedPasswords() {
     for (RolePassword role : passwords()) {

@@ -18,8 +18,8 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Reason;
 
 /**
- * A file of {@code KEY=value} lines, mode 0600, replaced atomically. A value is quoted as a POSIX
- * shell reads it, and only where it must be, so that {@code docker --env-file}, which knows no
+ * A file of {@code KEY=value} lines, mode 0600, replaced atomically. A value is quoted for a POSIX
+ * shell, and only if it has to be, so that {@code docker --env-file}, which does not support
  * quotes, reads generated passwords too.
  *
  * @param file the file
@@ -49,13 +49,13 @@ public record EnvFileTarget(Path file) implements PublishTarget {
       throw Failure.of(
               ExitCode.PUBLISHING_FAILED, "the connection could not be written: " + Reason.of(e))
           .where(file.toString())
-          .state("the database is ready; the file is as it was before")
-          .next("name a writable place and run: learnflow-db publish --publish-to file:PATH")
+          .state("the database is ready; the file is unchanged")
+          .next("specify a writable path and run: learnflow-db publish --publish-to file:PATH")
           .causedBy(e);
     }
   }
 
-  /** Unknown, so that it is written again. */
+  /** Unknown, so it is written again. */
   @Override
   public boolean isPublished(PublishedConnection connection, String schemaVersion) {
     return false;
@@ -79,7 +79,7 @@ public record EnvFileTarget(Path file) implements PublishTarget {
       throw new FileSystemException(file.toString(), null, "it is a folder");
     }
     if (!Files.isDirectory(directory)) {
-      throw new FileSystemException(directory.toString(), null, "there is no such folder");
+      throw new FileSystemException(directory.toString(), null, "the folder does not exist");
     }
     Path fresh =
         Files.createTempFile(

@@ -18,7 +18,7 @@ import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.connect.Target;
 
 /**
- * The connection as services get it, in every form that is published.
+ * The connection that services get, in every published form.
  *
  * @param address the database, as the service role
  * @param password of the service role
@@ -26,18 +26,18 @@ import org.learnflow.db.connect.Target;
 public record PublishedConnection(DatabaseAddress address, Password password) {
 
   /**
-   * The connection of the services.
+   * The connection of the service role.
    *
-   * @throws Failure 2 where their password is not known
+   * @throws Failure 2 if the password is unknown
    */
   public static PublishedConnection of(Target target) {
     Password password =
         target
             .servicePassword()
             .orElseThrow(() ->
-                Failure.of(ExitCode.USAGE, "the services' password is not known")
+                Failure.of(ExitCode.USAGE, "the service role's password is unknown")
                     .state("the database was not changed by this step")
-                    .next("give it with --app-password-file"));
+                    .next("specify it with --app-password-file"));
     return new PublishedConnection(target.service(), password);
   }
 
@@ -51,7 +51,7 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
   }
 
   /**
-   * Environment keys that are no secret, for a ConfigMap.
+   * Environment keys that are not secret, for a ConfigMap.
    *
    * @param schemaVersion newest applied migration
    */
@@ -144,7 +144,7 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
             sslParameter().map(parameter -> "&" + parameter).orElse(""));
   }
 
-  /** Only where it is not what clients do anyway. */
+  /** Only if it differs from what clients do by default. */
   private Optional<String> sslParameter() {
     return address.sslMode() == SslMode.DEFAULT
         ? Optional.empty()

@@ -12,7 +12,7 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.AdvisoryLock;
 
-/** The only door to publish: what is published has just logged in. */
+/** The only place that publishes: it logs in with what it publishes first. */
 public final class Publisher {
   private final DatabaseAccess access;
   private final Supplier<Optional<PublishTarget>> place;
@@ -21,7 +21,7 @@ public final class Publisher {
   /**
    * A publisher of a database's connection.
    *
-   * @param place where it is published, if anywhere; asked once it is needed
+   * @param place where it is published, if anywhere; evaluated when needed
    */
   public Publisher(
       DatabaseAccess access, Supplier<Optional<PublishTarget>> place, Progress progress) {
@@ -36,12 +36,12 @@ public final class Publisher {
   }
 
   /**
-   * Publishes the services' password, unless a rotation has replaced it since it was read; no
-   * rotation comes between.
+   * Publishes the service role's password, unless a rotation has replaced it since it was read; no
+   * rotation can start in between.
    *
    * @param schemaVersion newest applied migration
    * @return what was done, one line
-   * @throws Failure 5 where the password is refused, 9 where it cannot be published
+   * @throws Failure 5 if the password is rejected, 9 if it cannot be published
    */
   public String publish(Session owner, String schemaVersion) {
     return owner.run(
@@ -54,7 +54,7 @@ public final class Publisher {
         });
   }
 
-  /** The same for who holds the lock CREDENTIALS already. */
+  /** The same for a caller that already holds the lock CREDENTIALS. */
   public String publishLocked(String schemaVersion) {
     Optional<PublishTarget> to = place.get();
     return to.isPresent() ? publishTo(to.get(), schemaVersion) : "nowhere (--publish-to none)";
@@ -84,14 +84,14 @@ public final class Publisher {
       boolean refused = login.answer() == PasswordCheck.Answer.REFUSED;
       throw Failure.of(
               refused ? ExitCode.CREDENTIALS_REFUSED : ExitCode.PUBLISHING_FAILED,
-              "nothing is published, since %s could not log in with its password: %s"
+              "nothing is published, because %s could not log in with its password: %s"
                   .formatted(target.names().service(), login.reason()))
           .where(target.service().toString())
-          .state("what was published before is as it was")
+          .state("the published connection is unchanged")
           .next(
               refused
                   ? target.serviceRemedy()
-                  : "correct what the server says and run the same command again");
+                  : "correct what the server reports and run the same command again");
     }
   }
 }

@@ -198,7 +198,7 @@ class MistakesTest {
       assertNoClass(result);
     }
     assertThat(database.cli().run("publish", "--publish-to", "file:/nope/x"))
-        .says("could not be written: /nope: there is no such folder\n");
+        .says("could not be written: /nope: the folder does not exist\n");
     CliResult embedded = cli.run("run", "--embedded", file + "/x");
     assertThat(embedded).exited(ExitCode.FAILED).says("unpacking", "correct this and run the same");
     assertNoClass(embedded);

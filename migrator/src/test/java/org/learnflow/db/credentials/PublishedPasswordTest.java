@@ -49,7 +49,7 @@ class PublishedPasswordTest {
     assertThat(wrong.run("reconcile")).exited(ExitCode.FAILED);
     assertThat(wrong.run("publish"))
         .exited(ExitCode.CREDENTIALS_REFUSED)
-        .says("nothing is published, since %s could not log in".formatted(database.service()));
+        .says("nothing is published, because %s could not log in".formatted(database.service()));
     assertThat(wrong.run("rollback", "--to", "8", "--no-backup", "--yes")).exited(ExitCode.FAILED);
     assertThat(published()).doesNotExist();
 

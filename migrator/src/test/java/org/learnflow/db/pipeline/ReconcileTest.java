@@ -147,7 +147,7 @@ class ReconcileTest {
     assertThat(newer.run("reconcile"))
         .exited(ExitCode.OK)
         .answers("healthy")
-        .says("! migrations: at 009, 1 pending: V010__more.sql", "not done by reconcile");
+        .says("! migrations: at 009, 1 pending: V010__more.sql", "reconcile applies no migrations");
     assertThat(history()).isEqualTo(ALL);
     assertThat(published).content().contains("SCHEMA_VERSION=009");
   }
@@ -356,7 +356,7 @@ class ReconcileTest {
     database.withRoles();
     Cli dev = cli.with("LEARNFLOW_DB_REBUILD_EMPTY", "true");
     Kills.in(
-            Kills.Stage.from("the database is empty; doing everything"),
+            Kills.Stage.from("the database is empty; running every step"),
             () -> dev.start("reconcile"))
         .times(
             6,

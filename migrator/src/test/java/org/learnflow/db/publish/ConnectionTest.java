@@ -234,7 +234,7 @@ class ConnectionTest {
   void withoutTheServicesPasswordThereIsNothingToShow() {
     assertThat(new Cli(Map.of("LEARNFLOW_DB_DATABASE", "postgresql://o@h/d")).run("connection"))
         .exited(ExitCode.USAGE)
-        .says("the services' password is not known", "--app-password-file");
+        .says("the service role's password is unknown", "--app-password-file");
   }
 
   private static Cli at(String parameters) {

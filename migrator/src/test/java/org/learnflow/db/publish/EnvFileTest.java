@@ -201,8 +201,8 @@ class EnvFileTest {
           .says(
               "the connection could not be written",
               "where: " + old,
-              "state: the database is ready; the file is as it was before",
-              "next:  name a writable place");
+              "state: the database is ready; the file is unchanged",
+              "next:  specify a writable path");
     } finally {
       Files.setPosixFilePermissions(closed, PosixFilePermissions.fromString("rwxr-xr-x"));
     }

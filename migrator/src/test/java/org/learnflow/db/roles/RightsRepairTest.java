@@ -166,7 +166,7 @@ class RightsRepairTest {
     assertThat(result)
         .exited(ExitCode.REFUSED)
         .says(
-            "roles    no admin credentials (--admin-user): the owner does what it may",
+            "roles    no admin credentials (--admin-user): the owner does what it can",
             named("roles    GRANT UPDATE ON public.users TO {s}"),
             named("{s} is not NOCREATEDB NOCREATEROLE"),
             "nothing was migrated, seeded or published",

@@ -169,7 +169,7 @@ class RolesTest {
     CliResult result = database.cli().without("LEARNFLOW_DB_ADMIN_USER").run("run");
     assertThat(result)
         .exited(ExitCode.OK)
-        .says("roles    all right, nothing to do")
+        .says("roles    up to date, nothing to do")
         .answers("healthy");
   }
 

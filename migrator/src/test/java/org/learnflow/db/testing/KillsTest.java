@@ -12,7 +12,7 @@ class KillsTest {
   @Test
   void killsAreCountedAndTheSeedIsSaid(TestDatabase database) throws Exception {
     Cli cli = database.withRoles().cli();
-    Kills kills = Kills.in(Kills.Stage.from("all right, nothing to do"), () -> cli.start("roles"));
+    Kills kills = Kills.in(Kills.Stage.from("up to date, nothing to do"), () -> cli.start("roles"));
     AtomicInteger killed = new AtomicInteger();
 
     assertThatThrownBy(() ->
