@@ -327,7 +327,7 @@ class NamesTest {
             all.get(1).cli(),
             all.get(2).cli().with("LEARNFLOW_DB_APP_USER", name),
             all.get(2).cli().with("LEARNFLOW_DB_ADMIN_USER", name));
-    List<String> uses = List.of("database", "owner", "services' role", "admin");
+    List<String> uses = List.of("database", "owner", "service role", "admin");
     for (int i = 0; i < clis.size(); i++) {
       for (String command :
           List.of("run", "roles", "verify", "connection", "status", "restore --drop-old")) {

@@ -7,19 +7,19 @@ import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 
 /**
- * The one place that opens sessions of the admin. The rule that it keeps: an admin's session never
- * executes anything that the owner of the database or a service could have planted.
+ * The one place that opens sessions of the admin. Its rule: an admin's session never executes
+ * anything that the owner of the database or a service could have planted.
  *
  * <ul>
- *   <li>Its session is in {@link #maintenance} wherever that is enough: roles, passwords, making,
- *       renaming and dropping databases, ending sessions.
+ *   <li>Its session is in {@link #maintenance} wherever that is enough: roles, passwords,
+ *       creating, renaming and dropping databases, ending sessions.
  *   <li>In LearnFlow's own database ({@link #inDatabase}) it runs only the statements of {@code
  *       roles.ForeignObjects} and the advisory locks. These read and write no relation of the
  *       owner, and qualify every function and operator.
  *   <li>Either way it is {@linkplain Connector#guarded guarded}, by the connection and not by the
  *       role.
- *   <li>Text of statements is composed here from rows of the catalog, not by the server.
- *   <li>Rights inside the database are given by the owner's session.
+ *   <li>The text of statements is composed here from rows of the catalog, not by the server.
+ *   <li>Privileges inside the database are granted by the owner's session.
  * </ul>
  */
 public final class AdminSessions {
@@ -34,7 +34,7 @@ public final class AdminSessions {
    * Sessions of one admin.
    *
    * @param database LearnFlow's own, as any role
-   * @param timeout how long the server is waited for
+   * @param timeout how long to wait for the server
    */
   public AdminSessions(
       Credentials credentials,
@@ -55,7 +55,7 @@ public final class AdminSessions {
    * The admin.
    *
    * @param user name of its role
-   * @param password nothing where the server asks for none
+   * @param password empty if the server does not ask for one
    */
   public record Credentials(String user, Optional<Password> password) {}
 
@@ -64,7 +64,7 @@ public final class AdminSessions {
     return session(database.in(DatabaseAddress.MAINTENANCE_DATABASE));
   }
 
-  /** In LearnFlow's own database, which need not be there. */
+  /** In LearnFlow's own database, which does not have to exist. */
   public Session inDatabase() {
     return session(database);
   }

@@ -15,7 +15,7 @@ import org.learnflow.db.Password;
 /**
  * A libpq connection URI, read. Source: PostgreSQL documentation, "Connection URIs".
  *
- * @param address all but the password
+ * @param address everything except the password
  * @param password the password inside the URI, if there is one
  */
 public record ConnectionUri(DatabaseAddress address, Optional<Password> password) {
@@ -33,7 +33,7 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
    * Reads {@code uri}.
    *
    * @param name how the user gave it ({@code --database}, {@code DATABASE_URL}), for the message
-   * @throws Failure with exit code 2 if it cannot be used; the message never repeats the URI
+   * @throws Failure with exit code 2 if it is invalid; the message never repeats the URI
    */
   public static ConnectionUri parse(String uri, String name) {
     Matcher matcher = URI.matcher(uri);
@@ -46,7 +46,7 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
       String user = part(matcher, "user", parameters.get("user"));
       String database = part(matcher, "database", parameters.get("dbname"));
       if (user.isEmpty() || database.isEmpty()) {
-        throw unusable(name, "it names no " + (user.isEmpty() ? "user" : "database"));
+        throw unusable(name, "it does not specify a " + (user.isEmpty() ? "user" : "database"));
       }
       DatabaseAddress address =
           new DatabaseAddress(
@@ -57,12 +57,13 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
               Optional.ofNullable(parameters.get("sslmode"))
                   .map(mode ->
                       SslMode.parse(mode)
-                          .orElseThrow(() -> unusable(name, "its sslmode is none of libpq's")))
+                          .orElseThrow(() -> unusable(name, "its sslmode is not a valid libpq"
+                              + " sslmode")))
                   .orElse(SslMode.DEFAULT),
               Optional.ofNullable(parameters.get("sslrootcert")).map(Path::of),
               Optional.ofNullable(parameters.get("channel_binding")));
       if (address.channelBinding().filter(mode -> !CHANNEL_BINDING.contains(mode)).isPresent()) {
-        throw unusable(name, "its channel_binding is none of libpq's");
+        throw unusable(name, "its channel_binding is not a valid libpq channel_binding");
       }
       Optional<Password> password =
           Optional.ofNullable(matcher.group("password"))
@@ -85,13 +86,14 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
         text.startsWith("[") ? text.substring(1, text.length() - 1) : PercentEncoding.decode(text);
     if (host.contains(",")) {
       throw unusable(
-          name, "it names several hosts: name the primary's, or a name that leads to it");
+          name, "it specifies several hosts: specify only the primary, or a name that resolves to"
+              + " it");
     }
     if (host.isEmpty()) {
-      throw unusable(name, "it names no host");
+      throw unusable(name, "it does not specify a host");
     }
     if (host.startsWith("/")) {
-      throw unusable(name, "Unix sockets are not supported: name a host");
+      throw unusable(name, "Unix sockets are not supported: specify a host");
     }
     return host;
   }
@@ -106,13 +108,13 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
         return port;
       }
     } catch (NumberFormatException e) {
-      // said below
+      // reported below
     }
     throw unusable(
         name, "its port is not one number from 1 to 65535; several hosts are not supported");
   }
 
-  /** As libpq has it, a parameter stands in place of a part of the URI. */
+  /** As in libpq, a parameter replaces a part of the URI. */
   private static Map<String, String> parameters(String text, String name) {
     Map<String, String> parameters = new HashMap<>();
     for (String parameter : Pattern.compile("&").splitAsStream(text).toList()) {
@@ -125,9 +127,9 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
       if (key.equals("password")) {
         throw unusable(name, "its password belongs between user and host");
       }
-      // Not named where libpq has none: it may be the end of a password that was not encoded.
+      // Not named if libpq does not know it: it may be the end of a password that was not encoded.
       switch (LibpqParameter.of(key, value)
-          .orElseThrow(() -> unusable(name, "it has a parameter that libpq does not have"))) {
+          .orElseThrow(() -> unusable(name, "it has a parameter that libpq does not know"))) {
         case LibpqParameter.Used _ -> parameters.put(key, value);
         case LibpqParameter.Accepted _ -> {}
         case LibpqParameter.Refused(String why) ->
@@ -139,6 +141,6 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
 
   private static Failure unusable(String name, String why) {
     return Failure.of(ExitCode.USAGE, name + " cannot be used: " + why)
-        .next("give it as " + FORM + "[?sslmode=verify-full&sslrootcert=FILE]");
+        .next("use the form " + FORM + "[?sslmode=verify-full&sslrootcert=FILE]");
   }
 }

@@ -8,7 +8,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 import org.postgresql.jdbc.PreferQueryMode;
 
 /**
- * Makes pgjdbc data sources with the session settings that every step relies on. A session finds
+ * Creates pgjdbc data sources with the session settings that every step relies on. A session finds
  * names in {@code public} only where migrations need that: as the owner in its own database. All
  * others are {@linkplain #guarded guarded}.
  */
@@ -17,29 +17,29 @@ public final class Connector {
   public static final String APPLICATION_NAME = "learnflow-db";
 
   /**
-   * A role can set a verifier with more iterations for itself, each login with which costs us
-   * seconds.
+   * A role can set a verifier with more iterations for itself, and each login with it would
+   * take seconds.
    */
   public static final int MOST_SCRAM_ITERATIONS = 100_000;
 
   private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /**
-   * The server ends a statement soon after its client is gone (so that a killed migrator holds no
-   * lock), and notices below warning are not sent.
+   * The server ends a statement soon after its client is gone (so that a killed migrator holds
+   * no lock), and does not send notices below warning.
    */
   private static final String SETTINGS =
       "-c client_connection_check_interval=1000 -c tcp_keepalives_idle=30"
           + " -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
           + " -c client_min_messages=warning";
 
-  /** Where migrations and seeds find what they name. */
+  /** Where migrations and seeds find the objects that they name. */
   private static final String OWN_PATH = " -c search_path=public";
 
   /**
-   * Nothing that somebody made in the database is found by a name without a schema, neither a
-   * function nor an operator, and its owner cannot keep an admin from working. The owner's own
-   * sessions heed that a database is to be read only: {@link Readiness} says so.
+   * A name without a schema finds nothing that a user created in the database, neither a
+   * function nor an operator, and the owner cannot keep an admin from working. The owner's own
+   * sessions respect that a database is read-only: {@link Readiness} reports it.
    */
   private static final String GUARDED =
       " -c search_path=pg_catalog,pg_temp -c default_transaction_read_only=off"
@@ -53,8 +53,8 @@ public final class Connector {
    * A connector.
    *
    * @param lockTimeout how long a statement may wait for a lock before it fails with 55P03
-   * @param timeout how long the database is waited for in all, so that one attempt at a server that
-   *     never answers does not take longer; zero means one attempt
+   * @param timeout how long to wait for the database in total, so that one attempt at a server
+   *     that never answers does not take longer; zero means one attempt
    */
   public Connector(Duration lockTimeout, Duration timeout) {
     this.lockTimeout = lockTimeout;
@@ -72,7 +72,7 @@ public final class Connector {
     return source(new SettledSessions(true), address, password, OWN_PATH);
   }
 
-  /** Sessions that trust nothing that somebody made in the database. */
+  /** Sessions that trust nothing that a user created in the database. */
   public DataSource guarded(DatabaseAddress address, Optional<Password> password) {
     return source(new SettledSessions(false), address, password, GUARDED);
   }
@@ -91,7 +91,7 @@ public final class Connector {
     address.rootCertificate().map(Object::toString).ifPresent(source::setSslRootCert);
     address.channelBinding().ifPresent(source::setChannelBinding);
     source.setApplicationName(APPLICATION_NAME);
-    // Else pgjdbc sets the name by a statement, which RESET ALL would take back.
+    // Otherwise pgjdbc sets the name by a statement, which RESET ALL would undo.
     source.setAssumeMinServerVersion(String.valueOf(Readiness.OLDEST_VERSION));
     source.setConnectTimeout(connectSeconds);
     source.setLoginTimeout(connectSeconds);

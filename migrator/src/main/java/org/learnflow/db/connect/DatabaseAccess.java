@@ -14,7 +14,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
-/** Opens the sessions of a command, all of which wait for the server up to the same time. */
+/** Opens the sessions of a command; all of them wait for the server for the same time. */
 public final class DatabaseAccess {
   private final Target target;
   private final Connector connector;
@@ -25,7 +25,7 @@ public final class DatabaseAccess {
   /**
    * Access to a database.
    *
-   * @param timeout how long the server is waited for
+   * @param timeout how long to wait for the server
    */
   public DatabaseAccess(Target target, Connector connector, Duration timeout, Progress progress) {
     this.target = target;
@@ -47,7 +47,7 @@ public final class DatabaseAccess {
   /**
    * A session of the owner in its own database.
    *
-   * @throws Failure 2, once it is used, where the role is not one that can own a schema
+   * @throws Failure 2, once it is used, if the role is not one that can own a schema
    */
   public Session ownerSession() {
     DataSource source = ownerSource(target.owner().database());
@@ -59,8 +59,8 @@ public final class DatabaseAccess {
   }
 
   /**
-   * A session in the database of whichever role was named, to see that it answers; a pooler's
-   * answer is one, too.
+   * A session in the database as any role, to see that the server answers; the answer
+   * of a pooler counts too.
    */
   public Session anySession() {
     DataSource source = guarded(target.owner());
@@ -68,7 +68,10 @@ public final class DatabaseAccess {
         source, readiness(source, target.owner(), target.password()).orPooler(), progress);
   }
 
-  /** A session of the owner in the maintenance database, or another that it does not trust. */
+  /**
+   * A session of the owner in the maintenance database, or in another database that it does not
+   * trust.
+   */
   public Session ownerIn(String database) {
     DatabaseAddress address = target.owner().in(database);
     DataSource source = guarded(address);
@@ -90,18 +93,20 @@ public final class DatabaseAccess {
     return new Readiness(source, address, password, timeout, progress, target.hosting());
   }
 
-  /** Sessions of the admin, where there are admin credentials. */
+  /** Sessions of the admin, if there are admin credentials. */
   public Optional<AdminSessions> admin() {
     return target.admin().map(this::admin);
   }
 
-  /** Sessions of an admin with credentials that need not be those in force. */
+  /** Sessions of an admin with credentials that do not have to be the current ones. */
   public AdminSessions admin(AdminSessions.Credentials credentials) {
     return new AdminSessions(
         credentials, target.owner(), connector, timeout, progress, target.hosting());
   }
 
-  /** Whoever takes the published connection by mistake learns it here, not from a missing right. */
+  /**
+   * Reports the use of the published connection by mistake here, not as a missing privilege later.
+   */
   private void requireOwner(Connection connection) throws SQLException {
     List<String> owners =
         CatalogQuery.rows(
@@ -116,7 +121,7 @@ public final class DatabaseAccess {
       String role = target.owner().user();
       throw Failure.of(
               ExitCode.USAGE,
-              "you are connected as %s, which is %s and may not do this"
+              "you are connected as %s, which is %s and cannot do this"
                   .formatted(
                       role,
                       role.equals(target.names().service())
@@ -136,7 +141,7 @@ public final class DatabaseAccess {
                       PercentEncoding.encode(target.owner().database()),
                       role.equals(target.names().service())
                           ? ""
-                          : "; or, where %s is to own it, as an admin: ALTER DATABASE %s OWNER TO %s;"
+                          : "; or, if %s should own it, run as an admin: ALTER DATABASE %s OWNER TO %s;"
                               .formatted(
                                   role,
                                   SqlText.identifier(target.owner().database()),
@@ -145,9 +150,9 @@ public final class DatabaseAccess {
   }
 
   /**
-   * Whether a role's password is right; its database need not be there.
+   * Whether a role's password is right; its database does not have to exist.
    *
-   * @throws Failure where that could not be found out
+   * @throws Failure if that cannot be determined
    */
   public boolean accepts(String role, Password password) {
     return login(role, password).requirePasswordRight(target.owner().as(role));
@@ -156,7 +161,7 @@ public final class DatabaseAccess {
   /**
    * Logs in, unless the same login has just succeeded.
    *
-   * @throws Failure 4 where the server did not answer in time
+   * @throws Failure 4 if the server did not answer in time
    */
   public PasswordCheck.Login login(String role, Password password) {
     LoggedIn known = lastLogin;

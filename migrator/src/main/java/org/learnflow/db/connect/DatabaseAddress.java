@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Where a database is and as whom it is used; never holds a password.
+ * Where a database is and as which role it is used; never contains a password.
  *
  * @param host name or address, without brackets
  * @param port 1 to 65535
@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param user name of the role, not encoded
  * @param sslMode how TLS is used
  * @param rootCertificate PEM file that {@code verify-ca} and {@code verify-full} trust
- * @param channelBinding libpq's channel_binding, where it is given
+ * @param channelBinding libpq's channel_binding, if it is given
  */
 public record DatabaseAddress(
     String host,
@@ -23,13 +23,13 @@ public record DatabaseAddress(
     Optional<Path> rootCertificate,
     Optional<String> channelBinding) {
 
-  /** PostgreSQL's port where none is given. */
+  /** PostgreSQL's port if none is given. */
   public static final int DEFAULT_PORT = 5432;
 
-  /** The database that every server has, for what belongs to the whole server. */
+  /** The database that every server has, for work that concerns the whole server. */
   public static final String MAINTENANCE_DATABASE = "postgres";
 
-  /** An address whose channel binding is as usual. */
+  /** An address with the default channel binding. */
   public DatabaseAddress(
       String host,
       int port,
@@ -53,14 +53,14 @@ public record DatabaseAddress(
   }
 
   /**
-   * A database as libpq's {@code keyword=value} takes it, whatever its name is: by itself, a name
-   * such as {@code host=x} or {@code postgresql://x} would be taken for a whole connection string.
+   * A database as libpq's {@code keyword=value}, whatever its name is: alone, a name such
+   * as {@code host=x} or {@code postgresql://x} would be read as a whole connection string.
    */
   public static String parameter(String database) {
     return parameter("dbname", database);
   }
 
-  /** A parameter of a connection as libpq's {@code keyword=value} takes it. */
+  /** A parameter of a connection as libpq's {@code keyword=value}. */
   public static String parameter(String keyword, String value) {
     return "%s='%s'".formatted(keyword, value.replace("\\", "\\\\").replace("'", "\\'"));
   }

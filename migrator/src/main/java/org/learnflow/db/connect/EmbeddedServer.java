@@ -17,12 +17,12 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 
 /**
- * A PostgreSQL server of its own in a directory, for trying things out. It goes on running when the
- * program ends, listens on 127.0.0.1 only and asks for passwords. Directory: {@code data/}, {@code
+ * A local PostgreSQL server in a directory, for trying things out. It keeps running when the
+ * program ends, listens only on 127.0.0.1 and asks for passwords. Directory: {@code data/}, {@code
  * passwords/}, {@code server.log}.
  */
 public final class EmbeddedServer {
-  /** The admin role that initdb makes. */
+  /** The admin role that initdb creates. */
   public static final String ADMIN = "postgres";
 
   private static final int TIMEOUT_SECONDS = 60;
@@ -43,7 +43,7 @@ public final class EmbeddedServer {
     this.settings = List.copyOf(settings);
   }
 
-  /** The server that {@code --embedded DIR} means: binaries from the class path, in DIR too. */
+  /** The server of {@code --embedded DIR}: binaries from the class path, also in DIR. */
   public static EmbeddedServer in(Path directory) {
     Path jar = EmbeddedBinaries.jarOnClassPath();
     String name = String.valueOf(jar.getFileName()).replaceFirst("\\.jar$", "");
@@ -53,7 +53,7 @@ public final class EmbeddedServer {
         List.of());
   }
 
-  /** Whether somebody initialised a server in {@code directory} before. */
+  /** Whether a server was initialised in {@code directory} before. */
   public static boolean existsIn(Path directory) {
     return Files.exists(directory.resolve("data").resolve("PG_VERSION"));
   }
@@ -64,10 +64,10 @@ public final class EmbeddedServer {
   }
 
   /**
-   * Initialises the server where it is new and starts it where it is stopped; eight callers at once
-   * get the same server.
+   * Initialises the server if it is new and starts it if it is stopped; eight callers at
+   * once get the same server.
    *
-   * @param roles roles to have a password in {@link #passwords()} besides the admin
+   * @param roles roles that get a password in {@link #passwords()}, besides the admin
    * @return the port it listens on
    */
   public int start(List<String> roles, Progress progress) {
@@ -81,7 +81,7 @@ public final class EmbeddedServer {
         passwords().getOrCreate(ADMIN);
         roles.forEach(role -> passwords().getOrCreate(role));
         if (!existsIn(directory)) {
-          progress.line("wait", "making an embedded PostgreSQL in " + directory);
+          progress.line("wait", "creating an embedded PostgreSQL in " + directory);
           initialise();
         }
         if (!isRunning()) {
@@ -95,7 +95,7 @@ public final class EmbeddedServer {
     }
   }
 
-  /** Stops the server, ending its sessions; does nothing where it is stopped. */
+  /** Stops the server, ending its sessions; does nothing if it is stopped. */
   public void stop(String mode) {
     if (isRunning()) {
       pgCtl("stop", "-m", mode);
@@ -121,7 +121,7 @@ public final class EmbeddedServer {
   }
 
   private void initialise() throws IOException {
-    // A leftover of an initialisation that was killed: PG_VERSION is there before the end.
+    // Not in place: PG_VERSION exists before the initialisation ends, and it can be killed.
     Path fresh = Files.createTempDirectory(directory, "initialising-");
     run(
         List.of(
@@ -145,7 +145,7 @@ public final class EmbeddedServer {
   }
 
   private void startServer() throws IOException {
-    // The same port again if it is free, so that a connection string that was shown stays right.
+    // The same port again if it is free, so that a connection string that was shown stays valid.
     Path portFile = directory.resolve("port");
     int port = Files.exists(portFile) ? Integer.parseInt(Files.readString(portFile).strip()) : 0;
     port = freePort(port);
@@ -191,9 +191,9 @@ public final class EmbeddedServer {
   private void run(List<String> command) {
     if (exitCode(command) != 0) {
       throw Failure.of(
-              ExitCode.FAILED, "the embedded PostgreSQL did not obey: " + command.getFirst())
+              ExitCode.FAILED, "PostgreSQL command failed: " + command.getFirst())
           .where(directory.resolve("server.log") + " and " + directory.resolve("command.log"))
-          .next("read these logs, or remove " + directory + " to begin anew");
+          .next("read these logs, or remove " + directory + " to start over");
     }
   }
 
@@ -201,7 +201,7 @@ public final class EmbeddedServer {
     if (isRoot() && exitCode(List.of("true")) != 0) {
       throw Failure.of(
               ExitCode.FAILED,
-              "PostgreSQL does not run as root, and this machine allows no user namespace")
+              "PostgreSQL does not run as root, and this machine does not allow user namespaces")
           .state("nothing was started")
           .next("run the command as another user");
     }
@@ -212,8 +212,9 @@ public final class EmbeddedServer {
   }
 
   /**
-   * PostgreSQL refuses to run as root; in a user namespace of its own ({@code unshare --user}) root
-   * is nobody, and its files are nobody's as well.
+   * PostgreSQL refuses to run as root; in a separate user namespace ({@code unshare --user}) root
+   * is the
+   * user nobody, and its files belong to nobody as well.
    */
   private int exitCode(List<String> command) {
     List<String> whole = new ArrayList<>();

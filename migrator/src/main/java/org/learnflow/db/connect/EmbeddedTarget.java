@@ -16,15 +16,15 @@ public final class EmbeddedTarget {
   /**
    * Starts the server.
    *
-   * @param create whether it may be made where there is none
-   * @param service name of the services' role
-   * @throws Failure 3 where there is none
+   * @param create whether it is created if it does not exist
+   * @param service name of the service role
+   * @throws Failure 3 if there is none
    */
   public static Target start(Path directory, boolean create, String service, Progress progress) {
     if (!create && !EmbeddedServer.existsIn(directory)) {
       throw Failure.of(ExitCode.NOT_DEPLOYED, "there is no embedded database in " + directory)
           .state("nothing was changed")
-          .next("make it with: learnflow-db run --embedded " + directory);
+          .next("create it with: learnflow-db run --embedded " + directory);
     }
     EmbeddedServer server = EmbeddedServer.in(directory);
     RoleNames names = new RoleNames(RoleNames.DEFAULT_OWNER, service);

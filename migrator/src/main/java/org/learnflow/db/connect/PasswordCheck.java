@@ -12,12 +12,12 @@ import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.SqlStates;
 
-/** The one place that asks whether a role can log in with a password: by logging in. */
+/** The one place that checks whether a role can log in with a password: by logging in. */
 public final class PasswordCheck {
   private static final Set<String> REFUSED =
       Set.of(SqlStates.INVALID_PASSWORD, SqlStates.INVALID_AUTHORIZATION);
 
-  /** The server says this once it has accepted the password. */
+  /** The server reports these after it has accepted the password. */
   private static final Set<String> NOT_IN_THIS_DATABASE =
       Set.of(SqlStates.INVALID_CATALOG_NAME, SqlStates.INSUFFICIENT_PRIVILEGE);
 
@@ -26,7 +26,7 @@ public final class PasswordCheck {
   private final Progress progress;
   private final Hosting hosting;
 
-  /** A check that waits for a server that does not answer, up to {@code timeout}. */
+  /** A check that waits up to {@code timeout} for a server that does not answer. */
   public PasswordCheck(Connector connector, Duration timeout, Progress progress, Hosting hosting) {
     this.connector = connector;
     this.timeout = timeout;
@@ -34,25 +34,27 @@ public final class PasswordCheck {
     this.hosting = hosting;
   }
 
-  /** What became of a login. */
+  /** The result of a login. */
   public enum Answer {
-    /** There was a session. */
+    /** A session was opened. */
     LOGGED_IN,
-    /** The password is right, but the database is not there, or the role may not connect to it. */
+    /** The password is right, but the database does not exist, or the role cannot connect to it. */
     NO_DATABASE,
-    /** Role or password is refused. */
+    /** Role or password was rejected. */
     REFUSED,
-    /** The server let nobody in, whatever the password is, such as at a connection limit. */
+    /**
+     * The server rejected the connection whatever the password is, such as at a connection limit.
+     */
     UNKNOWN
   }
 
   /**
    * An answer.
    *
-   * @param reason in the server's words; empty where there was a session
+   * @param reason in the server's words; empty if a session was opened
    */
   public record Login(Answer answer, String reason) {
-    /** Whether the password is right; nothing where that could not be found out. */
+    /** Whether the password is right; empty if that is unknown. */
     public Optional<Boolean> isPasswordRight() {
       return switch (answer) {
         case LOGGED_IN, NO_DATABASE -> Optional.of(true);
@@ -64,25 +66,25 @@ public final class PasswordCheck {
     /**
      * Whether the password is right.
      *
-     * @throws Failure 1 where that could not be found out
+     * @throws Failure 1 if that is unknown
      */
     public boolean requirePasswordRight(DatabaseAddress address) {
       return isPasswordRight()
           .orElseThrow(() ->
               Failure.of(
                       ExitCode.FAILED,
-                      "whether %s can log in with its password could not be found out: %s"
+                      "could not determine whether %s can log in with its password: %s"
                           .formatted(address.user(), reason))
                   .where(address.toString())
-                  .state("nothing was changed by asking")
-                  .next("correct what the server says and run the same command again"));
+                  .state("nothing was changed by this check")
+                  .next("correct what the server reports and run the same command again"));
     }
   }
 
   /**
    * Logs in.
    *
-   * @throws Failure 4 where the server did not answer in time
+   * @throws Failure 4 if the server did not answer in time
    */
   public Login login(DatabaseAddress address, Password password) {
     DataSource source = connector.guarded(hosting.route(address), Optional.of(password));
@@ -115,7 +117,7 @@ public final class PasswordCheck {
     return new Login(answer, "%s (SQLSTATE %s)".formatted(Readiness.message(e), state));
   }
 
-  /** A verifier with so many iterations that pgjdbc does not go on; it is to be made anew. */
+  /** A verifier with so many iterations that pgjdbc gives up; it has to be replaced. */
   private static boolean isRefusedByUs(SQLException e) {
     return SqlStates.CONNECTION_REJECTED.equals(e.getSQLState())
         && String.valueOf(e.getMessage()).contains("SCRAM");

@@ -14,7 +14,7 @@ import org.learnflow.db.Password;
 import org.learnflow.db.WholeFile;
 
 /**
- * Generated passwords, one file (mode 0600) for each role, made when first asked for; callers take
+ * Generated passwords, one file (mode 0600) for each role, created on first use; callers take
  * turns (see {@link EmbeddedServer#start}).
  *
  * @param path the directory
@@ -33,7 +33,7 @@ public record PasswordDirectory(Path path) {
     return path.resolve(PercentEncoding.encode(role).replaceFirst("^\\.", "%2E"));
   }
 
-  /** The password of {@code role}; a new one of 32 letters and digits where there is none. */
+  /** The password of {@code role}; a new one of 32 letters and digits if there is none. */
   public Password getOrCreate(String role) {
     try {
       Path file = file(role);

@@ -6,8 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 
 /**
- * Percent-encoding for connection URIs. All but RFC 3986's unreserved characters are encoded, so
- * that libpq, pgjdbc and every other parser read the same thing wherever the value stands ({@code
+ * Percent-encoding for connection URIs. All characters except RFC 3986's unreserved ones are
+ * encoded, so that libpq, pgjdbc and every other parser read the same value everywhere ({@code
  * +} is not a space in a URI's user part, but is one in pgjdbc's query part).
  */
 public final class PercentEncoding {
@@ -34,8 +34,8 @@ public final class PercentEncoding {
    * The text that {@code encoded} stands for; {@code +} stays a plus, as in libpq.
    *
    * @throws IllegalArgumentException if a {@code %} is not followed by two hexadecimal digits, or
-   *     the bytes are not UTF-8 or hold a zero, which no server, file or variable takes; the
-   *     message does not repeat the text, which may be a password
+   *     the bytes are not UTF-8 or contain a zero, which no server, file or variable accepts;
+   *     the message does not repeat the text, which may be a password
    */
   public static String decode(String encoded) {
     byte[] bytes = encoded.getBytes(StandardCharsets.UTF_8);
@@ -57,7 +57,7 @@ public final class PercentEncoding {
     try {
       String text = StandardCharsets.UTF_8.newDecoder().decode(decoded.flip()).toString();
       if (text.indexOf(0) >= 0) {
-        throw new IllegalArgumentException("it holds a %00");
+        throw new IllegalArgumentException("it contains a %00");
       }
       return text;
     } catch (CharacterCodingException e) {

@@ -10,38 +10,38 @@ import org.postgresql.PGConnection;
 import org.postgresql.util.PSQLException;
 
 /**
- * A connection pooler between this program and the server. Behind one, settings and advisory locks
- * of a session are not the session's own: settings are lost, and locks stay with whoever gets the
+ * A connection pooler between this program and the server. Behind a pooler, settings and advisory
+ * locks do not belong to the session: settings are lost, and locks stay with whoever gets the
  * server's session next.
  */
 final class Pooler {
   private Pooler() {}
 
   /**
-   * Refuses a connection that ends at a pooler. A pooler gives each client a process number of its
-   * own for cancelling queries, which is not that of the server's process.
+   * Refuses a connection that ends at a pooler. A pooler gives each client its own process number
+   * for cancelling queries, which differs from that of the server's process.
    *
    * @param process number of the server's process, by pg_backend_pid()
-   * @throws Failure 10 where a pooler is in between
+   * @throws Failure 10 if a pooler is in between
    */
   static void refuse(Connection connection, int process, DatabaseAddress address)
       throws SQLException {
     int told = connection.unwrap(PGConnection.class).getBackendPID();
     if (process != told) {
       throw failure(
-          "the server's process is %d, but the connection was told %d".formatted(process, told),
+          "the server's process is %d, but the connection reports %d".formatted(process, told),
           address);
     }
   }
 
-  /** Whether it is a pooler that refused a connection: PostgreSQL itself takes these settings. */
+  /** Whether a pooler rejected the connection: PostgreSQL itself accepts these settings. */
   static boolean refused(SQLException e) {
     return isServers(e)
         && SqlStates.PROTOCOL_VIOLATION.equals(e.getSQLState())
         && String.valueOf(e.getMessage()).contains("startup parameter");
   }
 
-  /** Whether the other side said so, and not pgjdbc that did not understand it. */
+  /** Whether the other side reported it, and not pgjdbc that did not understand it. */
   static boolean isServers(SQLException e) {
     return e instanceof PSQLException thrown && Objects.nonNull(thrown.getServerErrorMessage());
   }
@@ -49,14 +49,15 @@ final class Pooler {
   static Failure failure(String why, DatabaseAddress address) {
     return Failure.of(
             ExitCode.REFUSED,
-            "a connection pooler, such as PgBouncer, is in between, which keeps neither the locks nor"
-                + " the settings of a session: "
+            "the connection goes through a connection pooler, such as PgBouncer, which keeps"
+                + " neither the locks nor the settings of a session: "
                 + why)
         .where(address.toString())
         .state("nothing was changed")
         .next(
-            "connect to PostgreSQL itself: its own host and port, most often %d; with CloudNativePG"
+            "connect directly to PostgreSQL: its own host and port, usually %d; with CloudNativePG"
                     .formatted(DatabaseAddress.DEFAULT_PORT)
-                + " the Service that ends in -rw; in a release: externalDatabase.host and .port");
+                + " the Service whose name ends in -rw; in a release: externalDatabase.host and"
+                + " .port");
   }
 }

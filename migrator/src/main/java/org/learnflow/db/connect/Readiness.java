@@ -25,8 +25,9 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Waits until a database answers SQL and takes writes, and tells "not yet" (retried) from "never"
- * (ends at once).
+ * Waits until a database answers SQL and accepts writes; distinguishes "not yet" (retried) from
+ * "never"
+ * (fails at once).
  */
 public final class Readiness {
   /** Oldest supported major version. */
@@ -35,7 +36,7 @@ public final class Readiness {
   /** Newest tested major version. */
   public static final int NEWEST_VERSION = 18;
 
-  /** How long a host name may stay unknown: a Service's name takes a moment to appear in DNS. */
+  /** How long a host name can stay unknown: a Service's name takes a moment to appear in DNS. */
   private static final Duration UNKNOWN_HOST_GRACE = Duration.ofSeconds(10);
 
   private static final Duration SHORTEST_PAUSE = Duration.ofMillis(100);
@@ -52,10 +53,10 @@ public final class Readiness {
   /**
    * A wait for one database.
    *
-   * @param address as people know it, for messages
+   * @param address as users know it, for messages
    * @param password that {@code source} logs in with
    * @param timeout how long to wait at most; zero tries once
-   * @param hosting is asked first, before every attempt
+   * @param hosting is asked before every attempt
    */
   public Readiness(
       DataSource source,
@@ -84,12 +85,12 @@ public final class Readiness {
     this.orPooler = orPooler;
   }
 
-  /** The same where a connection pooler's answer is as good as the server's. */
+  /** The same, but a connection pooler's answer counts as the server's. */
   public Readiness orPooler() {
     return new Readiness(source, address, password, timeout, progress, hosting, true);
   }
 
-  /** What became of one attempt: an open session, or a reason to try again. */
+  /** The result of one attempt: an open session, or a reason to try again. */
   private sealed interface Attempt {
     record Ready(Connection connection) implements Attempt {}
 
@@ -103,9 +104,9 @@ public final class Readiness {
   /**
    * An open session in autocommit mode on a writable server of a supported version.
    *
-   * @throws Failure 4 when the time is over, 5 for refused credentials, 3 for a missing database,
-   *     10 for a PostgreSQL that is too old, for TLS that is not as sslmode wants it, and for a
-   *     pooler, 2 for what is no PostgreSQL
+   * @throws Failure 4 after the timeout, 5 for rejected credentials, 3 for a missing database,
+   *     10 for a PostgreSQL that is too old, for TLS that does not meet sslmode, and for a pooler,
+   *     2 for a server that is not PostgreSQL
    */
   public Connection await() {
     long start = System.nanoTime();
@@ -133,7 +134,7 @@ public final class Readiness {
     }
   }
 
-  /** Not much longer than before, so that little time is lost, and few calls are made. */
+  /** Not much longer than the last one, so that little time is lost, and few calls are made. */
   private static Duration pause(Duration waited) {
     Duration pause = waited.dividedBy(16);
     return pause.compareTo(SHORTEST_PAUSE) < 0
@@ -144,10 +145,10 @@ public final class Readiness {
   private Failure notReached(Attempt.NotYet notYet, Duration waited) {
     String usual =
         notYet.hostUnknown()
-            ? "check the host name; in a cluster: kubectl get service,endpoints, and whether DNS"
-                + " runs: kubectl -n kube-system get pods -l k8s-app=kube-dns"
-            : "see why it does not answer (in a cluster: kubectl get pods), or wait longer with"
-                + " --timeout";
+            ? "check the host name; in a cluster: kubectl get service,endpoints, and check whether"
+                + " DNS runs: kubectl -n kube-system get pods -l k8s-app=kube-dns"
+            : "find out why it does not answer (in a cluster: kubectl get pods), or wait longer"
+                + " with --timeout";
     return Failure.of(
             ExitCode.NOT_REACHED,
             "the database was not reached within %.0f s: %s"
@@ -202,13 +203,13 @@ public final class Readiness {
         String advice = Standby.advice(connection, address.host());
         closeQuietly(connection);
         return new Attempt.NotYet(
-            "it is a standby in recovery and takes no writes", false, Optional.of(advice));
+            "it is a standby in recovery and does not accept writes", false, Optional.of(advice));
       }
       if (row.getBoolean(3)) {
         Optional<String> next =
             SettingSource.of(connection, "default_transaction_read_only").stream()
                 .map(found ->
-                    "it is %s; where it is to be written again: %s"
+                    "it is %s; to make it writable again: %s"
                         .formatted(found.place(), found.reset()))
                 .findFirst();
         closeQuietly(connection);
@@ -228,13 +229,13 @@ public final class Readiness {
   private Failure tooOld(String version) {
     return Failure.of(
             ExitCode.REFUSED,
-            "%s is not supported: %d to %d are".formatted(version, OLDEST_VERSION, NEWEST_VERSION))
+            "%s is not supported (supported: %d to %d)".formatted(version, OLDEST_VERSION, NEWEST_VERSION))
         .where(address.toString())
         .state("nothing was changed")
-        .next("use a newer server");
+        .next("use a newer PostgreSQL server");
   }
 
-  /** A reason to wait, or a failure that waiting does not mend. */
+  /** A reason to wait, or a failure that waiting does not fix. */
   private Attempt classify(SQLException e) {
     String state = Objects.requireNonNullElse(e.getSQLState(), "");
     String message = message(e);
@@ -253,20 +254,20 @@ public final class Readiness {
           throw hosting.explained(
               Failure.of(
                       ExitCode.CREDENTIALS_REFUSED,
-                      "the server refused the credentials: " + message)
+                      "the server rejected the credentials: " + message)
                   .where(address + ", SQLSTATE " + state)
                   .state("nothing was changed")
                   .next(
-                      "give the password of "
+                      "specify the password of "
                           + address.user()
-                          + " by --password-file, PGPASSWORD or DATABASE_URL; the server says the"
-                          + " same where there is no such role")
+                          + " with --password-file, PGPASSWORD or DATABASE_URL; the server reports"
+                          + " the same error if the role does not exist")
                   .causedBy(e),
               password);
       case SqlStates.INVALID_CATALOG_NAME ->
           throw Failure.of(
                   ExitCode.NOT_DEPLOYED,
-                  "there is no database " + address.database() + " on this server")
+                  "database " + address.database() + " does not exist on this server")
               .where(address + ", SQLSTATE " + state)
               .state("nothing was changed")
               .next(
@@ -276,37 +277,38 @@ public final class Readiness {
                               SqlText.identifier(address.user()))
                       + " --admin-user and --admin-password-file")
               .causedBy(e);
-      case SqlStates.UNDEFINED_OBJECT -> throw tooOld("a PostgreSQL that says \"" + message + "\"");
+      case SqlStates.UNDEFINED_OBJECT -> throw tooOld("a PostgreSQL that reports \"" + message + "\"");
       case SqlStates.TOO_MANY_CONNECTIONS ->
           new Attempt.NotYet(
               "all its connections are in use (" + message + ")",
               false,
               Optional.of(
-                  "see as the admin who holds them: SELECT usename, application_name, count(*) FROM"
-                      + " pg_stat_activity GROUP BY 1, 2; end some, or raise max_connections"));
-      // The second is what authentication_timeout says, on a server that is too busy.
+                  "see, as the admin, who uses them: SELECT usename, application_name, count(*)"
+                      + " FROM pg_stat_activity GROUP BY 1, 2; end some of them, or raise"
+                      + " max_connections"));
+      // The second is the code of authentication_timeout, on a server that is too busy.
       case SqlStates.CANNOT_CONNECT_NOW, SqlStates.QUERY_CANCELED ->
           new Attempt.NotYet(message, false);
       default -> unreachable(e, message);
     };
   }
 
-  /** Whatever the password is: the server's rules, which name addresses and TLS, say no. */
+  /** Whatever the password is: the server's rules for addresses and TLS reject the connection. */
   private Failure notLetIn(SQLException e, String message) {
     return Failure.of(
-            ExitCode.CREDENTIALS_REFUSED, "the server does not let this address in: " + message)
+            ExitCode.CREDENTIALS_REFUSED, "the server rejected this address: " + message)
         .where(
             "%s with sslmode %s, SQLSTATE %s"
                 .formatted(address, address.sslMode().text(), e.getSQLState()))
         .state("nothing was changed")
         .next(
-            "let it in: a line for it in the server's pg_hba.conf, with managed servers an allowed"
-                + " network; where the rules want TLS: sslmode=require or verify-full, in a release"
+            "allow it: add a line to the server's pg_hba.conf, or an allowed network on a managed"
+                + " server; if the rules require TLS: sslmode=require or verify-full, in a release"
                 + " externalDatabase.sslmode")
         .causedBy(e);
   }
 
-  /** A pooler that refuses our settings, or something that is no PostgreSQL at all. */
+  /** A pooler that rejects our settings, or a server that is not PostgreSQL. */
   private Failure protocol(SQLException e, String message) {
     if (Pooler.refused(e)) {
       return Pooler.failure(message, address).causedBy(e);
@@ -315,23 +317,24 @@ public final class Readiness {
       return refused(e, message);
     }
     return Failure.of(
-            ExitCode.USAGE, "what answers there does not speak PostgreSQL's protocol: " + message)
+            ExitCode.USAGE, "the server does not speak PostgreSQL's protocol: " + message)
         .where(address.hostAndPort())
         .state("nothing was changed")
         .next(
-            "name host and port of PostgreSQL itself; in a release: externalDatabase.host and .port")
+            "specify the host and port of PostgreSQL itself; in a release: externalDatabase.host"
+                + " and .port")
         .causedBy(e);
   }
 
   private Failure refused(SQLException e, String message) {
     Optional<String> full = SqlStates.diskFull(SqlStates.of(e), message);
-    return Failure.of(ExitCode.FAILED, full.orElse("the server does not let us in: " + message))
+    return Failure.of(ExitCode.FAILED, full.orElse("the server rejected the connection: " + message))
         .where(address + ", SQLSTATE " + SqlStates.of(e))
         .state("nothing was changed")
         .next(
             full.isPresent()
-                ? "run the command again once there is room"
-                : "correct what it says and run the command again")
+                ? "run the command again when there is free space"
+                : "correct what it reports and run the command again")
         .causedBy(e);
   }
 
@@ -349,8 +352,8 @@ public final class Readiness {
           message,
           false,
           Optional.of(
-              "see whether a firewall or network policy is in between; in a cluster: kubectl get"
-                  + " networkpolicies --all-namespaces"));
+              "check whether a firewall or network policy blocks the connection; in a cluster:"
+                  + " kubectl get networkpolicies --all-namespaces"));
     }
     if (SqlStates.connectionLost(e)) {
       return new Attempt.NotYet(message, false);
@@ -359,10 +362,10 @@ public final class Readiness {
   }
 
   /**
-   * TLS that cannot be had as sslmode wants it, which no waiting mends, unless the other side only
-   * went away in the middle. pgjdbc gives it the SQLSTATE of refused credentials where the server
-   * offers none, and that of a lost connection, but no failed input or output as cause, where a
-   * certificate is not as it should be.
+   * TLS that does not meet sslmode, which waiting does not fix, unless the other side only
+   * went away in the middle. pgjdbc reports it with the SQLSTATE of rejected credentials if
+   * the server offers no TLS, and with that of a lost connection, but without an I/O error
+   * as cause, if a certificate is wrong.
    */
   private Optional<Failure> tlsFailure(SQLException e, String state, String message) {
     Optional<SSLException> handshake = cause(e, SSLException.class);
@@ -384,8 +387,8 @@ public final class Readiness {
             .where(address + " with sslmode " + address.sslMode().text())
             .state("nothing was changed")
             .next(
-                "give the right sslrootcert, the host that the certificate names, or another sslmode;"
-                    + " in a release: externalDatabase.ca, .host, .sslmode")
+                "specify the right sslrootcert, the host that the certificate names, or another"
+                    + " sslmode; in a release: externalDatabase.ca, .host, .sslmode")
             .causedBy(e));
   }
 
@@ -412,7 +415,7 @@ public final class Readiness {
     try {
       connection.close();
     } catch (SQLException e) {
-      // The session is given up either way.
+      // The session is abandoned either way.
     }
   }
 }

@@ -9,22 +9,22 @@ import org.learnflow.db.postgres.Identifier;
  * The roles of one LearnFlow database.
  *
  * @param owner owns database and schemas; the migrator's own role
- * @param service what LearnFlow's services log in as
+ * @param service the role that LearnFlow's services log in as
  */
 public record RoleNames(String owner, String service) {
-  /** Name of the owner where nothing else is given. */
+  /** Name of the owner if no other is given. */
   public static final String DEFAULT_OWNER = "learnflow_owner";
 
-  /** Name of the service role where nothing else is given. */
+  /** Name of the service role if no other is given. */
   public static final String DEFAULT_SERVICE = "learnflow_user";
 
-  /** What a name is given for, and where. */
+  /** What a name is for, and where it is set. */
   private enum Use {
     DATABASE(
         "database",
         "--database; in a release: postgresql.auth.database, externalDatabase.database"),
     OWNER("owner", "--database; in a release: postgresql.auth.username, externalDatabase.user"),
-    SERVICE("services' role", "--app-user; in a release: roles.app, or externalDatabase.appUser"),
+    SERVICE("service role", "--app-user; in a release: roles.app, or externalDatabase.appUser"),
     ADMIN("admin", "--admin-user; in a release: externalDatabase.adminUser");
 
     private final String text;
@@ -37,10 +37,10 @@ public record RoleNames(String owner, String service) {
   }
 
   /**
-   * Refuses names that PostgreSQL would cut, keeps for itself, or that are another role's; and
-   * those with control characters, which no file and no terminal takes as they are.
+   * Refuses names that PostgreSQL would truncate or reserves, or that belong to another role;
+   * and names with control characters, which files and terminals do not keep as they are.
    *
-   * @param database that the roles are for
+   * @param database the database that the roles are for
    * @throws Failure 2 for such a name
    */
   public void requireUsable(String database, Optional<String> admin) {
@@ -52,13 +52,13 @@ public record RoleNames(String owner, String service) {
         service,
         Identifier.problem(service)
             .or(() -> reserved(service))
-            .or(() -> admin.filter(service::equals).map(_ -> "it is the admin's own role")));
+            .or(() -> admin.filter(service::equals).map(_ -> "it is the admin's role")));
   }
 
   /** IsReservedName and the role specification in PostgreSQL's grammar, quoted or not. */
   private static Optional<String> reserved(String name) {
     return name.startsWith("pg_") || name.equals("public") || name.equals("none")
-        ? Optional.of("it is a name that PostgreSQL keeps for itself")
+        ? Optional.of("PostgreSQL reserves this name")
         : Optional.empty();
   }
 
@@ -71,8 +71,8 @@ public record RoleNames(String owner, String service) {
           .state("nothing was changed")
           .next(
               use == Use.SERVICE
-                  ? "name a role of the services' own, such as " + DEFAULT_SERVICE
-                  : "give another name");
+                  ? "use a separate role for services, such as " + DEFAULT_SERVICE
+                  : "use another name");
     }
   }
 }

@@ -12,11 +12,11 @@ import org.learnflow.db.postgres.SqlErrorKind;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
- * One session that the steps of a command share, reopened when the server went away: a step whose
- * connection was lost is done again once the database is back. Every step is idempotent.
+ * One session that the steps of a command share, reopened when the server went away: a step that
+ * lost its connection is repeated when the database is back. Every step is idempotent.
  */
 public final class Session implements AutoCloseable {
-  /** Every connection is the right one. */
+  /** Accepts every connection. */
   public static final Check NO_CHECK = connection -> {};
 
   private static final int ATTEMPTS = 10;
@@ -28,7 +28,7 @@ public final class Session implements AutoCloseable {
   private @Nullable Connection connection;
   private boolean checked;
 
-  /** A session that is opened when it is first needed. */
+  /** A session that is opened on first use. */
   public Session(DataSource source, Readiness readiness, Progress progress) {
     this(source, readiness, progress, NO_CHECK);
   }
@@ -41,17 +41,17 @@ public final class Session implements AutoCloseable {
     this.check = check;
   }
 
-  /** A look at a new connection. */
+  /** Checks a new connection. */
   @FunctionalInterface
   public interface Check {
-    /** Throws a {@link Failure} where the connection is not the right one. */
+    /** Throws a {@link Failure} if the connection is not the right one. */
     void look(Connection connection) throws SQLException;
   }
 
   /** A step of work with the session's connection, which is in autocommit mode. */
   @FunctionalInterface
   public interface Step<T> {
-    /** Does the work; throws what the database says. */
+    /** Does the work; throws what the database reports. */
     T run(Connection connection) throws SQLException;
   }
 
@@ -61,10 +61,10 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Runs a step, again after a lost connection.
+   * Runs a step, and repeats it after a lost connection.
    *
    * @param name the step's name, for messages
-   * @throws Failure what the step or waiting for the database ended with
+   * @throws Failure of the step, or of waiting for the database
    */
   public <T> T run(String name, Step<T> step) {
     for (int attempt = 1; ; attempt++) {
@@ -79,14 +79,14 @@ public final class Session implements AutoCloseable {
         if (!SqlStates.connectionLost(e) || attempt == ATTEMPTS) {
           throw asFailure(name, e, source);
         }
-        progress.line(name, "the connection was lost; going on once the database is back");
+        progress.line(name, "the connection was lost; continuing when the database is back");
         close();
       }
     }
   }
 
   /**
-   * The version of PostgreSQL, as the server words it.
+   * The version of PostgreSQL, as the server reports it.
    *
    * @param name the step's name, for messages
    */
@@ -101,7 +101,7 @@ public final class Session implements AutoCloseable {
     if (e instanceof RuntimeException runtime && !SqlStates.connectionLost(e)) {
       return runtime;
     }
-    if (e.getCause() instanceof OutOfMemoryError) { // ours, which pgjdbc reports as the server's
+    if (e.getCause() instanceof OutOfMemoryError) { // our own, which pgjdbc reports as the server's
       return new IllegalStateException(e);
     }
     Failure failure =
@@ -141,7 +141,7 @@ public final class Session implements AutoCloseable {
       try {
         open.close();
       } catch (SQLException e) {
-        // It is gone either way.
+        // It ends either way.
       }
     }
   }

@@ -14,25 +14,28 @@ import org.learnflow.db.postgres.SqlText;
 
 /**
  * What every session sets for itself, so that {@code ALTER ROLE ... SET} and {@code ALTER DATABASE
- * ... SET} neither end it nor change what its statements mean. What they say about places and speed
- * (tablespaces, memory, planner) and about locale (money, text search) holds for it too.
+ * ... SET} neither end it nor change the meaning of its statements. Their settings for storage and
+ * speed (tablespaces, memory, planner) and for locale (money, text search) stay in force.
  *
- * <p>Settings that the client names when it connects come before those of roles and databases.
- * Source: PostgreSQL documentation, "Server Configuration", all that a role may set for itself.
+ * <p>Settings that the client names when it connects override those of roles and databases.
+ * Source: PostgreSQL documentation, "Server Configuration", everything that a role can set for
+ * itself.
  */
 public final class SessionSettings {
   /** The first major version that has transaction_timeout. */
   private static final int TRANSACTION_TIMEOUT_SINCE = 17;
 
-  /** Parallel workers begin with what is set for the role, and may not live to take over ours. */
+  /**
+   * Parallel workers start with the settings of the role, and may end before they take over ours.
+   */
   private static final String NO_TRANSACTION_TIMEOUT =
       " -c transaction_timeout=0 -c max_parallel_workers_per_gather=0";
 
-  /** The same where indexes are made as well. */
+  /** The same for sessions that also create indexes. */
   static final String WITHOUT_TRANSACTION_TIMEOUT =
       NO_TRANSACTION_TIMEOUT + " -c max_parallel_maintenance_workers=0";
 
-  /** What ends a session, or keeps it from beginning. */
+  /** Settings that end a session, or keep it from starting. */
   private static final List<String> LASTING =
       List.of(
           "statement_timeout=0",
@@ -42,7 +45,7 @@ public final class SessionSettings {
           "exit_on_error=off",
           "local_preload_libraries=");
 
-  /** What changes the meaning of a statement, of the values in it, or of what it answers. */
+  /** Settings that change the meaning of a statement, of its values, or of its result. */
   private static final List<String> MEANING =
       List.of(
           "role=none",
@@ -66,15 +69,16 @@ public final class SessionSettings {
           "plpgsql.extra_errors=none");
 
   /**
-   * With another one neither triggers nor foreign keys work; only who was granted it may set it.
+   * With another value neither triggers nor foreign keys work; only roles with the privilege can
+   * set it.
    */
   private static final String REPLICATION_ROLE = "session_replication_role";
 
   /**
-   * What cannot be among the options: a name that not every release knows (with that kind of
-   * relations restricted, views cannot be used), one that not every role may set, and a value that
-   * is only too low. With less memory, looking at the catalog would need temporary files, which may
-   * be forbidden.
+   * What cannot be an option: a name that not every release knows (with that kind of
+   * relations restricted, views cannot be used), one that not every role can set, and a value that
+   * is only a minimum. With less memory, reading the catalog would need temporary files, which
+   * may be forbidden.
    */
   private static final String SETTLE =
       """
@@ -87,7 +91,7 @@ public final class SessionSettings {
       """
           .formatted(REPLICATION_ROLE);
 
-  /** For sessions that make nothing large. */
+  /** For sessions that create nothing large. */
   static final String ENOUGH_MEMORY = " -c work_mem=16MB";
 
   private SessionSettings() {}
@@ -100,8 +104,9 @@ public final class SessionSettings {
   }
 
   /**
-   * The same for PostgreSQL's own programs, which set nearly all of it once they are connected, but
-   * not what keeps them from that.
+   * The same for PostgreSQL's own programs, which set nearly all of it after they connect, but not
+   * the settings
+   * that would keep them from connecting.
    *
    * @param serverMajor major version of the server
    */
@@ -113,7 +118,8 @@ public final class SessionSettings {
   }
 
   /**
-   * Whether transaction_timeout is set for a session; where it cannot be, the server is not asked.
+   * Whether transaction_timeout is set for a session; if the server does not have it, it is not
+   * asked.
    */
   static boolean hasTransactionTimeout(Connection connection) throws SQLException {
     if (connection.getMetaData().getDatabaseMajorVersion() < TRANSACTION_TIMEOUT_SINCE) {
@@ -126,9 +132,9 @@ public final class SessionSettings {
   }
 
   /**
-   * What a new session that changes tables still has to set.
+   * Settings that a new session that changes tables still needs.
    *
-   * @throws Failure 10 where a superuser has switched off triggers and foreign keys for its role
+   * @throws Failure 10 if a superuser has switched off triggers and foreign keys for its role
    */
   static void settle(Connection connection) throws SQLException {
     try {
@@ -144,7 +150,7 @@ public final class SessionSettings {
   private static Failure switchedOff(Connection connection, SQLException e) throws SQLException {
     Failure failure =
         Failure.of(
-                ExitCode.REFUSED, "the server refuses this session's settings: " + e.getMessage())
+                ExitCode.REFUSED, "the server rejected this session's settings: " + e.getMessage())
             .where("SQLSTATE " + e.getSQLState())
             .state("nothing was changed")
             .next(
@@ -155,7 +161,7 @@ public final class SessionSettings {
         .map(source ->
             failure
                 .what(
-                    "triggers and foreign keys would not work: %s, %s, and a superuser has not let it change that"
+                    "triggers and foreign keys would not work: %s, %s, and a superuser has not granted the privilege to change that"
                         .formatted(source.setting(), source.place()))
                 .next(
                     "as a superuser: %s; then run the same command again"
@@ -164,16 +170,16 @@ public final class SessionSettings {
   }
 
   /**
-   * Takes back what a file has set for the session that it shares with the next one, so that it is
-   * for each as if it came alone.
+   * Resets what a file has set for the session that it shares with the next file, so that
+   * each runs as if it were alone.
    */
   public static void reset(Connection connection) throws SQLException {
     SqlText.execute(connection, "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE);
   }
 
   /**
-   * The same, and what else a session remembers and may forget in the middle of a transaction. What
-   * its transaction has locked or deferred stays, and that a setting of an application was made.
+   * The same, and everything else that a session can forget in the middle of a transaction.
+   * What its transaction has locked or deferred stays, and so do the names of custom settings.
    */
   public static void forget(Connection connection) throws SQLException {
     reset(connection);

@@ -11,14 +11,14 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Where a setting was made that ends sessions or statements.
+ * Where a setting that ends sessions or statements was made.
  *
  * @param setting such as {@code temp_file_limit = 0}
- * @param place for people, such as {@code set for role "r" in database "d"}
- * @param reset the statement that takes it back
+ * @param place for messages, such as {@code set for role "r" in database "d"}
+ * @param reset the statement that resets it
  */
 record SettingSource(String setting, String place, String reset) {
-  /** What holds for a session of this role in this database, the one in force first. */
+  /** The settings for a session of this role in this database, the effective one first. */
   private static final String QUERY =
       """
       SELECT split_part(c, '=', 1) || ' = ' || substr(c, strpos(c, '=') + 1),
@@ -37,7 +37,7 @@ record SettingSource(String setting, String place, String reset) {
       ORDER BY setrole = 0, setdatabase = 0
       """;
 
-  /** Where a setting was made, in the order in which the server heeds them. */
+  /** Where a setting was made, in the server's order of precedence. */
   static List<SettingSource> of(Connection connection, String name) throws SQLException {
     return CatalogQuery.rows(
         connection,
@@ -46,8 +46,8 @@ record SettingSource(String setting, String place, String reset) {
   }
 
   /**
-   * The same failure; where a setting has ended the session or the statement, with which one, for
-   * whom it was made, and how it is taken back.
+   * The same failure; if a setting has ended the session or the statement, with its
+   * name, where it was made, and how to reset it.
    *
    * @param source further sessions of the same role in the same database
    */
@@ -62,9 +62,9 @@ record SettingSource(String setting, String place, String reset) {
 
   private static String fixed(String name) {
     return name.equals("DateStyle")
-        ? "SET DateStyle = 'ISO, DMY' (or MDY, YMD) reads dates in the same order; where a date is to be"
-            + " written in another style, use to_char(); correct the file and run the same command again"
-        : "learnflow-db reads files as UTF-8 and sends them so; take SET %s out of the file and run the same command again"
+        ? "SET DateStyle = 'ISO, DMY' (or MDY, YMD) reads dates in the same order; to write a date"
+            + " in another style, use to_char(); correct the file and run the same command again"
+        : "learnflow-db reads and sends files as UTF-8; remove SET %s from the file and run the same command again"
             .formatted(name);
   }
 
@@ -72,7 +72,7 @@ record SettingSource(String setting, String place, String reset) {
     try (Connection connection = source.getConnection()) {
       return of(connection, name).stream().findFirst();
     } catch (SQLException e) {
-      return Optional.empty(); // the message does without
+      return Optional.empty(); // the message leaves it out
     }
   }
 
@@ -90,10 +90,10 @@ record SettingSource(String setting, String place, String reset) {
               .formatted(
                   found
                       .map(SettingSource::reset)
-                      .orElse("raise %s, which SHOW %1$s tells".formatted(name))));
+                      .orElse("raise %s, which SHOW %1$s prints".formatted(name))));
     }
     return told.next(
-        "learnflow-db sets %s to 0 for its sessions, so the file itself, or a function that it calls, sets it: take that out, or SET LOCAL %1$s = 0"
+        "learnflow-db sets %s to 0 for its sessions, so the file, or a function that it calls, sets it: remove that, or add SET LOCAL %1$s = 0"
             .formatted(name));
   }
 }

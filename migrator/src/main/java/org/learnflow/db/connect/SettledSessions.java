@@ -7,9 +7,11 @@ import org.learnflow.db.postgres.SqlStates;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * Opens sessions that have their {@link SessionSettings}, on servers of every version. One that has
- * transaction_timeout set is opened again without: only what the client names when it connects
- * holds from the first moment on, and older servers refuse a name that they do not know.
+ * Opens sessions that have their {@link SessionSettings}, on servers of every version. A session
+ * that
+ * has transaction_timeout set is opened again without it: only settings that the client names when
+ * it
+ * connects are in force from the start, and older servers reject a name that they do not know.
  */
 final class SettledSessions extends PGSimpleDataSource {
   private static final long serialVersionUID = 1L;
@@ -20,7 +22,7 @@ final class SettledSessions extends PGSimpleDataSource {
   /**
    * Sessions.
    *
-   * @param own whether they are the owner's, which change tables
+   * @param own whether they are the owner's sessions, which change tables
    */
   SettledSessions(boolean own) {
     this.own = own;
@@ -41,7 +43,7 @@ final class SettledSessions extends PGSimpleDataSource {
       connection.close();
     } catch (SQLException | RuntimeException e) {
       closeAfter(e, connection);
-      // Shorter than it takes to ask for it.
+      // The timeout is shorter than the query for it.
       if (withoutTimeout || !SqlStates.TRANSACTION_TIMEOUT.equals(SqlStates.of(e))) {
         throw e;
       }

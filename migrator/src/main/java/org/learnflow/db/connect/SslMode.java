@@ -13,7 +13,7 @@ public enum SslMode {
   VERIFY_CA,
   VERIFY_FULL;
 
-  /** What libpq and pgjdbc do when nothing is said. */
+  /** What libpq and pgjdbc do by default. */
   public static final SslMode DEFAULT = PREFER;
 
   /** As libpq writes it, for example {@code verify-full}. */

@@ -8,11 +8,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.learnflow.db.postgres.CatalogQuery;
 
-/** Where the primary of a standby is, as far as that can be known. */
+/** Where the primary of a standby is, as far as this can be known. */
 final class Standby {
   /**
-   * Host names of standbys as operators, charts and Amazon Aurora make them, and what the primary's
-   * has instead. Sources: CloudNativePG "Service Management", Crunchy Postgres for Kubernetes
+   * Host names of standbys as operators, charts and Amazon Aurora create them, and the primary's
+   * name instead. Sources: CloudNativePG "Service Management", Crunchy Postgres for Kubernetes
    * "Connect to a Cluster", Zalando's postgres-operator "Administrator Guide", Bitnami's chart
    * postgresql ({@code primary.name}, {@code readReplicas.name}), Amazon Aurora "Endpoints".
    */
@@ -26,7 +26,7 @@ final class Standby {
 
   private Standby() {}
 
-  /** A pattern for a standby's name, and what stands between its two groups in the primary's. */
+  /** A pattern for a standby's name, and the text between its two groups in the primary's name. */
   private record Naming(Pattern standby, String primary) {
     Naming(String standby, String primary) {
       this(Pattern.compile(standby), primary);
@@ -41,13 +41,13 @@ final class Standby {
     }
   }
 
-  /** The primary's host name, where that of a standby tells it. */
+  /** The primary's host name, if it follows from that of a standby. */
   static Optional<String> primaryOf(String host) {
     return NAMINGS.stream().flatMap(naming -> naming.primaryOf(host).stream()).findFirst();
   }
 
   /**
-   * What to do where the server is a standby.
+   * What to do if the server is a standby.
    *
    * @param connection to it, as any role; members of pg_read_all_stats see what it follows
    * @param host under which it was reached
@@ -64,7 +64,7 @@ final class Standby {
             .map(sender -> "; this one follows " + sender)
             .findFirst()
             .orElse("");
-    return "name the primary"
+    return "connect to the primary"
         + primaryOf(host)
             .map(primary -> ": " + primary)
             .orElse(

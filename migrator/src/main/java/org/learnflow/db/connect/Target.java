@@ -5,11 +5,11 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 
 /**
- * A database, and as whom it is used.
+ * A database, and the roles that use it.
  *
  * @param owner the database as the migrator's role, at the address that services use
  * @param password of the owner
- * @param admin credentials for what only an admin can do
+ * @param admin credentials for work that only an admin can do
  * @param names the roles
  * @param servicePassword of the service role
  * @param hosting who runs the server, and how this process reaches it
@@ -26,27 +26,27 @@ public record Target(
 
   /** Whose server it is. */
   public enum Server {
-    /** The release's own or an embedded one, whose other databases are nobody's business. */
+    /** The release's own or an embedded server, whose other databases do not matter. */
     OWN,
-    /** Somebody else's, whose other databases are left alone. */
+    /** A shared server, whose other databases are not touched. */
     SHARED
   }
 
   /**
    * Checks the names.
    *
-   * @throws Failure 2 where database or role cannot have its name
+   * @throws Failure 2 if database or role cannot have its name
    */
   public Target {
     names.requireUsable(owner.database(), admin.map(AdminSessions.Credentials::user));
   }
 
-  /** The same with other passwords. */
+  /** The same target with other passwords. */
   public Target with(Optional<Password> ownerPassword, Password other) {
     return new Target(owner, ownerPassword, admin, names, Optional.of(other), hosting, server);
   }
 
-  /** Another database of the server that another role owns, and which no admin looks after. */
+  /** Another database of the server, owned by another role and without an admin. */
   public Target side(String database, String otherOwner, Optional<Password> otherPassword) {
     return new Target(
         owner.in(database).as(otherOwner),
@@ -58,16 +58,17 @@ public record Target(
         Server.SHARED);
   }
 
-  /** The database as the services' role. */
+  /** The database as the service role. */
   public DatabaseAddress service() {
     return owner.as(names.service());
   }
 
-  /** What to do about a service password that the server refuses. */
+  /** What to do if the server rejects the service role's password. */
   public String serviceRemedy() {
     return admin.isPresent()
         ? "set it: learnflow-db run"
-        : "give the services' right password (--app-password-file; in a release: the Secret that"
-            + " externalDatabase.appSecret names), or admin credentials, with which run sets it";
+        : "specify the right password of the service role (--app-password-file; in a release: the"
+            + " Secret that externalDatabase.appSecret names), or admin credentials, so that run"
+            + " can set it";
   }
 }

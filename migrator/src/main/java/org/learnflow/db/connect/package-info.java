@@ -1,4 +1,4 @@
-/** Where the database is (URI or embedded) and when it answers. */
+/** Where the database is (URI or embedded), and when it answers. */
 @NullMarked
 package org.learnflow.db.connect;
 

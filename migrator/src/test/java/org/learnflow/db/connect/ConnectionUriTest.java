@@ -60,12 +60,12 @@ class ConnectionUriTest {
       textBlock =
           """
           host=x |
-          hostaddr=1.2.3.4 | name the address as host
+          hostaddr=1.2.3.4 | specify the address as host
           port=1 |
           dbname=x |
           user=x |
           passfile=x | --password-file
-          require_auth=scram-sha-256 | cannot be limited
+          require_auth=scram-sha-256 | cannot be restricted
           channel_binding=require |
           connect_timeout=10 |
           client_encoding=utf8 |
@@ -84,7 +84,7 @@ class ConnectionUriTest {
           sslmode=require |
           requiressl=1 | sslmode=require
           sslnegotiation=postgres |
-          sslnegotiation=direct | ordinary way
+          sslnegotiation=direct | standard TLS negotiation
           sslcompression=0 |
           sslcert=x | not with a certificate
           sslkey=x | not with a certificate
@@ -97,7 +97,7 @@ class ConnectionUriTest {
           sslsni=1 |
           requirepeer=x | Unix sockets
           ssl_min_protocol_version=TLSv1.2 |
-          ssl_min_protocol_version=TLSv1.3 | TLS is 1.2
+          ssl_min_protocol_version=TLSv1.3 | TLS 1.2 is the minimum
           ssl_max_protocol_version=TLSv1.2 | newest TLS
           min_protocol_version=3.2 | protocol 3.0
           max_protocol_version=latest |
@@ -193,7 +193,7 @@ class ConnectionUriTest {
     assertThat(failure.code()).isEqualTo(ExitCode.USAGE);
     assertThat(failure.text())
         .startsWith("error: DATABASE_URL cannot be used: ")
-        .contains("next:  give it as postgresql://USER@HOST:PORT/DATABASE")
+        .contains("next:  use the form postgresql://USER@HOST:PORT/DATABASE")
         .doesNotContain("secret", "cret", "se@");
   }
 }

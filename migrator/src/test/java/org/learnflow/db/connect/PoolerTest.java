@@ -100,14 +100,14 @@ class PoolerTest {
       assertThat(result).exited(ExitCode.FAILED);
       assertThat(result.lastLine())
           .startsWith(
-              "unhealthy: reachable: a connection pooler, such as PgBouncer, is in between");
+              "unhealthy: reachable: the connection goes through a connection pooler, such as PgBouncer");
     } else {
       assertThat(result)
           .exited(ExitCode.REFUSED)
           .says(
-              "a connection pooler, such as PgBouncer, is in between",
+              "the connection goes through a connection pooler, such as PgBouncer",
               "nothing was changed",
-              "connect to PostgreSQL itself",
+              "connect directly to PostgreSQL",
               "-rw");
     }
     assertThat(took).isLessThan(AT_ONCE);

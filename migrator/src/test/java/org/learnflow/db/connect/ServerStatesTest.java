@@ -127,12 +127,12 @@ class ServerStatesTest {
     started.join();
     assertThat(database.cli().run("wait", "--timeout", "0"))
         .exited(ExitCode.NOT_REACHED)
-        .says("it is a standby in recovery and takes no writes");
+        .says("it is a standby in recovery and does not accept writes");
     assertThat(database.cli().run("verify", "--timeout", "0"))
         .exited(ExitCode.FAILED)
         .answers(
             "unhealthy: reachable: the database was not reached within 0 s: it is a standby in"
-                + " recovery and takes no writes");
+                + " recovery and does not accept writes");
 
     server.stop("fast");
     Files.delete(standby);
@@ -181,9 +181,9 @@ class ServerStatesTest {
     assertThat(run.join())
         .exited(ExitCode.OK)
         .says(
-            "roles    the connection was lost; going on once the database is back",
-            "migrate  the connection was lost; going on once the database is back",
-            "seed     the connection was lost; going on once the database is back")
+            "roles    the connection was lost; continuing when the database is back",
+            "migrate  the connection was lost; continuing when the database is back",
+            "seed     the connection was lost; continuing when the database is back")
         .answers("healthy");
     assertThat(fresh.query("SELECT id FROM t")).containsExactly("1");
     assertThat(fresh.query("SELECT count(*) FROM flyway_schema_history")).containsExactly("1");

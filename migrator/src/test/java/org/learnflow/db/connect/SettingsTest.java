@@ -550,7 +550,7 @@ class SettingsTest {
         .says(
             "V900__ends.sql failed: terminating connection due to transaction timeout",
             "SQLSTATE 25P04",
-            "learnflow-db sets transaction_timeout to 0 for its sessions, so the file itself");
+            "learnflow-db sets transaction_timeout to 0 for its sessions, so the file, or a function");
   }
 
   /** Each is as if it came alone, as one of a later release does. */

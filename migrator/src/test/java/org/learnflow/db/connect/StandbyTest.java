@@ -82,7 +82,7 @@ class StandbyTest {
     String host = "127.0.0.1:" + primary.server().port();
     assertThat(onStandby.cli().run("run", "--timeout", "0"))
         .exited(ExitCode.NOT_REACHED)
-        .says("it is a standby in recovery and takes no writes", "name the primary")
+        .says("it is a standby in recovery and does not accept writes", "connect to the primary")
         .doesNotSay(host);
     assertThat(
             onStandby
@@ -111,7 +111,7 @@ class StandbyTest {
                 .start("wait", "--timeout", "0")
                 .await())
         .exited(ExitCode.NOT_REACHED)
-        .says("name the primary: pg-rw.db.svc.invalid");
+        .says("connect to the primary: pg-rw.db.svc.invalid");
   }
 
   /** As operators and charts name the Services of primary and standbys. */

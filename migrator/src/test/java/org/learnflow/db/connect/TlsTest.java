@@ -191,7 +191,7 @@ class TlsTest {
       assertThat(refused)
           .exited(ExitCode.CREDENTIALS_REFUSED)
           .says(
-              "the server does not let this address in: no pg_hba.conf entry",
+              "the server rejected this address: no pg_hba.conf entry",
               "SQLSTATE 28000",
               "sslmode=require")
           .doesNotSay("--password-file");

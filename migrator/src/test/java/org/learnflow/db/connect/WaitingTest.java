@@ -96,7 +96,7 @@ class WaitingTest {
       assertThat(timed.result())
           .exited(ExitCode.USAGE)
           .says(
-              "what answers there does not speak PostgreSQL's protocol",
+              "the server does not speak PostgreSQL's protocol",
               "nothing was changed",
               "externalDatabase.host");
       assertThat(timed.took()).isLessThan(AT_ONCE);
@@ -163,7 +163,7 @@ class WaitingTest {
     for (String command : new String[] {"wait", "run", "migrate", "seed", "publish", "status"}) {
       assertThat(withoutAdmin.run(command))
           .exited(ExitCode.NOT_DEPLOYED)
-          .says("there is no database " + database.name(), "SQLSTATE 3D000", "--admin-user");
+          .says("database " + database.name() + " does not exist", "SQLSTATE 3D000", "--admin-user");
     }
     assertThat(database.cli().run("run")).exited(ExitCode.OK).answers("healthy");
   }
@@ -197,14 +197,14 @@ class WaitingTest {
     assertThat(cli.run(command.split(" ", -1)))
         .exited(ExitCode.REFUSED)
         .says(
-            "PostgreSQL 14 is not supported: 15 to 18 are", "nothing was changed", "newer server");
+            "PostgreSQL 14 is not supported (supported: 15 to 18)", "nothing was changed", "newer PostgreSQL server");
   }
 
   @Test
   void verifySaysThatPostgres14IsUnhealthy(@TempDir Path directory) {
     assertThat(onPostgres14(directory).cli().run("verify"))
         .exited(ExitCode.FAILED)
-        .answers("unhealthy: reachable: PostgreSQL 14 is not supported: 15 to 18 are");
+        .answers("unhealthy: reachable: PostgreSQL 14 is not supported (supported: 15 to 18)");
   }
 
   /** The superuser as owner of the maintenance database, since no role can be made there. */

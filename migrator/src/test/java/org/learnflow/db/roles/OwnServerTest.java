@@ -105,7 +105,7 @@ class OwnServerTest {
         TestDatabase.on(PostgresServers.shared(PostgresServers.DEFAULT_MAJOR), folder);
     assertThat(database.cli().run("run", "--app-user", name))
         .exited(ExitCode.USAGE)
-        .says("\"%s\" cannot be the services' role".formatted(name), "nothing was changed");
+        .says("\"%s\" cannot be the service role".formatted(name), "nothing was changed");
   }
 
   /** As repair.sh runs it in the pod, in a database whose owner has planted what it can. */

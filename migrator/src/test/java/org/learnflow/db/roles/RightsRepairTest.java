@@ -137,7 +137,7 @@ class RightsRepairTest {
   void anOwnerThatMayNotLogInIsFoundByVerifyAndRepairedByRoles() throws Exception {
     database.execute(PostgresServer.ADMIN, named("ALTER ROLE {o} NOLOGIN"));
     assertThat(database.cli().run("verify").lastLine())
-        .startsWith("unhealthy: reachable: the server refused the credentials: ")
+        .startsWith("unhealthy: reachable: the server rejected the credentials: ")
         .contains("not permitted to log in");
     assertThat(database.cli().run("roles")).exited(ExitCode.OK);
     assertThat(database.cli().run("verify")).answers("healthy");

@@ -89,7 +89,7 @@ class InterruptedMigrationTest {
       server.start(List.of(), Progress.SILENT);
       assertThat(migrate.join())
           .exited(ExitCode.OK)
-          .says("the connection was lost; going on once the database is back");
+          .says("the connection was lost; continuing when the database is back");
       assertEverythingAppliedOnce(database);
     } finally {
       server.stop("immediate");

@@ -94,7 +94,7 @@ class VerifyTest {
     assertThat(cli(database).run("verify", "--password-file", wrong.toString()))
         .exited(ExitCode.FAILED)
         .answers(
-            "unhealthy: reachable: the server refused the credentials: password authentication"
+            "unhealthy: reachable: the server rejected the credentials: password authentication"
                 + " failed for user \""
                 + database.owner()
                 + "\"");
