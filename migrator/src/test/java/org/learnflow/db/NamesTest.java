@@ -304,14 +304,14 @@ class NamesTest {
       delimiter = '|',
       textBlock =
           """
-          xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | it has 64 bytes, and PostgreSQL takes at most 63
-          üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü                                 | it has 64 bytes, and PostgreSQL takes at most 63
-          😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀                                             | it has 64 bytes, and PostgreSQL takes at most 63
-          a%0Ab                                                            | it holds the control character U+000A
-          a%7F                                                             | it holds the control character U+007F
-          a%C2%85                                                          | it holds the control character U+0085
-          a%E2%80%A8                                                       | it holds the control character U+2028
-          m%EF%BF%BDller                                                   | a character of it was lost on the way here: set LC_ALL=C.UTF-8
+          xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | it has 64 bytes, but PostgreSQL allows at most 63
+          üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü                                 | it has 64 bytes, but PostgreSQL allows at most 63
+          😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀                                             | it has 64 bytes, but PostgreSQL allows at most 63
+          a%0Ab                                                            | it contains the control character U+000A
+          a%7F                                                             | it contains the control character U+007F
+          a%C2%85                                                          | it contains the control character U+0085
+          a%E2%80%A8                                                       | it contains the control character U+2028
+          m%EF%BF%BDller                                                   | a character was lost because of the locale: set LC_ALL=C.UTF-8
           """)
   void whatPostgresqlWouldCutOrNobodyCanTypeIsRefused(String encoded, String why) {
     PostgresServer server = PostgresServers.shared(PostgresServers.DEFAULT_MAJOR);

@@ -231,7 +231,7 @@ class TextFilesTest {
       assertThat(run(cli, kind, directory))
           .exited(kind.code)
           .says(
-              "error: \"" + name + "\" is a command of psql, not SQL",
+              "error: \"" + name + "\" is a psql command, not SQL",
               "where: " + directory.resolve(kind.file) + ", line 5\n",
               kind.state,
               "next:  ",

@@ -18,9 +18,10 @@ import org.learnflow.db.Progress;
 /**
  * A PostgreSQL session-level advisory lock, held until closed or until the session ends.
  *
- * <p>It is polled, never waited for inside the server: a session that waits there holds a snapshot,
- * and {@code CREATE INDEX CONCURRENTLY} in the session that holds the lock would wait for that
- * snapshot, a deadlock.
+ * <p>It is polled, and never waited for inside the server: a session that waits there holds a
+ * snapshot,
+ * and {@code CREATE INDEX CONCURRENTLY} in the session that holds the lock would wait for
+ * that snapshot: a deadlock.
  */
 public final class AdvisoryLock implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(100);
@@ -28,9 +29,10 @@ public final class AdvisoryLock implements AutoCloseable {
   private static final Duration DEFAULT_PATIENCE = Duration.ofSeconds(60);
 
   /**
-   * Who holds a lock of the database that the session is in. Anybody can take any application's
-   * name, and whoever may connect can take a lock: what tells our program is a role that services
-   * do not have. Written for any search_path, since admins ask it inside a database of others.
+   * Who holds a lock of the session's database. Any client can use any application's name,
+   * and any role that can connect can take a lock: our program is recognized by a role that
+   * services
+   * do not have. Written for any search_path, because admins run it inside databases of others.
    */
   private static final String HOLDER =
       """
@@ -53,7 +55,7 @@ public final class AdvisoryLock implements AutoCloseable {
 
   /** What a lock protects; the number is its key in the server, "lf" and a count. */
   public enum Purpose {
-    /** Making roles and rights. */
+    /** Creating roles and granting privileges. */
     ROLES(0x6c66_0001L),
     /** Applying migrations. */
     MIGRATE(0x6c66_0002L),
@@ -62,13 +64,13 @@ public final class AdvisoryLock implements AutoCloseable {
     /** Replacing passwords. */
     CREDENTIALS(0x6c66_0004L),
     /**
-     * Flyway's own, so that one started by hand waits; as its PostgreSQLAdvisoryLockTemplate
-     * counts.
+     * Flyway's own, so that a Flyway started by hand waits; computed as in its
+     * PostgreSQLAdvisoryLockTemplate.
      */
     FLYWAY(77_431_708_279_161L + "\"public\".\"flyway_schema_history\"".hashCode()),
     /** Putting another database in a database's place; in the maintenance database. */
     RESTORE(0x6c66_0005L),
-    /** Dumping as a role made for it; in the maintenance database. */
+    /** Dumping as a role created for it; in the maintenance database. */
     BACKUP(0x6c66_0007L);
 
     private final long key;
@@ -77,12 +79,12 @@ public final class AdvisoryLock implements AutoCloseable {
       this.key = key;
     }
 
-    /** The key as pg_advisory_lock takes it. */
+    /** The key for pg_advisory_lock. */
     public long key() {
       return key;
     }
 
-    /** The step that takes it, as people know it. */
+    /** The step that takes it, as users know it. */
     String step() {
       return name().toLowerCase(Locale.ROOT);
     }
@@ -91,9 +93,9 @@ public final class AdvisoryLock implements AutoCloseable {
   /**
    * A session that holds a lock.
    *
-   * @param since when it connected, empty where this session may not know
-   * @param ours whether its role is one that learnflow-db works with: this session's own, one that
-   *     may act as the database's owner, or one that may make roles
+   * @param since when it connected, empty if this session cannot see it
+   * @param ours whether its role is one that learnflow-db connects as: this session's own, one
+   *     that can act as the database's owner, or one that can create roles
    */
   public record Holder(int pid, String role, String application, String since, boolean ours) {
     String text() {
@@ -112,10 +114,10 @@ public final class AdvisoryLock implements AutoCloseable {
                   ExitCode.FAILED,
                   ours
                       ? what
-                      : what + "; that is not learnflow-db, which never works as " + role + " here")
+                      : what + "; it is not learnflow-db, which never connects as " + role + " here")
               .state("nothing was changed by this step");
       return ours
-          ? failure.next("wait for its end and run the same command again")
+          ? failure.next("wait until it ends and run the same command again")
           : failure.next(
               "end that session: SELECT pg_terminate_backend(%d); then run the same command again"
                   .formatted(pid));
@@ -123,20 +125,20 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   /**
-   * A lock that was not to be had.
+   * A lock that could not be taken.
    *
-   * @param holder who has it, unless it was given back meanwhile
+   * @param holder who holds it, unless it was released meanwhile
    */
   public record Held(Purpose purpose, Optional<Holder> holder) {
-    /** What somebody else is doing, and who that is. */
+    /** What another session is doing, and which session that is. */
     public String text() {
       return purpose.step() + holder.map(who -> " (" + who.text() + ")").orElse("");
     }
 
     /**
-     * Lets learnflow-db be.
+     * Accepts learnflow-db as the holder.
      *
-     * @throws Failure 1 where the holder is somebody else
+     * @throws Failure 1 if the holder is not learnflow-db
      */
     public void refuseForeign() {
       if (holder.isPresent() && !holder.get().ours()) {
@@ -154,11 +156,11 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   /**
-   * Waits while another session holds the lock, and tells who that is; for as long as the session's
-   * setting {@code learnflow_db.timeout} says in milliseconds, 60 s without one.
+   * Waits while another session holds the lock, and reports which one; up to the session's
+   * setting {@code learnflow_db.timeout} in milliseconds, or 60 s without one.
    *
    * @param connection in autocommit mode, so that waiting holds no snapshot
-   * @throws Failure 1 naming the holder, once that time is over
+   * @throws Failure 1 naming the holder, after that time
    */
   public static AdvisoryLock acquire(Connection connection, Purpose purpose, Progress progress)
       throws SQLException {
@@ -180,9 +182,9 @@ public final class AdvisoryLock implements AutoCloseable {
             .orElseGet(() ->
                 Failure.of(
                         ExitCode.FAILED,
-                        "one session after the other holds the lock for " + purpose.step())
+                        "one session after another holds the lock for " + purpose.step())
                     .state("nothing was changed by this step")
-                    .next("wait for their end and run the same command again"));
+                    .next("wait until they end and run the same command again"));
       }
       if (told == 0 || now - told > TELL_EVERY.toNanos()) {
         told = now;
@@ -215,13 +217,13 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   /**
-   * Takes the locks of all purposes but RESTORE, which is another database's, or none of them;
-   * waits for nobody. The session gives them back with {@link #releaseAll} or when it ends.
+   * Takes the locks of all purposes except RESTORE, which is another database's, or none of
+   * them; does not wait. The session releases them with {@link #releaseAll} or when it ends.
    *
-   * @return the lock that somebody else holds; nothing where all were taken
+   * @return the lock that another session holds; empty if all were taken
    */
   public static Optional<Held> tryAll(Connection connection) throws SQLException {
-    // Of two at once the first one to get the first lock gets them all.
+    // Of two sessions at once, the one that gets the first lock gets them all.
     for (Purpose purpose :
         List.of(
             Purpose.MIGRATE, Purpose.SEED, Purpose.CREDENTIALS, Purpose.ROLES, Purpose.FLYWAY)) {
@@ -235,17 +237,17 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   /**
-   * Why a lock was not to be had.
+   * Why a lock could not be taken.
    *
    * @param step who wanted it
-   * @return nothing where nobody holds it
+   * @return empty if no session holds it
    */
   static Optional<Failure> refusal(Connection connection, long key, String step)
       throws SQLException {
     return holder(connection, key).map(who -> who.failure(step));
   }
 
-  /** Gives back whatever the session holds. */
+  /** Releases every lock of the session. */
   public static void releaseAll(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute("SELECT pg_catalog.pg_advisory_unlock_all()");
@@ -280,7 +282,7 @@ public final class AdvisoryLock implements AutoCloseable {
     }
   }
 
-  /** Gives the lock back; does nothing when the session is gone, which gave it back already. */
+  /** Releases the lock; does nothing if the session is gone, because the lock ended with it. */
   @Override
   public void close() throws SQLException {
     if (connection.isClosed()) {

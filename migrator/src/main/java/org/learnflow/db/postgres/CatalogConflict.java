@@ -3,8 +3,9 @@ package org.learnflow.db.postgres;
 import java.sql.SQLException;
 
 /**
- * Repeats changes of rights that met a change of the same object by another session. PostgreSQL
- * does not wait there, it answers "tuple concurrently updated" (XX000).
+ * Repeats changes of privileges that collided with a change of the same object by another session.
+ * PostgreSQL
+ * does not wait in this case, but reports "tuple concurrently updated" (XX000).
  */
 public final class CatalogConflict {
   private static final int ATTEMPTS = 20;
@@ -12,10 +13,10 @@ public final class CatalogConflict {
 
   private CatalogConflict() {}
 
-  /** A change that looks at the catalog first, so that it can be repeated. */
+  /** A change that reads the catalog first, so that it can be repeated. */
   @FunctionalInterface
   public interface Change<T> {
-    /** Looks and changes. */
+    /** Reads and changes. */
     T apply() throws SQLException;
   }
 

@@ -8,17 +8,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Queries of the catalog that mean the same whatever is in the database: for as long as they run,
- * only pg_catalog's own functions, operators, types and relations are found by their names.
+ * Queries of the catalog that mean the same whatever is in the database: while they run, only
+ * pg_catalog's own functions, operators, types and relations are found by their names.
  */
 public final class CatalogQuery {
-  /** To be put before a query in one text, which is one transaction. */
+  /** Goes before a query in the same text, which is one transaction. */
   public static final String FIXED_PATH =
       "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);\n";
 
   private CatalogQuery() {}
 
-  /** Makes something of a row. */
+  /** Converts a row. */
   @FunctionalInterface
   public interface Row<T> {
     /** Reads the row that {@code rows} is at. */
@@ -28,7 +28,7 @@ public final class CatalogQuery {
   /**
    * All rows of a query.
    *
-   * @param connection in autocommit mode; else the path stays until the transaction ends
+   * @param connection in autocommit mode; otherwise the path stays until the transaction ends
    * @param query without parameters
    */
   public static <T> List<T> rows(Connection connection, String query, Row<T> row)

@@ -9,7 +9,7 @@ public final class DatabaseDrop {
   private DatabaseDrop() {}
 
   /**
-   * Drops a database, if it is there, and ends the sessions in it.
+   * Drops a database, if it exists, and ends the sessions in it.
    *
    * @param connection of its owner, in another database and in autocommit mode
    */
@@ -21,14 +21,16 @@ public final class DatabaseDrop {
       if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw e;
       }
-      // By force only an admin may end autovacuum, which is nobody's session; without, the server
-      // does it by itself.
+      // With FORCE, only an admin can end autovacuum, which is no role's session; without, the
+      // server ends it automatically.
       endSessions(connection, name);
       SqlText.execute(connection, drop);
     }
   }
 
-  /** Ends those sessions that it may end, if it may drop the database; dropping waits for them. */
+  /**
+   * Ends the sessions that the role can end, if it can drop the database; dropping waits for them.
+   */
   private static void endSessions(Connection connection, String name) throws SQLException {
     try (PreparedStatement end =
         connection.prepareStatement(

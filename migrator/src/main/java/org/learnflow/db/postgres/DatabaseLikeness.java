@@ -11,14 +11,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * How a database encodes and sorts; the one place that makes another like it.
+ * How a database encodes and sorts; the one place that describes how to create another like it.
  *
  * @param encoding such as {@code UTF8}
  * @param collate of libc
  * @param ctype of libc
  * @param provider {@code libc}, {@code icu} or {@code builtin}
- * @param locale of a provider that is not libc
- * @param rules ICU's, from 16 on
+ * @param locale of a provider other than libc
+ * @param rules of ICU, since PostgreSQL 16
  */
 public record DatabaseLikeness(
     String encoding,
@@ -27,7 +27,7 @@ public record DatabaseLikeness(
     String provider,
     Optional<String> locale,
     Optional<String> rules) {
-  /** The catalog differs by major version: daticulocale until 16, datlocale from 17 on. */
+  /** The catalog differs by major version: daticulocale up to 16, datlocale since 17. */
   private static final String QUERY =
       """
       SELECT pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,
@@ -53,10 +53,10 @@ public record DatabaseLikeness(
           " (?<key>\\w+) = (?:(?<escape>E?)'(?<text>(?:[^']|'')*)'|(?<word>\\w+)|\"(?:[^\"]|\"\")*\")");
 
   /**
-   * That of a database.
+   * The likeness of a database.
    *
    * @param connection to any database of the server
-   * @return nothing where there is no such database
+   * @return empty if the database does not exist
    */
   public static Optional<DatabaseLikeness> of(Connection connection, String database)
       throws SQLException {
@@ -76,10 +76,10 @@ public record DatabaseLikeness(
   }
 
   /**
-   * That of the database that a dump was made of.
+   * The likeness of the database that a dump was made of.
    *
    * @param sql what {@code pg_restore --create} prints
-   * @return nothing where it says nothing of that, or not as pg_dump does
+   * @return empty if it does not contain this, or not as pg_dump writes it
    */
   public static Optional<DatabaseLikeness> inDump(String sql) {
     Matcher create = CREATE.matcher(sql);
@@ -113,7 +113,7 @@ public record DatabaseLikeness(
             Optional.ofNullable(options.get("ICU_RULES"))));
   }
 
-  /** What follows {@code CREATE DATABASE name TEMPLATE template0} to make one like it. */
+  /** What follows {@code CREATE DATABASE name TEMPLATE template0} to create one like it. */
   public String clause() {
     return "ENCODING %s LC_COLLATE %s LC_CTYPE %s LOCALE_PROVIDER %s%s%s"
         .formatted(
@@ -130,8 +130,8 @@ public record DatabaseLikeness(
   }
 
   /**
-   * What follows CREATE DATABASE for the tablespace of a database; empty where it is the default
-   * one, which needs a right only where it is named.
+   * What follows CREATE DATABASE for the tablespace of a database; empty if it is the default
+   * one, which needs a privilege only if it is named.
    */
   public static String tablespace(Connection connection, String database) throws SQLException {
     return CatalogQuery.rows(connection, about(TABLESPACE, database), row -> row.getString(1))

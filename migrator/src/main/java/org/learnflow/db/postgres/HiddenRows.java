@@ -10,34 +10,34 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Which tables do not show all their rows to the role of a session: the one place that says so. Row
- * level security leaves rows out without a word, also for a table's owner where it is forced.
+ * Which tables do not show all their rows to the role of a session: the one place that checks
+ * this. Row level security hides rows silently, also from a table's owner if it is forced.
  */
 public final class HiddenRows {
   private static final String QUERY = SqlText.resource("hidden-rows.sql");
 
   private HiddenRows() {}
 
-  /** What may hide rows. */
+  /** What can hide rows. */
   public enum By {
-    /** The role may not read the table at all. */
+    /** The role cannot read the table at all. */
     RIGHTS,
     /** Policies of row level security. */
     POLICIES,
-    /** Row level security holds for the role, but a policy shows it every row. */
+    /** Row level security applies to the role, but a policy shows it every row. */
     NOTHING
   }
 
   /**
-   * A table to which one of these applies.
+   * A table that one of these applies to.
    *
-   * @param name with schema, quoted where it must be
+   * @param name with schema, quoted if necessary
    * @param partitioned whether its rows are in other tables
-   * @param state of its policies, another one after each change
+   * @param state of its policies, which differs after each change
    */
   public record Table(String name, boolean partitioned, By by, String state) {}
 
-  /** All of a database; it leaves the session and its transaction as they are. */
+  /** All such tables of a database; does not change the session and its transaction. */
   public static List<Table> in(Connection connection) throws SQLException {
     List<Table> tables = new ArrayList<>();
     try (Statement statement = connection.createStatement();
@@ -61,7 +61,7 @@ public final class HiddenRows {
   /**
    * What applies to one table.
    *
-   * @param table with schema, quoted where it must be
+   * @param table with schema, quoted if necessary
    */
   public static Optional<By> of(Connection connection, String table) throws SQLException {
     return in(connection).stream()
@@ -70,7 +70,7 @@ public final class HiddenRows {
         .findFirst();
   }
 
-  /** Whether some rows of a table may not be seen. */
+  /** Whether some rows of a table are hidden. */
   public static boolean hides(Connection connection, String table) throws SQLException {
     return of(connection, table).filter(by -> by != By.NOTHING).isPresent();
   }

@@ -6,7 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Optional;
 
-/** Names of databases and roles. PostgreSQL counts bytes of UTF-8, and cuts what is longer. */
+/** Names of databases and roles. PostgreSQL counts bytes of UTF-8, and truncates longer names. */
 public final class Identifier {
   /** Bytes; NAMEDATALEN - 1 in PostgreSQL's pg_config_manual.h. */
   public static final int LONGEST = 63;
@@ -23,14 +23,14 @@ public final class Identifier {
     return name.getBytes(StandardCharsets.UTF_8).length;
   }
 
-  /** Why a name cannot be used, such as "it is empty"; nothing where it can. */
+  /** Why a name cannot be used, such as "it is empty"; empty if it can. */
   public static Optional<String> problem(String name) {
     if (name.isEmpty()) {
       return Optional.of("it is empty");
     }
     if (bytes(name) > LONGEST) {
       return Optional.of(
-          "it has %d bytes, and PostgreSQL takes at most %d".formatted(bytes(name), LONGEST));
+          "it has %d bytes, but PostgreSQL allows at most %d".formatted(bytes(name), LONGEST));
     }
     return name.codePoints()
         .filter(point ->
@@ -41,15 +41,17 @@ public final class Identifier {
                 || point == REPLACEMENT_CHARACTER)
         .mapToObj(point ->
             point == REPLACEMENT_CHARACTER
-                ? "a character of it was lost on the way here: set LC_ALL=C.UTF-8"
-                : "it holds the control character U+%04X".formatted(point))
+                ? "a character was lost because of the locale: set LC_ALL=C.UTF-8"
+                : "it contains the control character U+%04X".formatted(point))
         .findFirst();
   }
 
   /**
-   * The name of something that belongs to a database. Where both together would be too long, the
-   * database's name is cut between characters, and told from others that begin so by a hash of the
-   * whole.
+   * The name of something that belongs to a database. If both together would be too long, the
+   * database's
+   * name is cut between characters, and a hash of the whole name distinguishes it from others with
+   * the same
+   * beginning.
    *
    * @param suffix says what it is, in ASCII
    */

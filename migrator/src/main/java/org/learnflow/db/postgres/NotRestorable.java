@@ -5,35 +5,35 @@ import java.sql.SQLException;
 import java.util.List;
 
 /**
- * Something that a dump of a database lacks, or that a restore of it leaves out or fails on. That a
- * dump can be read back says nothing of this.
+ * Something that a dump of a database lacks, or that a restore of it leaves out or fails on.
+ * Reading the dump back does not show this.
  *
- * @param name of the object; for what is excluded, as a pattern of pg_dump's
+ * @param name of the object; for what is excluded, as a pattern for pg_dump
  * @param text a sentence with what to do; for what is refused, a statement
  */
 public record NotRestorable(Effect effect, String name, String text) {
   private static final String QUERY = SqlText.resource("not-restorable.sql");
 
-  /** What becomes of it. */
+  /** What happens to it. */
   public enum Effect {
     /** A schema that is not dumped. */
     EXCLUDED_SCHEMA,
     /** A table that is not dumped. */
     EXCLUDED_TABLE,
-    /** Without it there is no dump. */
+    /** A dump without it is refused. */
     REFUSED,
     /** Restore leaves it out. */
     LEFT_OUT,
-    /** It belongs to somebody else after a restore. */
+    /** It belongs to another role after a restore. */
     CHANGES,
     /** Restore fails on it. */
     BREAKS
   }
 
   /**
-   * All of a database.
+   * All such objects of a database.
    *
-   * @param connection of whoever dumps it, in autocommit mode
+   * @param connection as the role that dumps it, in autocommit mode
    */
   public static List<NotRestorable> in(Connection connection) throws SQLException {
     return CatalogQuery.rows(
@@ -53,7 +53,7 @@ public record NotRestorable(Effect effect, String name, String text) {
                 row.getString(3)));
   }
 
-  /** What a restore would fail on, a sentence each. */
+  /** What a restore would fail on, one sentence each. */
   public static List<String> breaking(Connection connection) throws SQLException {
     return in(connection).stream()
         .filter(found -> found.effect == Effect.BREAKS)

@@ -1,11 +1,11 @@
 package org.learnflow.db.postgres;
 
-/** How another session is described to people who look for what blocks them. */
+/** How another session is described to users who look for what blocks them. */
 public final class SessionText {
   /**
    * An SQL expression over pg_stat_activity {@code a}: pid, user, application, state, age of the
-   * transaction. Not its query, which may hold a password. What the role may not see is said to be
-   * unknown.
+   * transaction. Not its query, which may contain a password. What the role cannot see is reported
+   * as unknown.
    */
   public static final String SQL =
       """

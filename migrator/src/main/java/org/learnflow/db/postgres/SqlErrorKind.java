@@ -1,32 +1,34 @@
 package org.learnflow.db.postgres;
 
 /**
- * What kind of error a server reports, and so what helps. Source: PostgreSQL documentation,
+ * What kind of error a server reports, and what helps. Source: PostgreSQL documentation,
  * appendix A "PostgreSQL Error Codes", by class, and by code where a class holds several kinds.
  */
 public enum SqlErrorKind {
   /** The text is wrong. */
   STATEMENT("correct the file and %s"),
-  /** What the text says is wrong for rows that are there or that it brings. */
-  ROWS("correct the file and %s; or correct the rows that it met"),
-  /** Something of the database's own code refused. */
+  /** The text does not fit existing rows, or the rows that it loads. */
+  ROWS("correct the file and %s; or correct the rows that cause the error"),
+  /** Code in the database raised the error. */
   CODE(
-      "correct the file and %s; a function or trigger has refused it: see what its message asks for"),
+      "correct the file and %s; a function or trigger raised the error: follow its message"),
   /** Other objects are in the way. */
   DEPENDENTS(
       "correct the file and %s; drop what depends on it first, or add CASCADE, which drops that too"),
-  /** A transaction is there and must not be, or the other way round. */
+  /** A statement is in a transaction and must not be, or the other way round. */
   TRANSACTION(
-      "correct the file and %s; a statement that cannot be in a transaction needs a file of its own"),
+      "correct the file and %s; a statement that cannot run in a transaction needs a separate"
+          + " file"),
   /** An enum's value in the transaction that added it. */
   NEW_ENUM_VALUE(
       "correct the file and %s; use the new value in a later file than the one that adds it"),
   /** A foreign data wrapper. */
   FOREIGN_SERVER(
-      "see that the foreign server answers, and its options and user mapping are right, and %s"),
-  /** The role may not. */
+      "check that the foreign server answers and that its options and user mapping are right, and"
+          + " %s"),
+  /** The role lacks a privilege. */
   PERMISSION(
-      "the role may not do this: let an admin grant it the right or do it, or take it out of the"
+      "the role cannot do this: let an admin grant the privilege or do it, or remove it from the"
           + " file, and %s"),
   /** No connection is left, for this role, this database, or at all. */
   CONNECTIONS(
@@ -39,21 +41,21 @@ public enum SqlErrorKind {
   MEMORY(
       "give the server more memory, or let it use less (work_mem, max_locks_per_transaction), and %s"),
   /** Other resources. */
-  RESOURCES("look at the server's resources and at what limits them (temp_file_limit), and %s"),
-  /** More columns, nesting or arguments than the server takes. */
-  LIMITS("correct the file and %s; one statement is over the server's limits: split it"),
-  /** Somebody else uses it. */
+  RESOURCES("check the server's resources and their limits (temp_file_limit), and %s"),
+  /** More columns, nesting or arguments than the server allows. */
+  LIMITS("correct the file and %s; one statement exceeds the server's limits: split it"),
+  /** Another session uses it. */
   IN_USE("another session uses it, or it is not ready: wait for it or end that session, and %s"),
-  /** Again is enough. */
+  /** Repeating it is enough. */
   AGAIN("nothing is wrong with the file; %s"),
   /** The server went away. */
-  CONNECTION("see why the server went away, such as in its log, and %s"),
+  CONNECTION("find out why the server went away, for example in its log, and %s"),
   /** The server itself, or what it runs on. */
-  SERVER("look into the server's log, which says more, and %s"),
+  SERVER("see the server's log for details, and %s"),
   /** Files of the server are damaged. */
   DAMAGE("the server's files are damaged: restore a dump (docs/how-to/restore.md), and %s"),
   /** No known code. */
-  OTHER("correct what the server says and %s");
+  OTHER("correct what the server reports and %s");
 
   private final String next;
 
@@ -69,7 +71,7 @@ public enum SqlErrorKind {
   /**
    * What to do.
    *
-   * @param again how it is tried again, such as {@code run: learnflow-db migrate}
+   * @param again how to try it again, such as {@code run: learnflow-db migrate}
    */
   public String next(String again) {
     return next.formatted(again);

@@ -23,27 +23,27 @@ import org.flywaydb.database.postgresql.PostgreSQLParser;
 import org.postgresql.PGConnection;
 
 /**
- * Flyway's parser, corrected where PostgreSQL reads a legal text in another way. It is the one for
- * all SQL: of migrations, which Flyway itself reads with it, of undo scripts and of seeds.
+ * Flyway's parser, corrected where PostgreSQL reads valid text differently. It is the only parser
+ * for SQL: of migrations, which Flyway itself reads with it, of undo scripts and of seeds.
  */
 public final class SqlParser extends PostgreSQLParser {
-  /** Only the first and the last ones are ever looked at by Flyway. */
+  /** Flyway only uses the first and the last ones. */
   private static final int MOST_TOKENS = 1_000;
 
   private static final int LAST_TOKENS = 10;
 
-  /** No byte below begins a character that is not ASCII. */
+  /** No byte below this starts a character outside ASCII. */
   private static final char FIRST_BEYOND_ASCII = 0x80;
 
   private final EndOfData endOfData;
 
-  /** Of the statement that is being read, comments among them. */
+  /** Tokens of the statement that is being read, with comments. */
   private final List<Token> seen = new ArrayList<>();
 
   /**
    * A parser.
    *
-   * @param endOfData what is to be behind the rows of {@code COPY ... FROM STDIN}
+   * @param endOfData what must follow the rows of {@code COPY ... FROM STDIN}
    */
   public SqlParser(
       Configuration configuration, ParsingContext parsingContext, EndOfData endOfData) {
@@ -55,7 +55,7 @@ public final class SqlParser extends PostgreSQLParser {
   public enum EndOfData {
     /** A line {@code \.}. */
     LINE,
-    /** That, or the end of the text. */
+    /** That line, or the end of the text. */
     LINE_OR_TEXT
   }
 
@@ -64,7 +64,7 @@ public final class SqlParser extends PostgreSQLParser {
     /** Its first words. */
     SqlWords words();
 
-    /** Where they begin in its text, behind comments. */
+    /** Where they begin in its text, after comments. */
     int begin();
   }
 
@@ -86,7 +86,10 @@ public final class SqlParser extends PostgreSQLParser {
       this.begin = begin;
     }
 
-    /** What waits for every older transaction, and blocks nobody meanwhile, may wait for long. */
+    /**
+     * A statement that waits for every older transaction, and blocks nothing meanwhile, can wait
+     * for a long time.
+     */
     @Override
     public Results execute(
         JdbcTemplate jdbcTemplate, SqlScriptExecutor executor, Configuration configuration) {
@@ -119,7 +122,7 @@ public final class SqlParser extends PostgreSQLParser {
     }
   }
 
-  /** As Flyway's own, but that the server's error is kept. */
+  /** Like Flyway's own, but keeps the server's error. */
   private static final class Copy extends ParsedSqlStatement implements Parsed {
     private static final Delimiter END = new Delimiter("\\.", true, null);
 
@@ -221,7 +224,7 @@ public final class SqlParser extends PostgreSQLParser {
     private final int line;
 
     NoEndOfDataException(int line) {
-      super("the rows behind COPY ... FROM STDIN do not end: the line \\. is missing");
+      super("the rows after COPY ... FROM STDIN do not end: the line \\. is missing");
       this.line = line;
     }
 
@@ -231,7 +234,7 @@ public final class SqlParser extends PostgreSQLParser {
     }
   }
 
-  /** Told by the words, when all of them are there. */
+  /** Determined by the words, when all of them are known. */
   @Override
   protected StatementType detectStatementType(
       String simplifiedStatement, ParserContext context, PeekingReader reader) {
@@ -245,7 +248,7 @@ public final class SqlParser extends PostgreSQLParser {
     return true;
   }
 
-  /** PostgreSQL takes every character beyond ASCII for a letter. */
+  /** PostgreSQL treats every character beyond ASCII as a letter. */
   @Override
   protected boolean isLetter(char c, ParserContext context) {
     return c >= FIRST_BEYOND_ASCII || super.isLetter(c, context);
@@ -263,7 +266,10 @@ public final class SqlParser extends PostgreSQLParser {
     return keyword.toString();
   }
 
-  /** A parameter such as {@code $1} is none; a statement would lose a parenthesis at its begin. */
+  /**
+   * A parameter such as {@code $1} is not one; a statement would lose a parenthesis at its
+   * beginning.
+   */
   @Override
   protected boolean isAlternativeStringLiteral(String peek) {
     return peek.charAt(0) == '(' || peek.charAt(0) == '\\' || beginsDollarQuote(peek);
@@ -292,7 +298,7 @@ public final class SqlParser extends PostgreSQLParser {
     return new Token(TokenType.SYMBOL, pos, line, col, "(", "(", context.getParensDepth());
   }
 
-  /** {@code e'\''}; Flyway knows the capital letter only. */
+  /** {@code e'\''}; Flyway only knows the capital letter. */
   @Override
   protected Token handleKeyword(
       PeekingReader reader, ParserContext context, int pos, int line, int col, String keyword)
@@ -316,7 +322,7 @@ public final class SqlParser extends PostgreSQLParser {
     if (tokens.size() > MOST_TOKENS) {
       tokens.subList(1, tokens.size() - LAST_TOKENS).clear();
     }
-    if (token.getType() == TokenType.EOF) { // what is not complete is the server's to refuse
+    if (token.getType() == TokenType.EOF) { // the server rejects an incomplete statement
       while (context.getBlockDepth() > 0) {
         context.decreaseBlockDepth();
       }

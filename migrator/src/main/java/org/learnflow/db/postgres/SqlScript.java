@@ -13,12 +13,14 @@ import org.flywaydb.core.internal.sqlscript.SqlStatement;
 import org.flywaydb.core.internal.sqlscript.SqlStatementIterator;
 import org.learnflow.db.WholeFile;
 
-/** An SQL text, read statement by statement with Flyway's parser: one is in memory at a time. */
+/**
+ * An SQL text, read statement by statement with Flyway's parser: only one is in memory at a time.
+ */
 public final class SqlScript implements AutoCloseable {
   private final SqlStatementIterator statements;
   private final Measured measured;
 
-  /** Of the statement that was read last. */
+  /** The last line of the statement that was read last. */
   private int lastLine = 1;
 
   /**
@@ -36,14 +38,14 @@ public final class SqlScript implements AutoCloseable {
             .parse(new Text(name, measured));
   }
 
-  /** A statement that is longer than may be. */
+  /** A statement that is too long. */
   public static final class TooLongException extends IOException {
     private static final long serialVersionUID = 1L;
     private final int line;
 
     TooLongException(int line) {
       super(
-          "a statement is longer than the %.1f MiB that one can have"
+          "a statement is longer than the maximum of %.1f MiB"
               .formatted(longestStatement() / (double) (1 << 20)));
       this.line = line;
     }
@@ -54,14 +56,14 @@ public final class SqlScript implements AutoCloseable {
     }
   }
 
-  /** A command of psql where SQL is expected: no operator of SQL holds a backslash. */
+  /** A psql command where SQL is expected: no SQL operator contains a backslash. */
   public static final class PsqlCommandException extends IOException {
     private static final long serialVersionUID = 1L;
     private final String command;
     private final int line;
 
     PsqlCommandException(String command, int line) {
-      super("\"%s\" is a command of psql, not SQL".formatted(command));
+      super("\"%s\" is a psql command, not SQL".formatted(command));
       this.command = command;
       this.line = line;
     }
@@ -75,13 +77,13 @@ public final class SqlScript implements AutoCloseable {
     public String next() {
       return switch (command) {
         case "\\restrict", "\\unrestrict" ->
-            "delete the lines that begin with \\restrict and \\unrestrict, which pg_dump writes into"
-                + " every plain file";
+            "delete the lines that begin with \\restrict and \\unrestrict, which pg_dump writes"
+                + " into every plain file";
         case "\\c", "\\connect" ->
-            "delete it, or leave out --create when you make the file with pg_dump";
+            "delete it, or omit --create when you create the file with pg_dump";
         case "\\i", "\\ir", "\\include", "\\include_relative" ->
             "put the statements of that file here";
-        case "\\set" -> "write the value where the variable stands, and delete it";
+        case "\\set" -> "write the value in place of the variable, and delete this line";
         case "\\copy" -> "load the rows from a CSV file of a seed set (docs/reference/seeds.md)";
         case "\\." -> "delete the rows above it, and load them as a seed (docs/reference/seeds.md)";
         default -> "delete it, or write SQL in its place";
@@ -89,7 +91,7 @@ public final class SqlScript implements AutoCloseable {
     }
   }
 
-  /** Characters that a statement may have; Flyway holds it in many pieces. */
+  /** Maximum number of characters in a statement; Flyway holds it in many pieces. */
   public static long longestStatement() {
     return WholeFile.room() / 32;
   }
@@ -97,9 +99,9 @@ public final class SqlScript implements AutoCloseable {
   /**
    * A statement.
    *
-   * @param line where it begins, behind comments
+   * @param line where it begins, after comments
    * @param sql without the comments before it and the semicolon
-   * @param words of it, which tell what it is
+   * @param words its words, which determine what it is
    */
   public record Statement(int line, String sql, SqlWords words) {
     /** Its first words, if it begins or ends a transaction. */
@@ -137,8 +139,8 @@ public final class SqlScript implements AutoCloseable {
   /**
    * Whether {@link #next} has a statement to give.
    *
-   * @throws TooLongException if it is longer than may be
-   * @throws PsqlCommandException if psql would have to be asked
+   * @throws TooLongException if it is too long
+   * @throws PsqlCommandException if it contains a psql command
    */
   public boolean hasNext() throws IOException {
     try {
@@ -174,7 +176,7 @@ public final class SqlScript implements AutoCloseable {
     statements.close();
   }
 
-  /** Refuses to go on in a statement that is too long. */
+  /** Stops reading in a statement that is too long. */
   private static final class Measured extends FilterReader {
     private long count;
 

@@ -6,7 +6,7 @@ import java.util.Set;
 import org.postgresql.util.PSQLException;
 
 /**
- * SQLSTATE values by the moment the server sends them. Source: PostgreSQL documentation, appendix A
+ * SQLSTATE values and when the server sends them. Source: PostgreSQL documentation, appendix A
  * "PostgreSQL Error Codes".
  */
 public final class SqlStates {
@@ -16,14 +16,14 @@ public final class SqlStates {
   /** No such role, or no matching pg_hba.conf entry. */
   public static final String INVALID_AUTHORIZATION = "28000";
 
-  /** pgjdbc: the server wants a password or TLS, and we have none to give. */
+  /** pgjdbc: the server requires a password or TLS, and we have none. */
   public static final String CONNECTION_REJECTED = "08004";
 
-  /** pgjdbc: the connection broke, or the server's certificate is not as it should be. */
+  /** pgjdbc: the connection broke, or the server's certificate is not valid. */
   public static final String CONNECTION_FAILURE = "08006";
 
   /**
-   * The other side's answer is none of PostgreSQL's protocol; or a pooler refuses a startup
+   * The other side's answer is not PostgreSQL's protocol; or a pooler rejects a startup
    * setting.
    */
   public static final String PROTOCOL_VIOLATION = "08P01";
@@ -46,7 +46,7 @@ public final class SqlStates {
   /** The server ended the session: it did nothing for too long. */
   public static final String IDLE_SESSION_TIMEOUT = "57P05";
 
-  /** A setting that only superusers change. */
+  /** A setting that only superusers can change. */
   public static final String TEMP_FILE_LIMIT = "temp_file_limit";
 
   /** All connection slots are in use. */
@@ -55,19 +55,19 @@ public final class SqlStates {
   /** Starting up, shutting down, or recovering without hot standby. */
   public static final String CANNOT_CONNECT_NOW = "57P03";
 
-  /** Class of what the server aborted because of others, such as a deadlock; again is enough. */
+  /** Class of errors because of other sessions, such as a deadlock; repeating is enough. */
   public static final String TRANSACTION_ROLLBACK = "40";
 
   /** lock_timeout ran out. */
   public static final String LOCK_NOT_AVAILABLE = "55P03";
 
-  /** statement_timeout ran out, or somebody cancelled the statement. */
+  /** statement_timeout ran out, or the statement was cancelled. */
   public static final String QUERY_CANCELED = "57014";
 
   /** The server ended a deadlock by aborting this transaction. */
   public static final String DEADLOCK_DETECTED = "40P01";
 
-  /** A value that the enum got in the same transaction. */
+  /** A value that was added to the enum in the same transaction. */
   public static final String UNSAFE_NEW_ENUM_VALUE = "55P04";
 
   /** No such table or view. */
@@ -76,10 +76,10 @@ public final class SqlStates {
   /** No such schema. */
   public static final String INVALID_SCHEMA_NAME = "3F000";
 
-  /** A right is missing. */
+  /** A privilege is missing. */
   public static final String INSUFFICIENT_PRIVILEGE = "42501";
 
-  /** The row is there already. */
+  /** The row already exists. */
   public static final String UNIQUE_VIOLATION = "23505";
 
   /** A referenced row is missing. */
@@ -88,7 +88,7 @@ public final class SqlStates {
   /** A startup setting that this server does not know. */
   public static final String UNDEFINED_OBJECT = "42704";
 
-  /** The transaction, or the whole server, writes nothing. */
+  /** The transaction, or the whole server, is read-only. */
   public static final String READ_ONLY = "25006";
 
   private static final Set<String> CONNECTION_LOST =
@@ -116,8 +116,9 @@ public final class SqlStates {
   }
 
   /**
-   * Where the server has no room left, that and what to do. Refusing a session it may say so in its
-   * message alone, with another state.
+   * If the server's disk is full: a message that says so and what to do. When it rejects a
+   * session, the server may
+   * report it only in its message, with another state.
    */
   public static Optional<String> diskFull(String state, String message) {
     return DISK_FULL.equals(state)
@@ -129,7 +130,7 @@ public final class SqlStates {
         : Optional.empty();
   }
 
-  /** Name of the setting by which the server ended the session or the statement, if it was one. */
+  /** Name of the setting because of which the server ended the session or the statement, if any. */
   public static Optional<String> endedBySetting(Throwable thrown) {
     return Optional.ofNullable(
         switch (of(thrown)) {
@@ -141,7 +142,7 @@ public final class SqlStates {
         });
   }
 
-  /** Whether a lock was not had in time, or only by a deadlock. */
+  /** Whether a lock was not obtained in time, or because of a deadlock. */
   public static boolean lockProblem(Throwable thrown) {
     String state = of(thrown);
     return state.equals(LOCK_NOT_AVAILABLE) || state.equals(DEADLOCK_DETECTED);
@@ -149,7 +150,7 @@ public final class SqlStates {
 
   /**
    * Whether the work failed because the server went away (08xxx, 57P01 to 57P04) or came back as a
-   * read-only standby (25006), so that doing it again makes sense once it answers.
+   * read-only standby (25006), so that repeating it makes sense when it answers again.
    */
   public static boolean connectionLost(Throwable thrown) {
     String state = of(thrown);
@@ -158,9 +159,10 @@ public final class SqlStates {
   }
 
   /**
-   * Name of the setting that a statement gave a value with which pgjdbc cannot go on, so that it
-   * closed the connection. It says so in its own words, in the language of the machine, with {@link
-   * #CONNECTION_FAILURE}.
+   * Name of the setting that a statement gave a value which pgjdbc does not support, so that
+   * it closed the connection. It reports this in its own words, in the language of the machine,
+   * with
+   * {@link #CONNECTION_FAILURE}.
    */
   public static Optional<String> closedForSetting(Throwable thrown) {
     return sqlException(thrown)

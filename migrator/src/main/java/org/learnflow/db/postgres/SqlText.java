@@ -14,11 +14,11 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Names and values as SQL writes them, and a text that only has to be run. */
+/** Names and values in SQL syntax, and running a text. */
 public final class SqlText {
   private static final Pattern PLACE = Pattern.compile("@([A-Z_]+)@");
 
-  /** A part of a name that people write, as {@link #parts} reads it. */
+  /** A part of a name that users write, as {@link #parts} reads it. */
   public static final String NAME_PART = "(?:\"(?:[^\"]|\"\")+\"|[^\".\\s][^.\\s]*)";
 
   private static final Pattern PART = Pattern.compile(NAME_PART);
@@ -32,10 +32,12 @@ public final class SqlText {
   }
 
   /**
-   * The parts of a name that people write, such as schema and table: what holds a dot, a space or a
-   * double quote is in double quotes, as in SQL. Unlike in SQL, all else stays as it is written.
+   * The parts of a name that users write, such as schema and table: a part that contains a dot, a
+   * space
+   * or a double quote is in double quotes, as in SQL. Unlike in SQL, everything else stays as it
+   * is written.
    *
-   * @return no parts where it is none
+   * @return no parts if it is not a valid name
    */
   public static List<String> parts(String name) {
     return NAME.matcher(name).matches()
@@ -67,8 +69,8 @@ public final class SqlText {
   }
 
   /**
-   * A text with values in its places, {@code @NAME@} each. All are filled at once, so that a value
-   * may look like a place itself.
+   * A text with values in place of {@code @NAME@}. All are replaced at once, so that a value
+   * can look like a place itself.
    *
    * @param values SQL by place, for all places
    */
@@ -80,7 +82,7 @@ public final class SqlText {
                 Objects.requireNonNull(values.get(place.group(1)), place.group())));
   }
 
-  /** A text that comes with the program, in the folder of this package. */
+  /** A text that is part of the program, in the folder of this package. */
   static String resource(String name) {
     try (InputStream text = Objects.requireNonNull(SqlText.class.getResourceAsStream(name))) {
       return new String(text.readAllBytes(), StandardCharsets.UTF_8);
@@ -89,7 +91,7 @@ public final class SqlText {
     }
   }
 
-  /** Runs a text; its rows are of no account. */
+  /** Runs a text and ignores its rows. */
   public static void execute(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute(sql);

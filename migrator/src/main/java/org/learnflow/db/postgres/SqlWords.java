@@ -11,14 +11,15 @@ import org.flywaydb.core.internal.parser.TokenType;
 
 /**
  * The words of a statement as they are written, without comments: names, numbers, strings, {@code
- * (}, {@code )} and other symbols. What a statement is, is asked of them, so that no comment,
- * string, function body or quoted name is taken for it.
+ * (},
+ * {@code )} and other symbols. The kind of a statement is determined from them, so that no comment,
+ * string, function body or quoted name is mistaken for it.
  *
  * @param words the first ones
  * @param whole whether these are all
  */
 public record SqlWords(List<String> words, boolean whole) {
-  /** How many are kept of a statement. */
+  /** How many words of a statement are kept. */
   static final int MOST = 4_000;
 
   /** First words of statements that begin or end a transaction. */
@@ -30,7 +31,7 @@ public record SqlWords(List<String> words, boolean whole) {
   /**
    * The words of a text.
    *
-   * @param textBegin where it begins, as the tokens count
+   * @param textBegin where it begins, in positions of the tokens
    */
   static SqlWords of(String sql, int textBegin, List<Token> tokens) {
     List<String> words = new ArrayList<>();
@@ -60,7 +61,7 @@ public record SqlWords(List<String> words, boolean whole) {
     return new SqlWords(List.copyOf(words), whole);
   }
 
-  /** Closing parentheses are no tokens of Flyway's. */
+  /** Flyway has no tokens for closing parentheses. */
   private static String trimmed(String sql, int begin, int tokenEnd) {
     int end = tokenEnd;
     while (end > begin + 1
@@ -71,8 +72,8 @@ public record SqlWords(List<String> words, boolean whole) {
   }
 
   /**
-   * Its keywords and names: keywords, and names that could be some, in upper case; other names,
-   * without their quotes, in lower case; no values.
+   * Its keywords and names: keywords, and names that could be keywords, in upper case; other
+   * names, without their quotes, in lower case; no values.
    */
   public List<String> names() {
     return words.stream()
@@ -86,7 +87,7 @@ public record SqlWords(List<String> words, boolean whole) {
         .toList();
   }
 
-  /** Whether the words from a place on are these keywords. */
+  /** Whether the words from a position on are these keywords. */
   public boolean are(int from, String... keywords) {
     if (words.size() < from + keywords.length) {
       return false;
@@ -131,7 +132,7 @@ public record SqlWords(List<String> words, boolean whole) {
     return begin("COPY") && contain("FROM", "STDIN");
   }
 
-  /** Whether it works beside other sessions' transactions, and waits for those that are older. */
+  /** Whether it runs alongside other sessions' transactions, and waits for those that are older. */
   public boolean concurrently() {
     return concurrentIndex("CREATE")
         || concurrentIndex("DROP")
@@ -147,7 +148,7 @@ public record SqlWords(List<String> words, boolean whole) {
   /**
    * An index that is built concurrently; both names as they are written.
    *
-   * @param index empty where it has no name, or none that is understood
+   * @param index empty if it has no name, or none that is understood
    */
   public record IndexBuild(Optional<String> index, String table) {}
 
@@ -189,8 +190,9 @@ public record SqlWords(List<String> words, boolean whole) {
   }
 
   /**
-   * Whether PostgreSQL refuses it in a transaction, as far as that can be told without the
-   * database: not what a procedure does, nor whether a table is partitioned. Source: its callers of
+   * Whether PostgreSQL rejects it in a transaction, as far as this can be determined without
+   * the database: not what a procedure does, nor whether a table is partitioned. Source: its
+   * callers of
    * PreventInTransactionBlock, 15 to 18.
    */
   public boolean forbidTransaction() {
@@ -218,7 +220,7 @@ public record SqlWords(List<String> words, boolean whole) {
     return are(kind, "SCHEMA") || are(kind, "DATABASE") || are(kind, "SYSTEM");
   }
 
-  /** Behind {@code CLUSTER (VERBOSE)} or {@code REINDEX VERBOSE}. */
+  /** After {@code CLUSTER (VERBOSE)} or {@code REINDEX VERBOSE}. */
   private int afterOptions() {
     int i = 1;
     if (are(i, "(")) {

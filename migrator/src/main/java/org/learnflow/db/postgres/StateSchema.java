@@ -71,16 +71,16 @@ public final class StateSchema {
           'Privileges that a migration revoked from the services'' role, by table, sequence or schema.';
       """;
 
-  /** As in {@link AdvisoryLock}, but for the transaction that makes the schema. */
+  /** As in {@link AdvisoryLock}, but for the transaction that creates the schema. */
   private static final long KEY = 0x6c66_0000L;
 
   private static final String LOCK =
       "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
 
-  /** Made last, in one transaction with the others. */
+  /** Created last, in one transaction with the others. */
   private static final String NEWEST = "learnflow_db.withheld_privileges";
 
-  /** Whoever default privileges let in is sent out in the transaction that makes the schema. */
+  /** Revokes what default privileges granted, in the transaction that creates the schema. */
   private static final String CLOSE =
       """
       DO $$
@@ -107,10 +107,10 @@ public final class StateSchema {
   private StateSchema() {}
 
   /**
-   * Makes the schema, or what an older version did not make in it.
+   * Creates the schema, or what an older version did not create in it.
    *
    * @param connection as the owner, holding an {@link AdvisoryLock}; in autocommit mode or not
-   * @throws Failure 1 where another session makes it, or pretends to, for longer than lock_timeout
+   * @throws Failure 1 if another session creates it, or pretends to, for longer than lock_timeout
    */
   public static void ensure(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
@@ -123,7 +123,8 @@ public final class StateSchema {
       }
     }
     Savepoint before = connection.getAutoCommit() ? null : connection.setSavepoint();
-    // One text is one transaction, also in autocommit mode; two at once would both find it missing.
+    // One text is one transaction, even in autocommit mode,
+    // so that two sessions at once do not both find it missing.
     try (Statement statement = connection.createStatement()) {
       statement.execute(LOCK + CREATE + CLOSE);
     } catch (SQLException e) {

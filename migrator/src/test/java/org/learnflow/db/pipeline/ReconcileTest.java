@@ -272,7 +272,7 @@ class ReconcileTest {
           .says(
               "error: another session holds the lock for roles: pid ",
               "role " + database.service(),
-              "that is not learnflow-db",
+              "it is not learnflow-db",
               "SELECT pg_terminate_backend(");
     }
     assertThat(cli.run("reconcile")).exited(ExitCode.OK);

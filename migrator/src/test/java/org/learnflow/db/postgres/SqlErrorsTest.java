@@ -29,14 +29,14 @@ class SqlErrorsTest {
       01000 correct the file
       02000 correct the file
       03000 correct the file
-      08006 see why the server went away
-      08P01 see why the server went away
+      08006 find out why the server went away
+      08P01 find out why the server went away
       09000 a function or trigger
       0A000 correct the file
       0B000 transaction
       0F001 correct the file
-      0LP01 may not do this
-      0P000 may not do this
+      0LP01 cannot do this
+      0P000 cannot do this
       0Z000 a function or trigger
       10608 correct the file
       20000 correct the file
@@ -48,7 +48,7 @@ class SqlErrorsTest {
       25P02 transaction
       26000 correct the file
       27000 correct the rows
-      28000 may not do this
+      28000 cannot do this
       2BP01 depends on it
       2D000 transaction
       2F005 a function or trigger
@@ -60,7 +60,7 @@ class SqlErrorsTest {
       3F000 correct the file
       40001 nothing is wrong with the file
       42601 correct the file
-      42501 may not do this
+      42501 cannot do this
       44000 correct the rows
       53000 the server's resources
       53100 make room on the server's disk
@@ -79,7 +79,7 @@ class SqlErrorsTest {
       P0001 a function or trigger
       XX000 the server's log
       XX001 restore
-      ZZ999 what the server says
+      ZZ999 what the server reports
       """;
 
   @TempDir private Path directory = Path.of("");

@@ -127,7 +127,8 @@ class FileSessionTest {
     assertThat(result)
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
-            "V2__two.sql failed: the rows behind COPY ... FROM STDIN do not end: the line \\. is missing",
+            "V2__two.sql failed: the rows after COPY ... FROM STDIN do not end: the line \\. is"
+                + " missing",
             "V2__two.sql, line 2",
             "the database is at 1");
     migrations.with("V2__two.sql", "copy one from stdin;", "1", "it's", "\\.", "SELECT 1;");

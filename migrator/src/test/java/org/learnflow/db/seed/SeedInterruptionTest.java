@@ -206,7 +206,7 @@ class SeedInterruptionTest {
                   .formatted(pid, database.service()),
               "error: another session holds the lock for seed: pid %d, role %s, application \"learnflow-db\""
                   .formatted(pid, database.service()),
-              "; that is not learnflow-db",
+              "; it is not learnflow-db",
               "state: nothing was changed by this step",
               "SELECT pg_terminate_backend(%d)".formatted(pid));
       assertThat(seeds.seed("--timeout", "0s"))
@@ -236,7 +236,7 @@ class SeedInterruptionTest {
         .says(
             "waiting for another migrator (" + who + ", connected since 20",
             "error: another session holds the lock for seed: " + who + ", connected since 20",
-            "next:  wait for its end and run the same command again")
+            "next:  wait until it ends and run the same command again")
         .doesNotSay("not learnflow-db", "pg_terminate_backend");
     execute("DELETE FROM brake");
     assertThat(other.await()).exited(ExitCode.OK);

@@ -98,7 +98,7 @@ class SqlSeedTest {
           DO $$ BEGIN RAISE EXCEPTION 'own words'; END $$  | 6 | P0001 | own words
           SELEC                                            | 6 | 42601 | syntax error
           SELECT 'never closed                             | 7 | 42601 | unterminated quoted string
-          \\set x 1                                         | 6 | ''    | "\\set" is a command of psql
+          \\set x 1                                         | 6 | ''    | "\\set" is a psql command
           COPY items FROM STDIN                            | 6 | ''    | the rows behind COPY ... FROM STDIN are for psql
           """)
   void aStatementThatFailsIsNamedAndUndoesTheSet(
