@@ -4,10 +4,10 @@ package org.learnflow.db;
 @FunctionalInterface
 public interface Confirmation {
   /**
-   * Returns only where somebody says yes.
+   * Returns only if the user says yes.
    *
    * @param what would be done, one sentence
-   * @throws Failure 10 where nobody says so
+   * @throws Failure 10 otherwise
    */
   void confirm(String what);
 }

@@ -1,18 +1,18 @@
 package org.learnflow.db;
 
-/** How a command ended, as the process tells it; the numbers are part of the contract. */
+/** How a command ended, as the process reports it; the numbers are part of the contract. */
 public enum ExitCode {
   /** Done, or healthy. */
   OK(0),
   /** Failed for a reason without a code of its own, or unhealthy. */
   FAILED(1),
-  /** The command line or an environment variable cannot be used as given. */
+  /** The command line or an environment variable is invalid. */
   USAGE(2),
-  /** There is no such database (yet). */
+  /** The database does not exist (yet). */
   NOT_DEPLOYED(3),
   /** The database did not answer in time. */
   NOT_REACHED(4),
-  /** The server refused user or password. */
+  /** The server rejected user or password. */
   CREDENTIALS_REFUSED(5),
   /** A migration failed. */
   MIGRATION_FAILED(6),

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Something that the reader of the message can act on: what failed, where, in which state things
- * are now, and what to type next. Never holds a password.
+ * are now, and what to type next. Never contains a password.
  */
 public final class Failure extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -55,7 +55,8 @@ public final class Failure extends RuntimeException {
   }
 
   /**
-   * The same with the file and line, SQLSTATE or address it happened at; nothing if it is empty.
+   * The same with the file and line, SQLSTATE or address where it happened; none if the text is
+   * empty.
    */
   public Failure where(String text) {
     return new Failure(code, what(), text.isBlank() ? null : text, state, next, getCause());
@@ -71,7 +72,7 @@ public final class Failure extends RuntimeException {
     return new Failure(code, what(), where, state, text, getCause());
   }
 
-  /** The same with its cause, which is shown with {@code -v} only. */
+  /** The same with its cause, which is shown only with {@code -v}. */
   public Failure causedBy(Throwable cause) {
     return new Failure(code, what(), where, state, next, cause);
   }
@@ -101,7 +102,7 @@ public final class Failure extends RuntimeException {
     return Optional.ofNullable(next);
   }
 
-  /** The whole message as people read it: one line for each part that is known. */
+  /** The whole message as users read it: one line for each part that is known. */
   public String text() {
     StringBuilder text = new StringBuilder("error: ").append(what());
     where().ifPresent(part -> text.append("\n  where: ").append(part));

@@ -11,7 +11,7 @@ public record Password(String value) {
   /** What is shown in its place. */
   public static final String MASK = "********";
 
-  /** Refuses an empty password, which libpq and pgjdbc would take for "none given". */
+  /** Refuses an empty password, which libpq and pgjdbc would treat as none. */
   public Password {
     if (value.isEmpty()) {
       throw new IllegalArgumentException("empty password");
@@ -23,7 +23,7 @@ public record Password(String value) {
     return MASK;
   }
 
-  /** The password that a file holds, if any; its last line break is ignored, blanks count. */
+  /** The password in a file, if any; its last line break is ignored, spaces count. */
   public static Optional<Password> ofFile(String text) {
     return Optional.of(text.replaceFirst("\\r?\\n\\z", ""))
         .filter(password -> !password.isEmpty())

@@ -9,7 +9,7 @@ public final class Pause {
   /**
    * Waits.
    *
-   * @throws Failure 1 where the thread is interrupted, and it stays so
+   * @throws Failure 1 if the thread is interrupted; it keeps its interrupt flag
    */
   public static void of(Duration time) {
     try {

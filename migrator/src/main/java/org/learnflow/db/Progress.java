@@ -1,8 +1,8 @@
 package org.learnflow.db;
 
-/** Tells a person what is going on; goes to stderr, never to stdout. */
+/** Reports progress to the user; goes to stderr, never to stdout. */
 public interface Progress {
-  /** Says nothing. */
+  /** Reports nothing. */
   Progress SILENT =
       new Progress() {
         @Override
@@ -15,13 +15,14 @@ public interface Progress {
   /**
    * A fact worth a line of its own.
    *
-   * @param step the pipeline step that speaks, such as {@code migrate}
+   * @param step the pipeline step that reports, such as {@code migrate}
    */
   void line(String step, String text);
 
   /**
-   * A passing state: overwritten by what comes next on a terminal, a plain line now and then in a
-   * log.
+   * A transient state: on a terminal it is overwritten by what comes next, in a log it is a plain
+   * line now
+   * and then.
    */
   void update(String step, String text);
 }

@@ -19,11 +19,13 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why something failed, in words for people: the only place that makes a text of an exception.
- * Java's own name only the class of an exception where it has no message, or only the file.
+ * Why something failed, in words for users: the only place that turns an exception into text.
+ * Java's own text is only the class of an exception if it has no message, or only the file.
  */
 public final class Reason {
-  /** The name of a class with its package, as a cause's text stands in that of its wrapper. */
+  /**
+   * The name of a class with its package, as it appears in the text of a wrapper around a cause.
+   */
   private static final String CLASS_NAME = "\\b(?:[a-z]\\w*\\.)+[A-Z]\\w*(?:Exception|Error)\\b";
 
   private Reason() {}
@@ -35,25 +37,25 @@ public final class Reason {
       case Failure failure -> failure.what();
       case NoSuchFileException e -> e.getFile() + ": no such file or folder";
       case AccessDeniedException e -> e.getFile() + ": permission denied";
-      case FileAlreadyExistsException e -> e.getFile() + ": it is there already";
-      case NotDirectoryException e -> e.getFile() + ": it is no folder";
+      case FileAlreadyExistsException e -> e.getFile() + ": it already exists";
+      case NotDirectoryException e -> e.getFile() + ": it is not a folder";
       case DirectoryNotEmptyException e -> e.getFile() + ": the folder is not empty";
       case FileSystemException e when e.getReason() != null ->
           (e.getFile() == null ? "" : e.getFile() + ": ") + e.getReason();
       case UnknownHostException e -> "the host name %s is unknown".formatted(e.getMessage());
       case ConnectException e -> or(e.getMessage(), "no connection");
       case ClosedChannelException _ -> "the connection was closed";
-      case EOFException e -> or(e.getMessage(), "it ends too early");
+      case EOFException e -> or(e.getMessage(), "unexpected end of data");
       case SocketTimeoutException _, TimeoutException _ -> "no answer in time";
       case InterruptedException _ -> "interrupted";
-      case CharacterCodingException _ -> "it holds bytes that are no text in UTF-8";
+      case CharacterCodingException _ -> "it contains bytes that are not valid UTF-8";
       case UncheckedIOException e when cause != null && isOwn(e) -> of(e.getMessage(), of(cause));
       case Throwable t when cause != null && !isOwn(t) -> of(cause);
       default -> or(thrown.getMessage(), words(thrown));
     };
   }
 
-  /** What was done, and why it failed, which names no file again that the first names. */
+  /** What was done, and why it failed, without repeating a file name. */
   private static String of(@Nullable String doing, String why) {
     String what = String.valueOf(doing);
     int file = why.indexOf(": ");
@@ -63,7 +65,8 @@ public final class Reason {
   }
 
   /**
-   * Whether the message says more than the cause, whose text is a wrapper's where none is given.
+   * Whether the message says more than the cause, whose text is that of a wrapper without a
+   * message.
    */
   private static boolean isOwn(Throwable thrown) {
     String message = Objects.requireNonNullElse(thrown.getMessage(), "");

@@ -11,11 +11,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * The bytes of a text in UTF-8, without a byte order mark. What is no UTF-8, or what PostgreSQL
- * cannot hold, is refused with its place; every text that the program reads passes through here.
+ * The bytes of a text in UTF-8, without a byte order mark. Text that is not UTF-8, or that
+ * PostgreSQL
+ * cannot store, is refused with its place; every text that the program reads passes through here.
  */
 public final class Utf8Input extends InputStream {
-  /** Also bytes of a character that the buffer ends within. */
+  /** Includes the bytes of a character that the end of the buffer splits. */
   private static final int BUFFER = 1 << 13;
 
   private static final byte[] MARK = {(byte) 0xef, (byte) 0xbb, (byte) 0xbf};
@@ -25,13 +26,13 @@ public final class Utf8Input extends InputStream {
   private final byte[] bytes = new byte[BUFFER];
   private final CharBuffer characters = CharBuffer.allocate(BUFFER);
 
-  /** Of the next byte to give. */
+  /** Of the next byte to return. */
   private int position;
 
-  /** Behind the last byte that was looked at. */
+  /** After the last byte that was checked. */
   private int checked;
 
-  /** Behind the last byte that was read. */
+  /** After the last byte that was read. */
   private int limit;
 
   /** Bytes of the file before the buffer. */
@@ -66,7 +67,7 @@ public final class Utf8Input extends InputStream {
       return "%s, line %d, byte %d".formatted(file, line, offset + 1);
     }
 
-    /** The command that makes it UTF-8. */
+    /** The command that converts it to UTF-8. */
     public String command(Path file) {
       String quoted = "'" + file.toString().replace("'", "'\\''") + "'";
       return "iconv -f %s -t UTF-8 %2$s > %2$s.new && mv %2$s.new %2$s".formatted(charset, quoted);
@@ -96,7 +97,7 @@ public final class Utf8Input extends InputStream {
     return count;
   }
 
-  /** Reads more, behind what is left of a character. */
+  /** Reads more, after the remaining bytes of a character. */
   private void fill() throws IOException {
     System.arraycopy(bytes, checked, bytes, 0, limit - checked);
     before += checked;
@@ -121,10 +122,10 @@ public final class Utf8Input extends InputStream {
 
   private void lookForMark() throws NotUtf8Exception {
     if (begins(0xff, 0xfe, 0, 0) || begins(0, 0, 0xfe, 0xff)) {
-      throw notUtf8("is in UTF-32, and only UTF-8 can be read", 0, "UTF-32");
+      throw notUtf8("is in UTF-32, but only UTF-8 is supported", 0, "UTF-32");
     }
     if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) {
-      throw notUtf8("is in UTF-16, and only UTF-8 can be read", 0, "UTF-16");
+      throw notUtf8("is in UTF-16, but only UTF-8 is supported", 0, "UTF-16");
     }
     if (limit >= MARK.length && Arrays.equals(bytes, 0, MARK.length, MARK, 0, MARK.length)) {
       position = MARK.length;
@@ -147,7 +148,7 @@ public final class Utf8Input extends InputStream {
     for (; checked < buffer.position(); checked++) {
       if (bytes[checked] == 0) {
         throw notUtf8(
-            "holds a zero byte, which PostgreSQL cannot hold; it may be in UTF-16",
+            "contains a zero byte, which PostgreSQL cannot store; it may be in UTF-16",
             checked,
             (before + checked) % 2 == 0 ? "UTF-16BE" : "UTF-16LE");
       }

@@ -7,21 +7,21 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The files that are read whole, and how large each kind may be. */
+/** The files that are read as a whole, and how large each kind can be. */
 public enum WholeFile {
   /** A migration or an undo script: Flyway holds its text several times, and each statement. */
   SQL(
       ExitCode.MIGRATION_FAILED,
-      "nothing of it was run",
-      "load rows as a seed, whose CSV files are not held in memory (docs/reference/seeds.md); or "
+      "none of it was run",
+      "load rows as a seed, whose CSV files are not kept in memory (docs/reference/seeds.md); or "
           + WholeFile.MORE_MEMORY) {
     @Override
     public long limit() {
       return room() / 8;
     }
   },
-  /** A file that holds a password and nothing else. */
-  PASSWORD(ExitCode.USAGE, "nothing was changed", "name the file that holds the password") {
+  /** A file that contains a password and nothing else. */
+  PASSWORD(ExitCode.USAGE, "nothing was changed", "specify the file that contains the password") {
     @Override
     public long limit() {
       return 64L << 10;
@@ -29,21 +29,22 @@ public enum WholeFile {
   },
   /** Certificates in PEM. */
   CERTIFICATES(
-      ExitCode.USAGE, "nothing was published", "name a file with the authority's certificate"),
-  /** The JSON document beside a dump. */
+      ExitCode.USAGE, "nothing was published", "specify a file with the certificate of the"
+          + " authority"),
+  /** The JSON document next to a dump. */
   DUMP_DESCRIPTION(
       ExitCode.REFUSED,
       "the database was not changed",
-      "copy it anew; or move it away, and the dump is taken as it is"),
-  /** The list of objects beside migrations. */
-  OBJECTS(ExitCode.FAILED, "nothing was changed", "make it anew with: make generate");
+      "copy it again; or move it away to use the dump without a description"),
+  /** The list of objects next to migrations. */
+  OBJECTS(ExitCode.FAILED, "nothing was changed", "create it again with: make generate");
 
   /** How the program gets a larger heap. */
   public static final String MORE_MEMORY =
-      "give it more: _JAVA_OPTIONS=-Xmx512m in its environment, in a release"
+      "give the program more memory: _JAVA_OPTIONS=-Xmx512m in its environment, in a release"
           + " migrator.extraEnv, with migrator.resources.limits.memory well above that";
 
-  /** What the program takes without any file. */
+  /** What the program uses without any file. */
   private static final long PROGRAM = 32L << 20;
 
   private final ExitCode code;
@@ -56,12 +57,12 @@ public enum WholeFile {
     this.next = next;
   }
 
-  /** Bytes of the heap that files may fill; 128 MiB as the program is started. */
+  /** Bytes of the heap that files can fill; 128 MiB with the program's default options. */
   public static long room() {
     return Math.max(Runtime.getRuntime().maxMemory() - PROGRAM, 8L << 20);
   }
 
-  /** Bytes that such a file may have. */
+  /** Maximum size of such a file in bytes. */
   public long limit() {
     return 1L << 20;
   }
@@ -69,7 +70,7 @@ public enum WholeFile {
   /**
    * Reads a text in UTF-8, without a byte order mark.
    *
-   * @throws Failure if it is larger than may be, or not in UTF-8
+   * @throws Failure if it is too large, or not in UTF-8
    */
   public String text(Path file) throws IOException {
     try (InputStream content = new Utf8Input(new ByteArrayInputStream(bytes(file)))) {
@@ -78,15 +79,15 @@ public enum WholeFile {
       throw Failure.of(code, file.getFileName() + " " + e.getMessage())
           .where(e.place(file))
           .state(state)
-          .next("make it UTF-8 and run the same command again: " + e.command(file))
+          .next("convert it to UTF-8 and run the same command again: " + e.command(file))
           .causedBy(e);
     }
   }
 
   /**
-   * Reads a file, also one that does not tell its size.
+   * Reads a file, even one that does not report its size.
    *
-   * @throws Failure if it is larger than may be
+   * @throws Failure if it is too large
    */
   public byte[] bytes(Path file) throws IOException {
     long size = Files.size(file);
@@ -100,7 +101,7 @@ public enum WholeFile {
     }
     throw Failure.of(
             code,
-            "%s is larger than the %s that can be read%s"
+            "%s is larger than the maximum of %s%s"
                 .formatted(
                     file.getFileName(),
                     size(limit()),

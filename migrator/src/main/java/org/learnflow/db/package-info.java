@@ -1,6 +1,6 @@
 /**
- * What all packages share: failures with their exit codes, progress, passwords and the advisory
- * lock.
+ * What all packages share: failures with their exit codes, progress and
+ * passwords.
  */
 @NullMarked
 package org.learnflow.db;

@@ -34,7 +34,7 @@ class ReasonTest {
         Map.ofEntries(
             Map.entry(new NoSuchFileException("/a"), "/a: no such file or folder"),
             Map.entry(new AccessDeniedException("/a"), "/a: permission denied"),
-            Map.entry(new NotDirectoryException("/a"), "/a: it is no folder"),
+            Map.entry(new NotDirectoryException("/a"), "/a: it is not a folder"),
             Map.entry(
                 new FileSystemException("/a", null, "Read-only file system"),
                 "/a: Read-only file system"),
@@ -43,10 +43,10 @@ class ReasonTest {
             Map.entry(new ConnectException("Connection refused"), "Connection refused"),
             Map.entry(new ClosedChannelException(), "the connection was closed"),
             Map.entry(new ClosedByInterruptException(), "the connection was closed"),
-            Map.entry(new EOFException(), "it ends too early"),
+            Map.entry(new EOFException(), "unexpected end of data"),
             Map.entry(new SocketTimeoutException(), "no answer in time"),
             Map.entry(new HttpTimeoutException("request timed out"), "request timed out"),
-            Map.entry(new MalformedInputException(1), "it holds bytes that are no text in UTF-8"),
+            Map.entry(new MalformedInputException(1), "it contains bytes that are not valid UTF-8"),
             Map.entry(new FileSystemLoopException("/a"), "/a"),
             Map.entry(new IOException(new ConnectException()), "no connection"),
             Map.entry(

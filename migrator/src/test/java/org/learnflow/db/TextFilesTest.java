@@ -33,11 +33,11 @@ class TextFilesTest {
   /** What people save a file as; the text in it is {@code a}, a line end and {@code é}. */
   enum Saved {
     WINDOWS("WINDOWS-1252", "", ", line 2, byte 3", " is not in UTF-8", "iconv -f WINDOWS-1252"),
-    UTF_16LE("UTF-16LE", "fffe", ", line 1, byte 1", " is in UTF-16, and ", "iconv -f UTF-16 -t "),
-    UTF_16BE("UTF-16BE", "feff", ", line 1, byte 1", " is in UTF-16, and ", "iconv -f UTF-16 -t "),
+    UTF_16LE("UTF-16LE", "fffe", ", line 1, byte 1", " is in UTF-16, but ", "iconv -f UTF-16 -t "),
+    UTF_16BE("UTF-16BE", "feff", ", line 1, byte 1", " is in UTF-16, but ", "iconv -f UTF-16 -t "),
     UTF_32LE("UTF-32LE", "fffe0000", ", line 1, byte 1", " is in UTF-32", "iconv -f UTF-32 -t "),
     UTF_32BE("UTF-32BE", "0000feff", ", line 1, byte 1", " is in UTF-32", "iconv -f UTF-32 -t "),
-    WITHOUT_MARK("UTF-16LE", "", ", line 1, byte 2", " holds a zero byte", "iconv -f UTF-16LE");
+    WITHOUT_MARK("UTF-16LE", "", ", line 1, byte 2", " contains a zero byte", "iconv -f UTF-16LE");
 
     private final Charset charset;
     private final String mark;
@@ -63,8 +63,8 @@ class TextFilesTest {
 
   /** A file that the program reads. */
   enum Kind {
-    MIGRATION("migrations/V2__two.sql", ExitCode.MIGRATION_FAILED, "nothing of it was run"),
-    UNDO_SCRIPT("migrations/U2__two.sql", ExitCode.MIGRATION_FAILED, "nothing of it was run"),
+    MIGRATION("migrations/V2__two.sql", ExitCode.MIGRATION_FAILED, "none of it was run"),
+    UNDO_SCRIPT("migrations/U2__two.sql", ExitCode.MIGRATION_FAILED, "none of it was run"),
     SQL_SEED("seeds/reference/02_t.sql", ExitCode.SEEDING_FAILED, "nothing of this set was loaded"),
     CSV_SEED("seeds/reference/02_t.csv", "é\n", ", line 1, byte 1"),
     CSV_SEED_ROW("seeds/reference/02_t.csv", "a (key)\n\"x\ny\"\né\n", ", line 4, byte 15"),

@@ -105,7 +105,7 @@ class DescriptionTest {
     assertThat(restoreWith("\u0000"))
         .exited(ExitCode.REFUSED)
         .says(
-            "holds a zero byte",
+            "contains a zero byte",
             "where: " + BackupDescription.path(dump),
             "state: the database was not changed");
   }

@@ -55,8 +55,8 @@ class LargeFilesTest {
     assertThat(cli(database.withRoles()).start("migrate").await())
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
-            "error: V002__large.sql is larger than the 8 MiB that can be read: it has 19 MiB",
-            "state: nothing of it was run",
+            "error: V002__large.sql is larger than the maximum of 8 MiB: it has 19 MiB",
+            "state: none of it was run",
             "docs/reference/seeds.md",
             "_JAVA_OPTIONS=-Xmx")
         .doesNotSay("\tat ");
@@ -126,7 +126,7 @@ class LargeFilesTest {
                 .start("migrate")
                 .await())
         .exited(ExitCode.USAGE)
-        .says("error: zero is larger than the 64 KiB that can be read", "/dev/zero");
+        .says("error: zero is larger than the maximum of 64 KiB", "/dev/zero");
   }
 
   /** An undo script that was stored before there was a limit, in a heap of its size. */
@@ -153,11 +153,11 @@ class LargeFilesTest {
         .says(
             "error: out of memory: ",
             "state: every command can be run again safely",
-            "next:  give it more: _JAVA_OPTIONS=-Xmx",
+            "next:  give the program more memory: _JAVA_OPTIONS=-Xmx",
             "migrator.resources.limits.memory")
         .doesNotSay("\tat ");
     assertThat(result.out()).startsWith("{\"error\":{\"exitCode\":1,\"what\":\"out of memory: ");
-    assertThat(message).content().startsWith("out of memory: ").contains("next: give it more");
+    assertThat(message).content().startsWith("out of memory: ").contains("next: give the program more memory");
     assertThat(database.query("SELECT to_regclass('t')")).containsExactly("t");
   }
 }

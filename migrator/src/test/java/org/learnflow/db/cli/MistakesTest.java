@@ -165,7 +165,7 @@ class MistakesTest {
         .doesNotSay("there is no seed set");
     assertThat(run("seed --seeds-dir pom.xml --database " + DATABASE))
         .exited(ExitCode.USAGE)
-        .says("pom.xml: it is no folder");
+        .says("pom.xml: it is not a folder");
     assertThat(run("seed --seeds-dir " + directory + " --database " + DATABASE))
         .exited(ExitCode.USAGE)
         .says("there is no seed set \"reference\"; there is none");
