@@ -77,7 +77,7 @@ class CredentialsTest {
     release.uninstall().successful();
     workspace.client().resource(release.credentials()).delete();
     assertThat(release.learnflowDb("credentials", "repair", "--yes").successful().output())
-        .contains("is not installed", "made postgres-password, password, app-password");
+        .contains("is not installed", "created postgres-password, password, app-password");
 
     OnCall onCall = new OnCall(release, "old volume, new Secret");
     Command install = onCall.installs(new String[0], MISMATCH, "credentials repair --release");

@@ -60,7 +60,7 @@ class MistakesTest {
         "verify --databse x | unknown option --databse; did you mean --database?",
         "--release x verify | unknown option --release; options follow the command: learnflow-db COMMAND --release",
         "verify --timeout 5s --timeout 6s | --timeout is given twice",
-        "verify --timeout 5x --database " + DATABASE + " | --timeout is no time \"5x\"",
+        "verify --timeout 5x --database " + DATABASE + " | --timeout is not a valid duration \"5x\"",
         "verify --output xml | --output has an invalid value \"xml\"; expected: text|json",
         "migrate --lock-retries 3x | --lock-retries has an invalid value \"3x\"; expected: a whole number",
         "run --publish-to fil:x | --publish-to is not one of kubernetes, file:PATH and none"
@@ -100,7 +100,7 @@ class MistakesTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "TIMEOUT | 5x | wait | is no time \"5x\"",
+        "TIMEOUT | 5x | wait | is not a valid duration \"5x\"",
         "LOCK_RETRIES | x | migrate | has an invalid value \"x\"; expected: a whole number",
         "OUTPUT | xml | wait | has an invalid value \"xml\"; expected: text|json",
         "YES | ja | restore a | has an invalid value \"ja\"; expected: true or false",
@@ -123,7 +123,7 @@ class MistakesTest {
   void whatIsTypedIsNamedByItsOptionAlsoWhereTheVariableIsSet() {
     Cli given = cli.with("LEARNFLOW_DB_TIMEOUT", "5s").with("LEARNFLOW_DB_LOCK_RETRIES", "3");
     assertThat(given.run("wait", "--timeout", "5x", "--database", DATABASE))
-        .says("error: --timeout is no time");
+        .says("error: --timeout is not a valid duration");
     assertThat(given.run("migrate", "--lock-retries=x")).says("error: --lock-retries cannot be");
   }
 

@@ -116,7 +116,7 @@ class CredentialsSecretTest {
     List<CliResult> results = runs.stream().map(CompletableFuture::join).toList();
 
     assertThat(results).allSatisfy(result -> assertThat(result).exited(ExitCode.OK));
-    assertThat(results).filteredOn(result -> result.out().contains("made ")).hasSize(1);
+    assertThat(results).filteredOn(result -> result.out().contains("created ")).hasSize(1);
   }
 
   /** All of them have seen nothing there; each brings passwords of its own. */
@@ -298,7 +298,7 @@ class CredentialsSecretTest {
     assertThat(ensure())
         .exited(ExitCode.OK)
         .answers(
-            "Secret learnflow-db-credentials in namespace %s: made postgres-password, app-password"
+            "Secret learnflow-db-credentials in namespace %s: created postgres-password, app-password"
                 .formatted(server.namespace()));
 
     assertThat(passwords()).containsOnlyKeys(expected.keySet());

@@ -141,7 +141,7 @@ class HookRightsTest {
         });
     CliResult added = ensure();
     assertThat(added).exited(ExitCode.OK);
-    assertThat(added.out()).contains("made app-password");
+    assertThat(added.out()).contains("created app-password");
   }
 
   @Test
