@@ -97,7 +97,7 @@ pg_dump --format=custom --no-password "$@" ${shown:+--enable-row-security} >"$pa
 set +C
 security=$(ask_row_security)
 if [ "$(row_security nothing)" != "$shown" ]; then
-  echo "policies of row level security were changed while the dump was made, which may lack rows" >&2
+  echo "row level security policies changed while the dump was being created, so it may lack rows" >&2
   exit 1
 fi
 pg_restore --file=/dev/null "$part"

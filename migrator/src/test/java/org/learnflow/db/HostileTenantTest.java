@@ -240,7 +240,7 @@ class HostileTenantTest {
     }
   }
 
-  /** A dump's code runs as a role that owns the side database and nothing else. */
+  /** A dump's code runs as a role that owns the staging database and nothing else. */
   @EverySupportedVersion
   void codeInADumpReachesTheSideDatabaseOnly(int major, @TempDir Path folder) throws Exception {
     try (OwnServer server =

@@ -14,7 +14,7 @@ import org.learnflow.db.Reason;
 import org.learnflow.db.programs.PostgresPrograms;
 
 /**
- * What the head of a dump in pg_dump's custom format says; see ReadHead in PostgreSQL's
+ * The header of a dump in pg_dump's custom format; see ReadHead in PostgreSQL's
  * src/bin/pg_dump/pg_backup_archiver.c.
  *
  * @param database that was dumped
@@ -33,13 +33,13 @@ public record ArchiveHeader(String database, String server, String program) {
   private static final int DATE_NUMBERS = 7;
 
   /**
-   * Reads the head of a file.
+   * Reads the header of a file.
    *
-   * @throws Failure 2 where the file is not there or something else, 10 where it is cut
+   * @throws Failure 2 if the file does not exist or is not such a dump, 10 if it is truncated
    */
   public static ArchiveHeader read(Path file) {
     if (Files.isDirectory(file)) {
-      throw usage(file, "it is a folder, and a dump in the custom format is one file")
+      throw usage(file, "it is a folder, but a dump in the custom format is a single file")
           .next("a dump by pg_dump -Fd: use pg_restore itself; docs/how-to/restore.md");
     }
     byte[] start;
@@ -49,7 +49,7 @@ public record ArchiveHeader(String database, String server, String program) {
         throw wrongKind(file, start);
       }
     } catch (NoSuchFileException e) {
-      throw usage(file, "there is no file " + file).next("ls -l %s".formatted(file));
+      throw usage(file, "file " + file + " does not exist").next("ls -l %s".formatted(file));
     } catch (IOException e) {
       throw usage(file, "the file cannot be read: " + Reason.of(e))
           .next("ls -l %s".formatted(file));
@@ -76,11 +76,11 @@ public record ArchiveHeader(String database, String server, String program) {
       }
       return new ArchiveHeader(reader.text(), reader.version(), reader.version());
     } catch (EOFException e) {
-      throw damaged(file, "it ends, or makes no sense, within its head").causedBy(e);
+      throw damaged(file, "its header is truncated or invalid").causedBy(e);
     }
   }
 
-  /** A dump that is not as it was written. */
+  /** A dump that differs from what was written. */
   static Failure damaged(Path file, String why) {
     return Failure.of(ExitCode.REFUSED, "the dump is damaged: " + why)
         .where(file.toString())
@@ -100,12 +100,12 @@ public record ArchiveHeader(String database, String server, String program) {
       return usage(file, "the file is empty").next("take another dump");
     }
     if (startsWith(start, 0, new byte[] {0x1f, (byte) 0x8b})) {
-      return usage(file, "the file is compressed by gzip, and what is inside is not known")
-          .next("gunzip it; restore then says whether it can be used");
+      return usage(file, "the file is compressed with gzip, so its content is unknown")
+          .next("gunzip it; restore then reports whether it can be used");
     }
     if (startsWith(start, 0, new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd})) {
-      return usage(file, "the file is compressed by zstd, and what is inside is not known")
-          .next("unzstd it; restore then says whether it can be used");
+      return usage(file, "the file is compressed with zstd, so its content is unknown")
+          .next("unzstd it; restore then reports whether it can be used");
     }
     if (startsWith(start, 257, TAR)) {
       return usage(file, "the file is a tar archive, not a dump in the custom format")
@@ -115,8 +115,8 @@ public record ArchiveHeader(String database, String server, String program) {
       return usage(file, "the file is a dump in plain text (SQL), not in the custom format")
           .next("use psql: docs/how-to/restore.md");
     }
-    return usage(file, "the file is no dump in PostgreSQL's custom format")
-        .next("restore takes what learnflow-db backup FILE or pg_dump -Fc has written");
+    return usage(file, "the file is not a dump in PostgreSQL's custom format")
+        .next("restore takes what learnflow-db backup FILE or pg_dump -Fc writes");
   }
 
   private static boolean startsWith(byte[] bytes, int offset, byte[] part) {

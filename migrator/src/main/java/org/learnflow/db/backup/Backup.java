@@ -29,8 +29,7 @@ import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.programs.PostgresPrograms;
 
 /**
- * Dumps a database into a file: written to {@code FILE.part}, read back whole, then renamed. Killed
- * anywhere, it leaves a {@code .part} at most, which the next one replaces.
+ * Dumps a database into a file: writes {@code FILE.part}, reads it back completely, then renames it. If it is killed at any point, it leaves at most a {@code .part}, which the next backup replaces.
  */
 public final class Backup {
   private static final String STEP = "backup";
@@ -47,32 +46,32 @@ public final class Backup {
   }
 
   /**
-   * Refuses a file that cannot be made, before any work is done.
+   * Refuses a file that cannot be created, before any work is done.
    *
-   * @throws Failure 2 where its folder is not there, 10 where the file is there already
+   * @throws Failure 2 if its folder does not exist, 10 if the file already exists
    */
   public void check(boolean replace) {
     Path folder = file.getParent();
     if (folder == null || !Files.isDirectory(folder)) {
-      throw BackupFailures.refused(ExitCode.USAGE, "there is no folder " + folder)
-          .next("make it: mkdir -p %s".formatted(folder));
+      throw BackupFailures.refused(ExitCode.USAGE, "folder " + folder + " does not exist")
+          .next("create it: mkdir -p %s".formatted(folder));
     }
     if (Files.isDirectory(file)) {
       throw BackupFailures.refused(ExitCode.USAGE, file + " is a folder")
           .next("name a file in it, such as %s".formatted(file.resolve("learnflow.dump")));
     }
     if (!Files.isWritable(folder)) {
-      throw BackupFailures.refused(ExitCode.USAGE, "nothing may be written in " + folder)
+      throw BackupFailures.refused(ExitCode.USAGE, "folder " + folder + " is not writable")
           .next("ls -ld %s".formatted(folder));
     }
     if (Files.exists(file) && !replace) {
-      throw BackupFailures.refused(ExitCode.REFUSED, file + " is there already")
-          .next("give another name; or replace it, once the new dump is whole: --replace");
+      throw BackupFailures.refused(ExitCode.REFUSED, file + " already exists")
+          .next("choose another name; or replace it once the new dump is complete: --replace");
     }
   }
 
   /**
-   * What the database itself knows.
+   * Facts that the database itself reports.
    *
    * @param server version
    * @param encoding of the database
@@ -85,7 +84,7 @@ public final class Backup {
       long bytes,
       List<DatabaseSetting> settings,
       List<String> roles) {
-    /** Reads them, as any role that may connect. */
+    /** Reads them, as any role that can connect. */
     public static Facts read(Connection connection) throws SQLException {
       String database = connection.getCatalog();
       try (Statement statement = connection.createStatement();
@@ -122,15 +121,15 @@ public final class Backup {
   }
 
   /**
-   * Makes the dump.
+   * Creates the dump.
    *
    * @param dumping where pg_dump runs
    * @param reading where it is read back
    * @param facts about the database
    * @param program version of learnflow-db
    * @param options of pg_dump
-   * @param afterwards throws a {@link Failure} where what was written does not count
-   * @throws Failure 1 where it is not whole in the end, 10 where another one writes the file
+   * @param afterwards throws a {@link Failure} if what was written is not valid
+   * @throws Failure 1 if it is incomplete in the end, 10 if another backup is writing the file
    */
   public BackupDescription make(
       PostgresPrograms dumping,
@@ -153,7 +152,7 @@ public final class Backup {
       }
       String sha256 = Sha256.end(digest);
       if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
-        throw failed("what was read back is not what was written: the disk is not to be trusted")
+        throw failed("what was read back differs from what was written: the disk is not reliable")
             .next("write it to another disk");
       }
       BackupDescription description =
@@ -183,7 +182,7 @@ public final class Backup {
 
   private Failure taken() {
     return BackupFailures.refused(ExitCode.REFUSED, "another backup is writing " + part)
-        .next("wait for its end, or give another name");
+        .next("wait until it ends, or choose another name");
   }
 
   private Meter dump(
@@ -227,7 +226,7 @@ public final class Backup {
   }
 
   private String state() {
-    return "%s is as it was; %s is of no use, and the next backup replaces it"
+    return "%s was not changed; %s is unusable, and the next backup replaces it"
         .formatted(Files.exists(file) ? file : "the database", part);
   }
 
@@ -236,8 +235,8 @@ public final class Backup {
     Failure failure = failed("the dump cannot be written: " + reason).where(part.toString());
     return (reason.contains("No space left") || reason.contains("Disk quota")
             ? failure.next(
-                "make room there (df -h %s), or name a file elsewhere".formatted(file.getParent()))
-            : failure.next("name a file elsewhere"))
+                "free some space there (df -h %s), or choose a file elsewhere".formatted(file.getParent()))
+            : failure.next("choose a file elsewhere"))
         .causedBy(e);
   }
 
@@ -266,11 +265,11 @@ public final class Backup {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     } catch (IOException e) {
-      // Some systems have no such thing.
+      // Some systems do not support this.
     }
   }
 
-  /** Notes a good dump in the database, where that is one of ours. */
+  /** Records a successful dump in the database, if it is one of ours. */
   public void enter(Connection connection, BackupDescription description) throws SQLException {
     StateSchema.ensure(connection);
     try (PreparedStatement insert =
@@ -291,7 +290,7 @@ public final class Backup {
     return Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
   }
 
-  /** The file, which keeps what went wrong with it. */
+  /** The file, which remembers what went wrong with it. */
   private static final class Sink extends OutputStream {
     private final FileChannel channel;
     private final Meter meter;

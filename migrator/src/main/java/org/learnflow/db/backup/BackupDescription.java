@@ -18,7 +18,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.WholeFile;
 
 /**
- * What is known about a dump, in a file beside it.
+ * Describes a dump, in a file beside it.
  *
  * @param format version of this document
  * @param program version of learnflow-db
@@ -31,7 +31,7 @@ import org.learnflow.db.WholeFile;
  * @param sha256 of the dump
  * @param databaseBytes size of the database
  * @param settings of the database
- * @param roles that have rights in the database
+ * @param roles that have privileges in the database
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record BackupDescription(
@@ -51,7 +51,7 @@ public record BackupDescription(
   /** The version that this program writes. */
   static final int FORMAT = 1;
 
-  /** Reads only what is whole: a part that is missing or null is an error that names it. */
+  /** Reads only complete documents: a field that is missing or null is an error that names it. */
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(SerializationFeature.INDENT_OUTPUT)
@@ -62,7 +62,7 @@ public record BackupDescription(
           .defaultSetterInfo(JsonSetter.Value.construct(Nulls.FAIL, Nulls.FAIL))
           .build();
 
-  /** Where the description of a dump is. */
+  /** The path of a dump's description. */
   public static Path path(Path dump) {
     return dump.resolveSibling(dump.getFileName() + ".json");
   }
@@ -70,24 +70,24 @@ public record BackupDescription(
   /**
    * The description beside a dump, if there is one.
    *
-   * @throws Failure 10 where it cannot be understood
+   * @throws Failure 10 if it cannot be parsed
    */
   public static Optional<BackupDescription> beside(Path dump) {
     Path file = path(dump);
     try {
       JsonNode document = JSON.readTree(WholeFile.DUMP_DESCRIPTION.text(file));
       if (document.path("format").asInt() != FORMAT) {
-        throw unusable(file, "it is of a format that this program does not know");
+        throw unusable(file, "its format is unknown to this program");
       }
       BackupDescription read = JSON.treeToValue(document, BackupDescription.class);
       if (!read.sha256.matches("[0-9a-f]{64}") || read.bytes < 0 || read.databaseBytes < 0) {
-        throw unusable(file, "its sizes or its SHA-256 are none");
+        throw unusable(file, "its sizes or its SHA-256 are not valid");
       }
       return Optional.of(read);
     } catch (NoSuchFileException e) {
       return Optional.empty();
     } catch (JsonProcessingException e) {
-      throw unusable(file, e.getOriginalMessage().lines().findFirst().orElse("no JSON"))
+      throw unusable(file, e.getOriginalMessage().lines().findFirst().orElse("it is not valid JSON"))
           .causedBy(e);
     } catch (IOException e) {
       throw unusable(file, "it cannot be read").causedBy(e);
@@ -98,7 +98,7 @@ public record BackupDescription(
     return Failure.of(ExitCode.REFUSED, "the description of the dump is damaged: " + why)
         .where(file.toString())
         .state("the database was not changed")
-        .next("copy it anew; or move it away, and the dump is taken as it is");
+        .next("copy it again; or move it away to use the dump without a description");
   }
 
   /** The document. */

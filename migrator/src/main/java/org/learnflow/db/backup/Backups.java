@@ -25,7 +25,7 @@ import org.learnflow.db.programs.ProgramFinder;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 
-/** Makes dumps, for every command that wants one. */
+/** Creates dumps, for every command that needs one. */
 public final class Backups {
   private static final String STEP = "backup";
   private static final String NOTHING_APPLIED = "none";
@@ -45,10 +45,10 @@ public final class Backups {
   }
 
   /**
-   * Dumps a database into a file, which is whole in the end, or not there.
+   * Dumps a database into a file, which is complete in the end or does not exist.
    *
    * @param session of the owner
-   * @param replace whether a file that is there already is replaced
+   * @param replace whether an existing file is replaced
    */
   public BackupDescription make(Target target, Session session, Path file, boolean replace) {
     Backup backup = new Backup(file, progress);
@@ -95,7 +95,7 @@ public final class Backups {
   }
 
   /**
-   * Tells what a restore would leave out or fail on.
+   * Reports what a restore would leave out or fail on.
    *
    * @return options of pg_dump for what is left out here
    */
@@ -106,13 +106,13 @@ public final class Backups {
     if (!refused.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%s may not read %s, and a dump without that would be none"
+              "%s cannot read %s, and a dump without it would be incomplete"
                   .formatted(
                       target.owner().user(),
                       refused.stream().map(NotRestorable::name).collect(Collectors.joining(", "))))
-          .state("no dump was made, and nothing was changed")
+          .state("no dump was created, and nothing was changed")
           .next(
-              "as whoever owns it, or an admin: "
+              "as its owner or an admin: "
                   + refused.stream().map(NotRestorable::text).collect(Collectors.joining(" ")));
     }
     List<String> options = new ArrayList<>();
@@ -127,7 +127,7 @@ public final class Backups {
     return options;
   }
 
-  /** Those of which pg_dump copies rows. */
+  /** The tables from which pg_dump copies rows. */
   private static List<HiddenRows.Table> hiding(Connection connection) throws SQLException {
     return HiddenRows.in(connection).stream()
         .filter(table -> !table.partitioned() && table.by() != HiddenRows.By.RIGHTS)
@@ -148,13 +148,12 @@ public final class Backups {
     return backup.make(dumping, reading, facts, schema, Version.number(), options, afterwards);
   }
 
-  /** What was dumped through policies is whole only if they were the same all the time. */
+  /** A dump through policies is complete only if they did not change meanwhile. */
   private static void same(Session session, List<HiddenRows.Table> before) {
     if (!session.run(STEP, Backups::hiding).equals(before)) {
       throw Failure.of(
               ExitCode.FAILED,
-              "policies of row level security were changed while the dump was made, which may lack"
-                  + " rows")
+              "row level security policies changed while the dump was being created, so it may lack rows")
           .next("run the same command again");
     }
   }
@@ -171,7 +170,7 @@ public final class Backups {
     ShortLivedRole role = ShortLivedRole.of(ShortLivedRole.Work.DUMPING, target.owner().database());
     progress.line(
         STEP,
-        "%s; dumping as %s, made for this".formatted(HiddenRows.what(hidden, owner), role.name()));
+        "%s; dumping as the temporary role %s".formatted(HiddenRows.what(hidden, owner), role.name()));
     try (Session maintenance = admin.maintenance();
         Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
         var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.BACKUP, progress)) {
@@ -181,7 +180,7 @@ public final class Backups {
         if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
           throw refused(target, hidden)
               .what(
-                  "%s, and the admin may not make a role that sees them: %s"
+                  "%s, and the admin cannot create a role that sees them: %s"
                       .formatted(HiddenRows.what(hidden, owner), e.getMessage()));
         }
         throw e;
@@ -202,11 +201,10 @@ public final class Backups {
     String owner = target.owner().user();
     return Failure.of(
             ExitCode.REFUSED,
-            HiddenRows.what(hidden, owner) + ", and a dump without them would be none")
-        .state("no dump was made, and nothing was changed")
+            HiddenRows.what(hidden, owner) + ", and a dump without them would be incomplete")
+        .state("no dump was created, and nothing was changed")
         .next(
-            "give admin credentials (--admin-user, --admin-password-file) that may make a role with"
-                + " BYPASSRLS; or let the owner see them all, in a migration: %s docs/how-to/backup.md"
+            "give admin credentials (--admin-user, --admin-password-file) that can create a role with BYPASSRLS; or let the owner see them all, in a migration: %s docs/how-to/backup.md"
                     .formatted(HiddenRows.policies(hidden, owner)));
   }
 
@@ -216,7 +214,7 @@ public final class Backups {
     void write(Connection connection) throws SQLException;
   }
 
-  /** A dump is good without it, too: where the database cannot be written to, or is locked. */
+  /** A dump is valid without it, too, for example if the database is read-only or locked. */
   private void noteDrift(Session session, Note note) {
     session.run(
         STEP,
@@ -227,7 +225,7 @@ public final class Backups {
             if (SqlStates.connectionLost(e)) {
               throw e;
             }
-            progress.line(STEP, "what has drift is not noted in the dump: " + e.getMessage());
+            progress.line(STEP, "drift is not recorded in the dump: " + e.getMessage());
           }
           return true;
         });

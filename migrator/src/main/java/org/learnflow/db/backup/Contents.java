@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.postgres.HiddenRows;
 
-/** What is in a database that another is to replace. */
+/** What a database contains that another is to replace. */
 public final class Contents {
   /** Tables with rows of their own, but for those of extensions, of Flyway and of this program. */
   private static final String TABLES =
@@ -32,7 +32,7 @@ public final class Contents {
   private Contents() {}
 
   /**
-   * Why a database cannot be taken for an empty one, as a sentence; nothing where it surely is one.
+   * Why a database cannot be treated as empty, as a sentence; empty if it certainly is empty.
    *
    * @param connection a session of the owner
    */
@@ -47,17 +47,17 @@ public final class Contents {
           unknown.add(table);
         } else if (hasRow(statement, "SELECT FROM %s LIMIT 1".formatted(table))) {
           return Optional.of(
-              "database %s has rows already, in table %s for one".formatted(database, table));
+              "database %s already has rows, for example in table %s".formatted(database, table));
         }
       }
       if (hasRow(statement, "SELECT FROM pg_largeobject_metadata LIMIT 1")) {
-        return Optional.of("database %s has large objects already".formatted(database));
+        return Optional.of("database %s already has large objects".formatted(database));
       }
     }
     return unknown.isEmpty()
         ? Optional.empty()
         : Optional.of(
-            "whether database %s has rows is not known: %s %s not all of them to its owner"
+            "whether database %s has rows is unknown: %s %s not all of them to its owner"
                 .formatted(
                     database, String.join(", ", unknown), unknown.size() == 1 ? "shows" : "show"));
   }

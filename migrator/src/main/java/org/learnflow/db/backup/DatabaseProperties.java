@@ -11,12 +11,11 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What belongs to a database and not to what is in it, so that no dump holds it: settings, security
- * labels, privileges. The staging database gets those of the live one.
+ * What belongs to a database and not to its content, so that no dump contains it: settings, security labels, privileges. The staging database gets those of the running one.
  *
  * @param maintenance a session in the maintenance database, of a role that is, or is a member of,
  *     the owner; in autocommit mode
- * @param live name of the live database
+ * @param live name of the running database
  * @param staging name of the staging database
  */
 public record DatabaseProperties(
@@ -24,7 +23,7 @@ public record DatabaseProperties(
   private static final String STEP = "restore";
 
   /**
-   * Gives the staging database all of them; what cannot be given, it tells with the SQL.
+   * Copies all of them to the staging database; reports what it cannot copy, with the SQL for it.
    *
    * @param owner a session of the owner in the maintenance database
    */
@@ -35,8 +34,7 @@ public record DatabaseProperties(
   }
 
   /**
-   * Those of the database are set by its owner, those of a role by that role itself, so that none
-   * needs an admin.
+   * Sets those of the database as its owner, and those of a role as that role, so that none needs an admin.
    */
   private void copySettings(Connection owner, List<DatabaseSetting> settings) throws SQLException {
     for (DatabaseSetting one : settings) {
@@ -44,7 +42,7 @@ public record DatabaseProperties(
       if (refused.isPresent()) {
         progress.line(
             STEP,
-            "warning: a setting of the database was left out (%s); afterwards, if you want it, as the admin: %s"
+            "warning: a setting of the database was left out (%s); if you need it, run afterwards as the admin: %s"
                 .formatted(refused.get().getMessage(), one.sql(live)));
       }
     }
@@ -65,7 +63,7 @@ public record DatabaseProperties(
       if (refused.isPresent()) {
         progress.line(
             STEP,
-            "warning: a security label of the database was left out (%s); afterwards, as the admin: %s"
+            "warning: a security label of the database was left out (%s); run afterwards as the admin: %s"
                 .formatted(refused.get().getMessage(), label(label, live)));
       }
     }
@@ -93,7 +91,7 @@ public record DatabaseProperties(
     SqlText.execute(
         maintenance,
         "REVOKE ALL ON DATABASE %s FROM PUBLIC".formatted(SqlText.identifier(staging)));
-    // What the owner has taken from itself comes last, for it gives the others theirs.
+    // What the owner revoked from itself comes last, because it grants the others theirs.
     List<String> grants =
         CatalogQuery.rows(
             maintenance,
@@ -118,7 +116,7 @@ public record DatabaseProperties(
     }
   }
 
-  /** What the server said to a statement; nothing where it was done. */
+  /** The server's error for a statement; empty if it succeeded. */
   private static Optional<SQLException> refusal(Connection connection, String role, String sql)
       throws SQLException {
     try {

@@ -14,9 +14,9 @@ import java.util.stream.Collectors;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * A setting of a database, as ALTER DATABASE ... SET makes it; a dump does not hold it.
+ * A setting of a database, as ALTER DATABASE ... SET creates it; a dump does not contain it.
  *
- * @param role for whom alone it is meant; empty for all
+ * @param role the only role that it applies to; empty for all
  */
 public record DatabaseSetting(String role, String name, String value) {
   /** Lists that the server keeps with each element quoted; GUC_LIST_QUOTE in guc_tables.c. */
@@ -54,7 +54,7 @@ public record DatabaseSetting(String role, String name, String value) {
     return List.copyOf(settings);
   }
 
-  /** What makes it, in another database. */
+  /** SQL that sets it in another database. */
   String sql(String database) {
     String in = SqlText.identifier(database);
     List<String> values = new ArrayList<>();
@@ -74,15 +74,14 @@ public record DatabaseSetting(String role, String name, String value) {
   }
 
   /**
-   * The values one by one, as pg_dumpall takes them apart (SplitGUCList in PostgreSQL's varlena.c);
-   * one for what is no quoted list.
+   * The values one by one, as pg_dumpall splits them (SplitGUCList in PostgreSQL's varlena.c); one value if it is not a quoted list.
    */
   List<String> elements() {
     return QUOTED_LISTS.contains(name) ? split(value) : List.of(value);
   }
 
   /**
-   * Where it is no such list after all, the whole text is one element, which means nothing else.
+   * If it is not such a list after all, the whole text is one element, which means the same.
    */
   private static List<String> split(String list) {
     List<String> elements = new ArrayList<>();

@@ -16,7 +16,7 @@ import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
-/** Drops the databases that restores have put aside. */
+/** Drops the databases that restores have kept. */
 public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress progress) {
   private static final String STEP = "restore";
 
@@ -24,8 +24,7 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
    * Drops them, after a confirmation.
    *
    * @return their names, oldest first
-   * @throws Failure 10 where one is in use for replication, or nobody confirms; none is dropped
-   *     then
+   * @throws Failure 10 if one is in use for replication, or nobody confirms; then none is dropped
    */
   public List<String> run() {
     try (Session maintenance = access.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
@@ -41,12 +40,12 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
         for (String slot : slots(connection, name, "NOT active")) {
           progress.line(
               STEP,
-              "warning: replication slot %s of %s is dropped with it: whoever reads from it has to begin anew"
+              "warning: replication slot %s of %s is dropped with it: its consumers have to start again"
                   .formatted(slot, name));
         }
       }
       confirmation.confirm(
-          "%s and all in it is gone for good then."
+          "%s and everything in it will be deleted permanently."
               .formatted("Database " + String.join(", database ", names)));
       for (String name : names) {
         old.drop(name);
@@ -58,7 +57,7 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
     }
   }
 
-  /** Refuses what the server would not drop, before anything is dropped. */
+  /** Refuses a database that the server would not drop, before anything is dropped. */
   private static void requireDroppable(Connection connection, String name) throws SQLException {
     List<String> subscriptions =
         CatalogQuery.rows(
@@ -85,10 +84,10 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
         .state("nothing was dropped")
         .next(
             subscriptions.isEmpty()
-                ? "end what reads from it, and then, as the admin: SELECT pg_drop_replication_slot('%s');"
+                ? "stop what reads from it, then run as the admin: SELECT pg_drop_replication_slot('%s');"
                     .formatted(slots.getFirst())
                 : """
-                as the admin, in that database: ALTER SUBSCRIPTION %1$s DISABLE; ALTER SUBSCRIPTION %1$s SET (slot_name = NONE); \
+                run as the admin, in that database: ALTER SUBSCRIPTION %1$s DISABLE; ALTER SUBSCRIPTION %1$s SET (slot_name = NONE); \
                 DROP SUBSCRIPTION %1$s; the publisher keeps its slot until it is dropped there\
                 """
                     .formatted(SqlText.identifier(subscriptions.getFirst())));

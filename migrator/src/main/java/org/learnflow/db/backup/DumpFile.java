@@ -33,7 +33,7 @@ public final class DumpFile implements AutoCloseable {
   private final String step;
   private Optional<PostgresPrograms.KeptDump> kept = Optional.empty();
 
-  /** A dump at {@code path}; {@code step} is who reads it. */
+  /** A dump at {@code path}; {@code step} is the step that reads it. */
   public DumpFile(Path path, Progress progress, String step) {
     this.path = path;
     this.progress = progress;
@@ -41,17 +41,17 @@ public final class DumpFile implements AutoCloseable {
   }
 
   /**
-   * Reads it whole by pg_restore to nowhere, which finds what was cut and most of what was flipped.
+   * Reads it completely with pg_restore, without an output, which finds truncation and most flipped bits.
    *
    * @return its SHA-256
-   * @throws Failure 10 where it is damaged
+   * @throws Failure 10 if it is damaged
    */
   public String readWhole(PostgresPrograms programs) {
     return readWhole(programs, programs::read);
   }
 
   /**
-   * The same, and keeps it where the programs are, if it can be, for {@link #load}.
+   * The same, and if possible keeps it where the programs are, for {@link #load}.
    *
    * @param destination of the load that is to follow
    */
@@ -66,8 +66,7 @@ public final class DumpFile implements AutoCloseable {
   }
 
   /**
-   * What pg_restore prints of a dump without reading its rows; nothing where it cannot, which
-   * reading it whole then explains.
+   * What pg_restore prints of a dump without reading its rows; empty if it fails, which reading it completely then explains.
    *
    * @param option such as {@code --list}
    */
@@ -75,7 +74,7 @@ public final class DumpFile implements AutoCloseable {
     List<String> command = new ArrayList<>(List.of(PostgresPrograms.PG_RESTORE));
     command.addAll(List.of(option));
     try (InputStream file = Files.newInputStream(path)) {
-      // The table of contents comes first; it is seldom longer than that.
+      // The table of contents comes first; it is rarely longer than that.
       byte[] head = file.readNBytes(HEAD);
       ByteArrayOutputStream output = new ByteArrayOutputStream();
       InputStream begin = new ByteArrayInputStream(head);
@@ -125,7 +124,7 @@ public final class DumpFile implements AutoCloseable {
   }
 
   /**
-   * Where it is loaded to.
+   * Where it is loaded.
    *
    * @param options of pg_restore, which leave something out
    */
@@ -140,7 +139,7 @@ public final class DumpFile implements AutoCloseable {
                   "--no-owner",
                   "--no-tablespaces"));
       command.addAll(options);
-      // One that is as new as transaction_timeout is taken for such servers only.
+      // A pg_restore that knows transaction_timeout is used only for servers that know it, too.
       int major = PostgresPrograms.major(programs.version(PostgresPrograms.PG_RESTORE));
       command.add(PostgresPrograms.database(database, major, ""));
       return command;
@@ -150,7 +149,7 @@ public final class DumpFile implements AutoCloseable {
   /**
    * Loads it.
    *
-   * @param destination as it was given to {@link #readAndKeep}, if it was
+   * @param destination as given to {@link #readAndKeep}, if that was called
    * @return how pg_restore ended
    */
   public PostgresPrograms.Ended load(PostgresPrograms programs, Destination destination) {
@@ -160,7 +159,7 @@ public final class DumpFile implements AutoCloseable {
             .formatted(
                 destination.database,
                 programs.place(),
-                kept.isPresent() ? ", which has kept the dump" : ""));
+                kept.isPresent() ? ", which kept the dump" : ""));
     return kept.flatMap(this::loadKept).orElseGet(() -> loadSent(programs, destination));
   }
 
@@ -198,7 +197,7 @@ public final class DumpFile implements AutoCloseable {
       Meter meter = new Meter(progress, step, doing, size);
       InputStream metered = new Metered(file, size, meter);
       PostgresPrograms.Ended ended = reader.read(new PostgresPrograms.Input(metered, size));
-      // The end of the archive is of no use to pg_restore, which may leave it unread.
+      // pg_restore does not need the end of the archive and may leave it unread.
       byte[] rest = new byte[BUFFER];
       while (metered.read(rest, 0, rest.length) >= 0) {
         // Only counted.
@@ -226,7 +225,7 @@ public final class DumpFile implements AutoCloseable {
   }
 
   /**
-   * Lets a meter see what is read: as many bytes as the file had, also where others write to it.
+   * Reports to a meter what is read: as many bytes as the file had, even if others write to it.
    */
   private static final class Metered extends FilterInputStream {
     private final Meter meter;
@@ -238,7 +237,7 @@ public final class DumpFile implements AutoCloseable {
       this.meter = meter;
     }
 
-    /** Programs close what they have read to its end; the file goes on to be counted. */
+    /** Programs close what they have read to its end; counting the file continues. */
     @Override
     public void close() {}
 
@@ -255,7 +254,7 @@ public final class DumpFile implements AutoCloseable {
       }
       int read = super.read(buffer, offset, (int) Math.min(length, left));
       if (read < 0) {
-        throw new EOFException("it became shorter meanwhile, by %d bytes".formatted(left));
+        throw new EOFException("it became shorter while it was read, by %d bytes".formatted(left));
       }
       left -= read;
       meter.passed(read);

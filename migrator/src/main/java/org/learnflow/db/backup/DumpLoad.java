@@ -14,7 +14,7 @@ import org.learnflow.db.Reason;
 import org.learnflow.db.postgres.DatabaseLikeness;
 import org.learnflow.db.programs.PostgresPrograms;
 
-/** A dump with the programs that load it into the staging database, and what of it is loaded. */
+/** A dump, the programs that load it into the staging database, and the part of it that is loaded. */
 final class DumpLoad implements AutoCloseable {
   private final DumpFile dump;
   private final PostgresPrograms programs;
@@ -27,7 +27,7 @@ final class DumpLoad implements AutoCloseable {
   private LargeObjectOwners largeObjects = new LargeObjectOwners(Map.of());
 
   /**
-   * Asks pg_restore what is in the dump.
+   * Asks pg_restore what the dump contains.
    *
    * @param staging name of the staging database
    * @param noAcl whether the dump's privileges are left out
@@ -36,7 +36,7 @@ final class DumpLoad implements AutoCloseable {
     this.dump = dump;
     this.programs = programs;
     this.staging = staging;
-    // Of what is asked for, only the database itself is there.
+    // Of what is requested, only the database itself exists.
     this.likeness =
         dump.print(programs, "--create", "--schema-only", "--table=: none of them", "--file=-")
             .flatMap(DatabaseLikeness::inDump);
@@ -46,7 +46,7 @@ final class DumpLoad implements AutoCloseable {
   }
 
   /**
-   * Leaves out what only an admin may make, and what only the owner can.
+   * Leaves out what only an admin can create, and what only the owner can.
    *
    * @param extensionsOfAdmins names of extensions
    * @param byLoader whether the loading role loads it, not the owner
@@ -87,16 +87,16 @@ final class DumpLoad implements AutoCloseable {
     } catch (IOException e) {
       throw BackupFailures.refused(
               ExitCode.FAILED,
-              "the list of what is to be loaded cannot be written: " + Reason.of(e))
+              "the list of what to load cannot be written: " + Reason.of(e))
           .where(programs.place())
-          .next("make room there, and run the same command again");
+          .next("free some space there, and run the same command again");
     }
   }
 
-  /** Reads the dump whole: damage is found before anything is made on the server. */
+  /** Reads the dump completely: damage is found before anything is created on the server. */
   void check(SourceDump source) {
     OptionalLong wanted = source.wantedBytes();
-    // Where the server's disk surely has room for the dump, too, it is sent once only.
+    // If the server's disk certainly has space for the dump as well, it is sent only once.
     boolean roomForBoth =
         wanted.isPresent()
             && programs.freeBytes().orElse(0)
@@ -112,7 +112,7 @@ final class DumpLoad implements AutoCloseable {
   /**
    * Loads it.
    *
-   * @throws Failure 1 where pg_restore fails, 10 where the watch has ended it
+   * @throws Failure 1 if pg_restore fails, 10 if the watch ended it
    */
   void load(VolumeWatch watch) {
     PostgresPrograms.Ended ended = dump.load(programs, destination());
@@ -122,7 +122,7 @@ final class DumpLoad implements AutoCloseable {
           ? notLoaded(ended)
           : notLoaded(ended)
               .next(
-                  "if it needs what was left out (see the warnings), load the dump as an admin: docs/how-to/restore.md; else correct what it says and run the same command again");
+                  "if it needs what was left out (see the warnings), load the dump as an admin: docs/how-to/restore.md; otherwise fix what it reports and run the same command again");
     }
   }
 
@@ -130,23 +130,23 @@ final class DumpLoad implements AutoCloseable {
     Failure failure =
         Failure.of(ExitCode.FAILED, "the dump could not be loaded: " + ended.reason())
             .state(StagingLoad.DROPPED);
-    // With a full disk PostgreSQL does not always get to tell why it could not write.
+    // With a full disk, PostgreSQL cannot always report why it could not write.
     if (ended
         .errors()
         .matches("(?s).*(No space left on device|could not (write|extend)[^\\n]* file).*")) {
-      return failure.next("make room on the server's disk and run the same command again");
+      return failure.next("free some space on the server's disk and run the same command again");
     }
     return ended.errors().matches("(?s).*role \".*\" does not exist.*")
-        ? failure.next("make that role: CREATE ROLE ...; or leave such rights away: --no-acl")
+        ? failure.next("create that role: CREATE ROLE ...; or leave out such privileges: --no-acl")
         : failure.next(ended.remedy() + " and run the same command again");
   }
 
-  /** How the database encodes and sorts that the dump was made of, if it says so. */
+  /** Encoding and sort order of the dumped database, if the dump says so. */
   Optional<DatabaseLikeness> likeness() {
     return likeness;
   }
 
-  /** Default privileges in the dump, which only the owner can make; a statement each. */
+  /** Default privileges in the dump, which only the owner can set; a statement each. */
   List<String> defaultPrivileges() {
     return defaultPrivileges;
   }
@@ -156,12 +156,12 @@ final class DumpLoad implements AutoCloseable {
     return leftOut;
   }
 
-  /** Whose the large objects are in the dump. */
+  /** Owners of the large objects in the dump. */
   LargeObjectOwners largeObjects() {
     return largeObjects;
   }
 
-  /** Free bytes on the disk of the server's data, as far as the programs can know. */
+  /** Free bytes on the disk of the server's data, if the programs can find out. */
   OptionalLong freeBytes() {
     return programs.freeBytes();
   }

@@ -11,7 +11,7 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
-/** Gives the owner what the loading role has loaded and made. */
+/** Gives the owner what the loading role has loaded and created. */
 public final class HandOver {
   private static final String STEP = "restore";
 
@@ -43,8 +43,7 @@ public final class HandOver {
   }
 
   /**
-   * What the loading role itself does at the end: what it recorded under its own name is the
-   * owner's.
+   * What the loading role itself does at the end: records under its own name become the owner's.
    *
    * @param loading a session of the loading role in the staging database
    */
@@ -69,12 +68,10 @@ public final class HandOver {
   }
 
   /**
-   * Tables whose statistics are made by running code, such as that of an index over a function, are
-   * kept from autovacuum. From the hand-over on it would run that code as the owner, and the dump
-   * is not in its place yet.
+   * Disables autovacuum for tables whose statistics need code to run, such as that of an index over a function. After the hand-over, autovacuum would run that code as the owner, before the dump is in place.
    *
    * @param loading a session of the loading role in the staging database, as the last thing it does
-   * @return statements that take it back, for once the dump is in its place
+   * @return statements that undo this, once the dump is in place
    */
   public static List<String> keepAutovacuumAway(Connection loading) throws SQLException {
     List<String> back = new ArrayList<>();
@@ -123,8 +120,7 @@ public final class HandOver {
   /**
    * Gives the owner everything; nothing of the loading role is left in the database.
    *
-   * @param dumped default privileges in the dump, a statement each as pg_dump writes it; those of
-   *     other roles than the owner are told
+   * @param dumped default privileges in the dump, a statement each as pg_dump writes it; those of roles other than the owner are reported
    */
   public void run(List<String> dumped) throws SQLException {
     String role = SqlText.identifier(loader);
@@ -209,7 +205,7 @@ public final class HandOver {
         STEP, "warning: these default privileges of the dump were left out: " + statement);
   }
 
-  /** The statements in what pg_restore prints of a dump that make default privileges. */
+  /** The statements that set default privileges, in what pg_restore prints of a dump. */
   public static List<String> defaultPrivileges(String sql) {
     return sql.lines().filter(line -> DEFAULT_PRIVILEGES.matcher(line).matches()).toList();
   }

@@ -16,8 +16,7 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Whom the large objects of a dump belong to. Unlike all else in a database they are made by
- * services, and it is their owner that may read and change them.
+ * Who owns the large objects of a dump. Unlike everything else in a database, services create them, and only their owner can read and change them.
  *
  * @param objects numbers by role
  */
@@ -25,7 +24,7 @@ public record LargeObjectOwners(Map<String, List<Long>> objects) {
   private static final String STEP = "restore";
   private static final int BATCH = 1000;
 
-  /** A line for each of them until PostgreSQL 16, for many of one owner from 17 on. */
+  /** One line for each until PostgreSQL 16; from 17 on, one for many of the same owner. */
   private static final Pattern ENTRY = Pattern.compile("\\d+; 2613 \\d+ BLOB( METADATA)? - .*");
 
   /** As pg_dump writes it, and nothing else. */
@@ -34,7 +33,7 @@ public record LargeObjectOwners(Map<String, List<Long>> objects) {
           "^ALTER LARGE OBJECT (?<object>\\d+) OWNER TO (?<role>[a-z_][a-z0-9_]*|\"(?:[^\"\\n]|\"\")+\");$",
           Pattern.MULTILINE);
 
-  /** The lines in what pg_restore --list prints that tell of owners, for --use-list. */
+  /** The lines in what pg_restore --list prints that name owners, for --use-list. */
   public static String entries(String list) {
     return list.lines()
         .filter(line -> ENTRY.matcher(line).matches())
@@ -55,7 +54,7 @@ public record LargeObjectOwners(Map<String, List<Long>> objects) {
   }
 
   /**
-   * Gives them back, where the owner of the database may; tells of the others.
+   * Gives them back if the owner of the database is allowed to; reports the others.
    *
    * @param owner a guarded session of the owner, whose they all are
    */
@@ -77,7 +76,7 @@ public record LargeObjectOwners(Map<String, List<Long>> objects) {
       if (!isMember(owner, entry.getKey())) {
         progress.line(
             STEP,
-            "warning: %d large objects belonged to %s and are the owner's now, who is no member of it; as the admin: ALTER LARGE OBJECT %s OWNER TO %s"
+            "warning: %d large objects belonged to %s and now belong to the owner, who is not a member of that role; run as the admin: ALTER LARGE OBJECT %s OWNER TO %s"
                 .formatted(
                     left.size(),
                     role,

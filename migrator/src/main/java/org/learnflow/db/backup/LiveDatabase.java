@@ -9,8 +9,7 @@ import org.learnflow.db.postgres.DatabaseLikeness;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * The database whose place a dump takes, as other databases of its server see it; it need not
- * exist.
+ * The database that a dump replaces, as seen from other databases of its server; it may not exist yet.
  *
  * @param maintenance a session in the maintenance database, in autocommit mode
  */
@@ -34,7 +33,7 @@ public record LiveDatabase(Connection maintenance, String name) {
     return count("pg_stat_activity WHERE usename IS NOT NULL AND datname = ");
   }
 
-  /** Transactions that were prepared and outlive their sessions; a rename is refused then. */
+  /** Prepared transactions, which outlive their sessions and prevent a rename. */
   int preparedTransactions() throws SQLException {
     return count("pg_prepared_xacts WHERE database = ");
   }
@@ -47,12 +46,12 @@ public record LiveDatabase(Connection maintenance, String name) {
         .getFirst();
   }
 
-  /** Its settings, which a dump does not hold. */
+  /** Its settings, which a dump does not contain. */
   public List<DatabaseSetting> settings() throws SQLException {
     return DatabaseSetting.of(maintenance, name);
   }
 
-  /** How it encodes and sorts, where it exists. */
+  /** Its encoding and sort order, if it exists. */
   Optional<DatabaseLikeness> likeness() throws SQLException {
     return DatabaseLikeness.of(maintenance, name);
   }

@@ -13,8 +13,7 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What of a dump is loaded, as pg_restore's --use-list takes it: without what only an admin may
- * make.
+ * What is loaded of a dump, as pg_restore's --use-list takes it: without what only an admin can create.
  *
  * @param text a line for each object
  * @param leftOut what is not loaded, a sentence each with what to do
@@ -39,7 +38,7 @@ public record LoadList(String text, List<String> leftOut) {
           Pattern.MULTILINE);
 
   /**
-   * The names of extensions that only an admin may make on a server.
+   * The names of extensions that only an admin can create on a server.
    *
    * @param connection to any database of it
    */
@@ -60,8 +59,8 @@ public record LoadList(String text, List<String> leftOut) {
    *
    * @param list what pg_restore --list prints of it
    * @param definitions what it prints of the section post-data
-   * @param extensions that only an admin may make
-   * @param withDefaultPrivileges whether whoever loads it makes these itself
+   * @param extensions that only an admin can create
+   * @param withDefaultPrivileges whether the role that loads it sets these itself
    */
   public static LoadList of(
       String list, String definitions, Set<String> extensions, boolean withDefaultPrivileges) {
@@ -119,7 +118,7 @@ public record LoadList(String text, List<String> leftOut) {
     return false;
   }
 
-  /** Comments name their object as SQL does, all else as it is. */
+  /** Comments quote the name of their object as SQL does; other entries do not. */
   private static String name(Matcher entry) {
     String name = entry.group("name");
     return entry.group("comment") == null ? name : unquoted(name);
@@ -127,7 +126,7 @@ public record LoadList(String text, List<String> leftOut) {
 
   private static boolean leftOut(Set<String> leftOut, String kind, String name, String sql) {
     leftOut.add(
-        "%s %s is left out, which only an admin may make; afterwards, if you want it, as the admin: %s"
+        "%s %s is left out, because only an admin can create it; if you need it, run afterwards as the admin: %s"
             .formatted(kind, name, sql));
     return true;
   }

@@ -10,13 +10,13 @@ import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.schema.Trial;
 
 /**
- * What was loaded, and what is left to do once it is in its place.
+ * What was loaded, and what remains to be done once it is in place.
  *
  * @param schemaVersion newest applied migration
  * @param migrated versions that were applied on top of the dump
  * @param once statements
  * @param later statements of migrations that concern the whole server
- * @param recorded whether the dump knew what to expect on a server of this version
+ * @param recorded whether the dump contained the expected state for a server of this version
  */
 record Loaded(
     String schemaVersion,
@@ -27,9 +27,9 @@ record Loaded(
   private static final String STEP = "restore";
 
   /**
-   * Does what is left to do.
+   * Does what remains to be done.
    *
-   * @param owner a guarded session of the owner in the database, which is in its place
+   * @param owner a guarded session of the owner in the database, which is in place
    */
   boolean settle(Connection owner, Progress progress) throws SQLException {
     for (String sql : once) {
@@ -38,7 +38,7 @@ record Loaded(
     for (Trial.LeftOut one : later) {
       catchUp(owner, one, progress);
     }
-    // What was recorded while it was loaded lacks what the owner was given since.
+    // What was recorded during the load lacks what the owner received since.
     if (recorded) {
       CatalogLedger.settleRestored(owner, progress);
     } else {
@@ -47,7 +47,7 @@ record Loaded(
     return true;
   }
 
-  /** What fails now is told, and stays to be done. */
+  /** Reports what fails now and remains to be done. */
   private static void catchUp(Connection owner, Trial.LeftOut one, Progress progress)
       throws SQLException {
     try {
@@ -58,7 +58,7 @@ record Loaded(
       }
       progress.line(
           STEP,
-          "warning: %s was refused (%s); if it is still needed, run it by hand, as the owner or an admin"
+          "warning: %s was refused (%s); if it is still needed, run it manually, as the owner or an admin"
               .formatted(one.text(), e.getMessage()));
     }
   }

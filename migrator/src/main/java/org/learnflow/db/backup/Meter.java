@@ -3,7 +3,7 @@ package org.learnflow.db.backup;
 import java.util.Locale;
 import org.learnflow.db.Progress;
 
-/** Counts bytes that pass, and tells how many and how fast. */
+/** Counts bytes that pass, and reports how many and how fast. */
 final class Meter {
   private static final long TELL_EVERY = 1 << 18;
   private static final double MEBIBYTE = 1 << 20;
@@ -21,7 +21,7 @@ final class Meter {
    * A meter at zero.
    *
    * @param doing such as {@code written}
-   * @param total of the bytes, 0 where that is not known
+   * @param total number of bytes, 0 if unknown
    */
   Meter(Progress progress, String step, String doing, long total) {
     this.progress = progress;
@@ -38,7 +38,7 @@ final class Meter {
     }
   }
 
-  /** So many have passed in all. */
+  /** This many have passed in total. */
   void at(long position) {
     passed(position - bytes);
   }

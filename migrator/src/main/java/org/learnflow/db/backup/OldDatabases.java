@@ -12,22 +12,22 @@ import org.learnflow.db.postgres.Identifier;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What restores have put aside: the databases that were in the place of a dump before.
+ * The databases that restores replaced and kept.
  *
  * @param maintenance a session in the maintenance database; in autocommit mode
- * @param database in whose place they were
+ * @param database the name that they had
  */
 public record OldDatabases(Connection maintenance, String database) {
   private static final String COMMENT = "learnflow-db restore: what was there before in ";
   private static final String SUFFIX = "_before_restore_";
   private static final String TIME = "yyyyMMddHHmmss";
 
-  /** What a database is known by as one of them. */
+  /** The comment that marks a database as one of them. */
   String comment() {
     return COMMENT + database;
   }
 
-  /** A name for the next one; two restores may come within a second. */
+  /** A name for the next one; there may be two restores within a second. */
   String freeName() throws SQLException {
     return freeName(Instant.now());
   }
@@ -41,7 +41,7 @@ public record OldDatabases(Connection maintenance, String database) {
     return Identifier.derived(database, SUFFIX + time);
   }
 
-  /** Those of exactly this database that the session's role may drop, oldest first. */
+  /** Those of exactly this database that the session's role can drop, oldest first. */
   public List<String> names() throws SQLException {
     String example = named(TIME);
     String before = example.substring(0, example.length() - TIME.length());

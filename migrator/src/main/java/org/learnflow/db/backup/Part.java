@@ -25,13 +25,10 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file at a name that others can guess, in a folder that others may write to: made new, for us
- * alone, and locked against another one of us. What is there already is a leftover, unless it is
- * locked; it is removed and never written to, since it may be a link to something else, or readable
- * for others.
+ * A file with a guessable name, in a folder that others may write to: newly created, private, and locked against other backups. An existing file is a leftover unless it is locked; it is removed and never written to, because it may be a link to something else, or readable by others.
  */
 final class Part implements AutoCloseable {
-  /** Two that begin at once may remove each other's file, but not for long. */
+  /** Two backups that start at once may remove each other's file, but not for long. */
   private static final int ATTEMPTS = 10;
 
   private final Path path;
@@ -39,7 +36,7 @@ final class Part implements AutoCloseable {
   private @Nullable Object key;
   private @Nullable FileLock held;
 
-  /** Open for as long as the file: POSIX takes a lock away where any channel to it is closed. */
+  /** Open for as long as the file: POSIX releases a lock when any channel to the file is closed. */
   private @Nullable FileChannel atItsName;
 
   private Part(Path path, FileChannel channel) {
@@ -48,9 +45,9 @@ final class Part implements AutoCloseable {
   }
 
   /**
-   * Makes the file.
+   * Creates the file.
    *
-   * @return nothing where another one writes it
+   * @return empty if another backup is writing it
    */
   static Optional<Part> make(Path path) throws IOException {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -69,13 +66,13 @@ final class Part implements AutoCloseable {
           throw e;
         }
       } catch (FileAlreadyExistsException | NoSuchFileException e) {
-        // Another one was faster, at making it or at removing it.
+        // Another backup was faster at creating or removing it.
       }
     }
     return Optional.empty();
   }
 
-  /** A file that was not there before, mode 0600: a dump holds everybody's data. */
+  /** A file that did not exist before, mode 0600: a dump contains everybody's data. */
   static FileChannel create(Path path) throws IOException {
     boolean posix = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
     return FileChannel.open(
@@ -88,7 +85,7 @@ final class Part implements AutoCloseable {
             : new FileAttribute<?>[0]);
   }
 
-  /** Removes what a killed one left; false where somebody is at work on it. */
+  /** Removes what a killed backup left; false if somebody is writing it. */
   private static boolean removed(Path path) throws IOException {
     BasicFileAttributes found;
     try {
@@ -108,7 +105,7 @@ final class Part implements AutoCloseable {
       if (lock(leftover).isEmpty()) {
         return false;
       }
-      // Locked, the file stays at its name: nobody else removes it.
+      // While it is locked, the file keeps its name: nobody else removes it.
       if (Objects.equals(found.fileKey(), key(path))) {
         Files.delete(path);
       }
@@ -117,9 +114,7 @@ final class Part implements AutoCloseable {
   }
 
   /**
-   * Locks the new file, and looks whether what is at its name is the same one: between the two
-   * somebody may have taken it for a leftover. What is written into the one tells; from then on
-   * nobody removes it.
+   * Locks the new file, and checks that its name still leads to it: somebody may have taken it for a leftover in between. A mark written to it shows that; from then on nobody removes it.
    */
   private boolean isOurs() throws IOException {
     held = lock(channel).orElse(null);
@@ -139,8 +134,7 @@ final class Part implements AutoCloseable {
   }
 
   /**
-   * Whether the file is locked and still at its name. To be asked again after the file was read,
-   * which may have cost the lock.
+   * Whether the file is locked and still at its name. Check again after reading the file, which may have released the lock.
    */
   boolean isStillThere() throws IOException {
     if (held != null) {
@@ -159,7 +153,7 @@ final class Part implements AutoCloseable {
     return channel;
   }
 
-  /** The lock goes with the channel, or with the process. */
+  /** The lock ends with the channel, or with the process. */
   private static Optional<FileLock> lock(FileChannel channel) throws IOException {
     try {
       return Optional.ofNullable(channel.tryLock());

@@ -21,16 +21,14 @@ import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
 /**
- * Puts a dump in the live database's place: loads it into the staging database, migrates and
- * verifies it there, and only then swaps the two, at one moment. The old database stays under
- * another name.
+ * Replaces the running database by a dump: loads it into the staging database, migrates and verifies it there, and only then swaps the two, atomically. The old database is kept under another name.
  */
 public final class Restore {
   private static final String STEP = "restore";
 
-  /** How things are where a restore ends before its swap and cannot clear up. */
+  /** The state if a restore ends before its swap and cannot clean up. */
   static final String LEFT =
-      "the database is as it was; what was loaded beside it, the next restore drops";
+      "the database was not changed; the next restore drops what was loaded beside it";
 
   private final DatabaseAccess access;
   private final MigrateStep migrating;
@@ -60,11 +58,11 @@ public final class Restore {
   }
 
   /**
-   * What is asked for.
+   * What is requested.
    *
-   * @param replace whether a database that has rows may be replaced
+   * @param replace whether a database with rows may be replaced
    * @param noAcl whether the dump's privileges are left out
-   * @param trustDump whether the owner itself loads the dump, not a role made for that
+   * @param trustDump whether the owner itself loads the dump, instead of a temporary role
    */
   public record Options(boolean replace, boolean noAcl, boolean trustDump) {}
 
@@ -72,8 +70,8 @@ public final class Restore {
    * What restore did.
    *
    * @param migrated versions that were applied on top of the dump
-   * @param oldDatabase where the rows are now that were there before; empty if there were none
-   * @param oldDatabases all that restores have put aside
+   * @param oldDatabase the name that the replaced database has now; empty if there was none
+   * @param oldDatabases all databases that restores have kept
    * @param published where, one line
    */
   public record Restored(
@@ -87,8 +85,7 @@ public final class Restore {
   /**
    * Does it.
    *
-   * @throws Failure 1 or 6 where it fails, 10 where it is refused; what is live is as it was unless
-   *     the message says otherwise
+   * @throws Failure 1 or 6 if it fails, 10 if it is refused; the running database is unchanged unless the message says otherwise
    */
   public Restored run(SourceDump source, Options options) {
     RestoreChecks.requireNotMaintenance(access.target());
@@ -110,7 +107,7 @@ public final class Restore {
     }
   }
 
-  /** What is done under the lock: two restores on one server come one after the other. */
+  /** What is done under the lock: two restores on one server run one after the other. */
   private final class Attempt {
     private final RestoreSessions sessions;
     private final Session maintenance;
@@ -152,7 +149,7 @@ public final class Restore {
                       progress)
                   .run(load, source.settings(), connection);
           Optional<String> before = swap(making, ending);
-          progress.line(STEP, "the dump is in place of " + sessions.database());
+          progress.line(STEP, "the dump has replaced " + sessions.database());
           try (Session session = sessions.ownerIn(sessions.database())) {
             session.run(STEP, restored -> loaded.settle(restored, progress));
           }
@@ -178,15 +175,14 @@ public final class Restore {
       confirmation.confirm(
           live.exists()
               ? """
-              Database %s is replaced by the dump; as it is at the end, it stays under another name. \
-              At that moment its sessions are ended, %d at present.\
+              Database %s will be replaced by the dump. The old database is kept under another name. Its sessions will be ended at that moment (%d at present).\
               """
                   .formatted(live.name(), live.sessions())
-              : "Database %s is made from the dump.".formatted(live.name()));
+              : "Database %s will be created from the dump.".formatted(live.name()));
     }
 
     /**
-     * A connection that is lost at the very moment of the swap leaves a question, which is asked.
+     * If the connection is lost at the moment of the swap, checks whether it took place.
      */
     private Optional<String> swap(Connection making, Connection ending) throws SQLException {
       String database = sessions.database();
@@ -213,7 +209,7 @@ public final class Restore {
       if (!old.isEmpty()) {
         progress.line(
             "next",
-            "what was there before is in %s; drop it once it is not needed: learnflow-db restore"
+            "the old database is kept as %s; drop it once you no longer need it: learnflow-db restore"
                     .formatted(String.join(", ", old))
                 + " --drop-old");
       }
@@ -228,8 +224,7 @@ public final class Restore {
   }
 
   /**
-   * A session in the live database, where that exists: whoever migrates it meanwhile would lose
-   * what that does.
+   * A session in the running database, if it exists: migrations that ran meanwhile would be lost.
    */
   private record MigrationLock(Optional<Connection> session) implements AutoCloseable {
     static MigrationLock of(LiveDatabase live, Session owner) throws SQLException {
@@ -256,7 +251,7 @@ public final class Restore {
     }
   }
 
-  /** Only what is healthy is published; what needs rights could not be looked at before. */
+  /** Publishes only a healthy database; what needs privileges could not be checked before. */
   private String publish(String schemaVersion, Optional<String> before) {
     try (Session session = access.ownerSession()) {
       Verification verification =
@@ -264,15 +259,14 @@ public final class Restore {
       if (!verification.healthy()) {
         throw Failure.of(
                 ExitCode.FAILED,
-                "the dump is in the database's place, but is " + verification.summary())
+                "the dump has replaced the database, but is " + verification.summary())
             .state(
                 "nothing was published"
                     + before
-                        .map(name -> "; what was there before is in database " + name)
+                        .map(name -> "; the old database is kept as database " + name)
                         .orElse(""))
             .next(
-                "correct what it says, and run: learnflow-db run; or go back, as the owner, while"
-                    + " nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/how-to/restore.md");
+                "fix what it reports, and run: learnflow-db run; or switch back, as the owner, while nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/how-to/restore.md");
       }
       String published = publisher.publish(session, schemaVersion);
       progress.line("publish", published);

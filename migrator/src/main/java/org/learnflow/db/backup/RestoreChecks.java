@@ -14,20 +14,20 @@ import org.learnflow.db.postgres.DatabaseLikeness;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What a restore refuses, or warns of, before it makes anything on the server.
+ * What a restore refuses or warns about, before it creates anything on the server.
  *
- * @param target the live database
+ * @param target the running database
  */
 record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
   private static final String STEP = "restore";
 
-  /** Refuses the maintenance database, from within which the others are renamed. */
+  /** Refuses the maintenance database, because renaming the others needs a session in it. */
   static void requireNotMaintenance(Target target) {
     if (target.owner().database().equals(DatabaseAddress.MAINTENANCE_DATABASE)) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "database postgres cannot be replaced: databases are renamed from within it")
-          .next("load the dump by pg_restore: docs/how-to/restore.md; or name another database");
+              "database postgres cannot be replaced: other databases are renamed from there")
+          .next("load the dump with pg_restore: docs/how-to/restore.md; or choose another database");
     }
   }
 
@@ -37,9 +37,9 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     if (!missingRoles(List.of(service)).isEmpty()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "this server has no role %s, as which the services connect".formatted(service))
+              "role %s, which services connect as, does not exist on this server".formatted(service))
           .next(
-              "make it: learnflow-db roles, with admin credentials; then run the same command again");
+              "create it: learnflow-db roles, with admin credentials; then run the same command again");
     }
   }
 
@@ -56,7 +56,7 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     if (live.preparedTransactions() > 0) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "prepared transactions are left in the database, which cannot be renamed then")
+              "the database has prepared transactions, so it cannot be renamed")
           .next(
               "end them: SELECT gid, prepared, owner FROM pg_prepared_xacts; ROLLBACK PREPARED ...");
     }
@@ -64,35 +64,32 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     if (held.isPresent() && !replace) {
       throw BackupFailures.refused(ExitCode.REFUSED, held.get())
           .next(
-              "back it up (learnflow-db backup FILE), and run the same command with --replace, which"
-                  + " puts the database aside under another name");
+              "back it up (learnflow-db backup FILE), and run the same command with --replace, which keeps the old database under another name");
     }
   }
 
-  /** Free bytes on the disk of the server's data, where they can be known. */
+  /** Free bytes on the disk of the server's data, if known. */
   OptionalLong freeBytes(DumpLoad load) {
     OptionalLong there = load.freeBytes();
     return there.isPresent() ? there : target.hosting().freeBytes();
   }
 
-  /** Refuses a dump for which the server's disk has no room. */
+  /** Refuses a dump for which the server's disk has no space. */
   void requireSpace(DumpLoad load, OptionalLong wanted) {
     OptionalLong free = freeBytes(load);
     if (free.isEmpty() || wanted.isEmpty()) {
       progress.line(
           STEP,
-          "whether the server's disk has room for another database, this program cannot know here");
+          "cannot check here whether the server's disk has space for another database");
       return;
     }
     if (free.getAsLong() < wanted.getAsLong()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "the server's disk has %d MiB free, and the dump wants about %d MiB beside what is"
-                      .formatted(free.getAsLong() >> 20, wanted.getAsLong() >> 20)
-                  + " there")
+              "the server's disk has %d MiB free, and the dump needs about %d MiB more" .formatted(free.getAsLong() >> 20, wanted.getAsLong() >> 20))
           .where(load.place())
           .next(
-              "make room, such as by learnflow-db restore --drop-old; or grow the volume:"
+              "free some space, for example with learnflow-db restore --drop-old; or grow the volume:"
                   + " docs/how-to/volume.md");
     }
   }
@@ -103,9 +100,9 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     if (!missing.isEmpty()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "the dump gives rights to roles that this server has not: "
+              "the dump grants privileges to roles that do not exist on this server: "
                   + String.join(", ", missing))
-          .next("make them: CREATE ROLE ...; or leave these rights away: --no-acl");
+          .next("create them: CREATE ROLE ...; or leave out these privileges: --no-acl");
     }
   }
 
@@ -117,15 +114,14 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
   }
 
   /**
-   * Text sorts as the live database does, with all its indexes, where there is one; PostgreSQL does
-   * not say so.
+   * Text sorts as in the running database, with all its indexes, if there is one; PostgreSQL does not report this.
    */
   void noteDifference(Optional<DatabaseLikeness> dumped) throws SQLException {
     Optional<DatabaseLikeness> here = live.likeness();
     if (dumped.isPresent() && here.isPresent() && !dumped.equals(here)) {
       progress.line(
           STEP,
-          "warning: the dump was made of a database with %s; %s has %s, and keeps it: text may sort and compare otherwise than it did. To have it as in the dump, rename the database first (as the admin, while nobody is connected: ALTER DATABASE %s RENAME TO ...), and run the same command again"
+          "warning: the dumped database has %s; %s has %s and keeps it, so text may sort and compare differently. To keep the order of the dump, rename the database first (as the admin, while nobody is connected: ALTER DATABASE %s RENAME TO ...), and run the same command again"
               .formatted(
                   dumped.get().clause(),
                   live.name(),

@@ -14,19 +14,17 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Who does what in a restore. The dump's content is run by the loading role only, which reaches
- * nothing but the staging database; the owner's sessions in databases of which that role has made
- * something are guarded; the admin stays in the maintenance database.
+ * Who does what in a restore. Only the loading role, which reaches nothing but the staging database, runs the dump's content; the owner's sessions in databases where that role has created something are guarded; the admin stays in the maintenance database.
  *
- * @param access to the live database
- * @param loader as which the dump is loaded; nothing where the owner itself does it
+ * @param access to the running database
+ * @param loader the role that loads the dump; empty if the owner itself does
  */
 record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
   /**
    * Those of a restore.
    *
    * @param trustDump whether the owner loads the dump itself
-   * @throws org.learnflow.db.Failure 10 where there is nobody who could make the loading role
+   * @throws org.learnflow.db.Failure 10 if nobody can create the loading role
    */
   static RestoreSessions of(DatabaseAccess access, boolean trustDump) {
     if (trustDump) {
@@ -36,11 +34,9 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
     if (target.admin().isEmpty()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "a dump is loaded as a role made for it, which an admin has to make, and there are no"
-                  + " admin credentials")
+              "a dump is loaded as a temporary role, which only an admin can create, and there are no admin credentials")
           .next(
-              "give them: --admin-user, --admin-password-file; or, where you trust whoever had the dump"
-                  + " in hands, load it as the owner: --trust-dump");
+              "give them: --admin-user, --admin-password-file; or, if you trust everybody who had access to the dump, load it as the owner: --trust-dump");
     }
     return new RestoreSessions(
         access,
@@ -63,7 +59,7 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
     return StagingDatabase.name(database());
   }
 
-  /** The staging database, as whoever loads it. */
+  /** The staging database, as the role that loads it. */
   Target staging() {
     return live()
         .side(
@@ -72,7 +68,7 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
             loader.map(ShortLivedRole::password).or(live()::password));
   }
 
-  /** The same, to open sessions of whoever loads it. */
+  /** The same, to open sessions of the role that loads it. */
   DatabaseAccess stagingAccess() {
     return access.with(staging());
   }
@@ -82,14 +78,13 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
     return access.ownerIn(DatabaseAddress.MAINTENANCE_DATABASE);
   }
 
-  /** The owner in a database that it does not trust: the staging one, or the one made of it. */
+  /** The owner in a database that it does not trust: the staging database, or the one it became. */
   Session ownerIn(String database) {
     return access.ownerIn(database);
   }
 
   /**
-   * The owner, if it may make databases where the live one is, else the admin; in the maintenance
-   * database.
+   * The owner, if it can create databases in the running one's tablespace, otherwise the admin; in the maintenance database.
    *
    * @param owner a session of the owner
    */
@@ -113,7 +108,7 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
         .orElseThrow(() ->
             BackupFailures.refused(
                     ExitCode.REFUSED,
-                    "%s may not make databases, which restore needs for the side database"
+                    "%s cannot create databases, which restore needs for the staging database"
                         .formatted(ownerName()))
                 .next(
                     "as the admin: ALTER ROLE %s CREATEDB; or give admin credentials: --admin-user,"
@@ -125,8 +120,7 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
   }
 
   /**
-   * The admin, who may end everybody's sessions, else the owner, who may end its own and those of
-   * the services; in the maintenance database.
+   * The admin, who can end everybody's sessions, otherwise the owner, who can end its own and those of the services; in the maintenance database.
    */
   Connection ending() throws SQLException {
     return access

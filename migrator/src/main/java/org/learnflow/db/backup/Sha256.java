@@ -4,11 +4,11 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** The hash by which a dump is known. */
+/** The hash that identifies a dump. */
 final class Sha256 {
   private Sha256() {}
 
-  /** One of nothing so far. */
+  /** A digest of nothing yet. */
   static MessageDigest begin() {
     try {
       return MessageDigest.getInstance("SHA-256");
@@ -17,7 +17,7 @@ final class Sha256 {
     }
   }
 
-  /** In hexadecimal digits, as sha256sum prints it; begins anew. */
+  /** In hexadecimal digits, as sha256sum prints it; starts again. */
   static String end(MessageDigest digest) {
     return HexFormat.of().formatHex(digest.digest());
   }

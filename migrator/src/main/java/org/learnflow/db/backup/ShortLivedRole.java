@@ -15,21 +15,19 @@ import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RoleManager;
 
 /**
- * A role that an admin makes for one piece of work, and drops. What a kill leaves of it, nobody can
- * use after a day, since nobody knows its password; the next one of that name replaces it.
+ * A role that an admin creates for one task, and drops. Nobody can use what a kill leaves of it: its password is known to nobody and expires after a day. The next role of that name replaces it.
  *
- * @param name always the same for a database, so that the next one finds what a kill has left
- * @param password for this piece of work only
+ * @param name always the same for a database, so that the next one finds what a kill left
+ * @param password for this task only
  */
 record ShortLivedRole(Work work, String name, Password password) {
   private static final Duration VALID = Duration.ofDays(1);
 
-  /** What it is made for. */
+  /** What it is created for. */
   enum Work {
     /**
      * Dumps a database whose rows are hidden from its owner: a member of the owner to which row
-     * level security does not apply. It may read nothing that the owner could not let itself read,
-     * and it is no superuser, who would run what the owner has put into the database
+     * level security does not apply. It can read nothing that the owner could not grant itself, and it is not a superuser, who would run what the owner put into the database
      * (CVE-2024-7348).
      */
     DUMPING(
@@ -42,9 +40,7 @@ record ShortLivedRole(Work work, String name, Password password) {
       }
     },
     /**
-     * Loads, migrates and verifies a dump. It may make what it likes in the staging database, which
-     * is the owner's all the same, and is a member of no role: whatever code a dump brings reaches
-     * nothing but what is in there, neither the live database nor its owner's password. The owner
+     * Loads, migrates and verifies a dump. It can create anything in the staging database, which the owner still owns, and is a member of no role: code in a dump reaches only that database, neither the running one nor its owner's password. The owner
      * is a member of it, and takes over what was loaded.
      */
     LOADING(
@@ -60,7 +56,7 @@ record ShortLivedRole(Work work, String name, Password password) {
     private final String prefix;
     private final String attributes;
 
-    /** By which it is known as ours. */
+    /** Marks it as ours. */
     private final String comment;
 
     Work(String prefix, String attributes, String comment) {
@@ -80,11 +76,11 @@ record ShortLivedRole(Work work, String name, Password password) {
   }
 
   /**
-   * Makes it; one that a kill has left is dropped before.
+   * Creates it; first drops one that a kill left.
    *
    * @param admin a session of the admin in the maintenance database
    * @param owner of the database
-   * @throws Failure 10 where somebody else has a role of that name
+   * @throws Failure 10 if somebody else has a role of that name
    */
   void make(Connection admin, String owner) throws SQLException {
     drop(admin);
@@ -119,8 +115,8 @@ record ShortLivedRole(Work work, String name, Password password) {
     }
     if (!comments.getFirst().equals(work.comment)) {
       throw Failure.of(
-              ExitCode.REFUSED, "there is a role %s that learnflow-db has not made".formatted(name))
-          .state("the database is as it was")
+              ExitCode.REFUSED, "role %s already exists, and learnflow-db did not create it".formatted(name))
+          .state("the database was not changed")
           .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(SqlText.identifier(name)));
     }
     SqlText.execute(admin, "DROP ROLE " + SqlText.identifier(name));

@@ -13,18 +13,17 @@ import org.learnflow.db.schema.MigrationFiles;
 /**
  * A dump that is to be restored.
  *
- * @param header what it says itself
- * @param description what is known about it, where that is beside it
+ * @param header its header
+ * @param description the description beside it, if any
  */
 public record SourceDump(Path file, ArchiveHeader header, Optional<BackupDescription> description) {
-  /** Indexes are built beside the rows, and write-ahead log comes on top. */
+  /** Indexes are built beside the rows, and write-ahead log adds to that. */
   private static final double ROOM_FACTOR = 1.3;
 
   /**
-   * Reads the head of a dump, and the description beside it.
+   * Reads the header of a dump, and the description beside it.
    *
-   * @throws Failure 2 where the file is no such dump, 10 where it is damaged, or its schema is
-   *     newer than the migrations
+   * @throws Failure 2 if the file is not such a dump, 10 if it is damaged or its schema is newer than the migrations
    */
   public static SourceDump read(Path file, MigrationFiles migrations) {
     ArchiveHeader header = ArchiveHeader.read(file);
@@ -44,18 +43,18 @@ public record SourceDump(Path file, ArchiveHeader header, Optional<BackupDescrip
     if (newer) {
       throw newerSchema(description.schemaVersion(), migrations)
           .next(
-              "use the version that made the dump: %s, or newer".formatted(description.program()));
+              "use the version that created the dump: %s, or newer".formatted(description.program()));
     }
   }
 
-  /** A schema that the migrations do not reach. */
+  /** A schema that is newer than the migrations. */
   static Failure newerSchema(String version, MigrationFiles migrations) {
     return BackupFailures.refused(
             ExitCode.REFUSED,
             "the dump's schema %s is newer than these migrations, which end at %s"
                 .formatted(version, migrations.newest().map(Object::toString).orElse("none")))
         .where(migrations.directory().toString())
-        .next("use the version of learnflow-db that made the dump, or a newer one");
+        .next("use the version of learnflow-db that created the dump, or a newer one");
   }
 
   /**
@@ -68,37 +67,37 @@ public record SourceDump(Path file, ArchiveHeader header, Optional<BackupDescrip
     if (ours > major) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "the dump comes from PostgreSQL %s, and this server is older: version %d"
+              "the dump comes from PostgreSQL %s, but this server is older: version %d"
                   .formatted(header.server(), major))
           .next("restore it on a server of version %d or newer".formatted(ours));
     }
   }
 
-  /** Refuses a file of another content than the description says. */
+  /** Refuses a file whose content differs from the description. */
   void requireSha256(String sha256) {
     if (description.filter(known -> !known.sha256().equals(sha256)).isPresent()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "the dump is not the one that was made: its SHA-256 is not that of %s"
+              "the dump is not the one that was created: its SHA-256 differs from the one in %s"
                   .formatted(BackupDescription.path(file)))
           .where(file.toString())
           .next("take another copy of both files, or another dump: docs/how-to/restore.md");
     }
   }
 
-  /** Bytes of the database that is made of it, about; nothing where they are not known. */
+  /** Approximate bytes of the database that is created from it; empty if unknown. */
   OptionalLong wantedBytes() {
     return description.isPresent()
         ? OptionalLong.of((long) (description.get().databaseBytes() * ROOM_FACTOR))
         : OptionalLong.empty();
   }
 
-  /** Settings of the database, as far as they are known. */
+  /** Settings of the database, if known. */
   List<DatabaseSetting> settings() {
     return description.map(BackupDescription::settings).orElse(List.of());
   }
 
-  /** The roles that it grants privileges to, as far as they are known. */
+  /** The roles that it grants privileges to, if known. */
   List<String> roles() {
     return description.map(BackupDescription::roles).orElse(List.of());
   }

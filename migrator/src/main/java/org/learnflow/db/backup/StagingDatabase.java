@@ -14,15 +14,14 @@ import org.learnflow.db.postgres.Identifier;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
-/** The staging database: made beside the live one, filled by others, and dropped or swapped in. */
+/** The staging database: created beside the running one, filled by others, then dropped or swapped in. */
 public final class StagingDatabase {
   private static final String STEP = "restore";
   private static final String COMMENT =
       "learnflow-db restore: being loaded; the next restore drops it";
 
   /**
-   * Its connection limit, "lf" and a number, until it is in its place: what tells it from somebody
-   * else's database, since CREATE DATABASE takes no comment.
+   * Its connection limit, "lf" and a number, until it is in place: distinguishes it from somebody else's database, because CREATE DATABASE takes no comment.
    */
   private static final int LIMIT = 0x6c66_0006;
 
@@ -33,9 +32,8 @@ public final class StagingDatabase {
   /**
    * That of a database.
    *
-   * @param maintenance a session in the maintenance database, of a role that may make databases and
-   *     is, or is a member of, the owner; in autocommit mode
-   * @param database whose place it is to take
+   * @param maintenance a session in the maintenance database, of a role that can create databases and is, or is a member of, the owner; in autocommit mode
+   * @param database that it is to replace
    */
   public StagingDatabase(Connection maintenance, String database, Progress progress) {
     this.maintenance = maintenance;
@@ -59,10 +57,10 @@ public final class StagingDatabase {
   }
 
   /**
-   * Drops what a killed restore has left; nothing else may be dropped.
+   * Drops what a killed restore left, and nothing else.
    *
-   * @param owner whose databases are looked at; nobody else's is a leftover
-   * @throws Failure 10 where somebody else's database has the name
+   * @param owner whose databases are checked; nobody else's is a leftover
+   * @throws Failure 10 if somebody else's database has the name
    */
   void dropLeftover(String owner) throws SQLException {
     if (!exists()) {
@@ -71,10 +69,10 @@ public final class StagingDatabase {
     if (!isLeftover(owner)) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "there is a database %s that restore has not made".formatted(name()))
+              "database %s already exists, and restore did not create it".formatted(name()))
           .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(SqlText.identifier(name())));
     }
-    progress.line(STEP, "dropping %s, which a killed restore has left".formatted(name()));
+    progress.line(STEP, "dropping %s, which a killed restore left".formatted(name()));
     drop();
   }
 
@@ -88,11 +86,11 @@ public final class StagingDatabase {
   }
 
   /**
-   * Makes it as the live one is: encoding, locale, tablespace.
+   * Creates it like the running one: encoding, locale, tablespace.
    *
-   * @param owner of it, as of the live one
-   * @param otherwise how it is made where there is no live one
-   * @throws Failure 1 where the server refuses
+   * @param its owner, who also owns the running one
+   * @param otherwise how to create it if there is no running one
+   * @throws Failure 1 if the server rejects it
    */
   public void make(String owner, Optional<DatabaseLikeness> otherwise) throws SQLException {
     try {
@@ -115,21 +113,19 @@ public final class StagingDatabase {
       if (SqlStates.connectionLost(e)) {
         throw e;
       }
-      throw Failure.of(ExitCode.FAILED, "the side database could not be made: " + e.getMessage())
+      throw Failure.of(ExitCode.FAILED, "the staging database could not be created: " + e.getMessage())
           .where("SQLSTATE " + e.getSQLState())
-          .state("the database is as it was")
+          .state("the database was not changed")
           .next(
               live.exists()
-                  ? "correct what the server says and run the same command again"
-                  : "correct what the server says; or make the database as you want it (learnflow-db"
-                      + " roles) and run the same command again: text then sorts as it does there")
+                  ? "fix what the server reports and run the same command again"
+                  : "fix what the server reports; or create the database as you want it (learnflow-db roles) and run the same command again: text then sorts as it does there")
           .causedBy(e);
     }
   }
 
   /**
-   * Lets a role fill it, while it stays its owner's: the role may make what it likes in it, and
-   * change nothing of the database itself.
+   * Lets a role fill it, while the owner keeps it: the role can create anything in it, but cannot change the database itself.
    *
    * @param inside a session of the owner in the staging database
    */
@@ -146,7 +142,7 @@ public final class StagingDatabase {
   /**
    * Ends the sessions in it, so that what loads it fails.
    *
-   * @param ending a session in the maintenance database of a role that may end others' sessions
+   * @param ending a session in the maintenance database of a role that can end others' sessions
    */
   void endLoading(Connection ending) {
     try (PreparedStatement end =
@@ -155,7 +151,7 @@ public final class StagingDatabase {
       end.setString(1, name());
       end.execute();
     } catch (SQLException e) {
-      progress.line(STEP, "loading could not be ended: " + e.getMessage());
+      progress.line(STEP, "loading could not be stopped: " + e.getMessage());
     }
   }
 

@@ -9,11 +9,10 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.Session;
 
 /**
- * Fills the staging database; what fails leaves neither it nor the loading role.
+ * Fills the staging database; a failure leaves neither it nor the loading role behind.
  *
- * @param making a session in the maintenance database, of a role that may make databases
- * @param ending a session in the maintenance database, of a role that may end others' sessions and,
- *     where there is a loading role, make roles
+ * @param making a session in the maintenance database, of a role that can create databases
+ * @param ending a session in the maintenance database, of a role that can end others' sessions and, if there is a loading role, create roles
  */
 record StagingLoad(
     RestoreSessions sessions,
@@ -24,8 +23,8 @@ record StagingLoad(
     Progress progress) {
   private static final String STEP = "restore";
 
-  /** How things are after a failure. */
-  static final String DROPPED = "the database is as it was; the side database was dropped";
+  /** The state after a failure. */
+  static final String DROPPED = "the database was not changed; the staging database was dropped";
 
   private StagingDatabase staging() {
     return new StagingDatabase(making, sessions.database(), progress);
@@ -34,8 +33,7 @@ record StagingLoad(
   /**
    * Does it.
    *
-   * @param dumped settings of the database that the dump was made of, for where there is no live
-   *     one
+   * @param dumped settings of the dumped database, used if there is no running one
    * @param owner a session of the owner in the maintenance database
    */
   Loaded run(DumpLoad dump, List<DatabaseSetting> dumped, Connection owner) throws SQLException {
@@ -86,9 +84,9 @@ record StagingLoad(
   }
 
   /**
-   * Drops what was made.
+   * Drops what was created.
    *
-   * @return how things are then
+   * @return the state afterwards
    */
   private String undo(Exception cause) {
     try {
@@ -101,7 +99,7 @@ record StagingLoad(
     }
   }
 
-  /** A step knows of its own database only. */
+  /** A step knows only its own database. */
   private static boolean isOfNoAccount(Optional<String> state) {
     return state.filter(text -> !text.startsWith("nothing was changed")).isEmpty();
   }

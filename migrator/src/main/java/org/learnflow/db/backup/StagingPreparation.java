@@ -22,8 +22,7 @@ import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
 /**
- * Makes of a loaded dump what can take the live database's place: migrated, with statistics,
- * verified, and the owner's.
+ * Prepares a loaded dump to replace the running database: migrates it, collects statistics, verifies it, and gives it to the owner.
  */
 record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progress progress) {
   private static final String STEP = "restore";
@@ -33,7 +32,7 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
   }
 
   /**
-   * Migrations, statistics, verification, all as whoever has loaded it.
+   * Migrations, statistics, verification, all as the role that loaded it.
    *
    * @param owner a session of the owner in the maintenance database
    */
@@ -71,7 +70,7 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
     }
   }
 
-  /** What concerns the whole server waits until the database is in its place. */
+  /** What concerns the whole server waits until the database is in place. */
   private MigrationReport migrate(
       DatabaseAccess access, Session session, Trial trial, Connection owner) {
     Confinement confinement = new Confinement(owner, sessions.stagingName(), false, progress);
@@ -93,7 +92,7 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
       }
       throw failure.next(
           failure.next().map(next -> next + "; ").orElse("")
-              + "where it needs to run as the owner, and you trust the dump: --trust-dump");
+              + "if it needs to run as the owner, and you trust the dump: --trust-dump");
     }
   }
 
@@ -104,21 +103,21 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
       verification.stages().forEach(stage -> progress.line("verify", stage.line()));
       throw Failure.of(ExitCode.FAILED, "the dump was loaded, but is " + verification.summary())
           .state(StagingLoad.DROPPED)
-          .next("correct what it says and run the same command again");
+          .next("fix what it reports and run the same command again");
     }
   }
 
   /**
    * What the loading role does last.
    *
-   * @return statements for once the database is in its place
+   * @return statements to run once the database is in place
    */
   private List<String> leave(Connection loading) throws SQLException {
     HandOver.rename(loading, sessions.staging().owner().user(), sessions.ownerName());
     return HandOver.keepAutovacuumAway(loading);
   }
 
-  /** Gives all to the owner, and it and the services their rights. Runs nothing of the dump's. */
+  /** Gives everything to the owner, and grants the owner and the services their privileges. Runs no code of the dump. */
   void handOver(DumpLoad dump) {
     RoleManager roles = new RoleManager(sessions.live().names(), sessions.stagingName(), progress);
     try (Session session = sessions.ownerIn(sessions.stagingName())) {

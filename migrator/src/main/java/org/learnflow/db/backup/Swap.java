@@ -21,12 +21,11 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Puts the staging database in the live one's place.
+ * Replaces the running database by the staging database.
  *
  * <p>Both renames are one transaction. The first one locks the database, so that new sessions wait,
- * and fails only where old ones are still there after five seconds (CountOtherDBBackends in
- * PostgreSQL's procarray.c); meanwhile a second session ends them. So there is no moment at which a
- * kill leaves anything but the old database or the new one under the name.
+ * and fails only if old ones still exist after five seconds (CountOtherDBBackends in
+ * PostgreSQL's procarray.c); meanwhile a second session ends them. So a kill at any point leaves either the old database or the new one under the name.
  */
 public final class Swap {
   private static final int RENAME_ATTEMPTS = 3;
@@ -42,9 +41,8 @@ public final class Swap {
   /**
    * A swap.
    *
-   * @param maintenance a session in the maintenance database, of a role that may make databases and
-   *     is, or is a member of, the owner; in autocommit mode
-   * @param database whose place is taken
+   * @param maintenance a session in the maintenance database, of a role that can create databases and is, or is a member of, the owner; in autocommit mode
+   * @param database that is replaced
    */
   public Swap(Connection maintenance, String database) {
     this.maintenance = maintenance;
@@ -57,9 +55,9 @@ public final class Swap {
   /**
    * Does it.
    *
-   * @param ending a session in the maintenance database of a role that may end others' sessions
+   * @param ending a session in the maintenance database of a role that can end others' sessions
    * @return the name that the old database has now, if there was one
-   * @throws Failure 1 where sessions cannot be ended
+   * @throws Failure 1 if sessions cannot be ended
    */
   public Optional<String> run(Connection ending) throws SQLException {
     Optional<String> before = live.exists() ? Optional.of(old.freeName()) : Optional.empty();
@@ -76,7 +74,7 @@ public final class Swap {
             Pause.of(ENDING_PAUSE);
           }
         } catch (SQLException | RuntimeException e) {
-          // It may still be done: how things are now can be said only after its end.
+          // It may still succeed: the state is known only after it ended.
           renaming.handle((_, _) -> true).join();
           if (renaming.isCompletedExceptionally()) {
             throw e;
@@ -101,7 +99,7 @@ public final class Swap {
     return Failure.of(ExitCode.FAILED, "sessions in the database cannot be ended")
         .where(
             staying.isEmpty() ? String.valueOf(refused.getMessage()) : String.join("; ", staying))
-        .state("the database is as it was")
+        .state("the database was not changed")
         .next(
             "end them, or give admin credentials (--admin-user, --admin-password-file), and run the"
                 + " same command again")
@@ -146,7 +144,7 @@ public final class Swap {
         "COMMENT ON DATABASE %s IS %s".formatted(SqlText.identifier(name), SqlText.literal(text)));
   }
 
-  /** Connection limit, and whether it is a template, which could not be dropped. */
+  /** Copies the connection limit, and whether it is a template, which could not be dropped. */
   private void takeOver(Optional<String> before) throws SQLException {
     String name = SqlText.identifier(database);
     execute(
@@ -159,7 +157,7 @@ public final class Swap {
     }
   }
 
-  /** Of a database; empty where it does not exist, which the next statement tells. */
+  /** A column of a database; empty if it does not exist, which the next statement reports. */
   private String first(String what, String name) throws SQLException {
     return CatalogQuery.rows(
             maintenance,
@@ -174,7 +172,7 @@ public final class Swap {
     SqlText.execute(maintenance, sql);
   }
 
-  /** Ends all sessions in both databases; those that it may not end, in words. */
+  /** Ends all sessions in both databases; returns descriptions of those that it cannot end. */
   private List<String> endSessions(Connection ending) throws SQLException {
     List<String> staying = new ArrayList<>();
     List<Integer> pids = new ArrayList<>();

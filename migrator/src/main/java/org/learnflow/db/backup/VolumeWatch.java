@@ -7,13 +7,12 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Looks at the free space on the server's volume while a dump is loaded, and ends the load before
- * nothing is left for the live database: a dump may hold far more than its size says.
+ * Watches the free space on the server's volume while a dump is loaded, and ends the load before nothing is left for the running database: a dump may contain far more than its size suggests.
  */
 public final class VolumeWatch implements AutoCloseable {
   private static final Duration EVERY = Duration.ofSeconds(1);
 
-  /** What is never taken, as a part of what was free at first. */
+  /** What is never used, as a fraction of what was free at the start. */
   private static final int RESERVED_PART = 10;
 
   private static final long MEBIBYTE = 1 << 20;
@@ -26,9 +25,9 @@ public final class VolumeWatch implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * Begins to look.
+   * Starts to watch.
    *
-   * @param free bytes on the volume; where they are not known, nothing is watched
+   * @param free bytes on the volume; if unknown, nothing is watched
    * @param end ends the load; called again until this is closed
    */
   public VolumeWatch(Supplier<OptionalLong> free, Runnable end) {
@@ -51,7 +50,7 @@ public final class VolumeWatch implements AutoCloseable {
       }
       OptionalLong now = stoppedAt < 0 && !closed ? free.get() : OptionalLong.empty();
       if (now.isPresent()) {
-        // As much again may be written before the load has ended.
+        // The same amount may be written again before the load ends.
         long written = Math.max(0, before - now.getAsLong());
         before = now.getAsLong();
         if (now.getAsLong() < atFirst / RESERVED_PART + 2 * written) {
@@ -65,20 +64,19 @@ public final class VolumeWatch implements AutoCloseable {
   }
 
   /**
-   * Goes on only where the load was not ended.
+   * Continues only if the load was not ended.
    *
-   * @throws Failure 10 where it was
+   * @throws Failure 10 if it was
    */
   public void check() {
     if (stoppedAt >= 0) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "loading was ended, since the dump would fill the server's disk: of %d MiB that were free, %d MiB are left"
+              "loading was stopped because the dump would fill the server's disk: of %d MiB free space, %d MiB are left"
                   .formatted(atFirst / MEBIBYTE, stoppedAt / MEBIBYTE))
-          .state("the database is as it was; the side database was dropped")
+          .state("the database was not changed; the staging database was dropped")
           .next(
-              "make room, such as by learnflow-db restore --drop-old, or grow the volume:"
-                  + " docs/how-to/volume.md; and look whether the dump is what you take it for");
+              "free some space, for example with learnflow-db restore --drop-old, or grow the volume: docs/how-to/volume.md; and check that the dump is the one you expect");
     }
   }
 

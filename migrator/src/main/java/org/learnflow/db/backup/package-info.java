@@ -1,4 +1,4 @@
-/** Dumps a database into a file and puts such a file into a database's place. */
+/** Dumps a database into a file, and replaces a database by such a file. */
 @NullMarked
 package org.learnflow.db.backup;
 

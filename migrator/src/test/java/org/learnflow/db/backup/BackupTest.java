@@ -50,7 +50,7 @@ class BackupTest {
 
     assertThat(server.cli(database).run(with(rollback, folder.resolve("none/x"))))
         .exited(ExitCode.USAGE)
-        .says("there is no folder");
+        .says("folder ", " does not exist");
     assertThat(server.cli(database).run("status").out()).contains("Schema:      009");
 
     assertThat(server.cli(database).run(with(rollback, file)))
@@ -87,14 +87,15 @@ class BackupTest {
 
     assertThat(server.cli(database).run("backup", file.toString()))
         .exited(ExitCode.REFUSED)
-        .says("is there already", "--replace");
+        .says("already exists", "--replace");
     assertThat(server.cli(database).run("backup", file.toString(), "--replace"))
         .exited(ExitCode.OK);
     assertThat(server.cli(database).run("backup", folder.resolve("none/x").toString()))
         .exited(ExitCode.USAGE)
-        .says("there is no folder", "mkdir -p");
-    assertThat(server.cli(database).run("backup")).exited(ExitCode.USAGE).says("no file is"
-        + " specified");
+        .says("folder ", " does not exist", "mkdir -p");
+    assertThat(server.cli(database).run("backup"))
+        .exited(ExitCode.USAGE)
+        .says("no file is specified");
     assertOnly(folder, "a dump", "a dump.json");
   }
 
@@ -157,7 +158,7 @@ class BackupTest {
       DumpServer.fill(database, 200_000);
       assertThat(server.cli(database).run("backup", file.toString(), "--replace"))
           .exited(ExitCode.FAILED)
-          .says("No space left on device", "where: " + file + ".part", "is as it was", "make room");
+          .says("No space left on device", "where: " + file + ".part", "was not changed", "free some space");
       assertThat(Files.readAllBytes(file)).isEqualTo(before);
       assertThat(BackupDescription.beside(file).orElseThrow().bytes()).isEqualTo(before.length);
     }

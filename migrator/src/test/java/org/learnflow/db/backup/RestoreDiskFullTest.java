@@ -39,14 +39,14 @@ class RestoreDiskFullTest {
           .says(
               "the dump could not be loaded",
               "No space left on device",
-              "the database is as it was; the side database was dropped",
-              "make room on the server's disk");
+              "the database was not changed; the staging database was dropped",
+              "free some space on the server's disk");
       assertUntouched(database, databases);
 
       disk.leave(2);
       assertThat(programs.cli(database).run(restore))
           .exited(ExitCode.FAILED)
-          .says("could not", "the database is as it was");
+          .says("could not", "the database was not changed");
       assertUntouched(database, databases);
 
       disk.leave(60);

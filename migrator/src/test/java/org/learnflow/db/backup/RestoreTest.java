@@ -81,10 +81,13 @@ class RestoreTest {
 
     assertThat(server.cli(database).run("restore", file.toString()))
         .exited(ExitCode.REFUSED)
-        .says("has rows already, in table ", "--replace");
+        .says("already has rows, for example in table ", "--replace");
     assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
         .exited(ExitCode.REFUSED)
-        .says("confirmation is required, but there is no terminal", "its sessions are ended", "--yes");
+        .says(
+            "confirmation is required, but there is no terminal",
+            "Its sessions will be ended",
+            "--yes");
     assertThat(count(database)).isEqualTo(1);
     try (Connection service = database.connect(database.service())) {
       CliResult restored =
@@ -138,7 +141,7 @@ class RestoreTest {
     files.put("toc", Arrays.copyOf(whole, 1000));
     said.put("toc", List.of("the dump is damaged"));
     files.put("head", Arrays.copyOf(whole, 20));
-    said.put("head", List.of("the dump is damaged", "within its head"));
+    said.put("head", List.of("the dump is damaged", "within its header"));
     byte[] flipped = whole.clone();
     flipped[whole.length * 3 / 4] ^= 1;
     files.put("flipped", flipped);
@@ -152,7 +155,7 @@ class RestoreTest {
     files.put("gzip", zipped.toByteArray());
     said.put("gzip", List.of("gzip", "gunzip"));
     files.put("noise", new byte[2000]);
-    said.put("noise", List.of("no dump"));
+    said.put("noise", List.of("the file is not a dump"));
     files.put("empty", new byte[0]);
     said.put("empty", List.of("the file is empty"));
     String text = new String(whole, StandardCharsets.ISO_8859_1);
@@ -187,7 +190,7 @@ class RestoreTest {
         .says("schema 900 is newer");
     assertThat(server.cli(database).run("restore", folder.resolve("none").toString()))
         .exited(ExitCode.USAGE)
-        .says("there is no file");
+        .says("file ", " does not exist");
     assertThat(DumpServer.databases(database)).isEqualTo(databases);
   }
 
@@ -239,10 +242,10 @@ class RestoreTest {
     Cli withoutAdmin = server.cli(database).without("LEARNFLOW_DB_ADMIN_USER");
     assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.REFUSED)
-        .says("a role made for it, which an admin has to make", "--trust-dump");
+        .says("a temporary role, which only an admin can create", "--trust-dump");
     assertThat(withoutAdmin.run("restore", file.toString(), "--replace", "--yes", "--trust-dump"))
         .exited(ExitCode.REFUSED)
-        .says("may not make databases", "CREATEDB");
+        .says("cannot create databases", "CREATEDB");
     assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
         .exited(ExitCode.OK);
   }
@@ -258,7 +261,7 @@ class RestoreTest {
     try (Connection _ = database.connect(PostgresServer.ADMIN)) {
       assertThat(withoutAdmin.run(restore))
           .exited(ExitCode.FAILED)
-          .says("sessions in the database cannot be ended", "user postgres", "as it was");
+          .says("sessions in the database cannot be ended", "user postgres", "was not changed");
     }
     assertThat(withoutAdmin.run(restore)).exited(ExitCode.OK);
     assertThat(count(database)).isEqualTo(users);
@@ -309,7 +312,7 @@ class RestoreTest {
       }
       assertThat(server.cli(database).run("restore", file.toString(), "--replace", "--yes"))
           .exited(ExitCode.REFUSED)
-          .says(side + " that restore has not made");
+          .says(side + " already exists, and restore did not create it");
       try (Connection there = database.connect(database.owner(), side)) {
         there.createStatement().execute("DROP TABLE mine");
       }

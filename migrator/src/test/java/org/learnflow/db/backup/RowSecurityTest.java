@@ -79,7 +79,7 @@ class RowSecurityTest {
     assertThat(restore(server.cli(database), file))
         .exited(ExitCode.REFUSED)
         .says(
-            "whether database %s has rows is not known: public.notes".formatted(database.name()),
+            "whether database %s has rows is unknown: public.notes".formatted(database.name()),
             "nothing was changed",
             "--replace");
     assertThat(notes(database)).containsExactly("1aone", "2btwo");

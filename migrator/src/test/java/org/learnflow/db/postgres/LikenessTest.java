@@ -139,7 +139,7 @@ class LikenessTest {
 
   /** What only an admin may set is told with the statement, and nothing else is. */
   private static String[] leftToAdmin(Stream<String> told) {
-    String before = "afterwards, if you want it, as the admin: ";
+    String before = "if you need it, run afterwards as the admin: ";
     String[] statements =
         told.filter(line -> line.contains(before))
             .map(line -> line.substring(line.indexOf(before) + before.length()))
@@ -232,7 +232,7 @@ class LikenessTest {
     List<String> sorted = database.query(ADMIN, SORTED);
 
     CliResult restored = server.cli(database).run("restore", file.toString(), "--replace", "--yes");
-    assertThat(restored).exited(ExitCode.OK).doesNotSay("the dump was made of");
+    assertThat(restored).exited(ExitCode.OK).doesNotSay("the dumped database has");
     run(database, leftToAdmin(restored.err().lines()));
 
     assertThat(facts(database)).isEqualTo(facts);
@@ -268,10 +268,10 @@ class LikenessTest {
     DumpServer.seeded(database);
     List<String> sorted = database.query(ADMIN, SORTED);
     String told =
-        "the dump was made of a database with ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+        "the dumped database has ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
             + " LOCALE_PROVIDER icu ICU_LOCALE 'de'; %s has ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
                 .formatted(database.name())
-            + " LOCALE_PROVIDER libc, and keeps it";
+            + " LOCALE_PROVIDER libc and keeps it";
 
     assertThat(server.cli(database).run("restore", file.toString(), "--replace"))
         .exited(ExitCode.REFUSED)

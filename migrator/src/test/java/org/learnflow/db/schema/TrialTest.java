@@ -301,7 +301,7 @@ class TrialTest {
     migrations.with("V004__wrong.sql", named(HIDDEN, database));
     assertThat(cli.run("restore", dump.toString(), "--replace", "--yes", "--trust-dump"))
         .exited(ExitCode.REFUSED)
-        .says("V004__wrong.sql reaches outside the database", "the database is as it was");
+        .says("V004__wrong.sql reaches outside the database", "the database was not changed");
     assertThat(shared(database)).isEqualTo(before);
 
     migrations.without("V004__wrong.sql");
