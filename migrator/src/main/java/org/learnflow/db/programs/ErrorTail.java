@@ -4,13 +4,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 
-/** Keeps the end of what a program says on stderr. */
+/** Keeps the end of what a program prints on stderr. */
 public final class ErrorTail extends OutputStream {
   private static final int MOST = 8192;
 
   private final ByteArrayOutputStream kept = new ByteArrayOutputStream();
 
-  /** With nothing in it yet. */
+  /** An empty tail. */
   public ErrorTail() {}
 
   @Override
@@ -28,7 +28,7 @@ public final class ErrorTail extends OutputStream {
     }
   }
 
-  /** The end of it. */
+  /** The last part of the output. */
   public synchronized String text() {
     return kept.toString(StandardCharsets.UTF_8).strip();
   }

@@ -25,9 +25,9 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAddress;
 
-/** Programs of this machine, which reach the server as this process does. */
+/** Programs on this machine, which reach the server as this process does. */
 public final class LocalPrograms implements PostgresPrograms {
-  /** Where Debian's and Red Hat's packages put each major version. */
+  /** Where the packages of Debian and Red Hat install each major version. */
   private static final List<String> PACKAGES = List.of("/usr/lib/postgresql", "/usr");
 
   private final Path directory;
@@ -42,12 +42,9 @@ public final class LocalPrograms implements PostgresPrograms {
   }
 
   /**
-   * Looks for a program of a fitting version: in the directory that was named; else where packages
-   * of PostgreSQL put it, and on the PATH. What Debian has there is a wrapper, whose version
-   * depends on which server it is to talk to, so that of two of the same version the packages' own
-   * is taken.
+   * Looks for a program of a suitable version: in the given directory; otherwise where packages of PostgreSQL install it, and on the PATH. Debian has a wrapper there, whose version depends on the server that it connects to, so of two with the same version the one from the package directory is used.
    *
-   * @return the directory with the oldest one that fits
+   * @return the directory with the oldest suitable one
    */
   public static Optional<Path> find(Optional<Path> named, String program, IntPredicate fits) {
     return candidates(named).stream()
@@ -58,7 +55,7 @@ public final class LocalPrograms implements PostgresPrograms {
         .map(Found::directory);
   }
 
-  /** The versions that {@link #find} has to choose from, for people. */
+  /** The versions that {@link #find} can choose from, for messages. */
   public static String found(Optional<Path> named, String program) {
     List<String> found =
         candidates(named).stream()
@@ -71,7 +68,7 @@ public final class LocalPrograms implements PostgresPrograms {
             .stream()
             .map(path -> "%s of version %d".formatted(path, major(path)))
             .toList();
-    return found.isEmpty() ? "there is none" : "there is " + String.join(", ", found);
+    return found.isEmpty() ? "none was found" : "found: " + String.join(", ", found);
   }
 
   /** The file behind links, such as that from /bin to /usr/bin. */
@@ -140,7 +137,7 @@ public final class LocalPrograms implements PostgresPrograms {
   @Override
   public PlacedFile place(String name, byte[] content) throws IOException {
     Path file = Files.createTempFile(name, "");
-    // Also where the process is ended by a signal; only a kill leaves it.
+    // Even if a signal ends the process; only a kill leaves it.
     file.toFile().deleteOnExit();
     try {
       Files.write(file, content);
@@ -159,7 +156,7 @@ public final class LocalPrograms implements PostgresPrograms {
         try {
           Files.deleteIfExists(file);
         } catch (IOException e) {
-          // It goes with the process.
+          // It is deleted with the process.
         }
       }
     };
@@ -205,7 +202,7 @@ public final class LocalPrograms implements PostgresPrograms {
     password.ifPresent(known -> environment.put("PGPASSWORD", known.value()));
   }
 
-  /** What cannot be read is told; that the program reads no more is its own affair. */
+  /** Reports input that cannot be read; it is no error if the program stops reading. */
   private static Optional<IOException> feed(Input input, OutputStream stdin) {
     try (stdin) {
       byte[] buffer = new byte[1 << 16];

@@ -13,26 +13,25 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SessionSettings;
 import org.learnflow.db.postgres.SqlStates;
 
-/** Runs PostgreSQL's programs where they are: in the server's pod, or on this machine. */
+/** Runs PostgreSQL's programs where they are installed: in the server's pod, or on this machine. */
 public interface PostgresPrograms {
-  /** Makes dumps. */
+  /** Creates dumps. */
   String PG_DUMP = "pg_dump";
 
   /** Reads dumps. */
   String PG_RESTORE = "pg_restore";
 
-  /** Number of a version, as {@code --version} and servers say it. */
+  /** A version number, as {@code --version} and servers report it. */
   Pattern VERSION = Pattern.compile("(?<major>\\d+)(\\.\\d+|beta\\d+|rc\\d+|devel)");
 
-  /** Where they run, for people. */
+  /** Where they run, for messages. */
   String place();
 
-  /** What {@code program --version} says, such as 17.6. */
+  /** What {@code program --version} reports, such as 17.6. */
   String version(String program);
 
   /**
-   * Runs a program. It finds server, role and password in its environment; it is ended when this
-   * process ends.
+   * Runs a program. It finds server, role and password in its environment; it ends when this process ends.
    *
    * @param command program and arguments, without a password
    * @param input of its stdin
@@ -42,7 +41,7 @@ public interface PostgresPrograms {
   Ended run(List<String> command, Input input, OutputStream output) throws IOException;
 
   /**
-   * Reads a dump whole by pg_restore to nowhere.
+   * Reads a dump completely with pg_restore, without an output.
    *
    * @param input the dump
    * @throws IOException what {@code input} throws
@@ -52,10 +51,9 @@ public interface PostgresPrograms {
   }
 
   /**
-   * The same and, where these programs are far away, keeps it with them, beside the server's data,
-   * so that it need not be sent again.
+   * The same, and if these programs are remote, keeps the dump with them, beside the server's data, so that it is not sent again.
    *
-   * @param loading pg_restore and arguments, which is to load it later
+   * @param loading pg_restore and arguments, which will load it later
    */
   default Read readAndKeep(List<String> loading, Input input) throws IOException {
     return new Read(read(input), Optional.empty());
@@ -65,34 +63,34 @@ public interface PostgresPrograms {
    * A dump that was read.
    *
    * @param ended how pg_restore ended
-   * @param kept the dump, where it was kept
+   * @param kept the dump, if it was kept
    */
   record Read(Ended ended, Optional<KeptDump> kept) {}
 
   /**
-   * Puts a small file where the programs are, which only they can read.
+   * Writes a small file where the programs are, readable only by them.
    *
    * @param name of the file, without a folder
-   * @throws IOException where it cannot be written
+   * @throws IOException if it cannot be written
    */
   PlacedFile place(String name, byte[] content) throws IOException;
 
-  /** A file that is there until this is closed. */
+  /** A file that exists until this is closed. */
   interface PlacedFile extends AutoCloseable {
-    /** What the programs find it under. */
+    /** Its path for the programs. */
     String path();
 
     @Override
     void close();
   }
 
-  /** A dump that is kept where the programs are until this is closed, or its connection ends. */
+  /** A dump that is kept where the programs are, until this is closed or its connection ends. */
   interface KeptDump extends AutoCloseable {
     /**
-     * Loads it; may be called once.
+     * Loads it; call it only once.
      *
-     * @param position told about each second how many bytes were read
-     * @return how pg_restore ended, nothing where the dump is no longer kept
+     * @param position receives the number of bytes read, about once a second
+     * @return how pg_restore ended; empty if the dump is no longer kept
      */
     Optional<Ended> load(LongConsumer position);
 
@@ -100,7 +98,7 @@ public interface PostgresPrograms {
     void close();
   }
 
-  /** Room on the disk of the server's data, where that can be known. */
+  /** Free space on the disk of the server's data, if known. */
   default OptionalLong freeBytes() {
     return OptionalLong.empty();
   }
@@ -120,20 +118,20 @@ public interface PostgresPrograms {
   /**
    * How a program ended.
    *
-   * @param errors the end of what it said on stderr
+   * @param errors the end of what it printed on stderr
    */
   record Ended(int exitCode, String errors) {
     private static final int DETAILS = 3;
 
-    /** What to do about it, to be followed by the same command again. */
+    /** What to do about it, before running the same command again. */
     public String remedy() {
       return errors.contains(SqlStates.TEMP_FILE_LIMIT)
           ? "lift the limit as a superuser: ALTER ROLE ... or ALTER DATABASE ... RESET temp_file_limit"
               + " (SELECT * FROM pg_db_role_setting shows where it is set)"
-          : "correct what it says";
+          : "fix what it reports";
     }
 
-    /** The first error that it told, with its details; what follows is a consequence. */
+    /** The first error that it printed, with its details; what follows is a consequence. */
     public String reason() {
       List<String> lines =
           errors.lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
@@ -148,11 +146,10 @@ public interface PostgresPrograms {
   }
 
   /**
-   * An argument that names a database, whatever its name is, and has the program's session set what
-   * ours do.
+   * An argument that names a database, whatever its name is, and gives the program's session the same settings as ours.
    *
    * @param serverMajor major version of the server
-   * @param more settings of that session, such as {@code -c client_encoding=UTF8}
+   * @param additional settings of that session, such as {@code -c client_encoding=UTF8}
    */
   static String database(String name, int serverMajor, String more) {
     return "--dbname=%s %s"
@@ -162,13 +159,13 @@ public interface PostgresPrograms {
                 "options", SessionSettings.programOptions(serverMajor) + more));
   }
 
-  /** The first number of a version, 0 where there is none. */
+  /** The first number of a version, 0 if there is none. */
   static int major(String version) {
     Matcher matcher = VERSION.matcher(version);
     return matcher.find() ? Integer.parseInt(matcher.group("major")) : 0;
   }
 
-  /** The version in what a program answers to {@code --version}. */
+  /** The version in a program's output for {@code --version}. */
   static Optional<String> versionIn(String answer) {
     Matcher matcher = VERSION.matcher(answer);
     return matcher.find() ? Optional.of(matcher.group()) : Optional.empty();

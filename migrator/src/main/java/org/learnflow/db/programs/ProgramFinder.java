@@ -9,23 +9,23 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Target;
 
 /**
- * Finds pg_dump and pg_restore: beside the server, else on this machine.
+ * Finds pg_dump and pg_restore: beside the server, otherwise on this machine.
  *
- * @param directory on this machine, where one is named
- * @param elsewhere what is beside the server
+ * @param directory on this machine, if one is given
+ * @param elsewhere the programs beside the server
  */
 public record ProgramFinder(Optional<Path> directory, Elsewhere elsewhere) {
-  /** From here on pg_restore makes a setting that older servers do not know. */
+  /** From this version on, pg_restore sets a parameter that older servers do not know. */
   private static final int TRANSACTION_TIMEOUT = 17;
 
   /** Programs beside a server. */
   @FunctionalInterface
   public interface Elsewhere {
-    /** Those beside the target's server, as its owner. */
+    /** The programs beside the target's server, as its owner. */
     Optional<PostgresPrograms> of(Target target);
   }
 
-  /** Where dumps of a server of that major version are made. */
+  /** The programs that dump a server of that major version. */
   public PostgresPrograms forDump(Target target, int major) {
     return elsewhere
         .of(target)
@@ -34,7 +34,7 @@ public record ProgramFinder(Optional<Path> directory, Elsewhere elsewhere) {
                 .orElseThrow(() -> missing(PostgresPrograms.PG_DUMP, major, major + " or newer")));
   }
 
-  /** Where dumps are loaded into a server of that major version. */
+  /** The programs that load dumps into a server of that major version. */
   public PostgresPrograms forRestore(Target target, int major) {
     boolean olderOnly = major < TRANSACTION_TIMEOUT;
     return elsewhere
@@ -48,7 +48,7 @@ public record ProgramFinder(Optional<Path> directory, Elsewhere elsewhere) {
         .orElseThrow(() -> missing(PostgresPrograms.PG_RESTORE, major, String.valueOf(major)));
   }
 
-  /** Where a dump by that pg_dump is read back: here if possible, so that it need not travel. */
+  /** The programs that read back a dump by that pg_dump: on this machine if possible, so that the dump is not transferred. */
   public PostgresPrograms forReading(Target target, PostgresPrograms otherwise, int pgDumpMajor) {
     return local(target, PostgresPrograms.PG_RESTORE, found -> found >= pgDumpMajor)
         .orElse(otherwise);
@@ -63,12 +63,12 @@ public record ProgramFinder(Optional<Path> directory, Elsewhere elsewhere) {
   private Failure missing(String program, int server, String wanted) {
     return Failure.of(
             ExitCode.REFUSED,
-            "a server of version %d needs %s %s on this machine, since learnflow-db brings none; %s"
+            "a server of version %d needs %s %s on this machine, because learnflow-db does not include it; %s"
                 .formatted(server, program, wanted, LocalPrograms.found(directory, program)))
         .state("nothing was changed")
         .next(
             "install it (Debian, Ubuntu: apt install postgresql-client-%d, https://wiki.postgresql.org/wiki/Apt),"
                     .formatted(server)
-                + " or name its directory with --pg-dump-dir DIR; a demo (--embedded) needs it as well");
+                + " or give its directory with --pg-dump-dir DIR; a demo (--embedded) needs it, too");
   }
 }

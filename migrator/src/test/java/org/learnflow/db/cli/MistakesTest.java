@@ -315,6 +315,6 @@ class MistakesTest {
                 .cli()
                 .run("backup", directory.resolve("a").toString(), "--pg-dump-dir=" + directory))
         .exited(ExitCode.REFUSED)
-        .says("learnflow-db brings none", "a demo (--embedded) needs it as well");
+        .says("learnflow-db does not include it", "a demo (--embedded) needs it, too");
   }
 }
