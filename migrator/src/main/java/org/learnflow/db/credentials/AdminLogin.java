@@ -17,19 +17,18 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
- * Sessions of the admin that are open before a rotation waits for its turn, since another one may
- * replace the password meanwhile.
+ * Sessions of the admin that are opened before a rotation waits for the lock, because another rotation may replace the password meanwhile.
  *
- * @param locking in the database itself, where the others look for the lock
+ * @param locking in the database itself, where other rotations take the lock
  * @param maintenance where passwords are set
  */
 record AdminLogin(Session locking, Session maintenance) implements AutoCloseable {
-  /** How long one login that was refused is tried again: another rotation may be at work. */
+  /** How long a rejected login is retried: another rotation may be running. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private static final Duration POLL = Duration.ofMillis(200);
 
-  /** Logs in by whichever of the admin's passwords the database knows by now. */
+  /** Logs in with whichever of the admin's passwords the database accepts now. */
   static AdminLogin open(DatabaseAccess access, CredentialsSecret secret, Release release) {
     String name = CredentialsRole.ADMIN.name(release);
     String key = CredentialsRole.ADMIN.key(release);
@@ -63,7 +62,7 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
     }
   }
 
-  /** The next password, where there is one, and the one in force. */
+  /** The next password, if there is one, and the current one. */
   private static List<Password> candidates(CredentialsSecret secret, String key) {
     return Stream.of(secret.pending(), secret.current())
         .map(passwords -> passwords.get(key))

@@ -7,11 +7,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.learnflow.db.kubernetes.Release;
 
-/** The roles whose passwords a release has. */
+/** The roles whose passwords a release manages. */
 public enum CredentialsRole {
-  /** The services'. */
+  /** The service role. */
   APP,
-  /** The migrator's. */
+  /** The owner, which the migrator connects as. */
   OWNER,
   /** The superuser. */
   ADMIN;

@@ -9,8 +9,7 @@ import org.learnflow.db.kubernetes.KubernetesApi;
 import org.learnflow.db.kubernetes.StatefulSetChange;
 
 /**
- * Makes the Secret with the passwords where it is not there, unless the values want what the living
- * StatefulSet cannot take, or leave the release's data behind.
+ * Creates the Secret with the passwords if it does not exist, unless the values request what the existing StatefulSet cannot take, or leave the release's data behind.
  *
  * @param release its name
  */
@@ -19,16 +18,15 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
   private static final String NONE = "none";
 
   /**
-   * What the values want.
+   * What the values request.
    *
-   * @param secret name of the Secret; nothing where somebody else makes it
-   * @param statefulSet that is to run the database; nothing for an external one
-   * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty where
-   *     that is not to be checked
-   * @param dataDirectory where in that volume; empty where it is not known
-   * @param retiredClaims names of claims whose data are left behind on purpose
+   * @param secret name of the Secret; empty if somebody else creates it
+   * @param statefulSet that is to run the database; empty for an external one
+   * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty if that is not checked
+   * @param dataDirectory directory in that volume; empty if unknown
+   * @param retiredClaims names of claims whose data are abandoned on purpose
    * @param dataSize of the database's volume, {@link StatefulSetChange#EXISTING}, or {@code none};
-   *     empty where that is not to be checked
+   *     empty if that is not checked
    * @param image of PostgreSQL
    */
   public record Wanted(
@@ -44,7 +42,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
       return Stream.of(dataClaim).filter(claim -> !claim.isEmpty() && !claim.equals(NONE)).toList();
     }
 
-    /** What the values want the data in counts, even where an old value retires it. */
+    /** The claim that the values request is checked even if an old value retires it. */
     private List<String> retired() {
       return retiredClaims.stream().filter(claim -> !claims().contains(claim)).toList();
     }
@@ -53,8 +51,8 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
   /**
    * Does it.
    *
-   * @return the keys that were made; none where all were there, or somebody else makes them
-   * @throws org.learnflow.db.Failure 10 where the values are refused, or the passwords are lost
+   * @return the keys that were created; none if all existed, or somebody else creates them
+   * @throws org.learnflow.db.Failure 10 if the values are refused or the passwords are lost
    */
   public List<String> run(Wanted wanted) {
     wanted.statefulSet().ifPresent(name -> check(name, wanted));

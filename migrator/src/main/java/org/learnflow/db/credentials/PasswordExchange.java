@@ -25,10 +25,9 @@ import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 
 /**
- * What a rotation does for who holds the lock CREDENTIALS; goes on from wherever an earlier call
- * has come to, and can be begun again after a lost connection.
+ * What a rotation does while it holds the lock CREDENTIALS. It continues where an earlier call stopped, and can start again after a lost connection.
  *
- * @param target where the services' password is published
+ * @param target where the service role's password is published
  */
 record PasswordExchange(
     Release release,
@@ -39,11 +38,11 @@ record PasswordExchange(
     ReachedState reached,
     Progress progress) {
 
-  /** Which rotation it was that replaced the passwords. */
+  /** Which rotation replaced the passwords. */
   enum Origin {
     /** This one. */
     NEW,
-    /** One that was interrupted, and is finished now. */
+    /** One that was interrupted and is now finished. */
     FINISHED,
     /** Another one, while this one waited for the lock. */
     ELSEWHERE
@@ -53,15 +52,14 @@ record PasswordExchange(
    * What was done.
    *
    * @param roles whose passwords were replaced
-   * @param published where, and whether it was written; empty where the services' password was not
-   *     replaced
+   * @param published where, and whether it was written; empty if the service role's password was not replaced
    */
   record Done(Set<CredentialsRole> roles, Origin origin, String published) {}
 
   /**
    * Does it, in the admin's session.
    *
-   * @param before the passwords in force when the rotation was asked for, by key
+   * @param before the passwords in force when the rotation was requested, by key
    */
   Done run(Connection connection, Set<CredentialsRole> asked, Map<String, Password> before)
       throws SQLException {
@@ -91,7 +89,7 @@ record PasswordExchange(
         .noneMatch(key -> Objects.equals(before.get(key), now.get(key)));
   }
 
-  /** Whether a rotation ended after the Secret and before all namespaces. */
+  /** Whether a rotation stopped after it wrote the Secret and before it published in all namespaces. */
   private boolean isUnpublished(Map<String, Password> now) {
     return Optional.ofNullable(now.get(CredentialsRole.APP.key(release)))
         .filter(password -> accepts(CredentialsRole.APP, password))
@@ -121,7 +119,7 @@ record PasswordExchange(
     reached.kept(replaced);
     for (CredentialsRole role : replaced) {
       reached.setting(role);
-      // Also where it was done: the same password once more changes nothing.
+      // Even if it was done: setting the same password again changes nothing.
       RoleManager.setPassword(
           connection, role.name(release), Objects.requireNonNull(next.get(role.key(release))));
       reached.set(role);
@@ -157,9 +155,9 @@ record PasswordExchange(
             .with(
                 Optional.ofNullable(current.get(CredentialsRole.OWNER.key(release))),
                 Objects.requireNonNull(
-                    current.get(CredentialsRole.APP.key(release)), "the services' password"));
+                    current.get(CredentialsRole.APP.key(release)), "the service role's password"));
     if (release.publishNamespaces().isEmpty()) {
-      return "nowhere, as asked for";
+      return "nowhere, as requested";
     }
     DatabaseAccess renewedAccess = access.with(renewed);
     try (Session owner = renewedAccess.ownerSession()) {
@@ -172,10 +170,10 @@ record PasswordExchange(
     } catch (Failure failure) {
       throw failure
           .state(
-              "the new password is in force in the database and in %s, and perhaps not published everywhere"
+              "the new password is in force in the database and in %s, but may not be published everywhere"
                   .formatted(secret))
           .next(
-              "correct what it says%s; then run the same command again, which finishes it"
+              "fix what it reports%s; then run the same command again, which finishes it"
                   .formatted(failure.next().map(next -> " (" + next + ")").orElse("")));
     }
   }

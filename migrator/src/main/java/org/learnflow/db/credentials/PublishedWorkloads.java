@@ -9,16 +9,16 @@ import org.learnflow.db.kubernetes.Workloads;
 import org.learnflow.db.kubernetes.Workloads.Workload;
 
 /**
- * The workloads that a rotation of the services' password concerns.
+ * The workloads that are affected by a rotation of the service role's password.
  *
  * @param found that use the published Secrets
  */
 record PublishedWorkloads(Workloads workloads, List<Workload> found, Progress progress) {
 
   /**
-   * Looks for them. Who may not list them may rotate all the same, but not restart.
+   * Finds them. Without the permission to list them you can still rotate, but not restart.
    *
-   * @param restart whether they are to be restarted
+   * @param restart whether to restart them
    */
   static PublishedWorkloads find(Workloads workloads, boolean restart, Progress progress) {
     try {
@@ -27,7 +27,7 @@ record PublishedWorkloads(Workloads workloads, List<Workload> found, Progress pr
       if (restart) {
         throw failure.state("nothing was changed");
       }
-      progress.line("restart", "workloads that use the password are not known: " + failure.what());
+      progress.line("restart", "workloads that use the password are unknown: " + failure.what());
       return new PublishedWorkloads(workloads, List.of(), progress);
     }
   }
@@ -44,7 +44,7 @@ record PublishedWorkloads(Workloads workloads, List<Workload> found, Progress pr
   /**
    * Restarts them.
    *
-   * @param done what the rotation did, for who reads why the restart did not end
+   * @param done what the rotation did, for the message if the restart fails
    */
   void restart(Duration timeout, String done) {
     try {
@@ -53,7 +53,7 @@ record PublishedWorkloads(Workloads workloads, List<Workload> found, Progress pr
       throw failure
           .state("the rotation itself is complete: " + done)
           .next(
-              "see why: kubectl describe; or restart by hand:"
+              "find out why: kubectl describe; or restart manually:"
                   + found.stream()
                       .map(Workload::restart)
                       .filter(command -> !command.isEmpty())

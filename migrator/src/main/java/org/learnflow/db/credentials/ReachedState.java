@@ -9,8 +9,7 @@ import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.Release;
 
 /**
- * How far a rotation has come, also where a lost session begins it again: which passwords are
- * where, for whoever reads why it did not end.
+ * How far a rotation has come, even if a lost session starts it again: which passwords are where, for the message if it fails.
  */
 final class ReachedState {
   private final Release release;
@@ -47,29 +46,29 @@ final class ReachedState {
     set.add(role);
   }
 
-  /** The next passwords are about to be put in force in the Secret. */
+  /** The next passwords are about to become current in the Secret. */
   void finishing() {
     finishing = true;
   }
 
-  /** The Secret holds nothing else any more. */
+  /** The Secret contains only the new passwords. */
   void finished() {
     finished = true;
   }
 
-  /** A failure that says which passwords are where; as it is where no new one is anywhere. */
+  /** The failure with a state that says which passwords are where; unchanged if no new password exists yet. */
   Failure explained(Failure failure) {
     if (!kept || finished) {
       return failure;
     }
     String secret = "Secret " + release.credentialsSecret().name();
     List<String> states = new ArrayList<>();
-    states.add("new passwords are kept in " + secret + " beside those in force");
+    states.add("new passwords are stored in " + secret + " beside those in force");
     state(states, set, "set in the database: ");
-    state(states, unknown, "whether it is set in the database is not known: ");
+    state(states, unknown, "whether it is set in the database is unknown: ");
     state(states, old, "not set yet: ");
     if (finishing) {
-      states.add("putting them in force: " + failure.state().orElse("not known"));
+      states.add("putting them in force: " + failure.state().orElse("unknown"));
     }
     return failure
         .state(String.join("; ", states))

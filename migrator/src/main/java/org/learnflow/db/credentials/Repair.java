@@ -23,12 +23,11 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.roles.PasswordReset;
 
 /**
- * Brings the database's passwords and the Secret together again: makes what the Secret lacks, and
- * sets in the database what it does not accept.
+ * Makes the database's passwords and the Secret match again: creates what the Secret lacks, and sets in the database what it does not accept.
  *
  * @param name of the release
- * @param release as it is installed, if it is
- * @param named the Secret that was named, which counts where the release is not installed
+ * @param release as installed, if it is
+ * @param named the Secret that was named, used if the release is not installed
  * @param access opened once the Secret is complete
  */
 public record Repair(
@@ -46,25 +45,24 @@ public record Repair(
    *
    * @param secret its name
    * @param namespace where it is
-   * @param made the keys that were made, never their values
+   * @param made the keys that were created, never their values
    * @param set the roles whose password was set in the database
    */
   public record Result(String secret, String namespace, List<String> made, List<String> set) {
-    /** Whether all was right before. */
+    /** Whether nothing had to change. */
     public boolean nothingDone() {
       return made.isEmpty() && set.isEmpty();
     }
   }
 
   /**
-   * Does it; without an installed release there is no pod, and it ends with the Secret.
+   * Repairs both; without an installed release there is no pod, so only the Secret is repaired.
    *
-   * @throws Failure 10 where the database is external or nobody says yes, 5 where passwords are not
-   *     accepted after they were set
+   * @throws Failure 10 if the database is external or nobody confirms, 5 if passwords are not accepted after they were set
    */
   public Result run() {
     if (release.filter(found -> found.statefulSet().isEmpty()).isPresent()) {
-      throw Failure.of(ExitCode.REFUSED, "the database is not the release's own, but external")
+      throw Failure.of(ExitCode.REFUSED, "the database is external, so the release does not manage its passwords")
           .state("nothing was changed")
           .next("set the roles' passwords there: ALTER ROLE ... PASSWORD ...");
     }
@@ -79,7 +77,7 @@ public record Repair(
     return new Result(secret, namespace, made, set);
   }
 
-  /** Makes the keys that are missing; services keep the password that they already have. */
+  /** Creates the missing keys; services keep the password that they already have. */
   private List<String> complete(String secret) {
     CredentialsSecret credentials = new CredentialsSecret(api, namespace, name, secret, "");
     List<String> missing = credentials.missing();
@@ -87,7 +85,7 @@ public record Repair(
       return List.of();
     }
     confirmation.confirm(
-        "Secret %s in namespace %s lacks %s: new passwords are made and set in the database."
+        "Secret %s in namespace %s lacks %s: new passwords will be created and set in the database."
             .formatted(secret, namespace, String.join(", ", missing)));
     return credentials.complete(
         release
@@ -96,7 +94,7 @@ public record Repair(
             .orElse(Map.of()));
   }
 
-  /** Sets the passwords that the database does not accept; the roles that it set. */
+  /** Sets the passwords that the database does not accept; returns the roles. */
   private List<String> set(String secret, Release installed) {
     DatabaseAccess opened = access.get();
     boolean ruleLeft = isRuleLeft(opened);
@@ -112,8 +110,8 @@ public record Repair(
                 statefulSet,
                 namespace,
                 wrong.isEmpty()
-                    ? "the rule of an interrupted repair is taken away"
-                    : "the passwords of %s are set to those of Secret %s"
+                    ? "the rule of an interrupted repair will be removed"
+                    : "the passwords of %s will be set to those of Secret %s"
                         .formatted(roles, secret)));
     progress.line("repair", "in pod %s-0: %s".formatted(statefulSet, roles));
     List<String> answer = reset(opened.target(), statefulSet, wrong);
@@ -127,9 +125,9 @@ public record Repair(
     if (!refused.isEmpty()) {
       throw Failure.of(
               ExitCode.CREDENTIALS_REFUSED,
-              "the passwords of %s were set, but are not accepted"
+              "the passwords of %s were set, but the database does not accept them"
                   .formatted(String.join(", ", refused)))
-          .next("see why: kubectl -n %s logs %s-0".formatted(namespace, statefulSet));
+          .next("find out why: kubectl -n %s logs %s-0".formatted(namespace, statefulSet));
     }
     return List.copyOf(wrong.keySet());
   }
@@ -150,8 +148,7 @@ public record Repair(
   /**
    * The passwords that the database does not accept, by role.
    *
-   * @param next those of a rotation that was not finished: where it has reached the database, it
-   *     goes on from there
+   * @param next those of an unfinished rotation: if it has reached the database, it continues from there
    */
   private static Map<String, Password> wrong(DatabaseAccess access, Map<String, Password> next) {
     Map<String, Password> wrong = passwords(access.target());
@@ -166,7 +163,7 @@ public record Repair(
     return wrong;
   }
 
-  /** Passwords of a rotation that was not finished, by role. */
+  /** Passwords of an unfinished rotation, by role. */
   private Map<String, Password> next(Release installed) {
     if (!installed.ownsCredentials()) {
       return Map.of();
@@ -198,7 +195,7 @@ public record Repair(
     return passwords;
   }
 
-  /** Waits for the database; false where the owner is not let in, who could tell. */
+  /** Waits for the database; false if the owner, who could check, cannot log in. */
   private static boolean isRuleLeft(DatabaseAccess access) {
     try (Session session = access.ownerSession()) {
       return session.run("repair", PasswordReset::isRuleLeft);

@@ -24,12 +24,10 @@ import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.schema.MigrationFiles;
 
 /**
- * Replaces passwords of a release: kept in the Secret beside those in force, set in the database,
- * put in force in the Secret, published. Whatever was done when it was killed, the Secret tells
- * what is left.
+ * Replaces passwords of a release: stores the new ones in the Secret beside the current ones, sets them in the database, makes them current in the Secret, publishes them. If it is killed at any point, the Secret shows what remains to be done.
  *
- * @param migrations asked once the release's passwords are its own
- * @param access opened once somebody said yes
+ * @param migrations used once it is known that the release manages its passwords
+ * @param access opened after the confirmation
  */
 public record Rotation(
     KubernetesApi api,
@@ -43,10 +41,9 @@ public record Rotation(
    * What was done.
    *
    * @param roles whose passwords were replaced, by name
-   * @param finished whether that was begun by a call that was interrupted
+   * @param finished whether an interrupted call started it
    * @param text the same in one line, for people
-   * @param published where, and whether it was written; empty where the services' password was not
-   *     replaced
+   * @param published where, and whether it was written; empty if the service role's password was not replaced
    * @param workloads that use the published Secrets
    * @param restarted whether they were restarted
    */
@@ -61,11 +58,8 @@ public record Rotation(
   /**
    * Replaces the passwords of {@code asked}, or of those whose rotation was interrupted.
    *
-   * @param restart how long the workloads that use the password are waited for; nothing where they
-   *     are not to be restarted
-   * @throws Failure 10 where the passwords are somebody else's or nobody says yes, 5 where the
-   *     database does not accept those of the Secret, 9 where they cannot be published, 1 where
-   *     workloads could not be restarted
+   * @param restart how long to wait for the workloads that use the password; empty if they are not restarted
+   * @throws Failure 10 if the passwords belong to somebody else or nobody confirms, 5 if the database does not accept those of the Secret, 9 if they cannot be published, 1 if workloads could not be restarted
    */
   public Result run(Set<CredentialsRole> asked, Optional<Duration> restart) {
     refuseForeign();
@@ -84,7 +78,7 @@ public record Rotation(
     Done done = exchange(secret, files, asked, before);
     boolean finished = done.origin() == Origin.FINISHED;
     if (finished && !asked.equals(done.roles())) {
-      progress.line("next", "what was asked for was not begun; run the same command again");
+      progress.line("next", "the requested rotation was not started; run the same command again");
     }
     String text = text(done);
     PublishedWorkloads users =
@@ -136,13 +130,13 @@ public record Rotation(
     }
   }
 
-  /** Passwords that belong to somebody else are replaced by them. */
+  /** Passwords that belong to somebody else must be replaced by their owner. */
   private void refuseForeign() {
     String run =
         "learnflow-db run --release %s --namespace %s"
             .formatted(release.name(), release.namespace());
     if (release.statefulSet().isEmpty() || release.adminUser().isEmpty()) {
-      throw Failure.of(ExitCode.REFUSED, "the database is not the release's own, but external")
+      throw Failure.of(ExitCode.REFUSED, "the database is external, so the release does not manage its passwords")
           .state("nothing was changed")
           .next(
               "replace the password there and in Secret %s; then publish it: %s"
@@ -151,13 +145,13 @@ public record Rotation(
     if (!release.ownsCredentials()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "Secret %s is not the release's own, but that of credentials.existingSecret"
+              "Secret %s comes from credentials.existingSecret, so the release does not manage its passwords"
                   .formatted(release.credentialsSecret().name()))
           .state("nothing was changed")
           .next(
-              "replace the services' password where the Secret comes from; then set and publish it: "
+              "replace the service role's password where the Secret comes from; then set and publish it: "
                   + run
-                  + "; the owner's and admin's: there, then learnflow-db credentials repair");
+                  + "; for the owner's and admin's: replace them there, then run learnflow-db credentials repair");
     }
   }
 
@@ -167,15 +161,15 @@ public record Rotation(
       PublishedWorkloads workloads,
       boolean restart) {
     return (interrupted
-                ? "The interrupted rotation of %s in namespace %s is finished."
-                : "The password of %s in namespace %s is replaced.")
+                ? "The interrupted rotation of %s in namespace %s will be finished."
+                : "The password of %s in namespace %s will be replaced.")
             .formatted(CredentialsRole.names(expected, release), release.namespace())
         + (workloads.found().isEmpty()
             ? ""
-            : " Open sessions stay; for new ones %s %s."
+            : " Open sessions continue; for new ones, %s %s."
                 .formatted(
                     Workload.titles(workloads.found()),
-                    restart ? "are restarted" : "need a restart"));
+                    restart ? "will be restarted" : "need a restart"));
   }
 
   private String text(Done done) {
@@ -183,7 +177,7 @@ public record Rotation(
         switch (done.origin()) {
           case NEW -> "";
           case FINISHED -> "finished the rotation that was interrupted: ";
-          case ELSEWHERE -> "another rotation did it meanwhile: ";
+          case ELSEWHERE -> "meanwhile another rotation did it: ";
         };
     return "%snew password for %s in the database, in Secret %s%s"
         .formatted(

@@ -1,4 +1,4 @@
-/** The release's passwords: made, replaced, and set where they do not fit. */
+/** The release's passwords: created, replaced, and repaired. */
 @NullMarked
 package org.learnflow.db.credentials;
 

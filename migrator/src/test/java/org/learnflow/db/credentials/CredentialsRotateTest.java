@@ -265,8 +265,9 @@ class CredentialsRotateTest {
     assertThat(release.cli().run("credentials", "rotate"))
         .exited(ExitCode.REFUSED)
         .says(
-            "confirmation is required, but there is no terminal: The password of " + release.role("app-password"),
-            "is replaced",
+            "confirmation is required, but there is no terminal: The password of "
+                + release.role("app-password"),
+            "will be replaced",
             "--yes");
     assertThat(rotate("--database", "postgresql://u@h/d"))
         .exited(ExitCode.USAGE)
@@ -281,7 +282,7 @@ class CredentialsRotateTest {
     assertThat(rotate())
         .exited(ExitCode.REFUSED)
         .says(
-            "Secret by-vault is not the release's own",
+            "Secret by-vault comes from credentials.existingSecret",
             "credentials.existingSecret",
             "learnflow-db run --release learnflow-db");
     change("stateful-set", "");

@@ -340,7 +340,10 @@ class CredentialsSecretTest {
     server.apply(CLAIM.formatted("data-postgres-0", "learnflow-db", "postgresql"));
     assertThat(repair())
         .exited(ExitCode.REFUSED)
-        .says("confirmation is required, but there is no terminal", "new passwords are made", "--yes");
+        .says(
+            "confirmation is required, but there is no terminal",
+            "new passwords will be created",
+            "--yes");
     assertThat(secret()).isNull();
 
     assertThat(repair("--yes"))

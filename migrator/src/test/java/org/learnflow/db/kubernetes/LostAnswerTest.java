@@ -62,7 +62,7 @@ class LostAnswerTest {
   @CsvSource({
     "PUT .*/secrets/learnflow-db-credentials, 1, whether this call was carried out is not known",
     "PUT .*/secrets/learnflow-db-credentials, 2, putting them in force: whether",
-    "PATCH .*/secrets/learnflow-db\\?.*, 1, perhaps not published everywhere"
+    "PATCH .*/secrets/learnflow-db\\?.*, 1, may not be published everywhere"
   })
   void aRotationSaysWhichPasswordsAreWhere(String call, int number, String state) {
     assertThat(release.cli().run("run")).exited(ExitCode.OK);
