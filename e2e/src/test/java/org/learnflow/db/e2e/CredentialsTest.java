@@ -41,10 +41,10 @@ class CredentialsTest {
     workspace.client().resource(release.credentials()).delete();
 
     OnCall onCall = new OnCall(release, "Secret deleted, volume kept");
-    onCall.asks("Secret " + SECRET, "is not there", "credentials repair");
+    onCall.asks("Secret " + SECRET, "does not exist", "credentials repair");
     onCall.installs(
         new String[0],
-        "Secret " + SECRET + " is gone, but its data volume is there",
+        "Secret " + SECRET + " does not exist, but its data volume does",
         "credentials repair");
     assertThat(release.learnflowDb("credentials", "repair").failed().output())
         .contains("confirmation is required, but there is no terminal", "--yes");

@@ -43,7 +43,7 @@ class StartFaultsTest {
     new OnCall(release, "no StorageClass for dumps")
         .installs(
             new String[] {"--set", "backup.volume.storageClass=nope"},
-            "PersistentVolumeClaim learnflow-db-backups, which is for dumps, gets no volume: the"
+            "PersistentVolumeClaim learnflow-db-backups for dumps gets no volume: the"
                 + " cluster has no StorageClass nope",
             "kubectl -n %s delete pvc learnflow-db-backups".formatted(release.namespace()));
     assertThat(release.statefulSet().get()).as("nothing was applied").isNull();

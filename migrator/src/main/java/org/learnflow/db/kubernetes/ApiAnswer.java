@@ -7,11 +7,11 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * What the API server answered, and what is said of it where it is an error.
+ * The API server's answer, and the failure for it if it is an error.
  *
  * @param server its address
  * @param code HTTP status
- * @param state what became of the call, where {@code code} is an error
+ * @param state what became of the call, if {@code code} is an error
  */
 record ApiAnswer(String server, int code, String body, String state) {
   private static final JsonMapper JSON = JsonMapper.builder().build();
@@ -24,7 +24,7 @@ record ApiAnswer(String server, int code, String body, String state) {
     return code / 100 == 2;
   }
 
-  /** The object it holds; a failure where it is an error, or where something else answered. */
+  /** The object in it; a failure if it is an error, or something else answered. */
   JsonNode object(String verb, Kind kind, String namespace, String name) {
     if (!successful()) {
       throw failure(verb, kind, namespace, name);
@@ -42,11 +42,11 @@ record ApiAnswer(String server, int code, String body, String state) {
 
   private Failure notTheApi() {
     return Failure.of(
-            ExitCode.NOT_REACHED, "what answers is not a Kubernetes API: it sent no JSON object")
+            ExitCode.NOT_REACHED, "the answer does not come from a Kubernetes API: it is not a JSON object")
         .where("the Kubernetes API " + server + ", HTTP " + code)
-        .state("nothing is known of what the call was about")
+        .state("it is unknown whether the call had an effect")
         .next(
-            "see whether a proxy or a login page is in between: kubectl version; HTTPS_PROXY,"
+            "check whether a proxy or a login page is in between: kubectl version; HTTPS_PROXY,"
                 + " NO_PROXY");
   }
 
@@ -62,17 +62,16 @@ record ApiAnswer(String server, int code, String body, String state) {
           case FORBIDDEN ->
               Failure.of(ExitCode.FAILED, reason())
                   .next(
-                      "ask for the right, and test it with: kubectl -n %s auth can-i %s %s%s"
+                      "ask for the permission, and test it with: kubectl -n %s auth can-i %s %s%s"
                           .formatted(
                               namespace, verb, kind.plural(), name.isEmpty() ? "" : "/" + name));
           case NOT_FOUND ->
-              Failure.of(ExitCode.NOT_DEPLOYED, "namespace " + namespace + " is not there")
-                  .next("make it: kubectl create namespace " + namespace);
+              Failure.of(ExitCode.NOT_DEPLOYED, "namespace " + namespace + " does not exist") .next("create it: kubectl create namespace " + namespace);
           default ->
               Failure.of(
                       ExitCode.FAILED,
                       "%s %s in namespace %s: %s".formatted(kind.text(), name, namespace, reason()))
-                  .next("correct what it says and run the command again");
+                  .next("fix what it reports and run the command again");
         };
     return failure.where("the Kubernetes API " + server + ", HTTP " + code).state(state);
   }

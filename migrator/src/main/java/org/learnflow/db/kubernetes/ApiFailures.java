@@ -7,15 +7,15 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Reason;
 
 /**
- * What is said of calls that the API server did not answer.
+ * Failures of calls that the API server did not answer.
  *
  * @param server its address
  */
 record ApiFailures(String server) {
   static final String UNCHANGED = "nothing was changed by this call";
-  static final String UNKNOWN = "whether this call was carried out is not known";
+  static final String UNKNOWN = "whether this call took effect is unknown";
 
-  /** Also a call that found no connection: the client may have sent it before, and tried again. */
+  /** Also for a call without a connection: the client may have sent it before and retried. */
   Failure unanswered(String method, String reason, Exception cause) {
     Failure failure = unreached(reason, cause);
     return method.equals("GET")
@@ -23,39 +23,37 @@ record ApiFailures(String server) {
         : failure
             .state(UNKNOWN)
             .next(
-                "see whether it answers: kubectl version; then run the same command again, which"
-                    + " goes on from what is there");
+                "check whether it answers: kubectl version; then run the same command again, which continues from the current state");
   }
 
   Failure unreached(String reason, Exception cause) {
-    return failed(ExitCode.NOT_REACHED, "the Kubernetes API was not reached: " + reason, cause)
+    return failed(ExitCode.NOT_REACHED, "the Kubernetes API could not be reached: " + reason, cause)
         .state(UNCHANGED)
-        .next("see whether it answers: kubectl version");
+        .next("check whether it answers: kubectl version");
   }
 
-  /** A command in a pod that could not be run, or not be followed. */
+  /** A command in a pod that could not be run or followed. */
   Failure notRun(String namespace, String pod, Exception cause) {
     return failed(
             ExitCode.FAILED,
-            "no command could be run in pod %s: %s".formatted(pod, rootCause(cause)),
+            "commands cannot be run in pod %s: %s".formatted(pod, rootCause(cause)),
             cause)
         .state(isRefused(cause) ? UNCHANGED : UNKNOWN)
         .next(
-            "ask for the right, and test it with: kubectl -n %s auth can-i create pods/exec"
+            "ask for the permission, and test it with: kubectl -n %s auth can-i create pods/exec"
                 .formatted(namespace));
   }
 
-  /** A command in a pod whose output is of no use without its end. */
+  /** A command in a pod whose output is useless if incomplete. */
   Failure unfinished(String namespace, String pod, Exception cause) {
     return failed(
             ExitCode.FAILED,
             "the command in pod %s could not be followed to its end: %s"
                 .formatted(pod, rootCause(cause)),
             cause)
-        .state("nothing of it is used")
+        .state("its output is not used")
         .next(
-            "run the same command again; where it is refused, ask for the right, and test it with:"
-                + " kubectl -n %s auth can-i create pods/exec".formatted(namespace));
+            "run the same command again; where it is refused, ask for the permission, and test it with: kubectl -n %s auth can-i create pods/exec".formatted(namespace));
   }
 
   private Failure failed(ExitCode code, String what, Exception cause) {
@@ -67,7 +65,7 @@ record ApiFailures(String server) {
     return e instanceof KubernetesClientException refused && refused.getCode() / 100 == 4;
   }
 
-  /** The first cause that says something: without a connection the deepest one is a bare name. */
+  /** The first cause with a message: without a connection, the deepest one is only a host name. */
   static String rootCause(Throwable thrown) {
     Throwable cause = thrown;
     while (cause.getCause() != null) {

@@ -10,12 +10,10 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
 
 /**
- * The claim of the volume that dumps are kept on. Made once and never changed: an object of the
- * release would go with it, and under {@code --wait} Helm would wait for its volume, which many
- * storage classes make only when the first pod uses it.
+ * The claim of the volume for dumps. It is created once and never changed: an object of the release would be deleted with it, and with {@code --wait} Helm would wait for its volume, which many storage classes create only when the first pod uses it.
  */
 public final class BackupClaim {
-  /** The controller looks at a new claim within a second; a loaded one has five. */
+  /** The controller handles a new claim within a second, or up to five under load. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private static final Duration POLL = Duration.ofMillis(200);
@@ -37,15 +35,12 @@ public final class BackupClaim {
   }
 
   /**
-   * Makes it where it is not there, and sees that it can get a volume: with the first pod, or at
-   * once.
+   * Creates it if it does not exist, and checks that it can get a volume: with the first pod, or immediately.
    *
-   * @param size as Kubernetes writes it, such as 10Gi; {@link StatefulSetChange#EXISTING} where
-   *     somebody else makes it
+   * @param size as Kubernetes writes it, such as 10Gi; {@link StatefulSetChange#EXISTING} if somebody else creates it
    * @param storageClass empty: the cluster's default
-   * @return whether it was made
-   * @throws Failure 10 where it is being deleted, where it is somebody else's and not there, and
-   *     where the cluster has no volume for it
+   * @return whether it was created
+   * @throws Failure 10 if it is being deleted, if somebody else should have created it, or if the cluster has no volume for it
    */
   public boolean ensure(String size, String storageClass) {
     Optional<JsonNode> found = api.get(Kind.CLAIM, namespace, name);
@@ -55,15 +50,13 @@ public final class BackupClaim {
               .holders(found.get(), Optional.empty(), Optional.of(release + "-dump"));
       throw Failure.of(
               ExitCode.REFUSED,
-              "PersistentVolumeClaim %s, which is for dumps, is being deleted".formatted(name))
+              "PersistentVolumeClaim %s for dumps is being deleted".formatted(name))
           .where("namespace %s; held by %s".formatted(namespace, holders))
           .state(
-              "it was left alone; its dumps are there until no pod uses it, not even one that has"
-                  + " ended, and a new pod would wait for it")
+              "it was not changed; its dumps exist until no pod uses it, not even a completed one, and a new pod would wait for it")
           .next(
-              ("if you need the dumps, take them off first: docs/how-to/backup.md; then let go of it:"
-                      + " kubectl -n %1$s delete job %2$s-dump; what else holds it stands under Used"
-                      + " By: kubectl -n %1$s describe pvc %3$s; and the same command again")
+              ("if you need the dumps, copy them first: docs/how-to/backup.md; then release it:"
+                      + " kubectl -n %1$s delete job %2$s-dump; what else uses it is listed under Used By: kubectl -n %1$s describe pvc %3$s; then run the same command again")
                   .formatted(namespace, release, name));
     }
     if (found.isPresent()) {
@@ -73,12 +66,11 @@ public final class BackupClaim {
     if (size.equals(StatefulSetChange.EXISTING)) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "PersistentVolumeClaim %s, which is for dumps, is not there".formatted(name))
+              "PersistentVolumeClaim %s for dumps does not exist".formatted(name))
           .where("namespace " + namespace)
           .state("nothing was changed")
           .next(
-              "make it first; or take backup.volume.existingClaim out of the values, and the release"
-                  + " makes one; what there is: kubectl -n %s get pvc".formatted(namespace));
+              "create it first; or remove backup.volume.existingClaim from the values, and the release creates one; list existing claims: kubectl -n %s get pvc".formatted(namespace));
     }
     ObjectNode claim =
         KubernetesApi.object().put("apiVersion", "v1").put("kind", "PersistentVolumeClaim");
@@ -101,9 +93,7 @@ public final class BackupClaim {
   }
 
   /**
-   * Ends as soon as it is known whether there will be a volume. What the cluster's controller of
-   * volumes says is an event; which StorageClasses there are a namespace's account may not ask. A
-   * controller that says nothing is given the benefit of the doubt.
+   * Ends as soon as it is known whether there will be a volume. The cluster's volume controller reports this as an event, since a namespace's account cannot list StorageClasses. If the controller reports nothing, a volume is assumed.
    */
   private void refuseWithoutVolume(JsonNode claim) {
     Events events = new Events(api, namespace);
@@ -143,19 +133,18 @@ public final class BackupClaim {
   private Failure withoutVolume(String storageClass, String event) {
     return Failure.of(
             ExitCode.REFUSED,
-            "PersistentVolumeClaim %s, which is for dumps, gets no volume: %s"
+            "PersistentVolumeClaim %s for dumps gets no volume: %s"
                 .formatted(
                     name,
                     storageClass.isEmpty()
                         ? "it names no StorageClass, and the cluster has no default"
                         : "the cluster has no StorageClass " + storageClass))
         .where("namespace %s; %s".formatted(namespace, event))
-        .state("nothing else was changed; the claim is there, empty")
+        .state("nothing else was changed; the claim exists and is empty")
         .next(
-            ("see which there are: kubectl get storageclass; remove the claim: kubectl -n %s delete"
-                    + " pvc %s; and name one in the values: backup.volume.storageClass and"
-                    + " postgresql.primary.persistence.storageClass; or make one the default, which"
-                    + " the claim then takes by itself")
+            ("list them: kubectl get storageclass; delete the claim: kubectl -n %s delete"
+                    + " pvc %s; and set one in the values: backup.volume.storageClass and"
+                    + " postgresql.primary.persistence.storageClass; or make one the default, which the claim then uses automatically")
                 .formatted(namespace, name));
   }
 }

@@ -19,8 +19,7 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
 
 /**
- * The Secret with the release's passwords. Made once, so that two makers cannot overwrite each
- * other; it has no owner and stays with the data volume, whose passwords it holds.
+ * The Secret with the release's passwords. It is created once, so that two runs cannot overwrite each other. It has no owner and stays with the data volume, whose passwords it contains.
  */
 public final class CredentialsSecret {
   /** Password of the superuser. */
@@ -29,10 +28,10 @@ public final class CredentialsSecret {
   /** Password of the owner role. */
   public static final String OWNER_KEY = "password";
 
-  /** Password of the services' role. */
+  /** Password of the service role. */
   public static final String SERVICE_KEY = "app-password";
 
-  /** What the name of a key ends with that holds a password which is not in force yet. */
+  /** Suffix of a key that contains a password which is not in force yet. */
   private static final String NEXT = "-next";
 
   private static final List<String> KEYS = List.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY);
@@ -74,13 +73,12 @@ public final class CredentialsSecret {
   }
 
   /**
-   * Makes what is missing and can be made without locking the data in.
+   * Creates what is missing and can be created without making the data inaccessible.
    *
    * @param named names of claims that may hold the data, besides those with the release's labels
-   * @param retired names of claims whose data are not wanted any more
-   * @return the keys that were made; none where all were there
-   * @throws Failure 10 where the data volume belongs to passwords that are lost, or the Secret is
-   *     being deleted, 3 where the namespace is not there
+   * @param retired names of claims whose data are no longer needed
+   * @return the keys that were created; none if all existed
+   * @throws Failure 10 if the data volume belongs to passwords that are lost, or the Secret is being deleted, 3 if the namespace does not exist
    */
   public List<String> ensure(List<String> named, List<String> retired) {
     DataClaims claims = new DataClaims(api, namespace, release, statefulSet, named, retired);
@@ -93,17 +91,16 @@ public final class CredentialsSecret {
   }
 
   /**
-   * Makes what is missing, whether or not there is data: for who sets the database's passwords
-   * afterwards.
+   * Creates what is missing, whether or not there is data: for callers that set the database's passwords afterwards.
    *
    * @param known passwords to take instead of new ones, by key
-   * @return the keys that were made; none where all were there
+   * @return the keys that were created; none if all existed
    */
   public List<String> complete(Map<String, Password> known) {
     return make(known, (_, _) -> {});
   }
 
-  /** The keys that are missing; all of them where the Secret is. */
+  /** The missing keys; all of them if the Secret is missing. */
   public List<String> missing() {
     return api.get(Kind.SECRET, namespace, name).map(CredentialsSecret::missingKeys).orElse(KEYS);
   }
@@ -137,24 +134,22 @@ public final class CredentialsSecret {
     throw changesAllTheTime();
   }
 
-  /** One that is being deleted: its passwords are needed, and go with it. */
+  /** Refuses a Secret that is being deleted: its passwords are needed and are deleted with it. */
   private void refuse(JsonNode secret) {
     throw Failure.of(ExitCode.REFUSED, "%s, with the passwords, is being deleted".formatted(this))
         .where("namespace %s; held by %s".formatted(namespace, Deletion.holders(secret)))
-        .state("nothing was changed; the passwords are there until it is gone")
+        .state("nothing was changed; the passwords exist until it is deleted")
         .next(
-            ("keep them: kubectl -n %1$s get secret %2$s -o yaml > %2$s.yaml; take its finalizers"
-                    + " off, which lets it go: kubectl -n %1$s patch secret %2$s --type merge -p"
-                    + " '{\"metadata\":{\"finalizers\":null}}'; put it back from the file, without"
-                    + " uid, resourceVersion and deletionTimestamp; and the same command again")
+            ("keep them: kubectl -n %1$s get secret %2$s -o yaml > %2$s.yaml; remove its finalizers, so that it is deleted: kubectl -n %1$s patch secret %2$s --type merge -p"
+                    + " '{\"metadata\":{\"finalizers\":null}}'; restore it from the file, without uid, resourceVersion and deletionTimestamp; then run the same command again")
                 .formatted(namespace, name));
   }
 
   private Failure changesAllTheTime() {
-    return Failure.of(ExitCode.FAILED, "%s changes all the time".formatted(this))
+    return Failure.of(ExitCode.FAILED, "%s keeps changing".formatted(this))
         .state("nothing was changed by this command")
         .next(
-            "see who writes it: kubectl -n %s get secret %s --show-managed-fields -o yaml"
+            "find out who writes it: kubectl -n %s get secret %s --show-managed-fields -o yaml"
                 .formatted(namespace, name));
   }
 
@@ -176,18 +171,17 @@ public final class CredentialsSecret {
   private JsonNode require() {
     return api.get(Kind.SECRET, namespace, name)
         .orElseThrow(() ->
-            Failure.of(ExitCode.FAILED, this + " is not there")
+            Failure.of(ExitCode.FAILED, this + " does not exist")
                 .where("namespace " + namespace)
                 .next(
-                    "put it back from a backup; or: learnflow-db credentials repair --release %s"
+                    "restore it from a backup; or: learnflow-db credentials repair --release %s"
                             .formatted(release)
                         + " --namespace "
                         + namespace));
   }
 
   /**
-   * Keeps new passwords beside those in force, unless others are there that were not put in force
-   * yet: of two at once one makes them, and both go on with the same.
+   * Stores new passwords beside those in force, unless there already are some that are not in force yet: of two concurrent rotations one creates them, and both continue with the same.
    *
    * @param keys of the passwords to replace
    * @return the next ones by key, as they are in the Secret now
@@ -214,9 +208,9 @@ public final class CredentialsSecret {
           throw Failure.of(
                   ExitCode.FAILED, "somebody else changed %s%s of %s".formatted(key, NEXT, this))
               .where("namespace " + namespace)
-              .state("the database has the password that was there before")
+              .state("the database has the previous password")
               .next(
-                  "set it to that of the Secret: learnflow-db credentials repair --release %s"
+                  "set it to the one in the Secret: learnflow-db credentials repair --release %s"
                           .formatted(release)
                       + " --namespace "
                       + namespace);
@@ -225,7 +219,7 @@ public final class CredentialsSecret {
     });
   }
 
-  /** Changes the Secret as it is, again where somebody else was faster. */
+  /** Changes the current Secret; repeats that if somebody else was faster. */
   private void edit(Consumer<ObjectNode> change) {
     for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
       JsonNode found = require();
@@ -255,7 +249,7 @@ public final class CredentialsSecret {
     return current;
   }
 
-  /** As they are read from files: a line end after them is no part of them. */
+  /** Read as from files: a line end after them does not belong to them. */
   private static Map<String, Password> passwords(JsonNode secret) {
     Map<String, Password> passwords = new TreeMap<>();
     values(secret)
@@ -269,7 +263,7 @@ public final class CredentialsSecret {
   }
 
   /**
-   * What is said of a rotation of a release that was begun and not finished, where there is one.
+   * The message about a release's unfinished rotation, if there is one.
    */
   public static Optional<String> interruption(KubernetesApi api, Release release) {
     if (!release.ownsCredentials()) {
@@ -296,7 +290,7 @@ public final class CredentialsSecret {
         .formatted(release, namespace);
   }
 
-  /** Keys that are not there or empty. */
+  /** Keys that are missing or empty. */
   static List<String> missingKeys(JsonNode secret) {
     return KEYS.stream().filter(key -> secret.path("data").path(key).asText().isEmpty()).toList();
   }
@@ -306,7 +300,7 @@ public final class CredentialsSecret {
     if (!found.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%s is gone, but its data volume is there: PersistentVolumeClaim %s"
+              "%s does not exist, but its data volume does: PersistentVolumeClaim %s"
                   .formatted(this, String.join(", ", found)))
           .where("namespace " + namespace)
           .state("nothing was changed; new passwords would not open the old data")
@@ -320,7 +314,7 @@ public final class CredentialsSecret {
     }
   }
 
-  /** The services' password is set anew by the roles step; the others open the existing data. */
+  /** The roles step sets the service role's password again; the others open the existing data. */
   private void refuseIfPasswordsAreInUse(List<String> missing, DataClaims claims) {
     List<String> inUse = missing.stream().filter(key -> !key.equals(SERVICE_KEY)).toList();
     if (inUse.isEmpty()) {
@@ -330,13 +324,13 @@ public final class CredentialsSecret {
     if (!found.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%s lacks %s, and its data volume is there: PersistentVolumeClaim %s"
+              "%s lacks %s, but its data volume exists: PersistentVolumeClaim %s"
                   .formatted(this, String.join(" and ", inUse), String.join(", ", found)))
           .where("namespace " + namespace)
           .state("nothing was changed; a new password would not open the old data")
           .next(
               """
-              put the key back with the password that the database knows; or set new passwords in \
+              restore the key with the password that the database accepts; or set new passwords in \
               the database: learnflow-db credentials repair --release %s --namespace %s\
               """
                   .formatted(release, namespace));

@@ -23,9 +23,9 @@ final class DataClaims {
   /**
    * Claims.
    *
-   * @param statefulSet empty where it is not known
+   * @param statefulSet empty if unknown
    * @param named names of others that may hold the data
-   * @param retired names of those that do not count, since their data are not wanted any more
+   * @param retired names of those that are ignored, because their data are no longer needed
    */
   DataClaims(
       KubernetesApi api,
@@ -64,7 +64,7 @@ final class DataClaims {
         .toList();
   }
 
-  /** Those that may hold data: a claim that waits for its first volume holds none. */
+  /** Those that may contain data: a claim that waits for its first volume contains none. */
   List<JsonNode> withData() {
     return all().stream()
         .filter(claim -> !claim.at("/status/phase").asText().equals("Pending"))

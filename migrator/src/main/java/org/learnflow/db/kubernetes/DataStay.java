@@ -30,13 +30,13 @@ public final class DataStay {
    *
    * @param statefulSet whose pod opens them; empty for an external database
    * @param claim name of their PersistentVolumeClaim; empty where there is to be none
-   * @param directory in that volume; empty where it is not known
+   * @param directory in that volume; empty if unknown
    * @param retired names of claims whose data are left behind on purpose
    */
   public record Wanted(String statefulSet, String claim, String directory, List<String> retired) {}
 
   /**
-   * Goes on only if no data are left behind.
+   * Continues only if no data are left behind.
    *
    * @throws Failure 10 that names the claim that holds them, and the way
    */
@@ -66,8 +66,7 @@ public final class DataStay {
       throw refused(
           "these values want the data in directory %s of PersistentVolumeClaim %s, but this release's are in %s"
               .formatted(wanted.directory(), claim, directory),
-          "put postgresql.primary.persistence.subPath and mountPath and postgresql.postgresqlDataDir"
-              + " back, see docs/how-to/database-name.md",
+          "restore postgresql.primary.persistence.subPath and mountPath and postgresql.postgresqlDataDir, see docs/how-to/database-name.md",
           claim);
     }
     String statefulSet = recorded(record, "stateful-set");
@@ -77,10 +76,9 @@ public final class DataStay {
               "StatefulSet %s would open PersistentVolumeClaim %s while StatefulSet %s still does"
                   .formatted(wanted.statefulSet(), claim, statefulSet))
           .where("namespace " + namespace)
-          .state("nothing was changed, the database runs on; two servers would destroy the data")
+          .state("nothing was changed, the database keeps running; two servers would destroy the data")
           .next(
-              "uninstall the release first, which leaves volume and passwords, as"
-                  + " docs/how-to/database-name.md says: helm uninstall %s -n %s --wait"
+              "uninstall the release first, which keeps volume and passwords, see docs/how-to/database-name.md: helm uninstall %s -n %s --wait"
                       .formatted(release, namespace));
     }
   }
@@ -108,8 +106,7 @@ public final class DataStay {
                         : "these values want a database without a volume"
                     : "these values want a database in PersistentVolumeClaim " + wanted.claim(),
                 String.join(", ", left)),
-        "put back what names it: postgresql.enabled, fullnameOverride, architecture, primary.name or"
-            + " primary.persistence; to take the data along: docs/how-to/database-name.md, and to an"
+        "restore the values that name it: postgresql.enabled, fullnameOverride, architecture, primary.name or primary.persistence; to move the data: docs/how-to/database-name.md, and to an"
             + " external database docs/how-to/move-out.md",
         String.join(",", left));
   }
@@ -118,9 +115,9 @@ public final class DataStay {
     return Failure.of(ExitCode.REFUSED, what)
         .where("namespace " + namespace)
         .state(
-            "nothing was changed; the database would begin empty, and nothing would use these data")
+            "nothing was changed; the database would start empty, and nothing would use these data")
         .next(
-            "%s; to leave them behind on purpose: --set 'retiredClaims={%s}'"
+            "%s; to abandon them on purpose: --set 'retiredClaims={%s}'"
                 .formatted(next, claims));
   }
 }

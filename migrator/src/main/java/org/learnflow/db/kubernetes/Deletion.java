@@ -31,7 +31,7 @@ final class Deletion {
     List<String> finalizers =
         object.at("/metadata/finalizers").valueStream().map(JsonNode::asText).toList();
     return finalizers.isEmpty()
-        ? "no finalizer, so it will be gone at once"
+        ? "no finalizer, so it is deleted immediately"
         : (finalizers.size() == 1 ? "finalizer " : "finalizers ") + String.join(", ", finalizers);
   }
 
@@ -84,7 +84,7 @@ final class Deletion {
   }
 
   /**
-   * Goes on only if an object, which others are waited for or depend on, stays.
+   * Continues only if an object, which others are waited for or depend on, stays.
    *
    * @throws Failure 10 that names what holds it
    */
@@ -97,9 +97,9 @@ final class Deletion {
                   ExitCode.REFUSED,
                   "%s %s, %s, is being deleted".formatted(kind.text(), name, what))
               .where("namespace %s; held by %s".formatted(namespace, holders(object)))
-              .state("nothing was changed; what is made in its place would go with it")
+              .state("nothing was changed; a replacement created now would be deleted with it")
               .next(
-                  "when it is gone, the same command again: kubectl -n %s wait --for=delete %s/%s"
+                  "run the same command again once it is deleted: kubectl -n %s wait --for=delete %s/%s"
                       .formatted(namespace, kind.singular(), name));
         });
   }

@@ -5,7 +5,7 @@ import java.util.Optional;
 
 /**
  * Helm's records of a release, Secrets {@code sh.helm.release.v1.R.vN}. They are asked for by name:
- * the right to list Secrets would show those of everybody in the namespace.
+ * the permission to list Secrets would show all of them in the namespace.
  */
 public final class HelmRevisions {
   /** How far beyond a revision newer ones are looked for; Helm keeps 10 by default. */

@@ -23,21 +23,21 @@ final class Kubeconfig {
   /**
    * Reads it.
    *
-   * @param context of the kubeconfig, where it is not the current one
+   * @param context of the kubeconfig, if it is not the current one
    * @param inPod whether this process runs in the cluster
-   * @throws Failure 2 where there is no such context or no cluster at all
+   * @throws Failure 2 if there is no such context or no cluster at all
    */
   static Config read(Optional<String> context, boolean inPod) {
     Config config = config(context);
     if (context.isPresent() && !context.equals(contextOf(config))) {
       throw Failure.of(ExitCode.USAGE, "the kubeconfig has no context " + context.get())
           .state("nothing was changed")
-          .next("give one of: " + contexts(config));
+          .next("choose one of: " + contexts(config));
     }
     if (!inPod && config.getCurrentContext() == null) {
-      throw Failure.of(ExitCode.USAGE, "no cluster is named: there is no kubeconfig with a context")
+      throw Failure.of(ExitCode.USAGE, "no cluster is selected: there is no kubeconfig with a context")
           .state("nothing was changed")
-          .next("set KUBECONFIG, or see what there is: kubectl config get-contexts");
+          .next("set KUBECONFIG, or list the contexts: kubectl config get-contexts");
     }
     if (!inPod) {
       config.setRequestRetryBackoffLimit(RETRIES_OUTSIDE);
@@ -58,7 +58,7 @@ final class Kubeconfig {
       Matcher place = LINE.matcher(String.valueOf(e.getMessage()));
       throw Failure.of(
               ExitCode.USAGE,
-              "the kubeconfig cannot be understood" + (place.find() ? ", " + place.group() : ""))
+              "the kubeconfig cannot be parsed" + (place.find() ? ", " + place.group() : ""))
           .state("nothing was changed")
           .next("correct it, or set KUBECONFIG to another file: kubectl config view")
           .causedBy(e);

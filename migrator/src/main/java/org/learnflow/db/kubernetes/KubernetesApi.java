@@ -27,9 +27,7 @@ import org.learnflow.db.Failure;
  * configuration and its HTTP client are used: loading what it knows of Kubernetes takes longer than
  * all calls together.
  *
- * <p>Calls throw {@link Failure}: 4 where the API was not reached, 5 where it does not know the
- * user, 3 where something is made in a namespace that is not there, else 1. Where an answer to a
- * call that writes was lost, its state says that nobody knows whether it was carried out.
+ * <p>Calls throw {@link Failure}: 4 if the API was not reached, 5 if it does not accept the user, 3 if something is created in a namespace that does not exist, otherwise 1. If the answer to a call that writes was lost, the state says that it is unknown whether it took effect.
  */
 public final class KubernetesApi implements AutoCloseable {
   private static final Duration PATIENCE_OUTSIDE = Duration.ofSeconds(10);
@@ -64,9 +62,9 @@ public final class KubernetesApi implements AutoCloseable {
   /**
    * The API server that the kubeconfig or, in a pod, the service account names.
    *
-   * @param context of the kubeconfig, where it is not the current one
+   * @param context of the kubeconfig, if it is not the current one
    * @param inPod whether this process runs in the cluster
-   * @throws Failure 2 where there is no such context or no cluster at all
+   * @throws Failure 2 if there is no such context or no cluster at all
    */
   public static KubernetesApi open(Optional<String> context, boolean inPod) {
     return new KubernetesApi(
@@ -83,7 +81,7 @@ public final class KubernetesApi implements AutoCloseable {
     return JsonNodeFactory.instance.objectNode();
   }
 
-  /** The object of that name, if it is there. */
+  /** The object of that name, if it exists. */
   Optional<JsonNode> get(Kind kind, String namespace, String name) {
     ApiAnswer answer = send("GET", kind.path(namespace) + "/" + name, "", JSON_TYPE);
     return answer.code() == ApiAnswer.NOT_FOUND
@@ -109,14 +107,14 @@ public final class KubernetesApi implements AutoCloseable {
     return items;
   }
 
-  /** Makes an object by POST; nothing where one of that name is there already. */
+  /** Creates an object by POST; empty if one of that name already exists. */
   Optional<JsonNode> create(Kind kind, String namespace, JsonNode object) {
     return unlessConflict(
         "create", kind, namespace, object, send("POST", kind.path(namespace), object, JSON_TYPE));
   }
 
   /**
-   * Makes an object where none of that name is there; nothing where another one was faster.
+   * Creates an object if none of that name exists; empty if another call was faster.
    *
    * <p>By server-side apply, which RBAC can limit to a name, as it cannot a POST; without force and
    * under a field manager of this call's own, so that whoever comes second with another value is
@@ -130,7 +128,7 @@ public final class KubernetesApi implements AutoCloseable {
         .filter(_ -> answer.code() == CREATED);
   }
 
-  /** Replaces an object; nothing where it is no longer the one that was read. */
+  /** Replaces an object; empty if it is no longer the one that was read. */
   Optional<JsonNode> replace(Kind kind, String namespace, JsonNode object) {
     return unlessConflict(
         "update",
@@ -140,7 +138,7 @@ public final class KubernetesApi implements AutoCloseable {
         send("PUT", kind.path(namespace) + "/" + name(object), object, JSON_TYPE));
   }
 
-  /** Makes or changes an object by server-side apply, with force. */
+  /** Creates or changes an object by server-side apply, with force. */
   JsonNode apply(Kind kind, String namespace, JsonNode object) {
     String path =
         "%s/%s?fieldManager=%s&force=true"
@@ -169,7 +167,7 @@ public final class KubernetesApi implements AutoCloseable {
     return object.at("/metadata/name").asText();
   }
 
-  /** The last line that a container wrote, or an empty text where that cannot be had. */
+  /** The last line that a container wrote; empty if it is not available. */
   String lastLogLine(String namespace, String pod, String container, boolean previous) {
     ApiAnswer answer =
         send(

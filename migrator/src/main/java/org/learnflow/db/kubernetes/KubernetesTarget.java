@@ -153,7 +153,7 @@ public final class KubernetesTarget implements PublishTarget {
       throw Failure.of(ExitCode.PUBLISHING_FAILED, String.join("; ", foreign))
           .state("the database is ready; nothing was written in any namespace")
           .next(
-              "rename the release: docs/how-to/rename.md; or, if nobody needs it: %s; and the same command again"
+              "rename the release: docs/how-to/rename.md; or, if nobody needs it: %s; then run the same command again"
                   .formatted(String.join("; ", deletions)));
     }
   }
@@ -317,7 +317,7 @@ public final class KubernetesTarget implements PublishTarget {
             "%s in namespace %s could not be %s: %s"
                 .formatted(object, namespace, verb, cause.what()))
         .state(
-            "the database is ready; objects published before are still there"
+            "the database is ready; previously published objects still exist"
                 + cause.state().map(state -> "; " + state).orElse(""));
   }
 }

@@ -20,7 +20,7 @@ public final class PasswordRepair {
   private static final Duration MOST = Duration.ofSeconds(60);
 
   private static final String RULE =
-      "a rule that was put into pg_hba.conf is taken away within 30 s";
+      "a rule that was added to pg_hba.conf is removed within 30 s";
 
   private final KubernetesApi api;
   private final String namespace;
@@ -46,7 +46,7 @@ public final class PasswordRepair {
     JsonNode found =
         api.get(Kind.POD, namespace, pod)
             .orElseThrow(() ->
-                Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " is not there")
+                Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " does not exist")
                     .state("the database was not changed")
                     .next("kubectl -n %s get pods".formatted(namespace)));
     PodConnections.Executed executed = execute(pod, found, role, database, sql);
@@ -54,7 +54,7 @@ public final class PasswordRepair {
       throw Failure.of(ExitCode.FAILED, executed.errors().strip())
           .where("pod %s in namespace %s".formatted(pod, namespace))
           .state(RULE)
-          .next("correct what it says and run the command again");
+          .next("fix what it reports and run the command again");
     }
     return executed.output().lines().filter(line -> !line.isBlank()).toList();
   }

@@ -82,7 +82,7 @@ final class PodDiagnosis {
       try {
         api.get(Kind.CLAIM, namespace, name)
             .map(this::unbound)
-            .orElseGet(() -> Optional.of("PersistentVolumeClaim " + name + " is not there"))
+            .orElseGet(() -> Optional.of("PersistentVolumeClaim " + name + " does not exist"))
             .ifPresent(unbound::add);
       } catch (Failure e) {
         // A role for waiting names the data's claims only; of others the scheduler tells.

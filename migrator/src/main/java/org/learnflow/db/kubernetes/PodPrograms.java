@@ -123,7 +123,7 @@ public final class PodPrograms implements PostgresPrograms {
     String container =
         api.get(Kind.POD, namespace, pod)
             .orElseThrow(() ->
-                Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " is not there")
+                Failure.of(ExitCode.NOT_REACHED, "pod " + pod + " does not exist")
                     .state("nothing was changed")
                     .next("kubectl -n %s get pods".formatted(namespace)))
             .at("/spec/containers/0/name")

@@ -71,7 +71,7 @@ public record Release(
                 Failure.of(
                         ExitCode.NOT_DEPLOYED,
                         "release %s is not deployed in namespace %s".formatted(name, namespace))
-                    .where("there is no ConfigMap " + map)
+                    .where("ConfigMap " + map + " does not exist")
                     .state("nothing was changed")
                     .next(
                         "deploy it: helm upgrade --install %s charts/learnflow-db -n %s"
@@ -131,7 +131,7 @@ public record Release(
       try {
         return Integer.parseInt(required("port"));
       } catch (NumberFormatException e) {
-        throw unusable("has a port that is no number");
+        throw unusable("has a port that is not a number");
       }
     }
 
@@ -162,7 +162,7 @@ public record Release(
   private Map<String, String> secret(KubernetesApi api, String secret) {
     return api.get(Kind.SECRET, namespace, secret)
         .map(CredentialsSecret::values)
-        .orElseThrow(() -> unusable("Secret " + secret + " with the passwords is not there"));
+        .orElseThrow(() -> unusable("Secret " + secret + " with the passwords does not exist"));
   }
 
   private Password password(String secret, Map<String, String> values, String key) {
@@ -180,11 +180,11 @@ public record Release(
         .next(
             ownsCredentials()
                 ? """
-                put it back from a backup; or make new passwords and set them in the database: \
+                restore it from a backup; or create new passwords and set them in the database: \
                 learnflow-db credentials repair --release %s --namespace %s\
                 """
                     .formatted(name, namespace)
-                : "put it back: kubectl -n %s describe secret %s"
+                : "restore it: kubectl -n %s describe secret %s"
                     .formatted(namespace, credentialsSecret.name()));
   }
 

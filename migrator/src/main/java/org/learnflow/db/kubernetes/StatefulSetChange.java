@@ -62,7 +62,7 @@ public final class StatefulSetChange {
   }
 
   /**
-   * Goes on only if the database is not that of a release with another name. Where the StatefulSet
+   * Continues only if the database is not that of a release with another name. Where the StatefulSet
    * is gone, its volume tells.
    *
    * @throws Failure 10 that names both
@@ -86,15 +86,15 @@ public final class StatefulSetChange {
                     found.isPresent() ? this : "PersistentVolumeClaim data-%s-0".formatted(name),
                     namespace))
         .state(
-            found.isPresent() ? "nothing was changed, the database runs on" : "nothing was changed")
+            found.isPresent() ? "nothing was changed, the database keeps running" : "nothing was changed")
         .next(
-            ("give the release its name back (Argo CD: spec.source.helm.releaseName: %1$s; Flux:"
+            ("restore the release's name (Argo CD: spec.source.helm.releaseName: %1$s; Flux:"
                     + " spec.releaseName: %1$s), or rename it as docs/how-to/rename.md says")
                 .formatted(other));
   }
 
   /**
-   * Goes on only if neither it nor one of the volumes with the data is about to go.
+   * Continues only if neither it nor one of the volumes with the data is about to go.
    *
    * @param named names of claims that may hold them, besides those with the release's labels
    * @param retired names of claims that do not count
@@ -133,7 +133,7 @@ public final class StatefulSetChange {
   }
 
   /**
-   * Goes on only if the change is possible.
+   * Continues only if the change is possible.
    *
    * @param size of the data volume, as Kubernetes writes it; {@link #EXISTING} where it is that of
    *     an existing claim, empty where there shall be none
@@ -150,8 +150,7 @@ public final class StatefulSetChange {
           size.isEmpty()
               ? "the values want no volume, but %s has one%s".formatted(this, of(living))
               : "the values want a volume%s, but %s has none".formatted(of(size), this),
-          "put postgresql.primary.persistence.enabled back; how to bring the data into a release"
-              + " with a volume: docs/how-to/dev-to-prod.md");
+          "restore postgresql.primary.persistence.enabled; how to move the data into a release with a volume: docs/how-to/dev-to-prod.md");
     }
     if (size.equals(EXISTING) != living.equals(EXISTING)) {
       throw refused(
@@ -160,14 +159,13 @@ public final class StatefulSetChange {
                   size.equals(EXISTING) ? "an existing" : "a new",
                   this,
                   living.equals(EXISTING) ? "an existing one" : "its own"),
-          "put postgresql.primary.persistence.existingClaim back; how to bring the data into a"
-              + " release with another volume: docs/how-to/dev-to-prod.md");
+          "restore postgresql.primary.persistence.existingClaim; how to move the data into a release with another volume: docs/how-to/dev-to-prod.md");
     }
     if (!size.isEmpty() && !size.equals(EXISTING) && bytes(size).compareTo(bytes(living)) != 0) {
       throw refused(
           "the values want a volume of %s, but that of %s has %s".formatted(size, this, living),
           bytes(size).compareTo(bytes(living)) < 0
-              ? "put postgresql.primary.persistence.size back: volumes do not shrink"
+              ? "restore postgresql.primary.persistence.size: volumes do not shrink"
               : "enlarge the claim first: docs/how-to/volume.md");
     }
     if (!size.isEmpty()) {
@@ -182,14 +180,14 @@ public final class StatefulSetChange {
       throw refused(
           "the values want PostgreSQL %s, which does not start on the data of PostgreSQL %s"
               .formatted(now.group("major"), old.group("major")),
-          "put postgresql.image.tag back; how to change the major version: docs/how-to/major-upgrade.md");
+          "restore postgresql.image.tag; how to change the major version: docs/how-to/major-upgrade.md");
     }
   }
 
   private Failure refused(String what, String next) {
     return Failure.of(ExitCode.REFUSED, what)
         .where("%s in namespace %s".formatted(this, namespace))
-        .state("nothing was changed, the database runs on")
+        .state("nothing was changed, the database keeps running")
         .next(next);
   }
 
@@ -238,7 +236,7 @@ public final class StatefulSetChange {
   private static BigDecimal bytes(String quantity) {
     Matcher matcher = QUANTITY.matcher(quantity);
     if (!matcher.matches()) {
-      throw Failure.of(ExitCode.USAGE, quantity + " is no size").next("give it like 10Gi");
+      throw Failure.of(ExitCode.USAGE, quantity + " is not a valid size").next("give it like 10Gi");
     }
     BigDecimal number = new BigDecimal(matcher.group("number"));
     return Optional.ofNullable(matcher.group("unit"))

@@ -49,7 +49,7 @@ public final class StatefulSetHosting implements Hosting {
       return api.get(Kind.STATEFUL_SET, namespace, name)
           .map(this::obstacle)
           .orElseGet(
-              () -> obstacle("is not there", "kubectl -n " + namespace + " get statefulsets"));
+              () -> obstacle("does not exist", "kubectl -n " + namespace + " get statefulsets"));
     } catch (Failure e) {
       return Optional.of(new Obstacle(e.what(), e.next().orElse("kubectl version")));
     }
@@ -58,7 +58,7 @@ public final class StatefulSetHosting implements Hosting {
   private Optional<Obstacle> obstacle(JsonNode set) {
     String describe = "kubectl -n %s describe statefulset %s".formatted(namespace, name);
     if (set.at("/status/observedGeneration").asLong() < set.at("/metadata/generation").asLong()) {
-      return obstacle("was changed, and its controller has not seen it yet", describe);
+      return obstacle("was changed, but its controller has not seen it yet", describe);
     }
     if (set.at("/spec/replicas").asInt(1) == 0) {
       return obstacle(
@@ -174,7 +174,7 @@ public final class StatefulSetHosting implements Hosting {
     JsonNode ports =
         api.get(Kind.SERVICE, namespace, service)
             .orElseThrow(() ->
-                Failure.of(ExitCode.NOT_DEPLOYED, "Service " + service + " is not there")
+                Failure.of(ExitCode.NOT_DEPLOYED, "Service " + service + " does not exist")
                     .where("namespace " + namespace)
                     .state("nothing was changed")
                     .next("kubectl -n %s get services".formatted(namespace)))
@@ -217,11 +217,10 @@ public final class StatefulSetHosting implements Hosting {
     return refused
         .what("the Secret and the volume do not belong together: " + refused.what())
         .state(
-            "nothing was changed; usually the volume is older than the Secret, which was lost and"
-                + " made anew")
+            "nothing was changed; usually the volume is older than the Secret, which was lost and created again")
         .next(
             """
-            put the old Secret back; or set the database's passwords to those of the Secret: \
+            restore the old Secret; or set the database's passwords to those of the Secret: \
             learnflow-db credentials repair --release %s --namespace %s%s\
             """
                 .formatted(
@@ -229,7 +228,7 @@ public final class StatefulSetHosting implements Hosting {
                     namespace,
                     hasVolume()
                         ? ""
-                        : "; or, since the data is in the pod, start it anew, empty: kubectl -n %s delete pod %s"
+                        : "; or, because the data is in the pod, restart it empty: kubectl -n %s delete pod %s"
                             .formatted(namespace, podName())));
   }
 
@@ -240,10 +239,10 @@ public final class StatefulSetHosting implements Hosting {
             !CredentialsSecret.current(secret).containsValue(password)
                 && !CredentialsSecret.pending(secret).containsValue(password))
         .map(_ ->
-            Failure.of(ExitCode.FAILED, "the password was replaced after this command had read it")
+            Failure.of(ExitCode.FAILED, "the password was replaced after this command read it")
                 .where("Secret %s in namespace %s".formatted(credentialsName(), namespace))
                 .state("nothing was changed by this step")
-                .next("run the same command again; the next pod of a Job reads the new one"));
+                .next("run the same command again; a Job's next pod reads the new one"));
   }
 
   @Override
@@ -258,7 +257,7 @@ public final class StatefulSetHosting implements Hosting {
                     CredentialsSecret.interrupted(
                         credentialsName(), CredentialsSecret.pending(secret).keySet()))
                 .where("namespace " + namespace)
-                .state("nothing was changed by this step; open sessions go on")
+                .state("nothing was changed by this step; open sessions continue")
                 .next("finish it: " + CredentialsSecret.rotation(release, namespace)));
   }
 

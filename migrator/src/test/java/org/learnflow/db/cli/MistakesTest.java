@@ -221,23 +221,23 @@ class MistakesTest {
     CliResult result = kubeconfig(process, down).start("verify", "--release", "x").await();
     assertThat(result).exited(ExitCode.FAILED);
     assertThat(result.lastLine())
-        .isEqualTo("unhealthy: release: the Kubernetes API was not reached: no connection");
+        .isEqualTo("unhealthy: release: the Kubernetes API could not be reached: no connection");
     assertNoClass(result);
 
     for (String text : new String[] {"nonsense: [", "nonsense"}) {
       CliResult broken = kubeconfig(process, text).start("verify", "--release=x").await();
       assertThat(broken)
           .exited(ExitCode.USAGE)
-          .says("the kubeconfig cannot be understood", "kubectl config view")
+          .says("the kubeconfig cannot be parsed", "kubectl config view")
           .doesNotSay("unexpected", "fabric8");
     }
     assertThat(kubeconfig(process, "a: [").start("verify", "--release=x").await())
-        .says("the kubeconfig cannot be understood, line ");
+        .says("the kubeconfig cannot be parsed, line ");
 
     CliResult none = process.with("KUBECONFIG", "/nope").start("verify", "--release=x").await();
     assertThat(none)
         .exited(ExitCode.USAGE)
-        .answers("not checked: no cluster is named: there is no kubeconfig with a context");
+        .answers("not checked: no cluster is selected: there is no kubeconfig with a context");
   }
 
   private Cli kubeconfig(Cli process, String text) {

@@ -255,12 +255,12 @@ class ReleaseTest {
     long start = System.nanoTime();
     assertThat(cli().with("LEARNFLOW_DB_TIMEOUT", "60s").run("verify"))
         .answers(
-            "unhealthy: pod: StatefulSet postgres is not there; next: kubectl -n %s get"
+            "unhealthy: pod: StatefulSet postgres does not exist; next: kubectl -n %s get"
                     .formatted(namespace())
                 + " statefulsets");
     CliResult status = cli().with("LEARNFLOW_DB_TIMEOUT", "60s").run("status");
     assertThat(status).exited(ExitCode.NOT_REACHED);
-    assertThat(status.out()).contains("Problem:     StatefulSet postgres is not there");
+    assertThat(status.out()).contains("Problem:     StatefulSet postgres does not exist");
     assertThat(System.nanoTime() - start).isLessThan(20_000_000_000L);
   }
 
@@ -312,7 +312,7 @@ class ReleaseTest {
             .run("run", "--database", "postgresql://u@127.0.0.1:1/d", "--timeout", "0");
     assertThat(result)
         .exited(ExitCode.NOT_REACHED)
-        .says("event    not written: namespace no-such-namespace is not there", "error: ");
-    assertThat(TestFiles.read(terminationLog)).contains("was not reached", "127.0.0.1:1");
+        .says("event    not written: namespace no-such-namespace does not exist", "error: ");
+    assertThat(TestFiles.read(terminationLog)).contains("could not be reached", "127.0.0.1:1");
   }
 }

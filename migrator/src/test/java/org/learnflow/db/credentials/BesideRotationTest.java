@@ -124,7 +124,7 @@ class BesideRotationTest {
     assertThat(release.values("learnflow-db")).containsEntry("password", now);
     assertThat(release.values("learnflow-db-env")).containsEntry("PGPASSWORD", now);
     if (result.exitCode() != 0) {
-      assertThat(result.all()).contains("was replaced after this command had read it");
+      assertThat(result.all()).contains("was replaced after this command read it");
     }
   }
 

@@ -141,7 +141,7 @@ class CredentialsRotateTest {
           .says("has " + key + "-next", "finish it: learnflow-db credentials rotate --release");
     } else {
       // The Job tries again, with the files of a new pod.
-      assertThat(run).exited(ExitCode.FAILED).says("was replaced after this command had read it");
+      assertThat(run).exited(ExitCode.FAILED).says("was replaced after this command read it");
     }
     assertThat(release.accepts(release.role(key), next)).isEqualTo(step > 1);
     assertThat(release.cli().run("credentials", "rotate"))
@@ -171,13 +171,13 @@ class CredentialsRotateTest {
     rotate();
     assertThat(release.job().run("publish"))
         .exited(ExitCode.FAILED)
-        .says("was replaced after this command had read it");
+        .says("was replaced after this command read it");
     assertThat(release.job().run("roles")).exited(ExitCode.FAILED);
     assertConsistent();
     rotate("--role", "owner");
     assertThat(release.job().run("run"))
         .exited(ExitCode.FAILED)
-        .says("was replaced after this command had read it");
+        .says("was replaced after this command read it");
     assertConsistent();
   }
 

@@ -201,7 +201,7 @@ class CredentialsSecretTest {
       assertThat(result)
           .exited(ExitCode.REFUSED)
           .says(
-              "Secret learnflow-db-credentials is gone, but its data volume is there",
+              "Secret learnflow-db-credentials does not exist, but its data volume does",
               "credentials repair --stateful-set postgres --release learnflow-db --namespace "
                   + server.namespace()
                   + ";",
@@ -245,7 +245,7 @@ class CredentialsSecretTest {
     server.apply(CLAIM.formatted("mine", "nobody", "thing"));
     assertThat(ensure(named))
         .exited(ExitCode.REFUSED)
-        .says("its data volume is there: PersistentVolumeClaim mine");
+        .says("its data volume does: PersistentVolumeClaim mine");
     assertThat(secret()).isNull();
 
     server
@@ -272,7 +272,7 @@ class CredentialsSecretTest {
         .says(
             "Secret learnflow-db-credentials, with the passwords, is being deleted",
             "held by finalizer example.org/hold",
-            "the passwords are there until it is gone",
+            "the passwords exist until it is deleted",
             "get secret learnflow-db-credentials -o yaml");
 
     hold(List.of());
@@ -372,7 +372,7 @@ class CredentialsSecretTest {
   void aMissingNamespaceIsNamed() {
     assertThat(new Cli(Map.of()).run("credentials", "ensure", "--namespace", "no-such-namespace"))
         .exited(ExitCode.NOT_DEPLOYED)
-        .says("namespace no-such-namespace is not there", "kubectl create namespace");
+        .says("namespace no-such-namespace does not exist", "kubectl create namespace");
   }
 
   @Test
@@ -387,6 +387,6 @@ class CredentialsSecretTest {
   void anUnknownContextIsAUsageError() {
     assertThat(ensure("--context", "nonsense"))
         .exited(ExitCode.USAGE)
-        .says("the kubeconfig has no context nonsense", "give one of: ");
+        .says("the kubeconfig has no context nonsense", "choose one of: ");
   }
 }

@@ -185,7 +185,7 @@ class DataStayTest {
     another[1] = "lost-too";
     assertThat(wanted("postgres", "data-postgres-0", another))
         .exited(ExitCode.REFUSED)
-        .says("Secret lost-too is gone, but its data volume is there");
+        .says("Secret lost-too does not exist, but its data volume does");
   }
 
   /** Helm makes the new one before it removes the old one. */

@@ -150,7 +150,7 @@ class HookRightsTest {
     becomeTheFirstHook();
     assertThat(ensure())
         .exited(ExitCode.REFUSED)
-        .says("Secret learnflow-db-credentials is gone, but its data volume is there");
+        .says("Secret learnflow-db-credentials does not exist, but its data volume does");
   }
 
   @Test

@@ -83,9 +83,9 @@ class KubernetesApiTest {
     long start = System.nanoTime();
     assertThat(run("credentials ensure"))
         .exited(ExitCode.NOT_REACHED)
-        .says("the Kubernetes API was not reached: ", "127.0.0.1:1");
+        .says("the Kubernetes API could not be reached: ", "127.0.0.1:1");
     assertThat(run("verify").lastLine())
-        .startsWith("unhealthy: release: the Kubernetes API was not");
+        .startsWith("unhealthy: release: the Kubernetes API could not be reached");
     assertThat(System.nanoTime() - start).isLessThan(15_000_000_000L);
   }
 }

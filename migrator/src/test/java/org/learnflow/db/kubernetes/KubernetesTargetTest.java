@@ -138,7 +138,7 @@ class KubernetesTargetTest {
               " in namespace %s is somebody else's: %s".formatted(other.namespace(), why),
               "nothing was written in any namespace",
               "docs/how-to/rename.md",
-              "kubectl -n %s delete %s; and the same command again"
+              "kubectl -n %s delete %s; then run the same command again"
                   .formatted(other.namespace(), deletion))
           .doesNotContain("p@ss");
       for (ApiServer untouched : List.of(server, other)) {

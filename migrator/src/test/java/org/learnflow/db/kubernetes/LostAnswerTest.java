@@ -25,7 +25,7 @@ import org.learnflow.db.testing.TestRelease;
 class LostAnswerTest {
   private static final String KUBECONFIG = "kubeconfig";
   private static final String RETRIES = "kubernetes.request.retry.backoffLimit";
-  private static final String UNKNOWN = "whether this call was carried out is not known";
+  private static final String UNKNOWN = "whether this call took effect is unknown";
 
   @TempDir private Path directory = Path.of("");
   @AutoClose private final ApiServer server = ApiServer.withNamespace();
@@ -60,7 +60,7 @@ class LostAnswerTest {
   /** The first PUT keeps the next password, the second one puts it in force. */
   @ParameterizedTest
   @CsvSource({
-    "PUT .*/secrets/learnflow-db-credentials, 1, whether this call was carried out is not known",
+    "PUT .*/secrets/learnflow-db-credentials, 1, whether this call took effect is unknown",
     "PUT .*/secrets/learnflow-db-credentials, 2, putting them in force: whether",
     "PATCH .*/secrets/learnflow-db\\?.*, 1, may not be published everywhere"
   })

@@ -139,7 +139,7 @@ class StatefulSetChangeTest {
     assertThat(wanted("10Gi", "17"))
         .exited(ExitCode.REFUSED)
         .says("the values want a new volume, but that of StatefulSet postgres is an existing one")
-        .says("existingClaim back");
+        .says("restore postgresql.primary.persistence.existingClaim");
   }
 
   @Test
@@ -187,7 +187,7 @@ class StatefulSetChangeTest {
             "this release is lessons, but the database in this namespace is that of release"
                 + " learnflow-db",
             "StatefulSet postgres in namespace " + server.namespace(),
-            "nothing was changed, the database runs on",
+            "nothing was changed, the database keeps running",
             "docs/how-to/rename.md");
     assertThat(server.client().secrets().inNamespace(server.namespace()).list().getItems())
         .isEmpty();
@@ -284,9 +284,9 @@ class StatefulSetChangeTest {
     assertThat(ensure("--release", "r", "--backup-claim", "r-backups"))
         .exited(ExitCode.REFUSED)
         .says(
-            "PersistentVolumeClaim r-backups, which is for dumps, is being deleted",
+            "PersistentVolumeClaim r-backups for dumps is being deleted",
             "held by finalizer kubernetes.io/pvc-protection; it is used by pod r-dump-x (",
-            "its dumps are there until no pod uses it",
+            "its dumps exist until no pod uses it",
             "kubectl -n %s delete job r-dump".formatted(server.namespace()),
             "the same command again");
 
@@ -397,7 +397,7 @@ class StatefulSetChangeTest {
   private CliResult ensureAnd(String reason, String message, String... more) throws Exception {
     CompletableFuture<CliResult> run =
         CompletableFuture.supplyAsync(() -> ensure(more), task -> Thread.ofVirtual().start(task));
-    Eventually.within(Duration.ofSeconds(60), "the claim is there", () -> claim() != null);
+    Eventually.within(Duration.ofSeconds(60), "the claim exists", () -> claim() != null);
     server.event(claim(), "Normal", reason, message);
     return run.get(60, TimeUnit.SECONDS);
   }
@@ -412,7 +412,7 @@ class StatefulSetChangeTest {
       assertThat(result)
           .exited(ExitCode.REFUSED)
           .says(
-              "PersistentVolumeClaim r-backups, which is for dumps, gets no volume: it names no"
+              "PersistentVolumeClaim r-backups for dumps gets no volume: it names no"
                   + " StorageClass, and the cluster has no default",
               NO_CLASS,
               "kubectl get storageclass",
@@ -458,7 +458,7 @@ class StatefulSetChangeTest {
     String[] existing = {"--backup-claim", "r-backups", "--backup-size", "existing"};
     assertThat(ensure(existing))
         .exited(ExitCode.REFUSED)
-        .says("PersistentVolumeClaim r-backups, which is for dumps, is not there", "make it first");
+        .says("PersistentVolumeClaim r-backups for dumps does not exist", "create it first");
     assertThat(claims().list().getItems()).isEmpty();
     server.apply(
         """

@@ -139,7 +139,7 @@ class StatefulSetHostingTest {
 
   @Test
   void aMissingStatefulSetIsSaid() {
-    assertThat(reason()).isEqualTo("StatefulSet postgres is not there");
+    assertThat(reason()).isEqualTo("StatefulSet postgres does not exist");
   }
 
   @Test

@@ -453,7 +453,7 @@ class ReconcileTest {
       // A pod that began before the rotation has the old password in its file.
       assertThat(release.job().run("reconcile"))
           .exited(ExitCode.FAILED)
-          .says("the password was replaced after this command had read it");
+          .says("the password was replaced after this command read it");
       assertThat(data(server)).isEqualTo(rotated);
     }
   }
