@@ -57,7 +57,7 @@ class ExternalTest {
     new Pods(workspace.client()).sql(other.namespace(), "side", "ALTER ROLE side_user CREATEDB");
     Command failed = release.upgradeInstall("--set", external).failed();
     assertThat(failed.output())
-        .contains("side_owner may not put this right", "ALTER ROLE side_user NOCREATEDB;")
+        .contains("side_owner cannot fix this", "ALTER ROLE side_user NOCREATEDB;")
         .doesNotContain("event    not written");
     assertThat(new Jobs(workspace, namespace).exitCode(DUMP)).isEqualTo(10);
   }

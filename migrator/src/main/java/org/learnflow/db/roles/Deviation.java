@@ -1,9 +1,9 @@
 package org.learnflow.db.roles;
 
 /**
- * A right or property that is not as it should be.
+ * A privilege or property that differs from the expected state.
  *
- * @param what the finding, for people
- * @param sql the statement that puts it right, without a semicolon
+ * @param what the finding, for messages
+ * @param sql the statement that fixes it, without a semicolon
  */
 public record Deviation(String what, String sql) {}

@@ -9,11 +9,8 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Schemas and relations among the owner's that belong to a role which the owner is no member of, so
- * that only an admin can give them to it, inside the database. These are the only statements, but
- * for advisory locks, that an admin's session runs there; see {@link
- * org.learnflow.db.connect.AdminSessions}. Every function and operator is qualified, also where the
- * search path says so already.
+ * Schemas and relations among the owner's that belong to a role of which the owner is not a member, so that only an admin can give them to it, inside the database. Except for advisory locks, these are the only statements that an admin's session runs there; see {@link
+ * org.learnflow.db.connect.AdminSessions}. Every function and operator is qualified, even if the search path already does that.
  */
 final class ForeignObjects {
   private static final String QUERY =
@@ -48,7 +45,7 @@ final class ForeignObjects {
   private ForeignObjects() {}
 
   /**
-   * What is to be given to the owner, schemas first.
+   * What to give to the owner, schemas first.
    *
    * @param connection to the database in question
    */

@@ -1,13 +1,10 @@
 package org.learnflow.db.roles;
 
-/** Which schemas of a database are LearnFlow's: the one place that says so. */
+/** Defines which schemas of a database are LearnFlow's. */
 final class OwnSchemas {
   /**
    * A condition over pg_namespace {@code n} and the owner's OID, {@code @OID@}: {@code public}, the
-   * migrator's own, and those of the owner. One of somebody else's counts only where something is
-   * in it and all of that, of whatever kind, is the owner's; for whoever owns a schema may drop and
-   * replace what others have in it. Everything is qualified, for an admin's session. What belongs
-   * to the role that initdb made has no row in pg_shdepend, and so is not the owner's.
+   * migrator's own, and those of the owner. Somebody else's schema counts only if it is not empty and everything in it is the owner's, because whoever owns a schema can drop and replace what others have in it. Everything is qualified, for an admin's session. What belongs to the role that initdb created has no row in pg_shdepend, and so is not the owner's.
    */
   static final String CONDITION =
       """
@@ -33,7 +30,7 @@ final class OwnSchemas {
 
   private OwnSchemas() {}
 
-  /** The condition where {@code oid} is an expression for the owner's OID. */
+  /** The condition, with {@code oid} as an expression for the owner's OID. */
   static String condition(String oid) {
     return CONDITION.replace("@OID@", oid).strip();
   }

@@ -9,23 +9,20 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.postgres.SqlText;
 
-/** Setting passwords that nobody knows, by SQL that is run inside the server's own container. */
+/** Sets passwords that nobody knows, with SQL that runs inside the server's own container. */
 public final class PasswordReset {
   /** Also names the rule for it, see repair.sh. */
   private static final String MAP = "learnflow-db-repair";
 
-  /** What a line of the answer begins with; the role's name follows. */
+  /** Start of a line of the answer; the role's name follows. */
   public static final String SET = "set the password of ";
 
   private PasswordReset() {}
 
   /**
-   * SQL for psql, as superuser in the maintenance database: sets passwords of roles that are there,
-   * of which only verifiers are sent; and lets the owner see the server's rules, so that it can
-   * tell whether one was left. Answers a line for each role. Every name is put into the statements
-   * here; the server composes none.
+   * SQL for psql, as superuser in the maintenance database: sets passwords of existing roles, of which only verifiers are sent; and lets the owner read the server's rules, so that it can check whether one was left behind. Answers a line for each role. Every name is inserted into the statements here; the server composes none.
    *
-   * @param owner of {@code database}, in which it may look at the rules
+   * @param owner of {@code database}, in which it can read the rules
    * @param passwords by role
    */
   public static String sql(String owner, String database, Map<String, Password> passwords) {
@@ -58,7 +55,7 @@ public final class PasswordReset {
     return sql.toString();
   }
 
-  /** What is done only where a row of the catalog has that name. */
+  /** A statement that runs only if a row of the catalog has that name. */
   private static String where(String column, String name, String then) {
     return """
     SELECT EXISTS (SELECT FROM pg_catalog.%s OPERATOR(pg_catalog.=) %s::pg_catalog.name) AS found \\gset
@@ -75,7 +72,7 @@ public final class PasswordReset {
         + "'";
   }
 
-  /** Whether the rule is still there; false where this session may not know. */
+  /** Whether the rule still exists; false if this session cannot read the rules. */
   public static boolean isRuleLeft(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       try (ResultSet row =

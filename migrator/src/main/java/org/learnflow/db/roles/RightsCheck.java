@@ -11,18 +11,13 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Compares the rights in a database with what they should be: the owner owns database and schemas
- * and is a member of the service role; the service role may connect, read and write rows and use
- * sequences in every schema of the owner's but {@code learnflow_db}, may not see Flyway's history,
- * may only read {@code schema_migrations}, and may create nothing. What a migration revoked stays
- * revoked ({@link WithheldPrivileges}). Reads the catalog only, with queries that any role may run
- * and that mean the same whatever is in the database.
+ * Compares the privileges in a database with the expected ones: the owner owns database and schemas
+ * and is a member of the service role; the service role can connect, read and write rows and use sequences in every schema of the owner except {@code learnflow_db}, cannot see Flyway's history, can only read {@code schema_migrations}, and cannot create anything. What a migration revoked stays
+ * revoked ({@link WithheldPrivileges}). Reads only the catalog, with queries that any role can run and whose meaning does not depend on what the database contains.
  */
 public final class RightsCheck {
   /**
-   * What belongs to the whole server: roles, memberships, databases. Answers names, from which this
-   * class makes statements that an admin may run: {@code subject} and {@code object} are quoted
-   * where they must be.
+   * What belongs to the whole server: roles, memberships, databases. Returns names, from which this class creates statements that an admin can run: {@code subject} and {@code object} are quoted if necessary.
    */
   private static final String ON_SERVER =
       """
@@ -63,7 +58,7 @@ public final class RightsCheck {
       ORDER BY 2, 3, 4
       """;
 
-  /** What there is in the database, and which rights the services should have and have on it. */
+  /** What the database contains, and which privileges on it the service role should have and has. */
   private static final String RIGHTS =
       """
       WITH names AS (
@@ -118,7 +113,7 @@ public final class RightsCheck {
       )
       """;
 
-  /** What the owner may put right by itself, in the database. */
+  /** What the owner can fix itself, in the database. */
   private static final String IN_DATABASE =
       """
       SELECT 21, format('%I may not connect to %I', service, db),
@@ -220,7 +215,7 @@ public final class RightsCheck {
   }
 
   /**
-   * What deviates, in the order in which it can be put right; nothing where a role is missing.
+   * What deviates, in the order in which it can be fixed; empty if a role is missing.
    *
    * @param connection to the database in question, as any role
    */
@@ -233,7 +228,7 @@ public final class RightsCheck {
   }
 
   /**
-   * What an admin puts right, in any database of the server.
+   * What an admin fixes, in any database of the server.
    *
    * @param connection to any database, as any role
    * @param database the one in question
@@ -263,7 +258,7 @@ public final class RightsCheck {
         row -> deviation(row.getString(1), row.getString(3), row.getString(4), grantOptions));
   }
 
-  /** Names come quoted where they must be. */
+  /** Names are already quoted if necessary. */
   private static Deviation deviation(
       String kind, String subject, String object, boolean grantOptions) {
     return switch (kind) {
@@ -299,8 +294,7 @@ public final class RightsCheck {
   }
 
   /**
-   * What the owner puts right, in its own database, but for objects of roles that it is no member
-   * of.
+   * What the owner fixes, in its own database, except for objects of roles of which it is not a member.
    *
    * @param connection to the database in question, as any role
    */
@@ -311,7 +305,7 @@ public final class RightsCheck {
         row -> new Deviation(row.getString(2), row.getString(3)));
   }
 
-  /** Which of the privileges on what is made later are missing. */
+  /** Which of the privileges on objects created later are missing. */
   static List<Deviation> defaultPrivileges(Connection connection, RoleNames names)
       throws SQLException {
     return CatalogQuery.rows(
@@ -322,8 +316,7 @@ public final class RightsCheck {
   }
 
   /**
-   * A statement that asks {@code missing} (the privileges that the services lack, by relation or
-   * schema), {@code due} (those of them that no migration has revoked) and the other parts of
+   * A statement that asks {@code missing} (the privileges that the service role lacks, by relation or schema), {@code due} (those of them that no migration has revoked) and the other parts of
    * {@link #RIGHTS}.
    */
   static String onRights(Connection connection, RoleNames names, String statement)
@@ -346,7 +339,7 @@ public final class RightsCheck {
                         : "")));
   }
 
-  /** From 16 on a membership says what it is good for. */
+  /** From PostgreSQL 16 on, a membership has options. */
   static boolean hasGrantOptions(Connection connection) throws SQLException {
     return connection.getMetaData().getDatabaseMajorVersion() >= 16;
   }

@@ -25,8 +25,7 @@ import org.learnflow.db.postgres.SqlText;
 import org.postgresql.util.PasswordUtil;
 
 /**
- * Makes the roles, the database and the rights; writes only what is not right yet. What belongs to
- * the server an admin does, what belongs to the database its owner.
+ * Creates the roles, the database and the privileges; changes only what differs. An admin does what belongs to the server, the owner what belongs to the database.
  */
 public final class RoleManager {
   private static final String STEP = "roles";
@@ -38,7 +37,7 @@ public final class RoleManager {
   /**
    * A manager of the roles of one database.
    *
-   * @param database name of the database, which is made where it is missing
+   * @param database name of the database, which is created if it is missing
    */
   public RoleManager(RoleNames names, String database, Progress progress) {
     this.names = names;
@@ -55,11 +54,11 @@ public final class RoleManager {
    * A role's password as it should be.
    *
    * @param role name of the role
-   * @param password nothing leaves the password as it is
+   * @param password empty leaves the password unchanged
    */
   public record RolePassword(String role, Optional<Password> password) {}
 
-  /** Tells whether a role can log in with a password; for admins that may not read verifiers. */
+  /** Checks whether a role can log in with a password; for admins that cannot read verifiers. */
   @FunctionalInterface
   public interface LoginTest {
     /** Whether the server accepts {@code password} for {@code role}. */
@@ -67,11 +66,11 @@ public final class RoleManager {
   }
 
   /**
-   * Makes roles and database.
+   * Creates roles and database.
    *
    * @param admin a session in the maintenance database
-   * @return what was done, a line each; empty when all was right
-   * @throws Failure 10 where the services' role is there already and a superuser
+   * @return what was done, a line each; empty if nothing had to change
+   * @throws Failure 10 if the service role already exists and is a superuser
    */
   public List<String> ensureRolesAndDatabase(
       Connection admin, List<RolePassword> passwords, LoginTest loginTest) throws SQLException {
@@ -87,33 +86,32 @@ public final class RoleManager {
             "CREATE DATABASE %s OWNER %s ENCODING 'UTF8' TEMPLATE template0"
                 .formatted(SqlText.identifier(database), SqlText.identifier(names.owner()));
         SqlText.execute(admin, sql);
-        done.add("made database " + database);
+        done.add("created database " + database);
       }
       return tell(done);
     }
   }
 
-  /** Its password would be overwritten, and who knows it rules the server. */
+  /** Its password would be overwritten, and whoever knows it controls the server. */
   private void refuseSuperuser(Connection admin) throws SQLException {
     if (exists(admin, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = ?", names.service())) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%s, the services' role, is a superuser already".formatted(names.service()))
+              "%s, the service role, is already a superuser".formatted(names.service()))
           .state("nothing was changed")
           .next(
-              "where it is meant for the services: ALTER ROLE %s NOSUPERUSER; else name another"
+              "if it is meant for the services: ALTER ROLE %s NOSUPERUSER; otherwise choose another"
                       .formatted(SqlText.identifier(names.service()))
                   + " role: --app-user; in a release: roles.app");
     }
   }
 
   /**
-   * Puts right what belongs to the whole server: attributes, memberships, the database's owner, who
-   * may connect.
+   * Fixes what belongs to the whole server: attributes, memberships, the database's owner, who can connect.
    *
    * @param admin a session in the maintenance database
-   * @return what was done, a line each; empty when all was right
-   * @throws Failure 10 with the SQL that this admin may not run
+   * @return what was done, a line each; empty if nothing had to change
+   * @throws Failure 10 with the SQL that this admin cannot run
    */
   public List<String> ensureOnServer(Connection admin, Target.Server server) throws SQLException {
     return done(
@@ -124,27 +122,26 @@ public final class RoleManager {
    * Gives the owner what others own among its objects.
    *
    * @param admin a session in the database itself
-   * @return what was done, a line each; empty when all was right
-   * @throws Failure 10 with the SQL that this admin may not run
+   * @return what was done, a line each; empty if nothing had to change
+   * @throws Failure 10 with the SQL that this admin cannot run
    */
   public List<String> ensureOwnership(Connection admin) throws SQLException {
     return done(ensure(admin, false, () -> ForeignObjects.find(admin, names)), admin);
   }
 
   /**
-   * Puts the rights in the database right.
+   * Fixes the privileges in the database.
    *
    * @param owner a session of the owner in the database itself
-   * @return what was done, a line each; empty when all was right
-   * @throws Failure 10 with the SQL that the owner may not run
+   * @return what was done, a line each; empty if nothing had to change
+   * @throws Failure 10 with the SQL that the owner cannot run
    */
   public List<String> ensureRights(Connection owner) throws SQLException {
     return done(ensure(owner, false, () -> RightsCheck.inDatabase(owner, names)), owner);
   }
 
   /**
-   * The same for whoever has changed the schema: what the owner may not put right stays, and is
-   * found by verify.
+   * The same after a schema change: what the owner cannot fix remains, and verify reports it.
    *
    * @param owner a session of the owner in the database itself, in autocommit mode
    */
@@ -153,7 +150,7 @@ public final class RoleManager {
   }
 
   /**
-   * What migrations and undo scripts revoke from the services.
+   * What migrations and undo scripts revoke from the service role.
    *
    * @param owner a session of the owner in the database itself, in autocommit mode
    */
@@ -162,14 +159,14 @@ public final class RoleManager {
   }
 
   /**
-   * Puts right what the owner may by itself, where there are no admin credentials.
+   * Fixes what the owner can fix itself, if there are no admin credentials.
    *
    * @param owner a session of the owner in the database itself
-   * @return what was done, a line each; empty when all was right
-   * @throws Failure 10 where something is left that only an admin may do, with all of its SQL
+   * @return what was done, a line each; empty if nothing had to change
+   * @throws Failure 10 if something remains that only an admin can do, with all of its SQL
    */
   public List<String> ensureAsOwner(Connection owner, Target.Server server) throws SQLException {
-    String alone = names.owner() + " may not put this right, and there are no admin credentials";
+    String alone = names.owner() + " cannot fix this, and there are no admin credentials";
     if (!exists(owner, "SELECT 1 FROM pg_roles WHERE rolname = ?", names.service())) {
       throw left(
           alone,
@@ -198,7 +195,7 @@ public final class RoleManager {
         .where("database " + database)
         .state("nothing was migrated, seeded or published")
         .next(
-            "run this in database %s as a role that may, and then the same command again: %s"
+            "run this in database %s as a role that is allowed to, then run the same command again: %s"
                 .formatted(
                     database,
                     left.stream()
@@ -211,24 +208,24 @@ public final class RoleManager {
   }
 
   /**
-   * What became of an attempt.
+   * The result of an attempt.
    *
    * @param done a line each
-   * @param left what deviates still
-   * @param refused statements that the role had no right to
+   * @param left what still deviates
+   * @param refused statements that the role lacked the privilege for
    */
   private record Repaired(List<String> done, List<Deviation> left, Set<String> refused) {
-    /** What is left for want of a right. */
+    /** What remains because a privilege was lacking. */
     List<Deviation> wanting() {
       return left.stream().filter(deviation -> refused.contains(deviation.sql())).toList();
     }
   }
 
-  /** What was done, where nothing is left for want of a right. */
+  /** What was done, if nothing remains because a privilege was lacking. */
   private List<String> done(Repaired repaired, Connection connection) throws SQLException {
     if (!repaired.wanting().isEmpty()) {
       throw left(
-          connection.getMetaData().getUserName() + " may not put this right", repaired.wanting());
+          connection.getMetaData().getUserName() + " cannot fix this", repaired.wanting());
     }
     return repaired.done;
   }
@@ -245,7 +242,7 @@ public final class RoleManager {
       Set<String> refused = new HashSet<>();
       List<Deviation> left =
           CatalogConflict.retry(() -> {
-            // Some deviations hide others: a superuser has every right, for example.
+            // Some deviations hide others: a superuser has every privilege, for example.
             List<Deviation> before = List.of();
             List<Deviation> now = look.deviations();
             while (!now.isEmpty() && !now.equals(before)) {
@@ -270,7 +267,7 @@ public final class RoleManager {
     void make() throws SQLException;
   }
 
-  /** Whether the role had the right to it. */
+  /** Whether the role had the privilege for it. */
   private static boolean allowed(Change change) throws SQLException {
     try {
       change.make();
@@ -292,10 +289,10 @@ public final class RoleManager {
       throws SQLException {
     String name = SqlText.identifier(role.role());
     if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.role())) {
-      // The owner needs CREATEDB for scratch and side databases.
+      // The owner needs CREATEDB for scratch and staging databases.
       String createdb = role.role().equals(names.owner()) ? " CREATEDB" : "";
       SqlText.execute(admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(role));
-      return List.of("made role " + role.role());
+      return List.of("created role " + role.role());
     }
     if (role.password().isEmpty()
         || passwordIsRight(admin, role.role(), role.password().get(), loginTest)) {
@@ -305,7 +302,7 @@ public final class RoleManager {
     return List.of("set the password of " + role.role());
   }
 
-  /** Only a verifier is sent, so that no server log holds the password. */
+  /** Only a verifier is sent, so that no server log contains the password. */
   private static String passwordClause(RolePassword role) {
     if (role.password().isEmpty()) {
       return "";
@@ -315,9 +312,9 @@ public final class RoleManager {
   }
 
   /**
-   * Sets a role's password; open sessions go on.
+   * Sets a role's password; open sessions continue.
    *
-   * @param admin a session that may, or one of the role's own
+   * @param admin a session that is allowed to, or one of the role itself
    */
   public static void setPassword(Connection admin, String role, Password password)
       throws SQLException {
@@ -332,7 +329,7 @@ public final class RoleManager {
     });
   }
 
-  /** What a server keeps of a password. */
+  /** What a server stores of a password. */
   static String verifier(String role, Password password) {
     try {
       return PasswordUtil.encodePassword(role, password.value().toCharArray(), "scram-sha-256");
@@ -360,7 +357,7 @@ public final class RoleManager {
     }
   }
 
-  /** An admin that is no superuser may give away only what belongs to a role it is a member of. */
+  /** An admin that is not a superuser can give away only what belongs to a role of which it is a member. */
   private void becomeMemberOfOwner(Connection admin) throws SQLException {
     try (PreparedStatement statement =
         admin.prepareStatement("SELECT pg_has_role(current_user, ?, 'USAGE')")) {

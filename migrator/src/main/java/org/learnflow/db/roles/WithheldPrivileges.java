@@ -20,13 +20,9 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Privileges on tables, sequences and schemas that a migration revoked from the services, which
- * nobody gives back but a migration; kept in {@code learnflow_db}.
+ * Privileges on tables, sequences and schemas that a migration revoked from the service role, and that only a migration gives back; stored in {@code learnflow_db}.
  *
- * <p>What the services were granted themselves before a migration, and lack after it, the migration
- * has revoked; likewise on what it has made, since default privileges grant it. What they had as
- * PUBLIC only is not revoked from them. This is found in the migration's own transaction, and so is
- * never forgotten.
+ * <p>A migration revoked what was granted to the service role itself before and is lacking afterwards; likewise on objects that it created, because default privileges grant it. Privileges that the role only had through PUBLIC do not count. This is found in the migration's own transaction, so it is never lost.
  */
 public final class WithheldPrivileges {
   static final String TABLE = "learnflow_db.withheld_privileges";
@@ -39,7 +35,7 @@ public final class WithheldPrivileges {
         AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
       """;
 
-  /** Without it a file revokes nothing; where it is in a comment, a query is wasted. */
+  /** Without it a file revokes nothing; if it is in a comment, a query is wasted. */
   private static final Pattern REVOKE = Pattern.compile("revoke", Pattern.CASE_INSENSITIVE);
 
   /** Every object, and each privilege on it that the services were granted, or are denied. */
@@ -102,9 +98,9 @@ public final class WithheldPrivileges {
   }
 
   /**
-   * Looks at what the services have, before a script.
+   * Records what the service role has before a script.
    *
-   * @param connection the session of the script, in its transaction where it has one
+   * @param connection the session of the script, in its transaction, if it has one
    * @param sql the script's text
    */
   public void begin(Connection connection, String sql) throws SQLException {
@@ -159,7 +155,7 @@ public final class WithheldPrivileges {
           insert.setString(4, version);
           insert.executeUpdate();
           revoked.add(
-              "%s revokes %s on %s from %s; that stays so"
+              "%s revokes %s on %s from %s; this stays revoked"
                   .formatted(script, missing.privilege.name, missing.text, names.service()));
         }
       }
@@ -168,7 +164,7 @@ public final class WithheldPrivileges {
     return revoked;
   }
 
-  /** A privilege that the services should have. */
+  /** A privilege that the service role should have. */
   private record Missing(
       Privilege privilege, @Nullable Long relation, @Nullable String schema, String text) {
     static Missing of(ResultSet row) throws SQLException {
@@ -230,12 +226,12 @@ public final class WithheldPrivileges {
         .where(script)
         .state("it was rolled back")
         .next(
-            "revoke from each object that the services may not use instead: REVOKE ... ON TABLE"
+            "instead, revoke it on each object that services are not allowed to use: REVOKE ... ON TABLE"
                 + " (SEQUENCE, SCHEMA) ... FROM ...; docs/how-to/migrations.md");
   }
 
   /**
-   * Forgets what a migration revoked, once it is undone.
+   * Deletes what a migration revoked, once it is undone.
    *
    * @param connection in the transaction of its undo script, after {@link #end}
    */

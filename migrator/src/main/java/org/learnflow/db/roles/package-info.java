@@ -1,4 +1,4 @@
-/** The three roles and their rights. */
+/** The three roles and their privileges. */
 @NullMarked
 package org.learnflow.db.roles;
 

@@ -127,7 +127,7 @@ class RightsRepairTest {
         .contains(named("unhealthy: rights: {s} is not NOSUPERUSER"), named("{s} is SUPERUSER"));
     assertThat(database.cli().run("roles"))
         .exited(ExitCode.REFUSED)
-        .says(named("{s}, the services' role, is a superuser already"), "NOSUPERUSER");
+        .says(named("{s}, the service role, is already a superuser"), "NOSUPERUSER");
     database.execute(PostgresServer.ADMIN, named("ALTER ROLE {s} NOSUPERUSER"));
     assertThat(database.cli().run("roles")).exited(ExitCode.OK);
     assertThat(database.cli().run("verify")).exited(ExitCode.OK).answers("healthy");

@@ -119,7 +119,7 @@ class WithoutAdminTest {
     CliResult refused = cli.run("roles");
     assertThat(refused)
         .exited(ExitCode.REFUSED)
-        .says(dba + " may not put this right: %s is not NOCREATEDB".formatted(database.service()));
+        .says(dba + " cannot fix this: %s is not NOCREATEDB".formatted(database.service()));
     database.execute(PostgresServer.ADMIN, sql(refused, "ALTER ROLE"));
     assertThat(cli.run("roles"))
         .exited(ExitCode.OK)
