@@ -1,13 +1,13 @@
-# Dumps a database, reads the dump back whole, and only then names and records it:  sh dump.sh KIND KEEP
-# Dumps of a kind that are older than the newest KEEP are removed afterwards. KIND "before-migrate" does so only where the
-# container before this one found pending migrations. Where the database is, libpq's variables say; beside them
+# Dumps a database, reads the dump back completely, and only then names and records it:  sh dump.sh KIND KEEP
+# Dumps of a kind that are older than the newest KEEP are removed afterwards. KIND "before-migrate" does so only if the
+# container before this one found pending migrations. libpq's variables give the database's address, along with
 # PGPASSWORD_FILE and PGDUMP_DIR.
 set -eu
 kind=$1
 keep=$2
 export PGAPPNAME=learnflow-db-dump PGCONNECT_TIMEOUT=30
 umask 077
-# Nothing but sh, PostgreSQL's programs and those of coreutils and sed that small images have.
+# Uses only sh, PostgreSQL's programs, and those of coreutils and sed that small images have.
 case $0 in
   */*) scripts=$(cd "${0%/*}" && pwd) ;;
   *) scripts=$PWD ;;
@@ -16,7 +16,7 @@ esac
 if [ "$kind" = before-migrate ]; then
   if [ -e /pending/failure ]; then
     cat /pending/failure >&2
-    echo "no dump was made, and so no migration was applied" >&2
+    echo "no dump was created, and so no migration was applied" >&2
     exit "$(cat /pending/code)"
   fi
   if [ ! -s /pending/pending ]; then
@@ -28,7 +28,7 @@ fi
 
 name=$kind-$(date -u +%Y%m%dT%H%M%SZ).dump
 part=$kind.part
-problem="no dump was made"
+problem="no dump was created"
 next="correct the cause and repeat; where the volume of the dumps is full: docs/how-to/backup.md, the server's: docs/how-to/volume.md"
 ended() {
   code=$?
@@ -55,7 +55,7 @@ version=$(ask --command "SELECT coalesce((SELECT version FROM public.flyway_sche
   WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1), 'none')")
 echo "dumping $PGDATABASE, schema $version, $(ask --command 'SELECT pg_size_pretty(pg_database_size(current_database()))')"
 
-# Where row level security holds for the owner too, it is let in only where it surely sees all, from the beginning to the end.
+# If row level security applies to the owner, too, dumps only if the owner certainly sees all rows, from start to end.
 tab=$(printf '\t')
 ask_row_security() {
   ask --field-separator "$tab" --file "$scripts/hidden-rows.sql"
@@ -78,7 +78,7 @@ set --
 while IFS="$tab" read -r effect object text; do
   case $effect in
     refused)
-      echo "$PGUSER may not read $object" >&2
+      echo "$PGUSER cannot read $object" >&2
       next="as its owner or an admin: $text"
       exit 1
       ;;

@@ -1,4 +1,4 @@
--- Tables of which the current role may not see all rows, and why: name, kind, "rights" or "policies", state of the policies. Where
+-- Tables of which the current role cannot see all rows, and why: name, kind, "rights" or "policies", state of the policies. Where
 -- it is "nothing", row level security holds for the role, too, and a policy surely shows it every row. The state changes with each
 -- change of a policy. Read by files/dump.sh and by the migrator.
 SELECT format('%I.%I', n.nspname, c.relname), c.relkind,

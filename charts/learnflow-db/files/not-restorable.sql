@@ -78,11 +78,11 @@ unreadable AS (
 ),
 findings (effect, name, text) AS (
   SELECT 'excluded schema', concat('"', replace(nspname, '"', '""'), '"'),
-         format('schema %I, which belongs to %s, is not in the dump: %s may not use it; to have it there, as the admin: GRANT USAGE ON SCHEMA %I and SELECT on what is in it', nspname, n.nspowner::regrole, current_user, nspname)
+         format('schema %I, which belongs to %s, is not in the dump: %s cannot use it; to include it, run as the admin: GRANT USAGE ON SCHEMA %I and SELECT on its content', nspname, n.nspowner::regrole, current_user, nspname)
   FROM schemas s JOIN pg_namespace n USING (oid, nspname) WHERE s.foreign AND NOT s.usable
   UNION ALL
   SELECT 'excluded table', concat('"', replace(nspname, '"', '""'), '"."', replace(relname, '"', '""'), '"'),
-         format('%I.%I is not in the dump: %s may not read it; to have it there, as the admin: GRANT SELECT ON %I.%I TO %I', nspname, relname, current_user, nspname, relname, current_user)
+         format('%I.%I is not in the dump: %s cannot read it; to include it, run as the admin: GRANT SELECT ON %I.%I TO %I', nspname, relname, current_user, nspname, relname, current_user)
   FROM unreadable WHERE "foreign" AND usable
   UNION ALL
   SELECT 'refused', format('%I.%I', nspname, relname),
@@ -101,12 +101,12 @@ findings (effect, name, text) AS (
   WHERE u.foreign AND (d.classid = 'pg_rewrite'::regclass OR d.classid = 'pg_constraint'::regclass AND NOT EXISTS (SELECT FROM pg_constraint k JOIN unreadable v ON v.oid = k.conrelid WHERE k.oid = d.objid))
   UNION ALL
   SELECT 'breaks', oid::regprocedure::text,
-         format('%s, which %s runs, names %s without a schema, and restore finds it only with one; in a migration: ALTER FUNCTION %s SET search_path = %s, pg_temp', oid::regprocedure, place, names, oid::regprocedure, schemas)
+         format('%s, which %s runs, names %s without a schema, and restore finds it only with one; fix it in a migration: ALTER FUNCTION %s SET search_path = %s, pg_temp', oid::regprocedure, place, names, oid::regprocedure, schemas)
   FROM opaque
   UNION ALL
   SELECT CASE WHEN used.by IS NULL THEN 'left out' ELSE 'breaks' END, e.extname,
-         CASE WHEN used.by IS NULL THEN format('restore leaves out extension %I, which only an admin may make; afterwards, as the admin: CREATE EXTENSION %I', e.extname, e.extname)
-              ELSE format('restore fails on %s, which needs extension %I: only an admin may make that', used.by, e.extname) END
+         CASE WHEN used.by IS NULL THEN format('restore leaves out extension %I, because only an admin can create it; run afterwards as the admin: CREATE EXTENSION %I', e.extname, e.extname)
+              ELSE format('restore fails on %s, which needs extension %I: only an admin can create that', used.by, e.extname) END
   FROM pg_extension e LEFT JOIN pg_available_extension_versions v ON v.name = e.extname AND v.version = e.extversion
     LEFT JOIN LATERAL (
       SELECT min(pg_describe_object(d.classid, d.objid, 0)) AS by FROM members m JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid
@@ -119,18 +119,18 @@ findings (effect, name, text) AS (
   WHERE e.oid >= 16384 AND coalesce(v.superuser AND NOT v.trusted, true)
   UNION ALL
   SELECT 'left out', p.pubname,
-         format('restore leaves out publication %I, which only an admin may make; afterwards, as the admin: CREATE PUBLICATION %I FOR %s', p.pubname, p.pubname,
+         format('restore leaves out publication %I, because only an admin can create it; run afterwards as the admin: CREATE PUBLICATION %I FOR %s', p.pubname, p.pubname,
            CASE WHEN p.puballtables THEN 'ALL TABLES' ELSE 'TABLES IN SCHEMA ...' END)
   FROM pg_publication p WHERE p.puballtables OR EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)
   UNION ALL
-  SELECT 'left out', e.evtname, format('restore leaves out event trigger %I, which only an admin may make; afterwards, as the admin: CREATE EVENT TRIGGER %I ON %s EXECUTE FUNCTION %s()', e.evtname, e.evtname, e.evtevent, e.evtfoid::regproc)
+  SELECT 'left out', e.evtname, format('restore leaves out event trigger %I, because only an admin can create it; run afterwards as the admin: CREATE EVENT TRIGGER %I ON %s EXECUTE FUNCTION %s()', e.evtname, e.evtname, e.evtevent, e.evtfoid::regproc)
   FROM pg_event_trigger e WHERE NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_event_trigger'::regclass AND m.objid = e.oid)
   UNION ALL
-  SELECT 'left out', s.subname, format('subscription %I is not in the dump, which only a superuser could have read; afterwards, as the admin: CREATE SUBSCRIPTION %I ...', s.subname, s.subname)
+  SELECT 'left out', s.subname, format('subscription %I is not in the dump, because only a superuser can read it; run afterwards as the admin: CREATE SUBSCRIPTION %I ...', s.subname, s.subname)
   FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()
   UNION ALL
   SELECT 'changes', pg_describe_object(o.class, o.oid, 0),
-         format('%s belongs to %s, and after a restore to %s, who owns all that is loaded; where that matters, as the admin: ALTER ... OWNER TO %s', pg_describe_object(o.class, o.oid, 0), o.owner::regrole, current_user, o.owner::regrole)
+         format('%s belongs to %s, and after a restore to %s, who owns everything that is loaded; if that matters, run as the admin: ALTER ... OWNER TO %s', pg_describe_object(o.class, o.oid, 0), o.owner::regrole, current_user, o.owner::regrole)
   FROM (
     SELECT 'pg_class'::regclass, c.oid, c.relowner, c.relnamespace FROM pg_class c
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
@@ -145,13 +145,13 @@ findings (effect, name, text) AS (
     AND NOT EXISTS (SELECT FROM unreadable u WHERE u.oid = o.oid AND u.foreign)
   UNION ALL
   SELECT 'changes', pg_describe_object('pg_class'::regclass, c.oid, 0),
-         format('%s has taken %s on %s from itself, and has that again after a restore', current_user, string_agg(d.privilege_type, ', ' ORDER BY d.privilege_type), c.oid::regclass)
+         format('%s revoked %s on %s from itself, but has it again after a restore', current_user, string_agg(d.privilege_type, ', ' ORDER BY d.privilege_type), c.oid::regclass)
   FROM pg_class c CROSS JOIN aclexplode(acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) d
   WHERE c.relacl IS NOT NULL AND c.oid >= 16384 AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user) AND d.grantee = c.relowner
     AND NOT EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = d.grantee AND a.privilege_type = d.privilege_type)
   GROUP BY c.oid
   UNION ALL
-  SELECT 'breaks', pg_describe_object(o.class, o.oid, 0), format('restore fails on %s: only an admin may make it', pg_describe_object(o.class, o.oid, 0))
+  SELECT 'breaks', pg_describe_object(o.class, o.oid, 0), format('restore fails on %s: only an admin can create it', pg_describe_object(o.class, o.oid, 0))
   FROM (
     SELECT 'pg_proc'::regclass, f.oid FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang WHERE NOT l.lanpltrusted AND l.lanname <> 'internal' OR l.lanname = 'internal' OR f.proleakproof
     UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily

@@ -198,7 +198,7 @@ class NotRestorableTest {
     Path file = folder.resolve("dump");
     assertThat(cli.run("backup", file.toString()))
         .exited(ExitCode.REFUSED)
-        .says(database.owner() + " may not read " + parts[1], parts[2], "no dump was made");
+        .says(database.owner() + " cannot read " + parts[1], parts[2], "no dump was created");
     assertThat(Files.exists(file)).isFalse();
     database.execute(PostgresServer.ADMIN, parts[2]);
     assertThat(cli.run("backup", file.toString())).exited(ExitCode.OK);

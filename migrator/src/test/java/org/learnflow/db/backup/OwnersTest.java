@@ -112,7 +112,7 @@ class OwnersTest {
     Cli used = withAdmin ? cli : cli.without("LEARNFLOW_DB_ADMIN_USER");
     assertThat(used.run("backup", file.toString()))
         .exited(ExitCode.OK)
-        .says(database.owner() + " has taken DELETE, TRUNCATE on app.own from itself");
+        .says(database.owner() + " revoked DELETE, TRUNCATE on app.own from itself");
     String[] restore = {"restore", file.toString(), "--replace", "--yes", "--trust-dump"};
     CliResult restored = used.run(withAdmin ? Arrays.copyOf(restore, 4) : restore);
     assertThat(restored).exited(ExitCode.OK);

@@ -202,7 +202,7 @@ class RowSecurityTest {
         .contains(
             "row level security hides rows of these tables from %s: public.notes"
                 .formatted(database.owner()),
-            "error: no dump was made",
+            "error: no dump was created",
             "USING (true)");
     assertThat(volume).isEmptyDirectory();
 

@@ -85,7 +85,7 @@ class DumpScriptTest {
     Result result = run(shell);
 
     assertThat(result.exit()).isNotZero();
-    assertThat(result.errors()).contains("error: no dump was made");
+    assertThat(result.errors()).contains("error: no dump was created");
     assertThat(elsewhere).doesNotExist();
     assertThat(dumps()).isEmpty();
   }
