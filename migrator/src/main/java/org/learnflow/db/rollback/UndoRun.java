@@ -128,7 +128,7 @@ record UndoRun(
         "%s; undone before it: %s; the database is at %s"
             .formatted(
                 e.step().transactional()
-                    ? "this undo was rolled back whole"
+                    ? "this undo was rolled back completely"
                     : "it runs outside a transaction, so indexes dropped before this one stay so",
                 undone.isEmpty() ? "nothing" : String.join(", ", undone),
                 current);

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param version its version
  * @param script name of the file it came from
  * @param checksum Flyway's checksum at that time, null for a baseline
- * @param success false where a migration outside a transaction failed
+ * @param success false if a migration outside a transaction failed
  */
 public record AppliedMigration(
     MigrationVersion version, String script, @Nullable Integer checksum, boolean success) {}

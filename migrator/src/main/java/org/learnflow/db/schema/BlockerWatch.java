@@ -15,7 +15,7 @@ import org.learnflow.db.postgres.SessionText;
 
 /**
  * Watches a running migration from a second session, which is opened only if the migration takes
- * longer than a moment: tells that it is still running, and who blocks it.
+ * longer than a moment. Reports that it is still running, and who blocks it.
  */
 public final class BlockerWatch implements AutoCloseable {
   private static final Duration MOMENT = Duration.ofMillis(300);
@@ -47,7 +47,7 @@ public final class BlockerWatch implements AutoCloseable {
   /**
    * Watches until closed.
    *
-   * @param step the pipeline step that it speaks for
+   * @param step the pipeline step that it reports for
    */
   public BlockerWatch(DataSource source, String step, Progress progress) {
     this.source = source;
@@ -56,18 +56,18 @@ public final class BlockerWatch implements AutoCloseable {
     this.thread = Thread.ofVirtual().name("blocker-watch").start(this::watch);
   }
 
-  /** A migration, or a way back, begins. */
+  /** A migration or an undo script starts. */
   public void begin(String file, int pid) {
     blockers.set(List.of());
     running.set(Optional.of(new Running(file, pid, System.nanoTime())));
   }
 
-  /** It has ended, well or not. */
+  /** It has ended, successfully or not. */
   public void end() {
     running.set(Optional.empty());
   }
 
-  /** Who blocked the last migration when it was last seen waiting; empty if it was not. */
+  /** Who blocked the last migration when it was last seen waiting; empty if nobody did. */
   public List<String> lastBlockers() {
     return blockers.get();
   }

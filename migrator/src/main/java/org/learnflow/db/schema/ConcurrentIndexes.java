@@ -22,8 +22,8 @@ import org.learnflow.db.postgres.StateSchema;
 /**
  * Makes {@code CREATE INDEX CONCURRENTLY} in migrations repeatable. It runs outside a transaction,
  * so a kill or a failure leaves an invalid index, or even a valid one without a history row. What a
- * migration is about to build is therefore written down first; what was written down and not
- * crossed out is dropped before the migration is repeated.
+ * migration is about to build is therefore recorded first. What is recorded and not marked as done
+ * is dropped before the migration is repeated.
  */
 public final class ConcurrentIndexes {
   private final Connection connection;
@@ -40,9 +40,10 @@ public final class ConcurrentIndexes {
   }
 
   /**
-   * Drops what earlier attempts left, and writes down what {@code file} is about to build.
+   * Drops what earlier attempts left, and records what {@code file} is about to build.
    *
-   * @throws Failure 6 for an index without a name: what an attempt left of it could not be found
+   * @throws Failure 6 for an index without a name, because what an attempt leaves of it could not
+   *     be found
    */
   public void prepare(MigrationFile file) throws SQLException {
     List<Build> builds = builds(file);
@@ -64,9 +65,9 @@ public final class ConcurrentIndexes {
   }
 
   /**
-   * Drops what attempts at a version left that is given up.
+   * Drops what attempts left of a version that is given up.
    *
-   * @param step that tells of it
+   * @param step that reports it
    */
   public void abandon(String step, MigrationVersion version) throws SQLException {
     StateSchema.ensure(connection);
@@ -80,7 +81,7 @@ public final class ConcurrentIndexes {
     }
   }
 
-  /** Where the schema is not known, one that is valid may be another one of that name. */
+  /** If the schema is unknown, a valid index may be another one of that name. */
   private List<String> leftBy(MigrationVersion version) throws SQLException {
     List<String> left = new ArrayList<>();
     try (PreparedStatement select =
@@ -103,7 +104,7 @@ public final class ConcurrentIndexes {
     return left;
   }
 
-  /** Like the build, it waits for every older transaction and blocks nobody meanwhile. */
+  /** Like the build, this waits for every older transaction and blocks nobody in the meantime. */
   private void drop(String step, String index) throws SQLException {
     progress.line(step, "dropping index %s, left by an unfinished attempt".formatted(index));
     execute("SET lock_timeout = 0");
@@ -111,7 +112,7 @@ public final class ConcurrentIndexes {
     execute("RESET lock_timeout");
   }
 
-  /** Crosses out what applied migrations built. */
+  /** Marks as done what applied migrations built. */
   static void crossOutApplied(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       try (ResultSet row =
@@ -132,8 +133,8 @@ public final class ConcurrentIndexes {
   /**
    * An index that a migration builds.
    *
-   * @param name with the schema of its table, quoted where it must be; as in the file where there
-   *     is no such table yet
+   * @param name with the schema of its table, quoted if it must be; as in the file if that table
+   *     does not exist yet
    * @param written as in the file
    */
   private record Build(String name, String written, String table) {}
@@ -159,9 +160,9 @@ public final class ConcurrentIndexes {
   private static Failure nameless(MigrationFile file, SqlScript.Statement statement, String table) {
     return Failure.of(ExitCode.MIGRATION_FAILED, file.name() + " builds an index that has no name")
         .where("%s, line %d".formatted(file.path(), statement.line()))
-        .state("this migration was not begun; those before it are applied")
+        .state("this migration was not started; the ones before it are applied")
         .next(
-            "name it, so that a build that was cut off can be repeated: CREATE INDEX"
+            "name it, so that an interrupted build can be repeated: CREATE INDEX"
                 + " CONCURRENTLY <name> ON "
                 + table);
   }
@@ -207,7 +208,7 @@ public final class ConcurrentIndexes {
     }
   }
 
-  /** Older versions of this program wrote it down as in the file. */
+  /** Older versions of this program recorded it as it is written in the file. */
   private boolean isWrittenDown(String version, Build build) throws SQLException {
     try (PreparedStatement select =
         connection.prepareStatement(

@@ -13,23 +13,23 @@ import org.learnflow.db.postgres.SqlText;
 
 /**
  * Keeps migrations that are tried from changing anything outside the database that they are tried
- * in. Looks, before each is committed, at what its transaction did to catalogs that all databases
- * share: what its own session sees of them and no other does is its doing. That is taken back
- * before anybody can see it, or the migration is rolled back with all that it did.
+ * in. Before each is committed, this checks what its transaction did to the catalogs that all
+ * databases share: a change that only its own session sees was made by it. That change is undone
+ * before anybody can see it, or the whole migration is rolled back.
  *
- * <p>Outside a transaction each statement is committed at once, and only what was there before can
- * be compared with what is there after it.
+ * <p>Outside a transaction, each statement is committed at once. The catalogs before and after the
+ * migration are compared instead.
  */
 public final class Confinement implements FlywayRun.MigrationListener {
   private static final String STEP = "trial";
 
-  /** Another session's change that falls between two looks is in only one of these. */
+  /** Another session's change between two looks shows in only one of these. */
   private static final int LOOKS = 3;
 
   /**
-   * Shared catalogs that a transaction has written to, for each write keeps its lock until the end.
-   * It also tells what a role cannot read, such as another password. The dependencies of every
-   * object are in one of them; comparing shows what was done to the others.
+   * Shared catalogs that a transaction has written to: each write keeps its lock until the end.
+   * This also finds what a role cannot read, such as a new password. One of them holds the
+   * dependencies of every object and is left out, as are the ones that a comparison covers.
    */
   private static final String WRITTEN =
       """
@@ -46,7 +46,7 @@ public final class Confinement implements FlywayRun.MigrationListener {
   private final Progress progress;
   private Optional<Before> before = Optional.empty();
 
-  /** What was there before a migration that runs outside a transaction. */
+  /** The state before a migration that runs outside a transaction. */
   private record Before(MigrationFile file, SharedCatalog catalog) {}
 
   /**
@@ -54,7 +54,8 @@ public final class Confinement implements FlywayRun.MigrationListener {
    *
    * @param outside a session of the owner in another database, in autocommit mode
    * @param database in which the migrations are tried
-   * @param takingBack whether a migration goes on without what it did outside; else it is refused
+   * @param takingBack whether a migration continues without what it did outside; otherwise it is
+   *     refused
    */
   public Confinement(Connection outside, String database, boolean takingBack, Progress progress) {
     this.outside = outside;
@@ -77,7 +78,7 @@ public final class Confinement implements FlywayRun.MigrationListener {
       compare();
       return;
     }
-    // What waits for the end of the transaction is done now, while it can be looked at.
+    // Run what is deferred to the end of the transaction now, while it can be checked.
     SqlText.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
     List<String> written = CatalogQuery.rows(connection, WRITTEN, row -> row.getString(1));
     List<SharedCatalog.Change> changes = ownChanges(connection);
@@ -96,8 +97,8 @@ public final class Confinement implements FlywayRun.MigrationListener {
   }
 
   /**
-   * What the last migration did outside a transaction; also to be called where it does not come to
-   * its end.
+   * Undoes what the last migration did outside a transaction; also to be called if the migration
+   * does not finish.
    */
   public void compare() throws SQLException {
     if (before.isPresent()) {
@@ -130,7 +131,7 @@ public final class Confinement implements FlywayRun.MigrationListener {
     if (!left.isEmpty()) {
       progress.line(
           STEP,
-          "warning: while %s was tried, this was changed outside its database, by it or by somebody else: %s"
+          "warning: while %s was tried, something outside its database changed, by it or by another session: %s"
               .formatted(file.name(), words(left)));
     }
     List<SharedCatalog.Change> back =
@@ -153,7 +154,7 @@ public final class Confinement implements FlywayRun.MigrationListener {
   private void tell(MigrationFile file, List<SharedCatalog.Change> changes) {
     progress.line(
         STEP,
-        "%s reached outside the database that it was tried in; put back: %s"
+        "%s reached outside the database that it was tried in; undone: %s"
             .formatted(file.name(), words(changes)));
   }
 
@@ -174,6 +175,6 @@ public final class Confinement implements FlywayRun.MigrationListener {
         .where(file.path().toString())
         .state("nothing was changed: it was rolled back")
         .next(
-            "write it as a statement of its own, which is left out where a migration is only tried; docs/how-to/plan.md");
+            "write it as a separate statement, which a trial leaves out; see docs/how-to/plan.md");
   }
 }

@@ -29,12 +29,13 @@ import org.learnflow.db.postgres.SqlText;
 /**
  * One call of Flyway for some pending migrations.
  *
- * <p>Flyway sees these files only, since it walks all the files it knows after every migration; the
- * applied ones were compared before. It works in one session ({@code transactionalLock} off): with
- * two, {@code CREATE INDEX CONCURRENTLY} would wait for ever for the transaction of the other.
+ * <p>Flyway sees these files only, because it walks through all the files that it knows after every
+ * migration; the applied ones were compared before. It works in one session ({@code
+ * transactionalLock} off): with two, {@code CREATE INDEX CONCURRENTLY} would wait forever for the
+ * transaction of the other.
  */
 public final class FlywayRun {
-  /** The history's times have no zone; pgjdbc would take the one of this machine. */
+  /** The times in the history have no zone; pgjdbc would use the one of this machine. */
   private static final String UTC = "SET TimeZone = 'UTC'";
 
   private final DataSource source;
@@ -47,16 +48,16 @@ public final class FlywayRun {
     this.listener = listener;
   }
 
-  /** Told about each migration, by the session that applies it and inside its transaction. */
+  /** Called for each migration, by the session that applies it and inside its transaction. */
   public interface MigrationListener {
-    /** A migration begins. */
+    /** A migration starts. */
     void begin(MigrationFile file, Connection connection) throws SQLException;
 
     /** Its statements are done; its history row comes next. */
     void end(MigrationFile file, Connection connection) throws SQLException;
   }
 
-  /** Applies the files in a session of its own, a transaction for each. */
+  /** Applies the files in a session of its own, each in one transaction. */
   public void migrate() {
     FluentConfiguration configuration =
         Flyway.configure(FlywayRun.class.getClassLoader())
@@ -77,7 +78,7 @@ public final class FlywayRun {
     configuration.load().migrate();
   }
 
-  /** Whether Flyway works for this program, which holds Flyway's lock itself. */
+  /** Whether Flyway is run by this program, which holds Flyway's lock itself. */
   static boolean isRunBy(Configuration configuration) {
     return Arrays.stream(configuration.getCallbacks()).anyMatch(Events.class::isInstance);
   }
@@ -191,7 +192,7 @@ public final class FlywayRun {
           case BEFORE_EACH_MIGRATE -> listener.begin(file(context), context.getConnection());
           case AFTER_EACH_MIGRATE -> {
             if (!context.getConnection().getAutoCommit()) {
-              // What the file deferred comes under the settings that it made.
+              // What the file deferred runs with the settings that it made.
               SqlText.execute(context.getConnection(), "SET CONSTRAINTS ALL IMMEDIATE");
             }
             SessionSettings.reset(context.getConnection());

@@ -9,9 +9,9 @@ import java.util.List;
 import org.learnflow.db.postgres.CatalogConflict;
 
 /**
- * Takes the rights on Flyway's history, and the right to write to {@code schema_migrations}, from
- * everyone but the owner: default privileges give them to the service role when the table or the
- * view is made.
+ * Revokes all privileges on Flyway's history, and the privileges to write to {@code
+ * schema_migrations}, from everyone but the owner: default privileges grant them to the service
+ * role when the table or the view is created.
  */
 public final class HistoryProtection {
   private static final String REVOKES =
@@ -30,9 +30,10 @@ public final class HistoryProtection {
   private HistoryProtection() {}
 
   /**
-   * Takes the rights; one query where there is nothing to take.
+   * Revokes the privileges; only one query if there is nothing to revoke.
    *
-   * @param connection in autocommit mode: the admin may repair the same rights at this moment
+   * @param connection in autocommit mode, because an admin may repair the same privileges at this
+   *     moment
    */
   public static void apply(Connection connection) throws SQLException {
     CatalogConflict.retry(() -> revoke(connection));

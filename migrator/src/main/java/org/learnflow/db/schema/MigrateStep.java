@@ -6,15 +6,14 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
 
-/**
- * Applies migrations, and says what it did.
+/** * Applies migrations, and reports what it did.
  *
- * @param target up to which version; all where it is empty
- * @param lockRetries how often a migration is tried again that got no lock
+ * @param target up to which version; all if it is empty
+ * @param lockRetries how often a migration that could not get a lock is tried again
  */
 public record MigrateStep(
     MigrationFiles files, Optional<MigrationVersion> target, int lockRetries, Progress progress) {
-  /** How often a migration is tried again that got no lock, where nothing else is asked for. */
+  /** How often a migration that could not get a lock is tried again by default. */
   public static final int DEFAULT_LOCK_RETRIES = 3;
 
   /** All migrations. */
@@ -35,7 +34,7 @@ public record MigrateStep(
   /**
    * Applies what is pending.
    *
-   * @param confinement for a database that is not in its place yet
+   * @param confinement for a database that has not taken its place yet
    */
   public MigrationReport run(Session owner, RoleManager roles, Optional<Confinement> confinement) {
     Migrator migrator =
@@ -56,7 +55,7 @@ public record MigrateStep(
           .ifPresent(version ->
               progress.line(
                   "migrate",
-                  "they stay; to undo them, and see first what is lost: learnflow-db rollback --to "
+                  "they stay applied; to preview what is lost, and undo them: learnflow-db rollback --to "
                       + version));
     }
     return report;

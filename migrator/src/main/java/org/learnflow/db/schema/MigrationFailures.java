@@ -22,12 +22,12 @@ import org.learnflow.db.postgres.SqlStates;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
-/** Turns what Flyway and PostgreSQL say about a failed migration into what a person needs. */
+/** Turns what Flyway and PostgreSQL report about a failed migration into a message for people. */
 public final class MigrationFailures {
-  /** How Flyway begins to tell of a file with both kinds of statements. */
+  /** How Flyway's message about a file with both kinds of statements begins. */
   private static final String MIXED = "Detected both transactional and non-transactional";
 
-  /** What the server says of a statement, or of COMMIT in a procedure, in a transaction block. */
+  /** How the server rejects a statement, or COMMIT in a procedure, in a transaction block. */
   private static final Set<String> NEEDS_NO_TRANSACTION = Set.of("25001", "2D000");
 
   private static final Pattern PARSER_LINE = Pattern.compile("\\bat line (\\d+)");
@@ -43,10 +43,11 @@ public final class MigrationFailures {
   }
 
   /**
-   * Exit code 6 with file, line, SQLSTATE, what is left and what to do.
+   * Exit code 6 with file, line, SQLSTATE, the state and the next command.
    *
    * @param current the migration that ran when {@code thrown} was thrown; empty between two
-   * @param blockers who held the lock, where one was waited for
+   *     migrations
+   * @param blockers who held the lock, if one was waited for
    * @param attempts how often a lock was waited for
    */
   public Failure describe(
@@ -66,7 +67,7 @@ public final class MigrationFailures {
     boolean mixed = message(thrown).startsWith(MIXED);
     String what =
         lockProblem
-            ? "%s got no lock within lock_timeout in %d attempts%s"
+            ? "%s could not get a lock within lock_timeout in %d attempts%s"
                 .formatted(
                     name,
                     attempts,
@@ -89,12 +90,12 @@ public final class MigrationFailures {
     String next =
         lockProblem
             ? "end that transaction (or wait until it ends) and run learnflow-db migrate again;"
-                + " --lock-timeout and --lock-retries wait longer"
+                + " to wait longer, use --lock-timeout and --lock-retries"
             : mixed
-                ? "give that statement a migration of its own, or %s; then run: learnflow-db migrate"
+                ? "move that statement to a migration of its own, or %s; then run: learnflow-db migrate"
                     .formatted(outsideTransaction(name))
                 : transactional && NEEDS_NO_TRANSACTION.contains(sqlState)
-                    ? "for a file that cannot be in a transaction, %s (docs/how-to/migrations.md); then run: learnflow-db migrate"
+                    ? "if the file cannot run in a transaction, %s (docs/how-to/migrations.md); then run: learnflow-db migrate"
                         .formatted(outsideTransaction(name))
                     : SqlErrorKind.of(thrown).next("run: learnflow-db migrate");
     return Failure.of(ExitCode.MIGRATION_FAILED, what)
@@ -102,17 +103,17 @@ public final class MigrationFailures {
         .state(
             (transactional
                     ? file.filter(MigrationFailures::commits).isPresent()
-                        ? "this migration ends transactions by itself, so what it did before stays; "
-                        : "this migration was rolled back whole; "
-                    : "it runs outside a transaction, so statements before this one stay, and maybe"
-                        + " an invalid index, which the next run drops; ")
+                        ? "this migration ends transactions itself, so what it did before stays; "
+                        : "this migration was rolled back completely; "
+                    : "it runs outside a transaction, so the statements before this one stay applied,"
+                        + " and maybe an invalid index, which the next run drops; ")
                 + after.version())
         .next(next)
         .causedBy(thrown);
   }
 
   private static String outsideTransaction(String name) {
-    return "write %s=false into a file %s beside it"
+    return "write %s=false to a file %s next to it"
         .formatted(ScriptConfiguration.KEY, ScriptConfiguration.name(name));
   }
 
@@ -124,16 +125,16 @@ public final class MigrationFailures {
         }
       }
     } catch (IOException | RuntimeException e) {
-      return false; // it was refused before anything of it was run
+      return false; // it was refused before any of it was run
     }
     return false;
   }
 
   /**
-   * What the server says after the failure.
+   * What the server reports after the failure.
    *
    * @param version a sentence about what is applied
-   * @param next the first file of the window that is not
+   * @param next the first file of the window that is not applied
    */
   private record After(String version, Optional<MigrationFile> next) {}
 
@@ -145,7 +146,7 @@ public final class MigrationFailures {
           window.stream().filter(file -> !state.applied().containsKey(file.version())).findFirst());
     } catch (SQLException e) {
       return new After(
-          "what is applied could not be asked (" + e.getMessage() + ")", Optional.empty());
+          "the applied version is unknown (" + e.getMessage() + ")", Optional.empty());
     }
   }
 
@@ -162,7 +163,7 @@ public final class MigrationFailures {
     return Optional.empty();
   }
 
-  /** The line of the error, as the server or Flyway's parser tells it. */
+  /** The line of the error, as the server or Flyway's parser reports it. */
   private static Optional<Integer> line(
       Throwable thrown, Optional<FlywaySqlScriptException> script) {
     if (script.isPresent()) {
@@ -173,8 +174,9 @@ public final class MigrationFailures {
   }
 
   /**
-   * Where the statement begins, and how far in the server points. The statement's text holds the
-   * comments before it, but its line number is the one after them.
+   * The line where the statement begins, plus the lines up to the position that the server reports.
+   * The statement's text includes the comments before it, but its line number is the one after
+   * them.
    */
   private static int line(FlywaySqlScriptException script) {
     return line(Objects.toString(script.getStatement(), ""), script.getLineNumber(), script);
@@ -184,7 +186,7 @@ public final class MigrationFailures {
    * The line of an error.
    *
    * @param sql the statement, maybe with the comments before it
-   * @param begin line of the statement behind those comments
+   * @param begin line of the statement after those comments
    */
   public static int line(String sql, int begin, Throwable thrown) {
     int position = serverMessage(thrown).map(ServerErrorMessage::getPosition).orElse(0);
@@ -192,7 +194,7 @@ public final class MigrationFailures {
     return Math.max(begin, SqlScript.Statement.lineOf(begin - commentLines, sql, position));
   }
 
-  /** Where the statement begins in a text that may have comments before it. */
+  /** The line where the statement begins in a text that may have comments before it. */
   private static int firstLine(String sql) {
     try (SqlScript script = new SqlScript("statement.sql", new StringReader(sql))) {
       return script.hasNext() ? script.next().line() : 1;
@@ -208,7 +210,7 @@ public final class MigrationFailures {
         .map(PSQLException::getServerErrorMessage);
   }
 
-  /** What the server said, with detail and hint; else the first line of the exception. */
+  /** The server's message with detail and hint; otherwise the first line of the exception. */
   public static String message(Throwable thrown) {
     Optional<ServerErrorMessage> server = serverMessage(thrown);
     if (server.isEmpty()) {

@@ -19,7 +19,7 @@ import org.learnflow.db.WholeFile;
  * @param description the words of the file name, with spaces
  * @param path the file
  * @param checksum Flyway's checksum: CRC-32 over the lines without line ends and byte order mark
- * @param tried the text that is applied in its place where it is only tried ({@link Trial})
+ * @param tried the text that is applied in its place if it is only tried ({@link Trial})
  */
 public record MigrationFile(
     MigrationVersion version, String description, Path path, int checksum, Optional<String> tried) {
@@ -51,9 +51,10 @@ public record MigrationFile(
   }
 
   /**
-   * The text to apply: the file's, without a byte order mark, or what is tried in its place.
+   * The text to apply: that of the file, without a byte order mark, or the one that is tried in its
+   * place.
    *
-   * @throws org.learnflow.db.Failure 6 if it is too large to be applied, or not in UTF-8
+   * @throws org.learnflow.db.Failure 6 if it is too large to apply, or not in UTF-8
    */
   public String sql() {
     return tried.orElseGet(() -> sql(path));
@@ -79,7 +80,7 @@ public record MigrationFile(
     return (int) checksum.getValue();
   }
 
-  /** As Flyway's ChecksumCalculator: all but line ends. */
+  /** Like Flyway's ChecksumCalculator: everything except line ends. */
   private static void update(CRC32 checksum, byte[] bytes, int count) {
     int begin = 0;
     for (int i = 0; i <= count; i++) {

@@ -22,9 +22,9 @@ import org.learnflow.db.Failure;
  *
  * @param directory where they are
  * @param files in the order of their versions, no version twice
- * @param undoFiles their ways back, as far as there are any
+ * @param undoFiles their undo scripts, as far as they exist
  * @param cut whether newer files were left out
- * @param notes of files beside them that look like migrations and are set aside
+ * @param notes about files in the directory that look like migrations and are set aside
  */
 public record MigrationFiles(
     Path directory,
@@ -33,11 +33,11 @@ public record MigrationFiles(
     boolean cut,
     List<String> notes) {
   /**
-   * Reads a directory: {@code V*} files are migrations, {@code U*} files their way back; what
-   * plainly is no migration is left alone.
+   * Reads a directory: {@code V*} files are migrations, {@code U*} files their undo scripts; what
+   * clearly is not a migration is ignored.
    *
-   * @throws Failure 2 if there is no such directory, a name cannot be understood, or a version is
-   *     there twice
+   * @throws Failure 2 if the directory does not exist, a name is not valid, or a version exists
+   *     twice
    */
   public static MigrationFiles in(Path directory) {
     if (!Files.isDirectory(directory)) {
@@ -45,9 +45,9 @@ public record MigrationFiles(
               ExitCode.USAGE,
               Files.exists(directory)
                   ? directory + " is a file, not a folder of migrations"
-                  : "there is no migrations directory " + directory)
+                  : "migrations directory does not exist: " + directory)
           .state("nothing was changed")
-          .next("name it with --migrations DIR");
+          .next("set it with --migrations DIR");
     }
     List<MigrationFile> files = new ArrayList<>();
     NavigableMap<MigrationVersion, Path> undoFiles = new TreeMap<>();
@@ -94,10 +94,10 @@ public record MigrationFiles(
     return Failure.of(ExitCode.USAGE, "two migrations have the version " + version)
         .where(first + " and " + second)
         .state("nothing was changed")
-        .next("give the newer of them the next free version");
+        .next("give the newer one the next free version");
   }
 
-  /** The files up to a version; nothing where it is empty. */
+  /** The files up to a version; none if it is empty. */
   public MigrationFiles upTo(Optional<MigrationVersion> version) {
     List<MigrationFile> older =
         files.stream()
@@ -113,13 +113,13 @@ public record MigrationFiles(
         directory, List.copyOf(some), undoFiles, cut || some.size() < files.size(), notes);
   }
 
-  /** A file's way back, if there is one. */
+  /** The undo script of a file, if it exists. */
   public Optional<UndoScript> undo(MigrationFile file) {
     return Optional.ofNullable(undoFiles.get(file.version()))
         .map(path -> UndoScript.read(file, path));
   }
 
-  /** The newest version, if there is any migration. */
+  /** The newest version; empty if there are no migrations. */
   public Optional<MigrationVersion> newest() {
     return files.isEmpty() ? Optional.empty() : Optional.of(files.getLast().version());
   }

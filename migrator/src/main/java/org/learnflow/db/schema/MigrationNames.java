@@ -12,15 +12,15 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Tells files that were meant as migrations, but are not named so, from those that only lie beside
- * them: the first are refused, since nobody would notice that they are not applied.
+ * Distinguishes files that were meant as migrations, but are not named like one, from other files
+ * in the directory. The former are refused, because nobody would notice that they are not applied.
  */
 final class MigrationNames {
   private static final Pattern RIGHT =
       Pattern.compile(
           "(?<kind>[VU])(?<version>\\d+(?:[._]\\d+)*)__(?<description>.*\\S)(?<!\\s)\\.sql");
 
-  /** What editors, version control and people put beside a file, or behind its name. */
+  /** What editors, version control and people put around a file's name, or append to it. */
   private static final Pattern SET_ASIDE =
       Pattern.compile(
           "#.*#|.*(?:~|\\.(?:bak|backup|orig|rej|sw[a-p]|tmp|temp|old|off|disabled|skip|save))",
@@ -42,16 +42,16 @@ final class MigrationNames {
 
   private MigrationNames() {}
 
-  /** A name that is right, with its groups kind, version and description. */
+  /** The match of a valid name, with its groups kind, version and description. */
   static Optional<Matcher> right(Path file) {
     Matcher matcher = RIGHT.matcher(String.valueOf(file.getFileName()));
     return matcher.matches() && Files.isRegularFile(file) ? Optional.of(matcher) : Optional.empty();
   }
 
   /**
-   * What is to be said of an entry of the folder that is no migration.
+   * The note to print about an entry of the folder that is not a migration.
    *
-   * @throws Failure 2 where it was meant as one
+   * @throws Failure 2 if it was meant as one
    */
   static Optional<String> look(Path directory, Path entry) throws IOException {
     String name = String.valueOf(entry.getFileName());
@@ -108,10 +108,10 @@ final class MigrationNames {
             "rename or remove it"
                 + meant(directory, file)
                     .map(right -> ": mv '%s' '%s'".formatted(file, right))
-                    .orElse(" (make migration NAME=... makes a right pair)"));
+                    .orElse(" (make migration NAME=... creates a valid pair)"));
   }
 
-  /** The name that a file should have, if that can be told. */
+  /** The name that a file should have, if it can be derived. */
   private static Optional<Path> meant(Path directory, Path file) {
     Matcher matcher = MEANT.matcher(String.valueOf(file.getFileName()));
     if (!matcher.matches() || matcher.group("description").isEmpty() || Files.isDirectory(file)) {

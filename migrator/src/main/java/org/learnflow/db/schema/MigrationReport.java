@@ -8,7 +8,7 @@ import java.util.List;
  * @param from version before, "none" for an empty database
  * @param to version after
  * @param applied the migrations that were applied, in order
- * @param newer applied versions that the files do not know, because they are older
+ * @param newer applied versions that the files do not contain, because the files are older
  */
 public record MigrationReport(String from, String to, List<Applied> applied, List<String> newer) {
   /**

@@ -8,9 +8,9 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.WholeFile;
 import org.learnflow.db.postgres.SqlScript;
 
-/** The text of a migration or an undo script, as far as it can be told before it is run. */
+/** The text of a migration or an undo script, checked as far as possible before it is run. */
 final class MigrationText {
-  private static final String STATE = "nothing of it was run";
+  private static final String STATE = "none of it was run";
 
   private MigrationText() {}
 
@@ -34,9 +34,9 @@ final class MigrationText {
         script.next();
       }
     } catch (SqlScript.TooLongException e) {
-      throw refused(file + ", behind line " + e.line(), file.getFileName() + ": " + e.getMessage())
+      throw refused(file + ", after line " + e.line(), file.getFileName() + ": " + e.getMessage())
           .next(
-              "give the rows to several statements or to a seed (docs/reference/seeds.md), or "
+              "split the rows into several statements, move them to a seed (docs/reference/seeds.md), or "
                   + WholeFile.MORE_MEMORY)
           .causedBy(e);
     } catch (SqlScript.PsqlCommandException e) {

@@ -24,13 +24,13 @@ import org.learnflow.db.roles.WithheldPrivileges;
 import org.postgresql.PGConnection;
 
 /**
- * Applies pending migrations with Flyway, one transaction each, and in sessions that tell none of
+ * Applies pending migrations with Flyway, one transaction each, and in sessions that show none of
  * them what was applied before it in the same run ({@link SharedSession}).
  */
 public final class Migrator {
   private static final String STEP = "migrate";
 
-  /** Of more than these, each is told of in place of the one before it. */
+  /** With more migrations than this, each progress line replaces the one before it. */
   private static final int MOST_LINES = 100;
 
   private static final String LOCK_TIMEOUT_OFF = "SET lock_timeout = 0";
@@ -56,8 +56,9 @@ public final class Migrator {
   /**
    * A migrator.
    *
-   * @param roles gives the services their rights on what is made; nothing in a trial
-   * @param confinement for migrations that are only tried, or not in their database yet
+   * @param roles grants the service role its privileges on what is created; empty in a trial
+   * @param confinement for migrations that are only tried, or whose database has not taken its
+   *     place yet
    */
   public Migrator(
       DataSource source,
@@ -79,8 +80,8 @@ public final class Migrator {
    *
    * @param connection a session of the owner in autocommit mode
    * @param target apply nothing newer than this
-   * @throws Failure 6 if a migration fails, 7 if history and files differ, 10 if the database was
-   *     made by something else, 2 if there is no such target
+   * @throws Failure 6 if a migration fails, 7 if history and files differ, 10 if the schema was
+   *     created by something else, 2 if the target does not exist
    */
   public MigrationReport migrate(Connection connection, Optional<MigrationVersion> target)
       throws SQLException {
@@ -127,14 +128,14 @@ public final class Migrator {
     }
   }
 
-  /** What a migration revokes can only be told where the services had all before. */
+  /** What a migration revokes is only known if the service role had all its privileges before. */
   private void ensureRights(Connection connection) throws SQLException {
     if (roles.isPresent()) {
       roles.get().ensureRightsAfterChanges(connection);
     }
   }
 
-  /** Definitions of views cannot be read while somebody has locked a table in them. */
+  /** Definitions of views cannot be read while another session locks one of their tables. */
   private void beginCatalog(Connection connection, boolean first) throws SQLException {
     for (int attempt = 0; ; attempt++) {
       try {
@@ -154,13 +155,13 @@ public final class Migrator {
               .where("SQLSTATE " + SqlStates.of(e))
               .state("nothing was changed")
               .next(
-                  "find who locks a table (SELECT * FROM pg_locks WHERE mode = 'AccessExclusiveLock'),"
+                  "find the session that locks a table (SELECT * FROM pg_locks WHERE mode = 'AccessExclusiveLock'),"
                       + " and run the same command again")
               .causedBy(e);
         }
         progress.line(
             STEP,
-            "no lock in time for reading the catalog; attempt %d of %d follows"
+            "could not get a lock in time to read the catalog; attempt %d of %d follows"
                 .formatted(attempt + 2, lockRetries + 1));
         Pause.of(RETRY_PAUSE);
       }
@@ -174,12 +175,12 @@ public final class Migrator {
     } catch (SQLException e) {
       progress.line(
           STEP,
-          "what was applied is not recorded for drift yet, the next run does it: "
+          "the applied migrations are not recorded for drift yet, the next run records them: "
               + e.getMessage());
     }
   }
 
-  /** Ways back of what was applied before they were kept. */
+  /** Undo scripts of what was applied before undo scripts were stored. */
   private void storeMissing(Connection connection, SchemaState state) throws SQLException {
     List<MigrationFile> missing = UndoScripts.missing(connection, state, files);
     if (!missing.isEmpty()) {
@@ -208,7 +209,7 @@ public final class Migrator {
       throw Failure.of(ExitCode.USAGE, "there is no migration " + target.get())
           .where(files.directory().toString())
           .state("nothing was changed")
-          .next("see the pending ones with: learnflow-db migrate --dry-run");
+          .next("list the pending ones with: learnflow-db migrate --dry-run");
     }
     return state.pending().stream()
         .filter(file -> file.version().compareTo(target.get()) <= 0)
@@ -249,7 +250,7 @@ public final class Migrator {
       HistoryProtection.apply(connection);
       ConcurrentIndexes.crossOutApplied(connection);
     } catch (SQLException e) {
-      // A lost connection ends this run anyway, or makes it begin again.
+      // A lost connection ends this run anyway, or makes it start again.
     }
   }
 
@@ -271,14 +272,14 @@ public final class Migrator {
       } finally {
         watch.end();
       }
-      // A repeated attempt begins after the migrations that the one before it applied.
+      // A repeated attempt starts after the migrations that the one before it applied.
       SchemaState state = SchemaState.read(connection, files);
       left = left.stream().filter(file -> !state.applied().containsKey(file.version())).toList();
       forgetFailed(connection, state, left);
     }
   }
 
-  /** Where no other file comes in place of one that failed, that one is forgotten all the same. */
+  /** A failed migration is forgotten even if no other file takes its place. */
   private void forgetGivenUp(Connection connection, SchemaState state) throws SQLException {
     List<AppliedMigration> givenUp =
         state.failed().stream().filter(row -> !isAmong(files.files(), row)).toList();
@@ -295,7 +296,7 @@ public final class Migrator {
     }
   }
 
-  /** The rows that failures outside a transaction left would stop Flyway. */
+  /** Deletes the rows that failures outside a transaction left, because they would stop Flyway. */
   private void forgetFailed(Connection connection, SchemaState state, List<MigrationFile> pending)
       throws SQLException {
     for (AppliedMigration row : state.failed()) {
@@ -315,8 +316,8 @@ public final class Migrator {
             + " failed before, outside a transaction; "
             + (again
                 ? "trying it again"
-                : "it is not among the files to apply any more: what it did before the statement"
-                    + " that failed stays, but for indexes that it did not finish"));
+                : "it is no longer among the files to apply: what it did before the statement"
+                    + " that failed stays, except for unfinished indexes"));
     if (!again) {
       new ConcurrentIndexes(connection, progress).abandon(STEP, row.version());
     }
@@ -336,7 +337,7 @@ public final class Migrator {
   private void tellRetry(BlockerWatch watch, int attempt) {
     progress.line(
         STEP,
-        "no lock in time%s; rolled back, attempt %d of %d follows"
+        "could not get a lock in time%s; rolled back, attempt %d of %d follows"
             .formatted(
                 watch.lastBlockers().isEmpty()
                     ? ""
@@ -367,27 +368,30 @@ public final class Migrator {
     Failure failure =
         new MigrationFailures(source, files, together)
             .describe(e, counter.current, watch.lastBlockers(), lockRetries + 1);
-    // Its cause would be taken for a standby's, and the whole step be repeated.
+    // Otherwise its cause would look like that of a standby, and the whole step would be repeated.
     return readOnlyByItself ? failure.causedBy(new FlywayException(e.getMessage())) : failure;
   }
 
   private static Failure foreignDatabase() {
     return Failure.of(
             ExitCode.REFUSED,
-            "schema public holds tables, but no migration history: something else made them")
+            "schema public holds tables, but no migration history: something else created them")
         .state("nothing was changed")
         .next(
-            "take them over with learnflow-db adopt --baseline V, where V is the version that they"
+            "adopt them with learnflow-db adopt --baseline V, where V is the version that they"
                 + " are at (docs/how-to/adopt.md), or use an empty database");
   }
 
-  /** How far this call has come. */
+  /** The progress of this call. */
   private static final class Counter {
     private final int total;
     private int done;
     private Optional<MigrationFile> current = Optional.empty();
 
-    /** Where a file makes its transaction read-only by itself. */
+    /**
+     * Whether the server is a primary, so that only a file itself can have made its transaction
+     * read-only.
+     */
     private boolean onPrimary;
 
     Counter(int total) {

@@ -3,13 +3,13 @@ package org.learnflow.db.schema;
 import java.util.List;
 import org.learnflow.db.Failure;
 
-/** Looks at files before any of them is applied, so that no other moment is the first to ask. */
+/** Checks files before any of them is applied, so that nothing fails later that could fail now. */
 public final class PendingCheck {
   private PendingCheck() {}
 
   /**
-   * Goes on only with migrations that can be configured so, and with ways back that a rollback will
-   * not refuse.
+   * Continues only if the migrations have a valid configuration, and undo scripts that a rollback
+   * does not refuse.
    *
    * @throws Failure 2 or 10; nothing is changed
    */

@@ -10,13 +10,13 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 
 /**
- * Remembers in {@code learnflow_db.rebuilds} that an empty database is being filled by somebody who
- * would not touch one that is not empty, so that the next one goes on where it was killed.
+ * Remembers in {@code learnflow_db.rebuilds} that an empty database is being filled by a run that
+ * would not touch one that is not empty, so that the next run continues where it was killed.
  */
 public final class Rebuild {
   private Rebuild() {}
 
-  /** Called before anything is made. */
+  /** Called before anything is created. */
   public static void begin(Connection connection, Progress progress) throws SQLException {
     try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress);
         Statement statement = connection.createStatement()) {
@@ -25,14 +25,14 @@ public final class Rebuild {
     }
   }
 
-  /** Called when everything is there; whoever else had begun finds it there too. */
+  /** Called when everything is created, also for any other run that had started. */
   public static void finish(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute("DELETE FROM learnflow_db.rebuilds");
     }
   }
 
-  /** Whether one was begun that has not come to its end. */
+  /** Whether one was started and is not finished. */
   public static boolean isUnfinished(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row =

@@ -17,9 +17,9 @@ import org.flywaydb.database.postgresql.PostgreSQLDatabaseType;
 import org.learnflow.db.postgres.SqlParser;
 
 /**
- * Flyway's PostgreSQL, but for how it goes back to the session's own role after a migration (it
- * writes {@code SET ROLE '...'} without quoting what is in the name), for its parser, and for its
- * lock. Found by Flyway through META-INF/services, before its own since the priority is higher.
+ * Flyway's PostgreSQL, except for how it returns to the session's own role after a migration (it
+ * writes {@code SET ROLE '...'} without quoting the name), for its parser, and for its lock. Flyway
+ * finds it through META-INF/services, before its own because the priority is higher.
  */
 public final class RoleSafeDatabaseType extends PostgreSQLDatabaseType {
   @Override
@@ -67,8 +67,8 @@ public final class RoleSafeDatabaseType extends PostgreSQLDatabaseType {
     }
 
     /**
-     * Takes no lock: {@link Migrator} holds Flyway's, in a session where no migration can give it
-     * back with {@code pg_advisory_unlock_all()} or {@code DISCARD ALL}.
+     * Takes no lock: {@link Migrator} holds Flyway's, in a session where no migration can release
+     * it with {@code pg_advisory_unlock_all()} or {@code DISCARD ALL}.
      */
     @Override
     @SuppressWarnings("rawtypes") // as Flyway declares it

@@ -18,12 +18,12 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
- * Applied migrations held against the files; found with one query, without Flyway.
+ * Applied migrations compared with the files; found with one query, without Flyway.
  *
  * @param applied successful ones, by version
  * @param failed rows that a failed migration outside a transaction left
  * @param pending files that are not applied yet, in order
- * @param newer applied ones that are newer than every file
+ * @param newer applied ones that are newer than all files
  * @param differences why the files cannot be the ones that were applied
  */
 public record SchemaState(
@@ -135,21 +135,21 @@ public record SchemaState(
   private static Difference changed(MigrationFile file) {
     return new Difference(
         file.path() + " was changed after it was applied",
-        "put it back as it was (git log -p -- '*/%s') and make the change in a new migration: make migration NAME=..."
+        "restore it (git log -p -- '*/%s') and make the change in a new migration: make migration NAME=..."
             .formatted(file.name()));
   }
 
   private static Difference outOfOrder(MigrationFile file, MigrationVersion current) {
     return new Difference(
-        "%s is older than %s, which is applied already".formatted(file.path(), current),
-        "give it a version after %s (rename its V and U file)".formatted(current));
+        "%s is older than %s, which is already applied".formatted(file.path(), current),
+        "give it a version after %s (rename the migration file and its undo script)".formatted(current));
   }
 
   private static Difference missing(MigrationFiles files, AppliedMigration row) {
     return new Difference(
         "%s is applied, but %s has no file for version %s"
             .formatted(row.script(), files.directory(), row.version()),
-        "put the file back, or use the image or checkout that has it");
+        "restore the file, or use the image or checkout that has it");
   }
 
   /** The newest applied version. */
@@ -157,13 +157,13 @@ public record SchemaState(
     return applied.isEmpty() ? Optional.empty() : Optional.of(applied.lastKey());
   }
 
-  /** {@link #current()} for people and for SCHEMA_VERSION; "none" where nothing is applied. */
+  /** {@link #current()} for people and for SCHEMA_VERSION; "none" if nothing is applied. */
   public String currentText() {
     return current().map(MigrationVersion::toString).orElse("none");
   }
 
   /**
-   * Goes on only if files and history agree; newer applied migrations are no disagreement.
+   * Continues only if files and history agree; newer applied migrations are not a difference.
    *
    * @throws Failure 7 that lists every difference
    */
@@ -177,7 +177,7 @@ public record SchemaState(
         .next(differences.getFirst().next());
   }
 
-  /** Whether something else than migrations made what is in schema public. */
+  /** Whether something other than migrations created what is in schema public. */
   public static boolean isForeign(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(FOREIGN)) {

@@ -22,15 +22,15 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * An empty database beside the real one, to try things in; dropped at close. Only its owner may
+ * An empty database next to the real one, to try things in; dropped at close. Only its owner can
  * connect.
  *
- * <p>Its maker's session holds an advisory lock whose key is in the name, from before the database
- * is made until it is dropped. One without a holder was left by a kill, and the next maker drops
- * it.
+ * <p>The session that creates it holds an advisory lock whose key is in the name, from before the
+ * database is created until it is dropped. One without a holder was left by a kill, and the next
+ * run drops it.
  */
 public final class ScratchDatabase implements AutoCloseable {
-  /** What the names begin with. */
+  /** The prefix of the names. */
   public static final String PREFIX = "learnflow_db_scratch_";
 
   private static final String STEP = "scratch";
@@ -40,7 +40,9 @@ public final class ScratchDatabase implements AutoCloseable {
    */
   private static final int LOCK_CLASS = 0x6c66;
 
-  /** The snapshot of pg_database is older than what pg_locks shows, so none is taken too early. */
+  /**
+   * The snapshot of pg_database is older than what pg_locks shows, so none is dropped too early.
+   */
   private static final String LEFTOVERS =
       """
       SELECT d.datname FROM pg_database d
@@ -68,13 +70,13 @@ public final class ScratchDatabase implements AutoCloseable {
   }
 
   /**
-   * Makes a database, after dropping those that were left by a kill.
+   * Creates a database, after dropping those that were left by a kill.
    *
    * @param connection a session of the owner in the real database, in autocommit mode; stays open
    *     for as long as the scratch database is used
    * @param databases sessions of the owner in a database of that server, by its name
-   * @param admin sessions of an admin in another database, who makes it where the owner may not
-   * @throws Failure 10 where nobody may
+   * @param admin sessions of an admin in another database, who creates it if the owner cannot
+   * @throws Failure 10 if nobody can
    */
   public static ScratchDatabase create(
       Connection connection,
@@ -96,7 +98,7 @@ public final class ScratchDatabase implements AutoCloseable {
     return scratch;
   }
 
-  /** The same of the access's server, by its admin where the owner may not. */
+  /** The same on the server of {@code access}, by its admin if the owner cannot. */
   public static ScratchDatabase create(
       Connection connection, DatabaseAccess access, Progress progress) throws SQLException {
     return create(
@@ -106,7 +108,7 @@ public final class ScratchDatabase implements AutoCloseable {
         progress);
   }
 
-  /** Drops what was left by a kill; what cannot be dropped now is left to the next one. */
+  /** Drops what was left by a kill; what cannot be dropped now is left to the next run. */
   public static void sweep(Connection connection, Progress progress) throws SQLException {
     List<String> leftovers = new ArrayList<>();
     try (Statement statement = connection.createStatement();
@@ -159,7 +161,7 @@ public final class ScratchDatabase implements AutoCloseable {
     SqlText.execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
   }
 
-  /** Nobody comes in before PUBLIC's right to connect is taken. */
+  /** Nobody can connect before PUBLIC's privilege to connect is revoked. */
   private void create(Connection making) throws SQLException {
     SqlText.execute(
         making,
@@ -187,9 +189,9 @@ public final class ScratchDatabase implements AutoCloseable {
     try {
       String owner = value(connection, "SELECT pg_catalog.quote_ident(current_user)");
       return Failure.of(
-              ExitCode.REFUSED, owner + " may not make the scratch database that is needed")
+              ExitCode.REFUSED, owner + " cannot create the scratch database that is needed")
           .state("nothing was changed")
-          .next("as an admin: ALTER ROLE %s CREATEDB; or give --admin-user".formatted(owner));
+          .next("as an admin: ALTER ROLE %s CREATEDB; or add --admin-user".formatted(owner));
     } catch (SQLException e) {
       throw new IllegalStateException("the owner's session is lost", e);
     }
@@ -205,7 +207,7 @@ public final class ScratchDatabase implements AutoCloseable {
     return source;
   }
 
-  /** Drops it; where that fails, the next maker does. */
+  /** Drops it; if that fails, the next run does. */
   @Override
   public void close() {
     try {
@@ -214,7 +216,7 @@ public final class ScratchDatabase implements AutoCloseable {
     } catch (SQLException e) {
       progress.line(
           STEP,
-          "%s could not be dropped, the next run does it: %s".formatted(name, e.getMessage()));
+          "%s could not be dropped, the next run drops it: %s".formatted(name, e.getMessage()));
     }
   }
 

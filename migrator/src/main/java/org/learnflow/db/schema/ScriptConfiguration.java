@@ -14,16 +14,16 @@ import org.learnflow.db.Failure;
  * Flyway's script configuration file, {@code V1__x.sql.conf} beside {@code V1__x.sql}. Source:
  * Flyway's documentation, "Script Configuration".
  *
- * @param executeInTransaction whether the migration is run in a transaction, whatever is in it
+ * @param executeInTransaction whether the migration runs in a transaction, whatever it contains
  */
 record ScriptConfiguration(boolean executeInTransaction) {
-  /** The one key that is heeded, as Flyway spells it. */
+  /** The one supported key, as Flyway spells it. */
   static final String KEY = "executeInTransaction";
 
   /**
-   * That of a migration, if it has one.
+   * The configuration of a migration, if it has one.
    *
-   * @throws Failure 2 for one that says anything else
+   * @throws Failure 2 if it sets anything else
    */
   static Optional<ScriptConfiguration> of(MigrationFile file) {
     Path path = file.path().resolveSibling(name(file.name()));
@@ -38,15 +38,15 @@ record ScriptConfiguration(boolean executeInTransaction) {
     }
     String value = properties.getProperty(KEY, "").strip();
     if (properties.size() != 1 || !(value.equals("true") || value.equals("false"))) {
-      throw Failure.of(ExitCode.USAGE, path.getFileName() + " says something else than " + KEY)
+      throw Failure.of(ExitCode.USAGE, path.getFileName() + " sets something other than " + KEY)
           .where(path.toString())
           .state("nothing was changed")
-          .next("leave one line in it, %s=false or %1$s=true, or remove it".formatted(KEY));
+          .next("keep only one line in it, %s=false or %1$s=true, or remove it".formatted(KEY));
     }
     return Optional.of(new ScriptConfiguration(value.equals("true")));
   }
 
-  /** Name of the configuration of a migration of that name. */
+  /** Name of the configuration file of the migration with that name. */
   static String name(String migration) {
     return migration + ".conf";
   }

@@ -14,12 +14,12 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What a server has besides the contents of its databases, as far as every role may read it.
+ * What a server has besides the contents of its databases, as far as every role can read it.
  *
  * @param entries by a name for people, such as {@code setting work_mem of role app}
  */
 record SharedCatalog(NavigableMap<String, Entry> entries) {
-  /** All of it but for one database, and for those that other trials make and drop. */
+  /** All of it, except for one database and those that other trials create and drop. */
   private static final String QUERY =
       """
       WITH databases AS (
@@ -85,8 +85,8 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
    * One thing.
    *
    * @param definition what it is
-   * @param make SQL that makes it so, where only it is changed; null where there is none
-   * @param remove SQL after which it is not there; null where there is none
+   * @param make SQL that restores the definition if only that is changed; null if there is none
+   * @param remove SQL that removes it; null if there is none
    */
   record Entry(String definition, @Nullable String make, @Nullable String remove) {}
 
@@ -94,7 +94,7 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
    * A difference.
    *
    * @param what such as {@code changed setting work_mem of role app}
-   * @param back SQL that takes it back; null where there is none
+   * @param back SQL that undoes it; null if there is none
    */
   record Change(String what, @Nullable String back) {}
 

@@ -20,13 +20,12 @@ import org.learnflow.db.postgres.SqlScript;
 import org.learnflow.db.postgres.SqlWords;
 
 /**
- * Which migrations may follow each other in a session. A session remembers: settings, temporary
- * tables, prepared statements, cursors, locks, {@code currval}, and that a setting of an
- * application was ever made, which nothing but its end undoes. So that a migration does the same
- * whether the one before it was applied just now or last year, a session goes on only after plain
- * ones: statements that evaluate nothing, or insert constants into a bare table of theirs, so that
- * no function, default, trigger or rule can have changed it. All others are the last of their
- * session.
+ * Which migrations can follow each other in a session. A session remembers settings, temporary
+ * tables, prepared statements, cursors, locks, {@code currval}, and that a custom setting was ever
+ * set, which only its end undoes. So that a migration does the same whether the one before it was
+ * applied just now or last year, a session continues only after plain migrations: their statements
+ * evaluate nothing, or insert constants into a bare table that they created, so no function,
+ * default, trigger or rule can have changed the session. All others are the last of their session.
  */
 public final class SharedSession {
   /** Flyway's work for each file grows with the number of files that it sees. */
@@ -36,8 +35,8 @@ public final class SharedSession {
   private static final long LONGEST = 1 << 13;
 
   /**
-   * AS begins a query, or an expression of a generated column, whose parts that are constant are
-   * evaluated; so are those of a table that is copied or of an index behind EXCLUDE.
+   * AS begins a query, or an expression of a generated column, whose constant parts are evaluated;
+   * so are those of a table that is copied with LIKE or of an index behind EXCLUDE.
    */
   private static final Pattern PLAIN =
       Pattern.compile(
@@ -68,7 +67,7 @@ public final class SharedSession {
               .formatted("\\((?: ?(?:''|[-\\d. ]++|NULL|TRUE|FALSE) ?,?)++\\)"),
           Pattern.CASE_INSENSITIVE);
 
-  /** A table of the session's own. */
+  /** The schema of the session's temporary tables. */
   private static final String TEMPORARY = "pg_temp";
 
   private SharedSession() {}
@@ -76,8 +75,8 @@ public final class SharedSession {
   /**
    * The migrations, first of {@code pending}, that are applied in one session.
    *
-   * @param connection a session in the database, which tells whether it has event triggers: to them
-   *     no statement is plain
+   * @param connection a session in the database, to find out whether it has event triggers: with
+   *     them, no statement is plain
    * @param pending at least one
    */
   public static List<MigrationFile> first(Connection connection, List<MigrationFile> pending)
@@ -101,7 +100,9 @@ public final class SharedSession {
     }
   }
 
-  /** Flyway reads all files of a session first; what is refused then is refused by itself. */
+  /**
+   * Flyway reads all files of a session first; a file that is refused gets a session of its own.
+   */
   private static boolean canBeRead(MigrationFile file) {
     try {
       return isShort(file) && !MigrationText.read(file.path()).isEmpty();
@@ -143,7 +144,7 @@ public final class SharedSession {
   /**
    * Whether a statement evaluates nothing.
    *
-   * @param bareTables those that the file has made so far; they have no triggers or rules yet
+   * @param bareTables those that the file has created so far; they have no triggers or rules yet
    */
   private static boolean isPlain(String statement, Set<String> bareTables) {
     if (statement.contains(TEMPORARY)) {

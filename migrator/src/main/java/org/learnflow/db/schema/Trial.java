@@ -14,20 +14,20 @@ import java.util.stream.Collectors;
 import org.learnflow.db.postgres.SqlScript;
 
 /**
- * Migrations as they are tried in another database than the one that they are for. Statements that
+ * Migrations as they are tried in a database other than the one that they are for. Statements that
  * concern the whole server, such as {@code ALTER DATABASE} and {@code CREATE ROLE}, are left out:
- * they would reach the real one. What a DO block or a function does of that kind, {@link
- * Confinement} finds.
+ * they would affect the real one. {@link Confinement} finds statements of that kind in a DO block
+ * or a function.
  *
- * @param files to be applied there
- * @param leftOut statements that are not in them any more, in order
+ * @param files to apply there
+ * @param leftOut statements that were removed from them, in order
  */
 public record Trial(MigrationFiles files, List<LeftOut> leftOut) {
   /** Objects that all databases of a server share, or that reach another server. */
   private static final Set<String> SHARED =
       Set.of("DATABASE", "GROUP", "ROLE", "SUBSCRIPTION", "TABLESPACE", "USER");
 
-  /** What a right can be granted on besides those of a database's own. */
+  /** Objects outside a database that privileges can be granted on. */
   private static final Set<String> GRANTED_ON = Set.of("DATABASE", "PARAMETER", "TABLESPACE");
 
   private static final Set<String> ROLES = Set.of("GROUP", "ROLE", "USER");
@@ -74,7 +74,7 @@ public record Trial(MigrationFiles files, List<LeftOut> leftOut) {
         SqlScript.Statement statement = script.next();
         List<String> words = statement.words().names();
         if (statement.words().copyFromStdin()) {
-          return file; // rows of COPY are no statements; nothing can be cut out of such a file
+          return file; // rows of COPY are not statements, so nothing can be cut out of such a file
         }
         if (isOutside(words) || isRightOf(words, roles)) {
           here.add(
@@ -86,18 +86,18 @@ public record Trial(MigrationFiles files, List<LeftOut> leftOut) {
           madeRole(words, roles);
           continue;
         }
-        // Lines stay what they are, for what the server says of one.
+        // Line numbers stay the same, because the server reports them in errors.
         text.repeat("\n", Math.max(0, statement.line() - line)).append(statement.sql()).append(";");
         line = statement.lineOf(Integer.MAX_VALUE);
       }
     } catch (IOException e) {
-      return file; // too long a statement is refused where it is applied
+      return file; // a statement that is too long is refused when it is applied
     }
     leftOut.addAll(here);
     return here.isEmpty() ? file : file.tried(text.append("\n").toString());
   }
 
-  /** Whether a statement concerns what is not in the database that it is run in. */
+  /** Whether a statement concerns something outside the database that it runs in. */
   static boolean isOutside(List<String> words) {
     if (words.size() < 2) {
       return false;
@@ -128,14 +128,14 @@ public record Trial(MigrationFiles files, List<LeftOut> leftOut) {
     return words.size() > 2 && words.get(1).equals("USER") && words.get(2).equals("MAPPING");
   }
 
-  /** Remembers a role that is not made, as which nothing can be granted then. */
+  /** Remembers a role that is not created, because nothing can be granted to it. */
   private static void madeRole(List<String> words, Set<String> roles) {
     if (words.size() > 2 && words.getFirst().equals("CREATE") && ROLES.contains(words.get(1))) {
       roles.add(words.get(2).toLowerCase(Locale.ROOT));
     }
   }
 
-  /** Whether a statement gives something to a role that is left out. */
+  /** Whether a statement grants something to a role that is left out. */
   private static boolean isRightOf(List<String> words, Set<String> roles) {
     if (roles.isEmpty() || words.isEmpty() || words.stream().noneMatch(roles::contains)) {
       return false;
@@ -149,7 +149,7 @@ public record Trial(MigrationFiles files, List<LeftOut> leftOut) {
   }
 
   /**
-   * Gives the history the checksums of the whole files.
+   * Corrects the checksums in the history to those of the complete files.
    *
    * @param connection a session of the owner in the database that they were applied to
    */

@@ -4,12 +4,12 @@ import java.nio.file.Path;
 import org.flywaydb.core.api.MigrationVersion;
 
 /**
- * The way back of a migration.
+ * The undo script of a migration.
  *
  * @param version of the migration
  * @param script name of the migration's file
  * @param checksum of the migration
- * @param undoScript name of the way back's file
+ * @param undoScript name of the undo script's file
  * @param undoSql its text
  * @param undoChecksum its checksum when it was stored
  */
@@ -21,7 +21,7 @@ public record UndoScript(
     String undoSql,
     int undoChecksum) {
 
-  /** Reads the way back of {@code file}. */
+  /** Reads the undo script of {@code file}. */
   static UndoScript read(MigrationFile file, Path undo) {
     String sql = MigrationText.read(undo);
     return new UndoScript(

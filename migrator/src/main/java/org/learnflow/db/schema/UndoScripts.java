@@ -13,7 +13,7 @@ import java.util.TreeMap;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.postgres.SqlStates;
 
-/** The ways back that are kept in the database, so that an older image can go them too. */
+/** The undo scripts that are stored in the database, so that an older image can run them too. */
 public final class UndoScripts {
   private static final String UPSERT =
       """
@@ -25,7 +25,10 @@ public final class UndoScripts {
 
   private UndoScripts() {}
 
-  /** Stores the ways back of {@code applied}; takes away one of another file of that version. */
+  /**
+   * Stores the undo scripts of {@code applied}; deletes one that belongs to another file of that
+   * version.
+   */
   static void store(Connection connection, MigrationFiles files, List<MigrationFile> applied)
       throws SQLException {
     try (PreparedStatement upsert = connection.prepareStatement(UPSERT)) {
@@ -56,7 +59,7 @@ public final class UndoScripts {
     }
   }
 
-  /** Applied files with a way back that is not stored. */
+  /** Applied files with an undo script that is not stored. */
   static List<MigrationFile> missing(Connection connection, SchemaState state, MigrationFiles files)
       throws SQLException {
     NavigableMap<MigrationVersion, String> stored = new TreeMap<>();
@@ -103,7 +106,7 @@ public final class UndoScripts {
     void take(ResultSet row) throws SQLException;
   }
 
-  /** No rows where the table is not there yet. */
+  /** Runs a query; no rows if the table does not exist yet. */
   private static void query(Connection connection, String sql, Row row) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery(sql)) {

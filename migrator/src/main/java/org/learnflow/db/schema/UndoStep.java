@@ -9,20 +9,20 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.postgres.SqlScript;
 
 /**
- * A way back as statements, as Flyway finds them in a migration.
+ * An undo script as statements, as Flyway finds them in a migration.
  *
  * @param transactional false for one that only drops indexes concurrently
  */
 public record UndoStep(
     UndoScript script, List<SqlScript.Statement> statements, boolean transactional) {
-  /** What a way back can be, in short. */
+  /** What an undo script can be, in short. */
   static final String POSSIBLE =
-      "a way back is one transaction, or drops indexes with DROP INDEX CONCURRENTLY IF EXISTS";
+      "an undo script is one transaction, or drops indexes with DROP INDEX CONCURRENTLY IF EXISTS";
 
   /**
-   * Reads a way back.
+   * Reads an undo script.
    *
-   * @throws Failure 10 if it cannot be gone whole or be repeated after a kill
+   * @throws Failure 10 if it cannot run in one transaction, or be repeated after a kill
    */
   public static UndoStep of(UndoScript script) {
     List<SqlScript.Statement> statements = new ArrayList<>();
@@ -40,7 +40,7 @@ public record UndoStep(
         }
         statements.add(statement);
         transactional &= statement.transactional();
-        // After a kill it is repeated, so it must bear that the index is gone.
+        // After a kill it is repeated, so it must tolerate that the index is already dropped.
         repeatable &= statement.words().begin("DROP", "INDEX", "CONCURRENTLY", "IF", "EXISTS");
       }
     } catch (SqlScript.PsqlCommandException e) { // stored by an older version
@@ -49,7 +49,7 @@ public record UndoStep(
       throw new IllegalStateException("a string can always be read", e);
     }
     if (!transactional && !repeatable) {
-      throw refused(script, 1, "cannot be run in a transaction, nor be repeated after a kill");
+      throw refused(script, 1, "cannot run in a transaction, and cannot be repeated after a kill");
     }
     return new UndoStep(script, List.copyOf(statements), transactional);
   }

@@ -70,8 +70,8 @@ class LargeFilesTest {
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
             "error: V001__large.sql: a statement is longer than the ",
-            "V001__large.sql, behind line 1",
-            "state: nothing of it was run");
+            "V001__large.sql, after line 1",
+            "state: none of it was run");
     assertThat(database.query("SELECT to_regclass('t') IS NULL")).containsExactly("t");
   }
 

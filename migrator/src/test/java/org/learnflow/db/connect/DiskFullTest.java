@@ -100,7 +100,7 @@ class DiskFullTest {
             "V2__big.sql failed: could not extend file",
             "No space left on device",
             "where: " + migration + ", line 3, SQLSTATE 53100",
-            "state: this migration was rolled back whole; the database is at 1",
+            "state: this migration was rolled back completely; the database is at 1",
             "next:  make room");
     assertThat(database.query("SELECT to_regclass('other'), to_regclass('big')"))
         .containsExactly("null");

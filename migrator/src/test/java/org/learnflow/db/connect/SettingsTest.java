@@ -500,7 +500,7 @@ class SettingsTest {
             "temp_file_limit = 64kB, set for role %s in database %s"
                 .formatted(database.owner(), database.name()),
             "SQLSTATE 53400",
-            "rolled back whole",
+            "rolled back completely",
             "as a superuser: ALTER ROLE %s IN DATABASE %s RESET temp_file_limit"
                 .formatted(database.owner(), database.name()));
   }

@@ -116,7 +116,7 @@ class ScratchDatabaseTest {
           .satisfies(failure ->
               assertThat(failure.next())
                   .hasValue(
-                      "as an admin: ALTER ROLE %s CREATEDB; or give --admin-user"
+                      "as an admin: ALTER ROLE %s CREATEDB; or add --admin-user"
                           .formatted(database.owner())));
       DataSource admin = sources(database, PostgresServer.ADMIN).apply(database.name());
       try (ScratchDatabase scratch = create(owner, database, Optional.of(admin))) {

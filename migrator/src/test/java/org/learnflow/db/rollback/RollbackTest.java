@@ -343,7 +343,7 @@ class RollbackTest {
         .says(
             "U2__two.sql failed: division by zero",
             "where: U2__two.sql, line 2, SQLSTATE 22012",
-            "this undo was rolled back whole; undone before it: V3__three.sql; the database is at 2",
+            "this undo was rolled back completely; undone before it: V3__three.sql; the database is at 2",
             "run the same command again");
     assertThat(database.query("SELECT two FROM one ORDER BY id")).containsExactly("null", "2");
     assertThat(rollback(cli, "--to", "none")).exited(ExitCode.OK).answers("healthy");

@@ -204,7 +204,7 @@ class ConcurrentIndexTest {
         .says(
             "error: V002__index.sql builds an index that has no name",
             "where: " + migrations.file("V002__index.sql"),
-            "state: this migration was not begun; those before it are applied",
+            "state: this migration was not started; the ones before it are applied",
             "next:  name it",
             "CREATE INDEX CONCURRENTLY <name> ON one");
     assertThat(indexIsValid()).isEmpty();
@@ -279,7 +279,7 @@ class ConcurrentIndexTest {
     try (Connection reader = transactionOnTheTable()) {
       assertThat(cli.run("migrate", "--lock-timeout", "300ms", "--lock-retries", "0"))
           .exited(ExitCode.MIGRATION_FAILED)
-          .says("got no lock within lock_timeout");
+          .says("could not get a lock within lock_timeout");
       reader.rollback();
     }
     assertThat(cli.run("migrate")).exited(ExitCode.OK);
@@ -297,7 +297,7 @@ class ConcurrentIndexTest {
     assertThat(cli.run("migrate"))
         .exited(ExitCode.OK)
         .says(
-            "V002__index.sql failed before, outside a transaction; it is not among the files",
+            "V002__index.sql failed before, outside a transaction; it is no longer among the files",
             "dropping index public.one_id_idx, left by an unfinished attempt");
     assertThat(database.query("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid"))
         .isEmpty();

@@ -47,7 +47,7 @@ class FailedMigrationTest {
         .says(
             "error: V002__two.sql failed: syntax error at or near \"NUL\"",
             "where: " + migrations.file("V002__two.sql") + ", line 3, SQLSTATE 42601",
-            "state: this migration was rolled back whole; the database is at 001",
+            "state: this migration was rolled back completely; the database is at 001",
             "next:  correct the file and run: learnflow-db migrate");
     assertApplied("001");
     assertThat(tables()).isEqualTo("one");
@@ -115,7 +115,7 @@ class FailedMigrationTest {
         "CREATE TABLE three (id int);");
     assertThat(cli.run("migrate"))
         .exited(ExitCode.MIGRATION_FAILED)
-        .says("division by zero", "V002__two.sql, line 4, SQLSTATE 22012", "rolled back whole");
+        .says("division by zero", "V002__two.sql, line 4, SQLSTATE 22012", "rolled back completely");
     assertApplied("001");
     assertThat(tables()).isEqualTo("one");
     assertThat(database.query("SELECT count(*) FROM one")).containsExactly("0");
@@ -149,8 +149,8 @@ class FailedMigrationTest {
         .says(
             "error: V002__two.sql mixes statements that run in a transaction with one that cannot",
             "where: " + migrations.file("V002__two.sql") + ", line 2",
-            "state: this migration was rolled back whole; the database is at 001",
-            "next:  give that statement a migration of its own");
+            "state: this migration was rolled back completely; the database is at 001",
+            "next:  move that statement to a migration of its own");
     assertApplied("001");
     assertThat(tables()).isEqualTo("one");
 
@@ -191,7 +191,7 @@ class FailedMigrationTest {
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
             "line 2, SQLSTATE 42P01",
-            "state: it runs outside a transaction, so statements before this one stay",
+            "state: it runs outside a transaction, so the statements before this one stay",
             "the database is at 001");
     migrations
         .with("V002__two.sql", "VACUUM one;")

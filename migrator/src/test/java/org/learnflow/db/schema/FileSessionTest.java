@@ -84,7 +84,7 @@ class FileSessionTest {
             "V2__two.sql failed: ",
             setting,
             "V2__two.sql, line 2",
-            "this migration was rolled back whole; the database is at 1",
+            "this migration was rolled back completely; the database is at 1",
             "next:  ",
             next)
         .doesNotSay("connection was lost");

@@ -42,7 +42,7 @@ class HistoryDifferencesTest {
             "error: applied migrations and migration files differ",
             "where: " + migrations.file("V001__one.sql") + " was changed after it was applied",
             "state: nothing was changed; the database is at 003",
-            "next:  put it back as it was (git log -p ",
+            "next:  restore it (git log -p ",
             "make migration NAME=");
     nothingMoreIsApplied();
   }
@@ -56,7 +56,7 @@ class HistoryDifferencesTest {
             "where: V001__one.sql is applied, but " + migrations.path(),
             "has no file for version 001",
             "state: nothing was changed; the database is at 003",
-            "next:  put the file back");
+            "next:  restore the file");
     nothingMoreIsApplied();
   }
 
@@ -66,7 +66,7 @@ class HistoryDifferencesTest {
     assertThat(migrations.cli(database).run("migrate"))
         .exited(ExitCode.HISTORY_DIFFERS)
         .says(
-            "where: " + migrations.file("V002__two.sql") + " is older than 003, which is applied",
+            "where: " + migrations.file("V002__two.sql") + " is older than 003, which is already applied",
             "state: nothing was changed; the database is at 003",
             "next:  give it a version after 003");
     nothingMoreIsApplied();

@@ -62,17 +62,17 @@ class LockTimeoutTest {
     assertThat(cli.run("migrate", "--lock-timeout", "1s", "--lock-retries", "1"))
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
-            "no lock in time, held by pid " + pid,
+            "could not get a lock in time, held by pid " + pid,
             "rolled back, attempt 2 of 2 follows",
-            "error: V002__two.sql got no lock within lock_timeout in 2 attempts: blocked by pid "
+            "error: V002__two.sql could not get a lock within lock_timeout in 2 attempts: blocked by pid "
                 + pid
                 + " (user "
                 + database.service()
                 + ", application \"nightly report\", idle in transaction, transaction began ",
             "V002__two.sql, line 2, SQLSTATE 55P03",
-            "state: this migration was rolled back whole; the database is at 001",
+            "state: this migration was rolled back completely; the database is at 001",
             "next:  end that transaction",
-            "--lock-timeout and --lock-retries wait longer")
+            "to wait longer, use --lock-timeout and --lock-retries")
         .doesNotSay("confidential", "SELECT");
     assertThat(database.query("SELECT to_regclass('two') IS NULL")).containsExactly("t");
   }

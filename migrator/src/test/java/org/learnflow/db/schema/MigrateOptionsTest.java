@@ -56,7 +56,7 @@ class MigrateOptionsTest {
         .says(
             "error: there is no migration 7",
             "state: nothing was changed",
-            "next:  see the pending ones with: learnflow-db migrate --dry-run");
+            "next:  list the pending ones with: learnflow-db migrate --dry-run");
     assertThat(cli.run("migrate", "--target", "latest"))
         .exited(ExitCode.USAGE)
         .says("--target is not a valid version", "next:  use a value such as 7 or 007");

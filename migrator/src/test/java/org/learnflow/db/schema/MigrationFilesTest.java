@@ -40,7 +40,7 @@ class MigrationFilesTest {
             migrations.file(first).toString(),
             migrations.file(second).toString(),
             "state: nothing was changed",
-            "next:  give the newer of them the next free version");
+            "next:  give the newer one the next free version");
   }
 
   @ParameterizedTest
@@ -148,7 +148,7 @@ class MigrationFilesTest {
   void aMissingDirectoryIsRefused(TestDatabase database, @TempDir Path directory) {
     assertThat(new MigrationDirectory(directory.resolve("absent")).cli(database).run("migrate"))
         .exited(ExitCode.USAGE)
-        .says("there is no migrations directory", "next:  name it with --migrations DIR");
+        .says("migrations directory does not exist", "next:  set it with --migrations DIR");
   }
 
   @Test

@@ -81,8 +81,8 @@ class OutsideTransactionTest {
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
             "V2__two.sql, line 1, SQLSTATE " + sqlState,
-            "this migration was rolled back whole; the database is at 1",
-            "write executeInTransaction=false into a file V2__two.sql.conf beside it");
+            "this migration was rolled back completely; the database is at 1",
+            "write executeInTransaction=false to a file V2__two.sql.conf next to it");
     migrations.with(CONFIGURATION, "executeInTransaction=false");
     assertThat(cli.run("migrate")).exited(ExitCode.OK).says("2 applied");
     assertThat(database.query("SELECT line FROM log ORDER BY 1")).containsExactly("1", "2");
@@ -93,7 +93,7 @@ class OutsideTransactionTest {
     migrations.with("V2__two.sql", "CREATE TABLE two (id int);", "VACUUM two;");
     assertThat(cli.run("migrate"))
         .exited(ExitCode.MIGRATION_FAILED)
-        .says("mixes statements", "executeInTransaction=false into a file V2__two.sql.conf");
+        .says("mixes statements", "executeInTransaction=false to a file V2__two.sql.conf");
     migrations.with(CONFIGURATION, "# Flyway's own", "executeInTransaction=false");
     assertThat(cli.run("migrate")).exited(ExitCode.OK);
   }
@@ -111,7 +111,7 @@ class OutsideTransactionTest {
       statement.execute("LOCK TABLE log IN ACCESS SHARE MODE"); // holds no snapshot
       assertThat(cli.run("migrate", "--lock-timeout", "300ms", "--lock-retries", "0"))
           .exited(ExitCode.MIGRATION_FAILED)
-          .says("got no lock within lock_timeout", "line 2");
+          .says("could not get a lock within lock_timeout", "line 2");
       reader.rollback();
     }
     assertThat(cli.run("migrate")).exited(ExitCode.OK);
@@ -130,7 +130,7 @@ class OutsideTransactionTest {
     assertThat(cli.run("migrate"))
         .exited(ExitCode.USAGE)
         .says(
-            "V2__two.sql.conf says something else than executeInTransaction",
+            "V2__two.sql.conf sets something other than executeInTransaction",
             "nothing was changed");
   }
 
@@ -141,8 +141,8 @@ class OutsideTransactionTest {
       textBlock =
           """
           COMMIT                           | begins or ends a transaction
-          VACUUM one                       | cannot be run in a transaction
-          DROP INDEX CONCURRENTLY one_id   | cannot be run in a transaction
+          VACUUM one                       | cannot run in a transaction
+          DROP INDEX CONCURRENTLY one_id   | cannot run in a transaction
           COPY one FROM STDIN              | has rows for COPY
           """)
   void whatRollbackWillRefuseIsRefusedBeforeItIsStored(String undo, String why) throws Exception {
@@ -163,7 +163,7 @@ class OutsideTransactionTest {
     migrations.with("V2__two.sql", "CREATE TABLE two (id int);", "COMMIT;", "SELECT 1/0;");
     assertThat(cli.run("migrate"))
         .exited(ExitCode.MIGRATION_FAILED)
-        .says("this migration ends transactions by itself, so what it did before stays");
+        .says("this migration ends transactions itself, so what it did before stays");
     assertThat(database.query("SELECT to_regclass('two')")).containsExactly("two");
   }
 }

@@ -148,7 +148,7 @@ class TrialTest {
     assertThat(plan)
         .exited(ExitCode.OK)
         .says(
-            "V004__hidden.sql reached outside the database that it was tried in; put back: ",
+            "V004__hidden.sql reached outside the database that it was tried in; undone: ",
             "removed setting temp_buffers of ROLE " + database.owner(),
             "added setting lock_timeout of DATABASE " + database.name());
     assertThat(plan.out())
@@ -172,7 +172,7 @@ class TrialTest {
     List<String> before = shared(database);
     CliResult plan = cli.run("plan");
     assertThat(shared(database)).isEqualTo(before);
-    assertThat(plan).exited(ExitCode.OK).says("V004__hidden.sql reached outside", "put back: ");
+    assertThat(plan).exited(ExitCode.OK).says("V004__hidden.sql reached outside", "undone: ");
     assertThat(plan.out()).contains("V005__five.sql").doesNotContain("V002");
   }
 
