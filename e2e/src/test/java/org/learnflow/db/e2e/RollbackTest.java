@@ -73,7 +73,7 @@ class RollbackTest {
     Command refused = release.rollback(1).failed();
     assertThat(refused.output())
         .contains(
-            "needs a backup of the last 24h", "helm rollback " + Release.NAME + " 1", "--no-hooks");
+            "needs a backup from the last 24h", "helm rollback " + Release.NAME + " 1", "--no-hooks");
     assertThat(release.history()).endsWith("pending-rollback");
     service.run("find,award_badge", "ada");
     release.rollback(1, "--no-hooks").successful();

@@ -18,8 +18,8 @@ import org.learnflow.db.postgres.SqlStates;
  * Lets a hook undo migrations only while Helm rolls its release back, and only after a recent
  * backup.
  *
- * @param maxAge how old the last backup may be
- * @param maxAgeText the same as it was given
+ * @param maxAge how old the last backup can be
+ * @param maxAgeText the same, as you wrote it
  */
 public record HelmGuard(
     Supplier<KubernetesApi> api,
@@ -28,10 +28,10 @@ public record HelmGuard(
     Duration maxAge,
     String maxAgeText) {
   /**
-   * Returns where it may.
+   * Returns if migrations can be undone now.
    *
    * @param revision that Helm rolls back to
-   * @throws Failure 10 where it may not
+   * @throws Failure 10 if they cannot
    */
   public void require(Session session, int revision) {
     requireHelmRollback(revision);
@@ -67,7 +67,7 @@ public record HelmGuard(
         .ifPresent(why -> {
           throw wayOut(
               ExitCode.REFUSED,
-              "undoing migrations needs a backup of the last %s, and %s".formatted(maxAgeText, why),
+              "undoing migrations needs a backup from the last %s, and %s".formatted(maxAgeText, why),
               revision);
         });
   }
@@ -99,7 +99,7 @@ public record HelmGuard(
     }
   }
 
-  /** A failed hook leaves the release in pending-rollback; only this goes on from there. */
+  /** A failed hook leaves the release in pending-rollback; only this continues from there. */
   private Failure wayOut(ExitCode code, String what, int revision) {
     return Failure.of(code, what)
         .state("nothing was changed; Helm leaves the release in pending-rollback")

@@ -23,15 +23,15 @@ import org.learnflow.db.schema.UndoStep;
 /** Finds out what undo scripts lose, by running them in a transaction that is rolled back. */
 record Preview(DataSource source, RoleManager roles, Progress progress) {
   /**
-   * A look ahead holds the locks of a real rollback for a moment: it gives up before the server
-   * looks for deadlocks (1 s), so that none of the services' transactions is ended for it.
+   * A preview holds the locks of a real rollback for a moment. It gives up before the server looks
+   * for deadlocks (1 s), so that no transaction of a service is ended because of it.
    */
   private static final String BRIEFLY =
       "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
 
   /**
-   * setval() is not taken back with its transaction, so that a look ahead may not do it. Numbers
-   * that nextval() gives are gone as with any transaction that is rolled back.
+   * setval() is not rolled back with its transaction, so a preview must not run it. Numbers that
+   * nextval() returned are lost, as in any transaction that is rolled back.
    */
   private static final String KEEP_SEQUENCES =
       """
@@ -53,7 +53,9 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
       $$
       """;
 
-  /** Not where another one of that name and schema cannot be deferred: SET would refuse it. */
+  /**
+   * Not if another constraint with that name and schema cannot be deferred: SET would reject it.
+   */
   private static final String DEFER =
       """
       SELECT format('SET CONSTRAINTS %I.%I DEFERRED', n.nspname, c.conname)
@@ -63,14 +65,14 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
       """;
 
   /**
-   * Goes all the way in one transaction, and then takes it back.
+   * Runs all undo scripts in one transaction, and then rolls it back.
    *
-   * @param lost gets what was not there any more, or not as it was
-   * @return why it could not be gone
+   * @param lost receives what was lost or changed
+   * @return why the scripts could not be run
    */
   Optional<String> run(List<UndoStep> steps, List<TableColumns.Change> lost) throws SQLException {
     List<UndoStep> tried = new ArrayList<>();
-    // Not with the session that holds the locks, which a script may give back.
+    // Not with the session that holds the locks, because a script may release them.
     try (Connection session = source.getConnection()) {
       WithheldPrivileges withheld = roles.withheld(session);
       session.setAutoCommit(false);
@@ -80,11 +82,11 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
         TableColumns before = TableColumns.read(session);
         for (UndoStep step : steps) {
           tried.add(step);
-          // What drops indexes concurrently loses no data, and is not possible here.
+          // A script that drops indexes concurrently loses no data, and cannot run here.
           if (step.transactional()) {
             withheld.begin(session, step.script().undoSql());
             UndoExecution.execute(session, step, BRIEFLY, Preview::execute);
-            // The next one comes in a transaction and a session of its own.
+            // The next one runs in a transaction and a session of its own.
             defer(session);
             SessionSettings.forget(session);
             SqlText.execute(session, BRIEFLY);
@@ -105,14 +107,14 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
       if (SqlStates.of(e).equals(SqlStates.INSUFFICIENT_PRIVILEGE)
           && setsSequence(e.step().script().undoSql())) {
         return Optional.of(
-            "%s sets a sequence, which no rollback takes back"
+            "%s sets a sequence, which cannot be rolled back"
                 .formatted(e.step().script().undoScript()));
       }
       return Optional.of(whyUnseen(e, tried));
     }
   }
 
-  /** A deferred constraint begins each transaction deferred, also after one that was checked. */
+  /** A deferred constraint starts each transaction deferred, also after one that was checked. */
   private static void defer(Connection connection) throws SQLException {
     for (String statement : CatalogQuery.rows(connection, DEFER, row -> row.getString(1))) {
       SqlText.execute(connection, statement);
@@ -120,15 +122,15 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
   }
 
   /**
-   * What keeps a look ahead from its end, but would not keep a rollback.
+   * What stops a preview, but would not stop a rollback.
    *
    * @param tried the scripts up to the one that failed
-   * @throws Failure 6 for what would fail in a rollback too
+   * @throws Failure 6 for what would fail in a rollback as well
    */
   private static String whyUnseen(UndoFailedException e, List<UndoStep> tried) {
     String script = e.step().script().undoScript();
     if (SqlStates.lockProblem(e)) {
-      return script + " got no lock within half a second";
+      return script + " could not get a lock within half a second";
     }
     if (SqlStates.of(e).equals(SqlStates.QUERY_CANCELED)) {
       return script + " takes longer than five seconds";
@@ -143,13 +145,13 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
               e.step().script().version());
     }
     if (SqlStates.of(e).equals(SqlStates.UNSAFE_NEW_ENUM_VALUE) && tried.size() > 1) {
-      return "%s needs another transaction than the scripts before it (%s); first: learnflow-db rollback --to %s"
+      return "%s cannot run in the same transaction as the scripts before it (%s); first: learnflow-db rollback --to %s"
           .formatted(script, MigrationFailures.message(e), e.step().script().version());
     }
     throw e.failure("nothing was changed");
   }
 
-  /** A query that only sets a sequence is left out: it loses nothing. */
+  /** A query that only sets a sequence is skipped: it loses nothing. */
   private static void execute(Connection connection, SqlScript.Statement statement)
       throws SQLException {
     Savepoint before = connection.setSavepoint();

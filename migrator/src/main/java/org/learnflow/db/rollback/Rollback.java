@@ -23,9 +23,9 @@ import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.schema.UndoStep;
 
 /**
- * Undoes applied migrations, newest first, one transaction each, by the undo scripts that are
- * stored in the database. Flyway's open edition does not know this: to it, an undone migration is
- * one that never was applied.
+ * Undoes applied migrations, newest first, one transaction each, with the undo scripts that are
+ * stored in the database. Flyway's open edition has no undo: to it, an undone migration was never
+ * applied.
  */
 public final class Rollback {
   /** Its name in progress lines. */
@@ -37,7 +37,7 @@ public final class Rollback {
   private final RoleManager roles;
   private final Progress progress;
 
-  /** Of all attempts: a lost connection begins a new one. */
+  /** Of all attempts: a lost connection starts a new one. */
   private final List<String> undone = new ArrayList<>();
 
   /**
@@ -48,7 +48,7 @@ public final class Rollback {
    * @param target the newest version to keep; empty to keep none
    * @param fromFiles whether undo scripts come from {@code files}, not from the database
    * @param lockRetries how often an undo is tried again after lock_timeout or a deadlock
-   * @param roles gives the services their rights on what is made again
+   * @param roles grants the service role its privileges on what is created again
    */
   public Rollback(
       DataSource source,
@@ -78,7 +78,7 @@ public final class Rollback {
     }
   }
 
-  /** Whether migrations newer than the target are applied, or have failed half-way. */
+  /** Whether migrations newer than the target are applied, or failed halfway. */
   public boolean isNeeded(Connection connection) throws SQLException {
     return selection.isNeeded(read(connection));
   }
@@ -92,8 +92,8 @@ public final class Rollback {
    * back.
    *
    * @param connection a session of the owner in autocommit mode
-   * @throws Failure 10 where it would be refused, 6 where an undo script fails, 2 where there is no
-   *     such target
+   * @throws Failure 10 if it would be refused, 6 if an undo script fails, 2 if the target does not
+   *     exist
    */
   public RollbackPlan plan(Connection connection) throws SQLException {
     SchemaState state = read(connection);
@@ -128,12 +128,12 @@ public final class Rollback {
   }
 
   /**
-   * Undoes what is newer than the target; nothing where that has been done.
+   * Undoes what is newer than the target; does nothing if that was done already.
    *
    * @param connection a session of the owner in autocommit mode
-   * @param agreed what may be undone
+   * @param agreed what was agreed to
    * @return the undone migrations by file name, newest first
-   * @throws Failure 10 where it is refused, 6 where an undo script fails
+   * @throws Failure 10 if it is refused, 6 if an undo script fails
    */
   public List<String> undo(Connection connection, RollbackPlan agreed) throws SQLException {
     return locked(
@@ -181,7 +181,7 @@ public final class Rollback {
       CatalogLedger.finish(connection);
       HistoryProtection.apply(connection);
     } catch (SQLException e) {
-      // A lost connection ends this run anyway, or makes it begin again.
+      // A lost connection ends this run anyway, or makes it start again.
     }
   }
 
@@ -194,9 +194,9 @@ public final class Rollback {
     if (!more.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%s was applied meanwhile by another migrator".formatted(String.join(", ", more)))
+              "%s was applied in the meantime by another migrator".formatted(String.join(", ", more)))
           .state("nothing was changed")
-          .next("run the same command again, which shows what would be undone now");
+          .next("run the same command again, to see what would be undone now");
     }
   }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * What a rollback would do.
  *
  * @param from version now
- * @param to version afterwards, "none" for none
+ * @param to version afterwards, "none" if no migration is left
  * @param undo migrations that would be undone, by file name, newest first
  * @param failed migrations that failed outside a transaction, whose remains would be removed
  * @param lost what would be lost
@@ -24,29 +24,28 @@ public record RollbackPlan(
     Optional<String> unseen) {
 
   /**
-   * A table, or a column or rows of a table that stays, that are not what they were after an undo
-   * script.
+   * A table, or a column or rows of a table that stays, that an undo script drops or changes.
    *
    * @param table with its schema
    * @param column empty for a whole table, and for rows
    * @param how what the script does
    * @param rows that are deleted or changed; that a dropped table has, or that have a value in this
-   *     column; null where the owner may not see them all
-   * @param estimated whether rows is an estimate, of all rows of a large table
+   *     column; null if the owner cannot see them all
+   * @param estimated whether {@code rows} is an estimate of all rows of a large table
    */
   public record Loss(String table, String column, How how, @Nullable Long rows, boolean estimated) {
-    /** What becomes of it. */
+    /** What happens to it. */
     public enum How {
-      /** A table or column that is gone. */
+      /** A table or column that is dropped. */
       @JsonProperty("dropped")
       DROPPED,
-      /** Rows that are gone, by DELETE or TRUNCATE. */
+      /** Rows that are deleted, by DELETE or TRUNCATE. */
       @JsonProperty("deleted")
       DELETED,
       /** Rows that are overwritten, by UPDATE. */
       @JsonProperty("changed")
       CHANGED,
-      /** A column of another type, which may hold less. */
+      /** A column that gets another type, which may hold less. */
       @JsonProperty("converted")
       CONVERTED
     }

@@ -15,40 +15,40 @@ import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
-/** A rollback with what comes before it and after it: the consent, verification, publication. */
+/** A rollback with what comes before and after it: confirmation, verification, publication. */
 public record RollbackRun(
     DatabaseAccess access, MigrationFiles migrations, Publisher publisher, Progress progress) {
 
   /**
-   * What is there when it is done.
+   * The result of a rollback.
    *
    * @param version that the schema is at, or "none"
-   * @param published empty where the database is not healthy
+   * @param published empty if the database is not healthy
    */
   public record Finished(String version, Verification verification, String published) {}
 
   /**
-   * Refuses a plan whose losses are not known.
+   * Refuses a plan whose losses are unknown.
    *
    * @param otherwise what the same command with another option does
-   * @throws Failure 10 where it is so
+   * @throws Failure 10 if they are unknown
    */
   public static void requireSeen(RollbackPlan plan, String otherwise) {
     plan.unseen()
         .ifPresent(why -> {
-          throw Failure.of(ExitCode.REFUSED, "what would be lost could not be found out: " + why)
+          throw Failure.of(ExitCode.REFUSED, "what would be lost is unknown: " + why)
               .state("nothing was changed")
               .next("run the same command at a quieter moment; " + otherwise);
         });
   }
 
   /**
-   * Goes on only with a backup, or without one on purpose, and where somebody says yes.
+   * Continues only with a backup, or explicitly without one, and only if it is confirmed.
    *
-   * @param backup where one is asked for
-   * @param noBackup whether none is wanted
-   * @param confirmed whether yes was said beforehand
-   * @throws Failure 10 where it must not go on
+   * @param backup if one is requested
+   * @param noBackup whether none is requested explicitly
+   * @param confirmed whether {@code --yes} was given
+   * @throws Failure 10 if it must not continue
    */
   public void requireConsent(
       RollbackPlan plan,
@@ -58,12 +58,12 @@ public record RollbackRun(
       Confirmation confirmation) {
     if (backup.isEmpty() && !noBackup) {
       throw Failure.of(
-              ExitCode.REFUSED, "undoing cannot be taken back, and no backup was asked for")
+              ExitCode.REFUSED, "undoing migrations is irreversible, and no backup was requested")
           .state("nothing was changed")
           .next("run the same command with --backup FILE, or with --no-backup");
     }
     if (!confirmed) {
-      requireSeen(plan, "with --yes it is done all the same");
+      requireSeen(plan, "with --yes it is done anyway");
     }
     confirmation.confirm(
         "%d migrations in %s are undone, down to %s."
@@ -71,7 +71,7 @@ public record RollbackRun(
                 plan.undo().size() + plan.failed().size(), access.target().owner(), plan.to()));
   }
 
-  /** Verifies what is left and publishes it: also what a run that was killed left to do. */
+  /** Verifies the database and publishes it: also if a killed run left that to do. */
   public Finished finish(Session session) {
     SchemaState state =
         session.run(Rollback.STEP, connection -> SchemaState.read(connection, migrations));
@@ -86,7 +86,7 @@ public record RollbackRun(
     String published = publisher.publish(session, version);
     progress.line("publish", published);
     if (published.startsWith("nowhere")) {
-      progress.line("next", "where SCHEMA_VERSION is published: learnflow-db publish");
+      progress.line("next", "if SCHEMA_VERSION is published elsewhere: learnflow-db publish");
     }
     return new Finished(version, verification, published);
   }

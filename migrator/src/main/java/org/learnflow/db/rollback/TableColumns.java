@@ -18,16 +18,16 @@ import org.learnflow.db.rollback.RollbackPlan.Loss;
 
 /**
  * The tables with data at one moment of a transaction: their columns, and what this session did to
- * their rows. They are told apart by their numbers: a table that was dropped and made again under
- * its name has lost its rows all the same.
+ * their rows. They are identified by OID: a table that was dropped and created again under the same
+ * name has still lost its rows.
  *
  * @param tables by oid
  */
 record TableColumns(Map<Long, Table> tables) {
-  /** Up to this size rows are counted, above it the server's estimate is taken. */
+  /** Up to this size rows are counted; above it, the server's estimate is used. */
   private static final long COUNTED_BYTES = 128L << 20;
 
-  /** The numbers of rows are those that pg_stat_xact_all_tables has. */
+  /** The numbers of rows are those in pg_stat_xact_all_tables. */
   private static final String READ =
       """
       SELECT t.*, a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod)
@@ -49,9 +49,9 @@ record TableColumns(Map<Long, Table> tables) {
   /**
    * A table.
    *
-   * @param name with schema, quoted where it must be
+   * @param name with schema, quoted if it must be
    * @param storage the number of its file, which TRUNCATE and a rewrite change
-   * @param inserted rows, by this session, as all numbers of rows
+   * @param inserted rows, by this session, as with all numbers of rows
    * @param columns by number
    */
   record Table(
@@ -62,11 +62,11 @@ record TableColumns(Map<Long, Table> tables) {
       long deleted,
       Map<Integer, Column> columns) {}
 
-  /** A column with its type, as format_type words it. */
+  /** A column with its type, as format_type writes it. */
   record Column(String name, String type) {}
 
   /**
-   * What is lost, before it is known how much that is.
+   * What is lost, before its amount is known.
    *
    * @param left rows that are left in a table that got a new file
    */
@@ -99,7 +99,7 @@ record TableColumns(Map<Long, Table> tables) {
     return new TableColumns(tables);
   }
 
-  /** What of this is not there now, in the same transaction, or no longer as it was. */
+  /** What of this is missing or changed now, in the same transaction. */
   List<Change> lostUntilNow(Connection connection) throws SQLException {
     TableColumns later = read(connection);
     List<Change> lost = new ArrayList<>();
@@ -132,7 +132,7 @@ record TableColumns(Map<Long, Table> tables) {
   private static void rows(Connection connection, Table table, Table left, List<Change> lost)
       throws SQLException {
     if (left.storage() != table.storage()) {
-      // A rewrite leaves all rows, TRUNCATE only those that were inserted since.
+      // A rewrite keeps all rows, TRUNCATE only those that were inserted since.
       long inserted = left.inserted() - table.inserted();
       Long counted = count(connection, left.name(), "").rows();
       lost.add(
@@ -151,7 +151,9 @@ record TableColumns(Map<Long, Table> tables) {
     }
   }
 
-  /** The same with how much it is, asked once the transaction was rolled back; nothing for none. */
+  /**
+   * The same with its amount, counted after the transaction was rolled back; empty if it is zero.
+   */
   static Optional<Loss> counted(Connection connection, Change change) throws SQLException {
     Loss loss = change.loss();
     if (change.left().isEmpty()
@@ -165,7 +167,7 @@ record TableColumns(Map<Long, Table> tables) {
         : Optional.of(new Loss(loss.table(), loss.column(), loss.how(), rows, before.estimated()));
   }
 
-  /** How many rows there are, or values of a column; null where they cannot all be seen. */
+  /** How many rows a table has, or a column has values; null if they cannot all be seen. */
   private record Counted(@Nullable Long rows, boolean estimated) {}
 
   private static Counted count(Connection connection, String table, String column)

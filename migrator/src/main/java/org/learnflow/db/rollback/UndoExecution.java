@@ -17,9 +17,9 @@ import org.learnflow.db.schema.UndoStep;
 /** Runs an undo script, and records that it ran. */
 record UndoExecution(WithheldPrivileges withheld, Progress progress) {
   /**
-   * Runs a script, to its deferred constraints, under its own settings.
+   * Runs a script up to its deferred constraints, with its own settings.
    *
-   * @param before what comes before each statement
+   * @param before what is run before each statement
    */
   static void execute(Connection connection, UndoStep step, String before, Execution execution)
       throws UndoFailedException {
@@ -51,7 +51,7 @@ record UndoExecution(WithheldPrivileges withheld, Progress progress) {
     SqlText.execute(connection, statement.sql());
   }
 
-  /** To Flyway it was never applied; what was done is kept for people. */
+  /** Makes Flyway see the migration as never applied; what was done is recorded for people. */
   void record(Connection connection, UndoStep step) throws SQLException {
     UndoScript script = step.script();
     withheld

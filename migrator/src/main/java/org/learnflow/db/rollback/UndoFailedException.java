@@ -8,7 +8,7 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.schema.MigrationFailures;
 import org.learnflow.db.schema.UndoStep;
 
-/** Carries what a statement of a way back failed with. */
+/** Carries the error of a statement of an undo script. */
 final class UndoFailedException extends Exception {
   private static final long serialVersionUID = 1L;
 
@@ -48,7 +48,7 @@ final class UndoFailedException extends Exception {
         .next(
             kind.next("run the same command again")
                 + (kind.isOfFile()
-                    ? "; a corrected file is taken with --from-files; docs/how-to/rollback.md"
+                    ? "; to run a corrected file, add --from-files; docs/how-to/rollback.md"
                     : ""))
         .causedBy(this);
   }

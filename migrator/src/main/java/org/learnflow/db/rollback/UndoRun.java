@@ -19,7 +19,7 @@ import org.learnflow.db.schema.UndoStep;
 import org.postgresql.PGConnection;
 
 /**
- * Undoes one migration after another, each again where it got no lock.
+ * Undoes one migration after another, and retries each that could not get a lock.
  *
  * @param source sessions of the owner, with lock_timeout set
  * @param lockRetries how often an undo is tried again after lock_timeout or a deadlock
@@ -37,7 +37,7 @@ record UndoRun(
    *
    * @param connection for this one alone
    * @param undone before it, for the failure
-   * @throws Failure 6 where the script fails
+   * @throws Failure 6 if the script fails
    */
   void undo(Connection connection, UndoStep step, BlockerWatch watch, List<String> undone)
       throws SQLException {
@@ -63,7 +63,7 @@ record UndoRun(
       }
       progress.line(
           Rollback.STEP,
-          "%s got no lock in time%s; rolled back, attempt %d of %d follows"
+          "%s could not get a lock in time%s; rolled back, attempt %d of %d follows"
               .formatted(
                   step.script().undoScript(),
                   watch.lastBlockers().isEmpty()
@@ -84,7 +84,7 @@ record UndoRun(
       UndoExecution.execute(connection, step, "", UndoExecution::run);
       SessionSettings.reset(connection);
       if (!before.lostUntilNow(connection).isEmpty()) {
-        // What was loaded may be gone; the next run loads it again.
+        // What was loaded may be lost; the next run loads it again.
         statement.execute("DELETE FROM learnflow_db.seed_sets");
       }
       execution.record(connection, step);
@@ -101,7 +101,7 @@ record UndoRun(
 
   private void outsideTransaction(Connection connection, UndoStep step)
       throws SQLException, UndoFailedException {
-    // It waits for every older transaction and blocks nobody meanwhile.
+    // It waits for every older transaction and blocks nobody in the meantime.
     SqlText.execute(connection, "SET lock_timeout = 0");
     execution.withheld().begin(connection, step.script().undoSql());
     UndoExecution.execute(connection, step, "", UndoExecution::run);
@@ -129,13 +129,13 @@ record UndoRun(
             .formatted(
                 e.step().transactional()
                     ? "this undo was rolled back completely"
-                    : "it runs outside a transaction, so indexes dropped before this one stay so",
+                    : "it runs outside a transaction, so the indexes dropped before this one stay dropped",
                 undone.isEmpty() ? "nothing" : String.join(", ", undone),
                 current);
     if (SqlStates.lockProblem(e)) {
       return e.failure(state)
           .what(
-              "%s got no lock within lock_timeout in %d attempts%s"
+              "%s could not get a lock within lock_timeout in %d attempts%s"
                   .formatted(
                       e.step().script().undoScript(),
                       lockRetries + 1,
@@ -144,7 +144,7 @@ record UndoRun(
                           : ": blocked by " + String.join("; ", watch.lastBlockers())))
           .next(
               "end that transaction (or wait until it ends) and run the same command again;"
-                  + " --lock-timeout and --lock-retries wait longer");
+                  + " to wait longer, use --lock-timeout and --lock-retries");
     }
     return e.failure(state);
   }

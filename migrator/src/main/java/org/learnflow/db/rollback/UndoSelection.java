@@ -20,7 +20,7 @@ import org.learnflow.db.schema.UndoScripts;
 import org.learnflow.db.schema.UndoStep;
 
 /**
- * Which migrations are undone, by which scripts.
+ * Which migrations are undone, and with which scripts.
  *
  * @param files to compare with what was applied
  * @param target the newest version to keep; empty to keep none
@@ -28,9 +28,9 @@ import org.learnflow.db.schema.UndoStep;
  */
 record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, boolean fromFiles) {
   /**
-   * Refuses a target that never was.
+   * Refuses a target that does not exist.
    *
-   * @throws Failure 2 where it is so
+   * @throws Failure 2 if it does not exist
    */
   void requireKnownTarget(SchemaState state) {
     if (target.isEmpty()
@@ -41,13 +41,13 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
     throw Failure.of(ExitCode.USAGE, "there is no migration " + target.get())
         .state("nothing was changed; the database is at " + state.currentText())
         .next(
-            "give one of the applied versions, or none: %s"
+            "use one of the applied versions, or none: %s"
                 .formatted(
                     String.join(
                         ", ", state.applied().keySet().stream().map(Object::toString).toList())));
   }
 
-  /** Whether migrations newer than the target are applied, or have failed half-way. */
+  /** Whether migrations newer than the target are applied, or failed halfway. */
   boolean isNeeded(SchemaState state) {
     return !newer(state).isEmpty() || !failed(state).isEmpty();
   }
@@ -74,7 +74,7 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
         .toList();
   }
 
-  /** The ways back, newest first, all of which can be gone. */
+  /** The undo scripts, newest first, all of which can be run. */
   List<UndoStep> steps(Connection connection, SchemaState state) throws SQLException {
     requireUnchanged(state);
     NavigableMap<MigrationVersion, UndoScript> scripts = scripts(connection);
@@ -86,7 +86,7 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
       }
       if (!Objects.equals(row.checksum(), script.checksum())) {
         throw refused(
-            "%s is the way back of another %s than the one that was applied"
+            "%s is the undo script of another %s than the one that was applied"
                 .formatted(script.undoScript(), row.script()),
             fromFiles ? files.directory().toString() : "learnflow_db.undo_scripts");
       }
@@ -119,7 +119,7 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
           && !Objects.equals(row.checksum(), file.checksum())) {
         throw refused(file.name() + " was changed after it was applied", file.path().toString())
             .next(
-                "use the image or checkout that has it as it was applied, or put it back:"
+                "use the image or checkout that has it as it was applied, or restore it:"
                     + " git log -p -- '*/%s'".formatted(file.name()));
       }
     }
@@ -144,7 +144,7 @@ record UndoSelection(MigrationFiles files, Optional<MigrationVersion> target, bo
         .next(
             fromFiles
                 ? "write it, or undo that migration by hand: docs/how-to/rollback.md"
-                : "with the image or checkout that has its U file: learnflow-db rollback"
+                : "with the image or checkout that has its undo script: learnflow-db rollback"
                     + " --from-files ...; docs/how-to/rollback.md");
   }
 }

@@ -1,4 +1,4 @@
-/** Undoes migrations by their undo scripts, and shows first what is lost. */
+/** Undoes migrations with their undo scripts, and shows first what is lost. */
 @NullMarked
 package org.learnflow.db.rollback;
 

@@ -6,7 +6,8 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
 
-/** * Applies migrations, and reports what it did.
+/**
+ * Applies migrations, and reports what it did.
  *
  * @param target up to which version; all if it is empty
  * @param lockRetries how often a migration that could not get a lock is tried again

@@ -107,7 +107,7 @@ class RehearsalTest {
     assertThat(cli.run("rollback", "--to", "1", "--dry-run"))
         .exited(ExitCode.REFUSED)
         .says(
-            "could not be found out: U2__two.sql needs another transaction than the scripts before it",
+            "could not be found out: U2__two.sql cannot run in the same transaction as the scripts before it",
             "first: learnflow-db rollback --to 2");
     assertThat(cli.run("rollback", "--to", "1", "--yes", "--no-backup")).exited(ExitCode.OK);
     assertThat(database.query("SELECT mood FROM moods")).containsExactly("bad");

@@ -123,7 +123,7 @@ class HelmRollbackTest {
     revision(4, "pending-rollback");
     assertThat(cli.run("rollback"))
         .exited(ExitCode.REFUSED)
-        .says("needs a backup of the last 24h, and there is none", "--no-hooks");
+        .says("needs a backup from the last 24h, and there is none", "--no-hooks");
     backup(database, "25 hours");
     assertThat(cli.run("rollback"))
         .exited(ExitCode.REFUSED)

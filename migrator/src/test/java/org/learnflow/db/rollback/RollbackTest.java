@@ -392,13 +392,13 @@ class RollbackTest {
       statement.execute("SET application_name = 'long report'; SELECT * FROM one");
       assertThat(cli.run("rollback", "--to", "1", "--dry-run"))
           .exited(ExitCode.REFUSED)
-          .says("U2__two.sql got no lock within half a second");
+          .says("U2__two.sql could not get a lock within half a second");
       assertThat(rollback(cli, "--to", "1", "--lock-timeout", "3s", "--lock-retries", "1"))
           .exited(ExitCode.MIGRATION_FAILED)
           .says(
               "what will be lost could not be determined",
               "attempt 2 of 2 follows",
-              "U2__two.sql got no lock within lock_timeout in 2 attempts: blocked by pid",
+              "U2__two.sql could not get a lock within lock_timeout in 2 attempts: blocked by pid",
               "long report",
               "undone before it: V3__three.sql; the database is at 2");
       CompletableFuture<CliResult> waiting =

@@ -266,7 +266,7 @@ class TrialTest {
     migrations.with("U004__four.sql", "DO $$ BEGIN PERFORM setval('counter', 1); END $$;");
     assertThat(cli.run("rollback", "--to", "1", "--dry-run", "--from-files"))
         .exited(ExitCode.REFUSED)
-        .says("U004__four.sql sets a sequence, which no rollback takes back");
+        .says("U004__four.sql sets a sequence, which cannot be rolled back");
     assertThat(database.query("SELECT last_value FROM counter")).containsExactly("100");
     migrations.with("U004__four.sql", "SELECT nextval('counter');");
     assertThat(cli.run("rollback", "--to", "1", "--dry-run", "--from-files")).exited(ExitCode.OK);
