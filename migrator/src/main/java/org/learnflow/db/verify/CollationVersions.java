@@ -6,8 +6,8 @@ import java.util.List;
 import org.learnflow.db.postgres.CatalogQuery;
 
 /**
- * Whether the operating system, or ICU, still sorts as it did when the indexes over text were
- * built. Where another image sorts otherwise, such an index misses rows and lets duplicates in.
+ * Whether the operating system, or ICU, still sorts as it did when the indexes on text were built.
+ * If another image sorts differently, such an index misses rows and admits duplicates.
  */
 final class CollationVersions {
   /** The database's own collation, and those that a column or an index names. */
@@ -36,7 +36,7 @@ final class CollationVersions {
 
   private CollationVersions() {}
 
-  /** Says something only where something is to be done. */
+  /** Reports something only if you have to do something. */
   static List<StageResult> look(Connection connection) throws SQLException {
     return CatalogQuery.rows(
         connection, QUERY, row -> StageResult.warning("collation", row.getString(1)));

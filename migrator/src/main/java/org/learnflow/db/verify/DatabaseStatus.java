@@ -17,7 +17,7 @@ import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedLedger;
 
 /**
- * What there is to know of a database at a glance.
+ * The state of a database at a glance.
  *
  * @param database address without password
  * @param serverVersion of PostgreSQL
@@ -29,8 +29,8 @@ import org.learnflow.db.seed.SeedLedger;
  * @param differences between history and files
  * @param drift what was changed outside migrations
  * @param seeds loaded sets with the mode they were loaded in
- * @param lastBackup the newest one that is recorded, if there is any
- * @param problem what is wrong with the server, else empty
+ * @param lastBackup the newest one that is recorded, if any
+ * @param problem what is wrong with the server, otherwise empty
  */
 public record DatabaseStatus(
     String database,
@@ -49,9 +49,9 @@ public record DatabaseStatus(
   /**
    * Drift in short.
    *
-   * @param recorded whether it is known what to expect
+   * @param recorded whether the expected state is recorded
    * @param objects such as {@code added index public.x}
-   * @param unknown why it could not be looked for, else empty
+   * @param unknown why it could not be checked, otherwise empty
    */
   public record Drift(boolean recorded, List<String> objects, String unknown) {}
 
@@ -104,7 +104,7 @@ public record DatabaseStatus(
       if (!SqlStates.lockProblem(e)) {
         throw e;
       }
-      return new Drift(true, List.of(), "not known, since another session holds a lock on a table");
+      return new Drift(true, List.of(), "unknown, because another session holds a lock on a table");
     }
   }
 }

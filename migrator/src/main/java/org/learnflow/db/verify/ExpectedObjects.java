@@ -16,14 +16,14 @@ import java.util.TreeSet;
 import org.learnflow.db.WholeFile;
 
 /**
- * The tables and views that a directory's migrations make, as its generated file {@code
- * objects.txt} lists them: {@code table public.users} or {@code view compat.users}, a line each,
+ * The tables and views that a directory's migrations create, as its generated file {@code
+ * objects.txt} lists them: {@code table public.users} or {@code view compat.users}, one per line,
  * {@code #} before a comment.
  *
  * @param lines the lines without comments, sorted
  */
 public record ExpectedObjects(List<String> lines) {
-  /** The file's name, beside the migrations. */
+  /** The file's name, next to the migrations. */
   public static final String FILE = "objects.txt";
 
   private static final String PRESENT =
@@ -40,7 +40,7 @@ public record ExpectedObjects(List<String> lines) {
       ORDER BY 1
       """;
 
-  /** Reads the list; nothing where the directory has none. */
+  /** Reads the list; empty if the directory has none. */
   static Optional<ExpectedObjects> in(Path migrations) {
     Path file = migrations.resolve(FILE);
     if (!Files.exists(file)) {
@@ -72,7 +72,7 @@ public record ExpectedObjects(List<String> lines) {
     return present;
   }
 
-  /** What is expected, but not there. */
+  /** What is expected, but missing. */
   List<String> missing(Connection connection) throws SQLException {
     TreeSet<String> missing = new TreeSet<>(lines);
     present(connection).forEach(missing::remove);

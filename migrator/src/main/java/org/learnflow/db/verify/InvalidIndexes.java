@@ -6,9 +6,9 @@ import java.util.List;
 import org.learnflow.db.postgres.CatalogQuery;
 
 /**
- * Indexes that a concurrent build left when it failed: no query uses them, and every change of the
- * table keeps them up to date. One that is being built just now is not meant, nor one over
- * partitions, which may wait for theirs.
+ * Indexes that a concurrent build left when it failed: no query uses them, but every change of the
+ * table still updates them. This excludes one that is being built now, and one on a partitioned
+ * table, which may wait for those of its partitions.
  */
 final class InvalidIndexes {
   private static final String QUERY =
@@ -26,7 +26,7 @@ final class InvalidIndexes {
 
   private InvalidIndexes() {}
 
-  /** Says something only where something is to be done. */
+  /** Reports something only if you have to do something. */
   static List<StageResult> look(Connection connection) throws SQLException {
     return CatalogQuery.rows(
         connection, QUERY, row -> StageResult.warning("indexes", row.getString(1)));

@@ -9,15 +9,15 @@ import java.util.Optional;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
- * The newest dump that was read back whole.
+ * The newest dump that was read back completely.
  *
- * @param kind who made it: {@code file}, {@code before-migrate} or {@code scheduled}
+ * @param kind how it was made: {@code file}, {@code before-migrate} or {@code scheduled}
  * @param name of the file
- * @param ageSeconds since it ended, by the server's clock
+ * @param ageSeconds since it finished, by the server's clock
  * @param schemaVersion newest migration in it
  */
 public record LastBackup(String kind, String name, long ageSeconds, String schemaVersion) {
-  /** Reads it; nothing where none is recorded. */
+  /** Reads it; empty if none is recorded. */
   public static Optional<LastBackup> read(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row =

@@ -13,14 +13,14 @@ import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RightsCheck;
 
 /**
- * Who may do more than the design gives: a service that rules the server or reaches its files, an
- * owner that does, further superusers, code in the migrator's own schema, and functions of others
- * that the owner's sessions find.
+ * Who has more privileges than the design grants: a service role or an owner that controls the
+ * server or can access its files, further superusers, code in the migrator's own schema, and
+ * functions of other roles that the owner's sessions find.
  */
 final class Privileges {
   private static final String STAGE = "privileges";
 
-  /** The role that initdb made has OID 10. */
+  /** The role that initdb created has OID 10. */
   private static final String QUERY =
       """
       WITH roles AS (
@@ -66,9 +66,9 @@ final class Privileges {
   private Privileges() {}
 
   /**
-   * Says something only where there is something to say.
+   * Reports something only if there are findings.
    *
-   * @param admin name of the role that may be a superuser, besides the one that initdb made
+   * @param admin name of the role that can be a superuser, besides the one that initdb created
    */
   static List<StageResult> look(Connection connection, RoleNames names, Optional<String> admin)
       throws SQLException {
@@ -90,21 +90,21 @@ final class Privileges {
           StageResult.broken(
               STAGE,
               String.join("; ", service)
-                  + "; a service that has this rules the server: take it away as admin"
-                  + " (ALTER ROLE, REVOKE), and look for what it did"));
+                  + "; a service with these privileges controls the server: revoke them as an admin"
+                  + " (ALTER ROLE, REVOKE), and check what it did"));
     }
     List<String> owner = texts(findings, "owner");
     if (!owner.isEmpty()) {
       stages.add(
           StageResult.warning(
-              STAGE, String.join("; ", owner) + "; the owner needs LOGIN and CREATEDB only"));
+              STAGE, String.join("; ", owner) + "; the owner needs only LOGIN and CREATEDB"));
     }
     List<String> code = texts(findings, "code");
     if (!code.isEmpty()) {
       stages.add(
           StageResult.warning(
               STAGE,
-              "in schema learnflow_db %s; nobody but learnflow-db makes anything there: drop it"
+              "in schema learnflow_db %s; only learnflow-db creates objects there: drop it"
                   .formatted(String.join("; ", code))));
     }
     functions(findings, names).ifPresent(stages::add);
@@ -121,7 +121,7 @@ final class Privileges {
     return stages;
   }
 
-  /** Where a service was once allowed to make any, the owner runs them without knowing. */
+  /** If a service could once create functions, the owner may run them unknowingly. */
   private static Optional<StageResult> functions(List<Finding> findings, RoleNames names) {
     List<Finding> functions =
         findings.stream().filter(finding -> finding.kind.equals("function")).toList();
@@ -133,7 +133,7 @@ final class Privileges {
         functions.stream()
                 .map(found -> "%s belongs to %s".formatted(found.subject, found.what))
                 .collect(Collectors.joining("; "))
-            + "; the owner's sessions may run it: look at it, then drop it or give it to the owner";
+            + "; the owner's sessions can run it: check it, then drop it or transfer it to the owner";
     return Optional.of(
         services ? StageResult.broken(STAGE, text) : StageResult.warning(STAGE, text));
   }

@@ -18,7 +18,7 @@ public record ReleaseStages(KubernetesApi api, Release release) {
         "%s in namespace %s, %s".formatted(release.name(), release.namespace(), release.chart()));
   }
 
-  /** Whether the passwords are those of the database, as far as the Secret says. */
+  /** Whether the passwords are those of the database, according to the Secret. */
   public StageResult credentials() {
     Optional<String> interrupted = CredentialsSecret.interruption(api, release);
     return new StageResult(
@@ -27,7 +27,7 @@ public record ReleaseStages(KubernetesApi api, Release release) {
         interrupted.orElse(release.credentialsSecret().name() + " is complete"));
   }
 
-  /** Whether the database's pod is ready; nothing where it has none. */
+  /** Whether the database's pod is ready; empty if it has none. */
   public Optional<StageResult> pod(Target target) {
     return release
         .statefulSet()
@@ -41,7 +41,7 @@ public record ReleaseStages(KubernetesApi api, Release release) {
                 .orElseGet(() -> new StageResult("pod", true, set + "-0 is ready")));
   }
 
-  /** Whether the connection is published as it should be. */
+  /** Whether the published connection is up to date. */
   public StageResult published(Target target, String version) {
     List<String> namespaces = release.publishNamespaces();
     List<String> wrong =
@@ -62,6 +62,6 @@ public record ReleaseStages(KubernetesApi api, Release release) {
     return new StageResult(
         "published",
         true,
-        namespaces.isEmpty() ? "nowhere, as asked for" : "in " + String.join(", ", namespaces));
+        namespaces.isEmpty() ? "nowhere, as configured" : "in " + String.join(", ", namespaces));
   }
 }

@@ -7,12 +7,13 @@ import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.ReleaseState;
 
 /**
- * What there is to know of a release at a glance.
+ * The state of a release at a glance.
  *
  * @param pods the database's; none for an external one
  * @param storage data volumes
- * @param published objects as they are found, of those that should be there
- * @param problem why {@code status} is missing, or what else is wrong with the release, else empty
+ * @param published the expected objects, as they were found
+ * @param problem why {@code status} is missing, or what else is wrong with the release, otherwise
+ *     empty
  * @param status of the database
  */
 public record ReleaseStatus(

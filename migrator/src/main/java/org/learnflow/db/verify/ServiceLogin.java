@@ -14,9 +14,9 @@ public final class ServiceLogin {
   private ServiceLogin() {}
 
   /**
-   * The stage; nothing where the password is not known.
+   * The stage; empty if the password is unknown.
    *
-   * @throws Failure where the password was replaced since it was read
+   * @throws Failure if the password was replaced after it was read
    */
   public static Optional<StageResult> look(DatabaseAccess access) {
     return access.target().servicePassword().map(password -> look(access, password));
@@ -40,7 +40,7 @@ public final class ServiceLogin {
       case UNKNOWN ->
           StageResult.warning(
               STAGE,
-              "whether %s can log in could not be found out: %s".formatted(role, login.reason()));
+              "whether %s can log in is unknown: %s".formatted(role, login.reason()));
       case REFUSED ->
           StageResult.broken(
               STAGE,
@@ -48,7 +48,7 @@ public final class ServiceLogin {
                   .formatted(role, login.reason(), target.serviceRemedy()));
       case NO_DATABASE ->
           StageResult.broken(
-              STAGE, "%s is not let into the database: %s".formatted(role, login.reason()));
+              STAGE, "%s cannot connect to the database: %s".formatted(role, login.reason()));
     };
   }
 }

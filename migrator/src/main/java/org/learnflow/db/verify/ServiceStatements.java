@@ -16,21 +16,21 @@ import org.learnflow.db.postgres.SqlText;
 
 /**
  * Plans, as the service role, every statement that it has the privilege for; whether it has those
- * that it should have, {@link org.learnflow.db.roles.RightsCheck} says. EXPLAIN checks also the
- * rights on what views read and on functions in them, which has_table_privilege does not tell; it
- * writes nothing.
+ * that it should have, {@link org.learnflow.db.roles.RightsCheck} checks. EXPLAIN also checks the
+ * privileges on what views read and on functions in them, which has_table_privilege does not cover;
+ * it writes nothing.
  *
- * <p>It locks the table as the statement itself would, so each table is looked at for itself and
- * for a moment: no lock is held while another one is waited for, and a wait ends before the server
- * looks for a deadlock (1 s).
+ * <p>It locks the table as the statement itself would, so each table is checked separately and
+ * briefly: no lock is held while waiting for another one, and a wait ends before the server looks
+ * for a deadlock (1 s).
  */
 final class ServiceStatements {
   /**
-   * A line for each text that is run, one for all statements of a table, where all are possible.
-   * Which are for a view is not asked before: pg_relation_is_updatable waits for locks too, on all
-   * views at once.
+   * A row for each text that is run: one for all statements of a table, because all are possible
+   * there. Which are possible for a view is not queried first: pg_relation_is_updatable waits for
+   * locks too, on all views at once.
    *
-   * <p>The last column is updated, not the first: through a view, an identity column (mostly the
+   * <p>The last column is updated, not the first: through a view, an identity column (usually the
    * first) cannot even be set to its default.
    */
   private static final String STATEMENTS =
@@ -59,14 +59,14 @@ final class ServiceStatements {
       """;
 
   /**
-   * Classes of what is said of a relation that cannot be written to, or not in this column, or
-   * whose foreign server does not answer: nothing that has to do with rights.
+   * Error classes of a relation that cannot be written to, or not in this column, or whose foreign
+   * server does not answer: they have nothing to do with privileges.
    */
   private static final Set<String> NOT_POSSIBLE = Set.of("0A", "22", "23", "42", "55", "HV", "P0");
 
   private static final Duration LOOK = Duration.ofMillis(200);
 
-  /** For which waits in all; from then on only what is free is looked at. */
+  /** The limit for all waits together; after that only unlocked tables are checked. */
   private static final Duration PATIENCE = Duration.ofSeconds(1);
 
   private ServiceStatements() {}
@@ -75,8 +75,8 @@ final class ServiceStatements {
    * The outcome.
    *
    * @param planned number of statements
-   * @param refusal what the server said to the first one that it refused
-   * @param locked tables and views that others hold a lock on, so that they were not looked at
+   * @param refusal the server's message for the first one that it rejected
+   * @param locked tables and views that were not checked because other sessions lock them
    */
   record Outcome(int planned, Optional<String> refusal, List<String> locked) {}
 

@@ -6,7 +6,7 @@ import java.sql.Statement;
 import java.util.Optional;
 import org.learnflow.db.postgres.SqlStates;
 
-/** Whether the server's disk has room, seen from a session. */
+/** Whether the server's disk has free space, as seen from a session. */
 public final class Space {
   /** Sorts more than fits into memory, so that half a megabyte of temporary file is written. */
   private static final String SPILL =
@@ -16,8 +16,8 @@ public final class Space {
   private Space() {}
 
   /**
-   * Why nothing can be written any more, in the server's words; none where it can, and where
-   * temp_file_limit does not let it be tried.
+   * Why nothing can be written any more, in the server's words; empty if writing works, or if
+   * temp_file_limit does not allow the attempt.
    *
    * @param connection in autocommit mode
    */

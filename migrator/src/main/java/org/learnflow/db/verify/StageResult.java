@@ -4,8 +4,8 @@ package org.learnflow.db.verify;
  * The outcome of one stage.
  *
  * @param name the stage, such as {@code migrations}
- * @param ok whether it is as it should be
- * @param warning whether somebody should look at it, although it is no reason to be unhealthy
+ * @param ok whether the stage passes
+ * @param warning whether you should look at it, although it does not make the database unhealthy
  * @param detail what was found, one line
  */
 public record StageResult(String name, boolean ok, boolean warning, String detail) {
@@ -14,17 +14,17 @@ public record StageResult(String name, boolean ok, boolean warning, String detai
     this(name, ok, false, detail);
   }
 
-  /** A stage that holds. */
+  /** A stage that passes. */
   public static StageResult good(String name, String detail) {
     return new StageResult(name, true, detail);
   }
 
-  /** A stage that does not. */
+  /** A stage that fails. */
   public static StageResult broken(String name, String detail) {
     return new StageResult(name, false, detail);
   }
 
-  /** A stage that holds, and needs a look. */
+  /** A stage that passes, but needs attention. */
   public static StageResult warning(String name, String detail) {
     return new StageResult(name, true, true, detail);
   }

@@ -9,12 +9,12 @@ import org.learnflow.db.Progress;
 /**
  * What verify found.
  *
- * @param deployed false where there is no such database
- * @param stages the stages that were looked at, in order; those behind an unreachable server are
+ * @param deployed false if the database does not exist
+ * @param stages the stages that were checked, in order; those that need an unreachable server are
  *     missing
  */
 public record Verification(boolean deployed, List<StageResult> stages) {
-  /** There is no database to look at. */
+  /** There is no database to check. */
   public static Verification notDeployed() {
     return new Verification(false, List.of());
   }
@@ -26,12 +26,12 @@ public record Verification(boolean deployed, List<StageResult> stages) {
     return new Verification(deployed, List.copyOf(all));
   }
 
-  /** Whether every stage is as it should be. */
+  /** Whether every stage passes. */
   public boolean healthy() {
     return deployed && stages.stream().allMatch(StageResult::ok);
   }
 
-  /** The first broken stage with its detail. */
+  /** The first failed stage with its detail. */
   public Optional<String> reason() {
     return stages.stream()
         .filter(stage -> !stage.ok())

@@ -28,7 +28,7 @@ import org.learnflow.db.seed.SeedLedger;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.seed.SeedTable;
 
-/** Looks at a database stage by stage; changes nothing. */
+/** Checks a database stage by stage; changes nothing. */
 public final class Verifier {
   private final DatabaseAccess access;
   private final MigrationFiles migrations;
@@ -46,7 +46,7 @@ public final class Verifier {
   }
 
   /**
-   * All stages of what must hold before anything is published, with the services' login.
+   * All stages that must pass before anything is published, with the login of the service role.
    *
    * @param owner a session of the owner
    */
@@ -59,24 +59,24 @@ public final class Verifier {
   /**
    * All stages.
    *
-   * @param connection a session of the owner in autocommit mode, and so it is left
+   * @param connection a session of the owner in autocommit mode; it stays in that mode
    */
   private Verification verifyDatabase(Connection connection) throws SQLException {
     return verify(connection, false, true);
   }
 
   /**
-   * The same for a database that need not have what is pending, such as after an upgrade that
-   * failed: then what the files say about tables and seeds is not true of it yet. Where nothing at
-   * all is applied, it is as unhealthy as ever.
+   * The same for a database that can lack what is pending, such as after an upgrade that failed:
+   * what the files say about tables and seeds does not apply to it yet. If nothing at all is
+   * applied, it is still unhealthy.
    */
   public Verification verifyAsItIs(Connection connection) throws SQLException {
     return verify(connection, true, true);
   }
 
   /**
-   * The stages that tell of what is in a database, and not of who may what: for one that belongs to
-   * somebody else still.
+   * The stages that check the content of a database, and not privileges: for one that still belongs
+   * to another role.
    */
   public Verification verifyContent(Connection connection) throws SQLException {
     return verify(connection, false, false);
@@ -87,7 +87,7 @@ public final class Verifier {
     List<StageResult> stages = new ArrayList<>();
     DatabaseMetaData server = connection.getMetaData();
     stages.add(
-        StageResult.good("reachable", connection.getCatalog() + " answers and takes writes"));
+        StageResult.good("reachable", connection.getCatalog() + " answers and accepts writes"));
     stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
     stages.addAll(look("space", () -> space(connection)));
     List<StageResult> schema =
@@ -125,8 +125,8 @@ public final class Verifier {
   }
 
   /**
-   * What was changed outside migrations: worth a look, but no reason to be unhealthy, so that an
-   * index made in an emergency blocks nothing.
+   * What was changed outside migrations: a warning, but not unhealthy, so that an index created in
+   * an emergency blocks nothing.
    *
    * @param connection as for {@link #verify}
    */
@@ -141,23 +141,23 @@ public final class Verifier {
                       name, drift.summary() + "; see learnflow-db drift and docs/how-to/drift.md"))
           .orElseGet(() ->
               StageResult.good(
-                  name, "nothing recorded yet; the next learnflow-db migrate does it"));
+                  name, "nothing recorded yet; the next learnflow-db migrate records it"));
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;
       }
       return StageResult.warning(
           name,
-          "could not be looked for: %s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState()));
+          "could not be checked: %s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState()));
     }
   }
 
-  /** Says something only where something is wrong. */
+  /** Reports something only if something is wrong. */
   private static List<StageResult> space(Connection connection) throws SQLException {
     return Space.problem(connection).map(why -> StageResult.broken("space", why)).stream().toList();
   }
 
-  /** Says something only where one was made. */
+  /** Reports something only if a backup was made. */
   private static List<StageResult> backup(Connection connection) throws SQLException {
     return LastBackup.read(connection)
         .map(backup -> StageResult.good("backup", backup.text()))
@@ -165,7 +165,7 @@ public final class Verifier {
         .toList();
   }
 
-  /** Says something only where a dump could not be loaded. */
+  /** Reports something only if a dump could not be restored. */
   private static List<StageResult> restorable(Connection connection) throws SQLException {
     List<String> breaking = NotRestorable.breaking(connection);
     return breaking.isEmpty()
@@ -178,7 +178,7 @@ public final class Verifier {
                     + (breaking.size() > 5 ? "; and %d more".formatted(breaking.size() - 5) : "")));
   }
 
-  /** Looks at one or more stages. */
+  /** Checks one or more stages. */
   @FunctionalInterface
   private interface Look {
     List<StageResult> stages() throws SQLException;
@@ -191,8 +191,8 @@ public final class Verifier {
   }
 
   /**
-   * Waits for no lock longer than a moment, whatever --lock-timeout says: less than it takes the
-   * server to look for a deadlock.
+   * Waits only briefly for a lock, whatever --lock-timeout says: less time than the server takes to
+   * look for a deadlock.
    */
   private static <T> T briefly(Connection connection, Question<T> question) throws SQLException {
     SqlText.execute(connection, "SET lock_timeout = '500ms'");
@@ -205,7 +205,9 @@ public final class Verifier {
     }
   }
 
-  /** What others keep from being looked at is a note, and nothing is wrong with the database. */
+  /**
+   * What other sessions keep from being checked is a warning; nothing is wrong with the database.
+   */
   private static List<StageResult> lookOrNote(String name, Look look) throws SQLException {
     return look(
         name,
@@ -223,18 +225,18 @@ public final class Verifier {
       return Optional.of(
           StageResult.warning(
               name,
-              "not looked at, since a table is locked by another session (SQLSTATE %s); verify again once it has ended"
+              "not checked, because another session locks a table (SQLSTATE %s); verify again when it has ended"
                   .formatted(e.getSQLState())));
     }
     return SqlStates.TEMP_FILE_LIMIT.equals(SqlStates.endedBySetting(e).orElse(""))
         ? Optional.of(
             StageResult.warning(
                 name,
-                "not looked at, since it needs temporary files, which temp_file_limit forbids; as a superuser: ALTER ROLE ... RESET temp_file_limit, or ALTER DATABASE ..."))
+                "not checked, because it needs temporary files, which temp_file_limit forbids; as a superuser: ALTER ROLE ... RESET temp_file_limit, or ALTER DATABASE ..."))
         : Optional.empty();
   }
 
-  /** What the server refuses to tell is a finding too. */
+  /** What the server refuses to show is a finding too. */
   private static List<StageResult> look(String name, Look look) throws SQLException {
     try {
       return look.stages();
@@ -284,13 +286,13 @@ public final class Verifier {
       int present = ExpectedObjects.present(connection).size();
       return StageResult.good(
           name,
-          "%d tables and views; not compared, since %s"
+          "%d tables and views; not compared, because %s"
               .formatted(
                   present,
                   expected.isEmpty()
                       ? "the migrations have no " + ExpectedObjects.FILE
                       : migrations.cut()
-                          ? ExpectedObjects.FILE + " is that of the newest migration"
+                          ? ExpectedObjects.FILE + " describes the newest migration"
                           : behind ? "the database is older" : "the database is newer"));
     }
     List<String> missing = expected.get().missing(connection);
@@ -304,7 +306,7 @@ public final class Verifier {
     for (String role :
         List.of(access.target().names().owner(), access.target().names().service())) {
       if (!roleExists(connection, role)) {
-        return StageResult.broken(name, "there is no role " + role);
+        return StageResult.broken(name, "role " + role + " does not exist");
       }
     }
     List<Deviation> deviations =
@@ -313,41 +315,41 @@ public final class Verifier {
       Deviation first = deviations.getFirst();
       String more = deviations.size() == 1 ? "" : " (and %d more)".formatted(deviations.size() - 1);
       return StageResult.broken(
-          name, "%s%s; repair as admin: %s;".formatted(first.what(), more, first.sql()));
+          name, "%s%s; repair as an admin: %s;".formatted(first.what(), more, first.sql()));
     }
     ServiceStatements.Outcome outcome = ServiceStatements.plan(connection, access.target().names());
     return outcome
         .refusal()
         .map(refusal ->
             StageResult.broken(
-                name, "%s is refused: %s".formatted(access.target().names().service(), refusal)))
+                name, "%s lacks a privilege: %s".formatted(access.target().names().service(), refusal)))
         .orElseGet(() -> rights(outcome));
   }
 
   private StageResult rights(ServiceStatements.Outcome outcome) {
     String may =
-        "%s may run %d statements on rows, and nothing else"
+        "%s can run %d statements on rows, and nothing else"
             .formatted(access.target().names().service(), outcome.planned());
     List<String> locked = outcome.locked();
     return locked.isEmpty()
         ? StageResult.good("rights", may)
         : StageResult.warning(
             "rights",
-            "%s; not looked at, since locked by another session: %s%s"
+            "%s; not checked, because locked by another session: %s%s"
                 .formatted(
                     may,
                     String.join(", ", locked.stream().limit(5).toList()),
                     locked.size() > 5 ? " and %d more".formatted(locked.size() - 5) : ""));
   }
 
-  /** Says something only where something is wrong. */
+  /** Reports something only if something is wrong. */
   private static List<StageResult> access(Connection connection) throws SQLException {
     return PasswordReset.isRuleLeft(connection)
         ? List.of(
             StageResult.broken(
                 "access",
                 "pg_hba.conf still has the rule of an interrupted credentials repair; next: run"
-                    + " learnflow-db credentials repair once more"))
+                    + " learnflow-db credentials repair again"))
         : List.of();
   }
 
@@ -355,7 +357,7 @@ public final class Verifier {
     return exists(connection, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = ?)", role);
   }
 
-  /** What is missing may depend on what is pending. */
+  /** What is missing may depend on pending migrations. */
   private StageResult seeds(Connection connection, boolean behind) throws SQLException {
     StageResult found = seeds(connection);
     return behind && !found.ok() ? StageResult.warning(found.name(), found.detail()) : found;
@@ -364,7 +366,7 @@ public final class Verifier {
   private StageResult seeds(Connection connection) throws SQLException {
     String name = "seeds";
     if (seeds.isEmpty()) {
-      return StageResult.good(name, "none asked for");
+      return StageResult.good(name, "none requested");
     }
     Map<String, SeedLedger.Entry> ledger = SeedLedger.read(connection);
     List<String> loaded = new ArrayList<>();
@@ -383,7 +385,7 @@ public final class Verifier {
       loaded.add(
           entry.checksum().equals(set.checksum())
               ? set.name()
-              : set.name() + " (as of other files)");
+              : set.name() + " (loaded from other files)");
     }
     return StageResult.good(name, String.join(", ", loaded));
   }
@@ -394,7 +396,7 @@ public final class Verifier {
       return false;
     }
     if (HiddenRows.hides(connection, name.get())) {
-      return true; // they may be there
+      return true; // there may be some
     }
     try (PreparedStatement statement =
             connection.prepareStatement("SELECT EXISTS (SELECT FROM " + name.get() + ")");

@@ -70,7 +70,7 @@ class PublishedPasswordTest {
     try (Connection _ = database.connect(database.service())) {
       assertThat(cli.run("verify")).exited(ExitCode.OK).answers("healthy");
       assertThat(cli.run("verify").out())
-          .contains("! login: whether %s can log in could not".formatted(database.service()))
+          .contains("! login: whether %s can log in is unknown".formatted(database.service()))
           .contains("too many connections for role");
       assertThat(cli.run("publish"))
           .exited(ExitCode.PUBLISHING_FAILED)

@@ -70,7 +70,7 @@ class RightsRepairTest {
     CliResult found = database.cli().run("verify");
     assertThat(found).exited(ExitCode.FAILED);
     assertThat(found.lastLine()).startsWith("unhealthy: rights: " + named(finding));
-    assertThat(found.lastLine()).endsWith("; repair as admin: " + named(repair) + ";");
+    assertThat(found.lastLine()).endsWith("; repair as an admin: " + named(repair) + ";");
 
     CliResult repaired = database.cli().run("roles");
     assertThat(repaired).exited(ExitCode.OK).says("roles    " + named(repair));
@@ -175,7 +175,7 @@ class RightsRepairTest {
     assertThat(withoutAdmin.run("verify").lastLine())
         .isEqualTo(
             named(
-                "unhealthy: rights: {s} is not NOCREATEDB NOCREATEROLE; repair as admin: ALTER ROLE"
+                "unhealthy: rights: {s} is not NOCREATEDB NOCREATEROLE; repair as an admin: ALTER ROLE"
                     + " {s} NOCREATEDB NOCREATEROLE;"));
     assertThat(withoutAdmin.run("roles")).exited(ExitCode.REFUSED);
 

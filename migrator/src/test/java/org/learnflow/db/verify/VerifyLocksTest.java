@@ -69,7 +69,7 @@ class VerifyLocksTest {
       CliResult status = database.cli().run("status", "--lock-timeout", "300ms");
       assertThat(status).exited(ExitCode.OK);
       assertThat(status.out())
-          .contains("Drift:       not known, since another session holds a lock on a table");
+          .contains("Drift:       unknown, because another session holds a lock on a table");
       assertThat(database.cli().run("drift", "--lock-timeout", "300ms"))
           .exited(ExitCode.FAILED)
           .says("drift got no lock within lock_timeout", "pg_locks", "--lock-timeout");

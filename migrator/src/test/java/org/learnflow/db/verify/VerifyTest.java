@@ -58,7 +58,7 @@ class VerifyTest {
         result.out().lines().filter(line -> !line.startsWith("✓ privileges: note: ")).toList();
     assertThat(lines).hasSize(9);
     assertThat(lines.get(0))
-        .isEqualTo("✓ reachable: " + database.name() + " answers and takes writes");
+        .isEqualTo("✓ reachable: " + database.name() + " answers and accepts writes");
     assertThat(lines.get(1)).matches("✓ version: PostgreSQL 17\\.\\d+.*");
     assertThat(lines.get(2)).isEqualTo("✓ migrations: 9 applied, at 009");
     assertThat(lines.get(3)).isEqualTo("✓ objects: 3 tables and views present");
@@ -66,7 +66,7 @@ class VerifyTest {
         .matches(
             "✓ rights: "
                 + database.service()
-                + " may run \\d\\d statements on rows, and nothing else");
+                + " can run \\d\\d statements on rows, and nothing else");
     assertThat(lines.get(5)).isEqualTo("✓ seeds: reference");
     assertThat(lines.get(6)).isEqualTo("✓ login: %s can log in".formatted(database.service()));
     assertThat(lines.get(7)).isEqualTo("✓ drift: none");
@@ -182,7 +182,7 @@ class VerifyTest {
     CliResult result = cli(database).run("verify", "--app-user", "nobody_at_all");
     assertThat(result)
         .exited(ExitCode.FAILED)
-        .answers("unhealthy: rights: there is no role nobody_at_all");
+        .answers("unhealthy: rights: role nobody_at_all does not exist");
   }
 
   @Test
