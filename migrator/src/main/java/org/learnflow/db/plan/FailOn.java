@@ -3,9 +3,9 @@ package org.learnflow.db.plan;
 import java.util.Locale;
 import org.learnflow.db.plan.MigrationPlan.TableEffect;
 
-/** What may not happen to a table that has rows. */
+/** What must not happen to a table that has rows. */
 public enum FailOn {
-  /** A table or an index of it is written anew. */
+  /** A table or one of its indexes is rewritten. */
   REWRITE,
   /** SHARE or stronger. */
   SHARE,

@@ -35,7 +35,7 @@ public enum LockMode {
             .toUpperCase(Locale.ROOT));
   }
 
-  /** What services cannot do on the table meanwhile. */
+  /** What services cannot do on the table in the meantime. */
   public String blocks() {
     return blocks;
   }

@@ -18,11 +18,11 @@ import org.learnflow.db.schema.FlywayRun;
 import org.learnflow.db.schema.MigrationFile;
 
 /**
- * Sees, from inside each migration's transaction, which locks it holds at its end and which files
- * of tables and indexes it replaced. Counts only tables that were there before all of them.
+ * Observes, from inside each migration's transaction, which locks it holds at its end and which
+ * files of tables and indexes it replaced. Only tables that existed before all of them count.
  */
 final class PlanObserver implements FlywayRun.MigrationListener {
-  /** Tables and views of migrations, and their indexes, which ALTER TABLE may make anew. */
+  /** Tables and views of migrations, and their indexes, which ALTER TABLE may build again. */
   private static final String RELATIONS =
       """
       SELECT format('%I.%I', n.nspname, c.relname), c.oid, coalesce(i.indrelid, c.oid), c.relfilenode
@@ -47,7 +47,7 @@ final class PlanObserver implements FlywayRun.MigrationListener {
   private boolean transaction;
 
   /**
-   * An observer of migrations that come now.
+   * An observer of the migrations that come next.
    *
    * @param own a session in the scratch database
    */
@@ -79,7 +79,7 @@ final class PlanObserver implements FlywayRun.MigrationListener {
   /**
    * What a migration did.
    *
-   * @param transaction whether it ran in one
+   * @param transaction whether it ran in a transaction
    * @param tables by qualified name
    */
   record Observed(MigrationFile file, boolean transaction, Map<String, Effect> tables) {}
@@ -87,9 +87,9 @@ final class PlanObserver implements FlywayRun.MigrationListener {
   /**
    * What it did to a table.
    *
-   * @param lock the strongest one
+   * @param lock the strongest lock
    * @param rewritten whether its file was replaced
-   * @param rebuiltIndexes qualified names of those whose file was replaced
+   * @param rebuiltIndexes qualified names of the indexes whose file was replaced
    */
   record Effect(LockMode lock, boolean rewritten, List<String> rebuiltIndexes) {
     Effect and(Effect other) {
@@ -147,8 +147,9 @@ final class PlanObserver implements FlywayRun.MigrationListener {
   }
 
   /**
-   * Outside a transaction the locks are gone: CONCURRENTLY takes a weak one and makes another
-   * index, what replaces the file of the same one (VACUUM FULL, REINDEX) takes the strongest.
+   * Outside a transaction, the locks are already released: CONCURRENTLY takes a weak one and
+   * creates another index; what replaces the file of the same one (VACUUM FULL, REINDEX) takes the
+   * strongest.
    */
   private void addChange(
       Map<String, Effect> tables, String name, Relation old, Optional<Relation> now) {

@@ -34,7 +34,9 @@ import org.learnflow.db.schema.Trial;
 public final class Planner {
   private static final String STEP = "plan";
 
-  /** Not pg_total_relation_size: it waits for whoever holds ACCESS EXCLUSIVE on the table. */
+  /**
+   * Not pg_total_relation_size: it waits for the session that holds ACCESS EXCLUSIVE on the table.
+   */
   private static final String SIZES =
       """
       SELECT t.name, coalesce(f.pages, 0) * current_setting('block_size')::bigint,
@@ -56,10 +58,10 @@ public final class Planner {
     this.progress = progress;
   }
 
-  /** Makes a scratch database on the server of a session. */
+  /** Creates a scratch database on the server of a session. */
   @FunctionalInterface
   public interface ScratchMaker {
-    /** Makes it; {@code connection} stays open for as long as it is used. */
+    /** Creates it; {@code connection} stays open for as long as it is used. */
     ScratchDatabase create(Connection connection) throws SQLException;
   }
 
@@ -68,7 +70,7 @@ public final class Planner {
    *
    * @param connection a session of the owner in the real database, in autocommit mode
    * @throws Failure 6 if a migration fails in the scratch database, 7 if history and files differ,
-   *     10 if a scratch database may not be made
+   *     10 if a scratch database cannot be created
    */
   public MigrationPlan plan(Connection connection, ScratchMaker scratches) throws SQLException {
     SchemaState state = SchemaState.read(connection, files);
@@ -103,7 +105,7 @@ public final class Planner {
         notes);
   }
 
-  /** What the real database has already. */
+  /** Applies what the real database already has. */
   private void applyAgain(
       ScratchDatabase scratch,
       Connection own,
@@ -133,7 +135,7 @@ public final class Planner {
       }
       throw inScratch(failure, state)
           .next(
-              "it is applied already, so leave the file as it is; docs/how-to/plan.md says what can be done");
+              "it is already applied, so do not change the file; see docs/how-to/plan.md");
     }
   }
 
@@ -176,7 +178,7 @@ public final class Planner {
   private static Failure inScratch(Failure failure, SchemaState state) {
     return failure
         .what(failure.what() + " (in a scratch database)")
-        .state("the real database was not changed, it is at " + state.currentText());
+        .state("the real database was not changed; it is at " + state.currentText());
   }
 
   private static List<MigrationPlan.Step> steps(

@@ -187,7 +187,7 @@ class PlanTest {
             "error: V003__wrong.sql failed: column \"id\" of relation \"note\" already exists (in a"
                 + " scratch database)",
             "V003__wrong.sql, line 1, SQLSTATE 42701",
-            "state: the real database was not changed, it is at 001",
+            "state: the real database was not changed; it is at 001",
             "next:  correct the file and run: learnflow-db plan");
     migrations.with("V003__wrong.sql", "CREATE INDEX CONCURRENTLY ON note (id);");
     assertThat(cli.run("plan"))
@@ -208,7 +208,7 @@ class PlanTest {
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
             "V002__view.sql failed: relation \"other.by_hand\" does not exist (in a scratch database)",
-            "the real database was not changed, it is at 002",
+            "the real database was not changed; it is at 002",
             "docs/how-to/plan.md");
   }
 
