@@ -12,15 +12,16 @@ import org.learnflow.db.postgres.CatalogQuery;
  * {@code column public.users.email}, and its definition as PostgreSQL writes it, with its owner. It
  * does not depend on OIDs, on search_path or on the order of columns. Left out are values of
  * sequences and statistics; what belongs to an extension, to the server, to the migrator or to
- * Flyway; what a partition has from its table; and indexes behind constraints, which tell the same.
+ * Flyway; what a partition inherits from its table; and indexes behind constraints, which say the
+ * same.
  *
- * <p>What was added to a definition in a later format stands at its end, and only where it is not
- * what PostgreSQL takes by default: {@link CatalogLedger} relies on it.
+ * <p>What a later format added to a definition stands at its end, and only if it is not
+ * PostgreSQL's default: {@link CatalogLedger} relies on that.
  *
  * @param objects definitions by name
  */
 public record Catalog(NavigableMap<String, String> objects) {
-  /** Of the definitions; to be raised with every change of {@link #QUERY}. */
+  /** The format of the definitions; increment it with every change of {@link #QUERY}. */
   static final int FORMAT = 2;
 
   /** What each object of the first format began with. */
@@ -35,8 +36,8 @@ public record Catalog(NavigableMap<String, String> objects) {
           + "|subtype operator class|collations?|canonical|difference|input) ?)";
 
   /**
-   * Columns {@code object} and {@code definition}; to be run behind {@link
-   * CatalogQuery#FIXED_PATH}, so that all names in what it finds are qualified.
+   * Columns {@code object} and {@code definition}; to be run after {@link CatalogQuery#FIXED_PATH},
+   * so that all names in what it finds are qualified.
    */
   static final String QUERY =
       """
@@ -430,7 +431,7 @@ public record Catalog(NavigableMap<String, String> objects) {
       """
           .replace("@FORMAT@", String.valueOf(FORMAT));
 
-  /** What is there now. */
+  /** The catalog as it is now. */
   public static Catalog read(Connection connection) throws SQLException {
     NavigableMap<String, String> objects = new TreeMap<>();
     CatalogQuery.rows(

@@ -8,11 +8,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An object that is not as it is expected to be.
+ * An object that differs from its expected state.
  *
  * @param object its name, as in {@link Catalog}
- * @param expected its definition as migrations left it; null where it should not be there
- * @param found its definition as it is; null where it is missing
+ * @param expected its definition as migrations left it; null if it should not exist
+ * @param found its definition now; null if it is missing
  */
 public record CatalogDifference(String object, @Nullable String expected, @Nullable String found) {
   private static final Pattern RELATION =
@@ -21,7 +21,7 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
       Pattern.compile(
           "(grant |comment on )?(column|view column default|constraint|trigger|rule|policy) (?<name>.+)");
 
-  /** What is about another object, and nothing without it. */
+  /** What describes another object, and does not exist without it. */
   private static final Pattern ABOUT = Pattern.compile("(grant|comment on) .+");
 
   /** What has expressions in its definition. */
@@ -39,7 +39,7 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
     return change() + " " + object;
   }
 
-  /** The summary, and under it what is different: whole lines only where there are several. */
+  /** The summary, and under it what is different: whole lines, because there can be several. */
   public String text() {
     List<String> was = lines(expected);
     List<String> is = lines(found);
@@ -54,7 +54,9 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
     return definition == null ? List.of() : definition.strip().lines().toList();
   }
 
-  /** Whether this object came or went with the other one, such as a column with its table. */
+  /**
+   * Whether this object was added or removed with the other one, such as a column with its table.
+   */
   boolean isPartOf(CatalogDifference whole) {
     if (!change().equals(whole.change()) || change().equals("changed") || equals(whole)) {
       return false;
@@ -79,14 +81,14 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
             || definition.contains(" ON ONLY " + name + " "));
   }
 
-  /** Whether restoring a dump can make it: an expression in other words, or a right. */
+  /** Whether restoring a dump can cause it: an expression printed differently, or a privilege. */
   boolean canComeFromRestoring() {
     return object.startsWith("grant ")
         || object.startsWith("default privileges ")
         || (change().equals("changed") && PRINTED.matcher(object).matches());
   }
 
-  /** The list without what is part of something else in it. */
+  /** The list without what is part of another object in it. */
   public static List<CatalogDifference> wholes(List<CatalogDifference> all) {
     List<CatalogDifference> relations =
         all.stream().filter(one -> !PART.matcher(one.object).matches()).toList();

@@ -17,13 +17,13 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 
 /**
- * Remembers in {@code learnflow_db.catalogs} what the database should look like: for each major
- * version of the server, since each writes definitions in its own way.
+ * Records in {@code learnflow_db.catalogs} the expected state of the database: for each major
+ * version of the server, because each writes definitions in its own way.
  *
  * <p>What a run changes between {@link #begin} and {@link #finish} is expected from then on; what
  * was changed outside runs stays drift. A run that is killed in between leaves the catalog that it
- * began with, and the next one finishes it: what somebody changed by hand in the meantime cannot be
- * told from what the killed run did, and is taken for it.
+ * started with, and the next run finishes it: what somebody changed by hand in the meantime cannot
+ * be distinguished from what the killed run did, and is attributed to it.
  */
 public final class CatalogLedger {
   private static final String STEP = "drift";
@@ -42,8 +42,8 @@ public final class CatalogLedger {
           .formatted(MAJOR, Catalog.QUERY);
 
   /**
-   * What is expected, as it would be recorded today: of a ledger that an earlier version of this
-   * program wrote, what that one did not look at yet is as it is now.
+   * What is expected, as it would be recorded today: for a ledger that an earlier version of this
+   * program wrote, what that version did not cover is expected as it is now.
    */
   private static final String EXPECTED =
       """
@@ -62,8 +62,8 @@ public final class CatalogLedger {
           .formatted(Catalog.FIRST_KINDS, Catalog.ADDED, Catalog.FORMAT, STORED, STORED);
 
   /**
-   * Where nothing changed since the run began, what was expected before it still is. An index that
-   * a run left invalid is not what it wanted.
+   * If nothing changed since the run started, what was expected before still is. An index that a
+   * run left invalid is not expected.
    */
   private static final String FINISH =
       """
@@ -86,7 +86,10 @@ public final class CatalogLedger {
       """
           .formatted(Catalog.QUERY, STORED, EXPECTED, MAJOR);
 
-  /** While a run is under way, or was killed, what has changed since it began is its own doing. */
+  /**
+   * While a run is in progress, or after it was killed, what has changed since it started was done
+   * by it.
+   */
   private static final String DRIFT =
       """
       WITH now AS MATERIALIZED (%s),
@@ -103,10 +106,10 @@ public final class CatalogLedger {
       """
           .formatted(Catalog.QUERY, STORED, EXPECTED);
 
-  /** Objects with drift when the dump was made that this database comes from; a JSON list. */
+  /** Objects that had drift when the dump that this database comes from was made; a JSON list. */
   private static final String DUMPED = "ledger drift in the dump";
 
-  /** A dump does not wait for it: definitions of views cannot be read while a table is locked. */
+  /** A dump does not wait for this: definitions of views cannot be read while a table is locked. */
   private static final String NOTE =
       """
       SELECT set_config('lock_timeout', '1ms', true);
@@ -144,7 +147,7 @@ public final class CatalogLedger {
     return state(connection) != State.COMPLETE;
   }
 
-  /** Whether it is known what to expect on this server. */
+  /** Whether the expected state is recorded for this server. */
   public static boolean isRecorded(Connection connection) throws SQLException {
     return state(connection) != State.MISSING;
   }
@@ -169,7 +172,7 @@ public final class CatalogLedger {
   }
 
   /**
-   * Called before a run changes anything; finishes first what a killed one left.
+   * Called before a run changes anything; first finishes what a killed run left.
    *
    * @param connection of the owner in autocommit mode, which holds the lock MIGRATE
    */
@@ -182,8 +185,8 @@ public final class CatalogLedger {
   }
 
   /**
-   * Called when a run has changed what it wanted, also where it failed half-way; does nothing where
-   * none was begun.
+   * Called when a run has changed what it wanted, also if it failed halfway; does nothing if none
+   * was started.
    *
    * @param connection as for {@link #begin}
    */
@@ -197,9 +200,9 @@ public final class CatalogLedger {
   }
 
   /**
-   * For a run that has nothing to change: finishes what a killed one left, and takes what is there
-   * as expected where nothing is recorded for this server yet, or not all that this version looks
-   * at.
+   * For a run that has nothing to change: finishes what a killed run left. Accepts the current
+   * state as expected if nothing is recorded for this server yet, or not all that this version
+   * covers.
    *
    * @param connection as for {@link #begin}
    */
@@ -216,7 +219,7 @@ public final class CatalogLedger {
   }
 
   /**
-   * Takes what is there now as expected on this server, whatever was expected before.
+   * Accepts the current state as expected on this server, whatever was expected before.
    *
    * @param connection of the owner in autocommit mode
    */
@@ -232,12 +235,12 @@ public final class CatalogLedger {
   private static void tellFirst(Connection connection, Progress progress) throws SQLException {
     progress.line(
         STEP,
-        "nothing was recorded for PostgreSQL %d yet: what is there now is taken as expected"
+        "nothing was recorded for PostgreSQL %d yet: the current state is now the expected state"
             .formatted(connection.getMetaData().getDatabaseMajorVersion()));
   }
 
   /**
-   * What was changed outside migrations, by object; nothing where no catalog is recorded yet.
+   * What was changed outside migrations, by object; empty if no catalog is recorded yet.
    *
    * @param connection of the owner in autocommit mode
    */
@@ -254,7 +257,7 @@ public final class CatalogLedger {
   }
 
   /**
-   * To be called before a dump is made: notes in what is dumped which objects have drift.
+   * Call this before a dump is made: records in what is dumped which objects have drift.
    *
    * @param connection of the owner in autocommit mode
    */
@@ -267,7 +270,7 @@ public final class CatalogLedger {
   }
 
   /**
-   * To be called once the dump is made.
+   * Call this when the dump is finished.
    *
    * @param connection as for {@link #noteDrift}
    */
@@ -280,10 +283,10 @@ public final class CatalogLedger {
   }
 
   /**
-   * For a database that was restored: PostgreSQL may print what a dump has made in other words, and
-   * rights are given to the services that the dump does not have. What had drift when it was dumped
-   * still has; all else is taken as expected. Where the dump does not say what had, only what was
-   * printed anew or is a right is taken.
+   * For a database that was restored: PostgreSQL may print differently what a dump created, and the
+   * service role is granted privileges that the dump does not contain. What had drift when it was
+   * dumped still has it; everything else is accepted as expected. If the dump does not say what had
+   * drift, only privileges and what was printed differently are accepted.
    *
    * @param connection of the owner in autocommit mode
    */
@@ -314,7 +317,7 @@ public final class CatalogLedger {
   }
 
   /**
-   * Takes drift as expected, just as it was found.
+   * Accepts drift as expected, exactly as it was found.
    *
    * @param connection as for {@link #begin}
    */

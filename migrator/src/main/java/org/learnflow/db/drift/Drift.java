@@ -10,7 +10,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.AdvisoryLock;
 
 /**
- * What was changed outside migrations since they made it.
+ * What was changed outside migrations since they created it.
  *
  * @param all every object
  */
@@ -44,16 +44,16 @@ public record Drift(List<CatalogDifference> all) {
   }
 
   /**
-   * The drift of an object, with what came or went with it.
+   * The drift of an object, with what was added or removed with it.
    *
    * @param name as {@code drift} prints it
-   * @throws Failure 2 where it is not in the list
+   * @throws Failure 2 if it is not in the list
    */
   public Drift of(Optional<String> name) {
     List<CatalogDifference> chosen =
         all.stream().filter(one -> name.equals(Optional.of(one.object()))).toList();
     if (name.isPresent() && chosen.isEmpty()) {
-      throw Failure.of(ExitCode.USAGE, "--accept names no object with drift")
+      throw Failure.of(ExitCode.USAGE, "--accept does not name an object with drift")
           .state("nothing was changed")
           .next(
               "name an object as learnflow-db drift lists it, such as 'index public.users_name_idx'");
@@ -65,7 +65,7 @@ public record Drift(List<CatalogDifference> all) {
   }
 
   /**
-   * Takes it as expected from now on.
+   * Accepts it as expected from now on.
    *
    * @param connection of the owner in autocommit mode
    */

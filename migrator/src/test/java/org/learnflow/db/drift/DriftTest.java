@@ -306,7 +306,7 @@ class DriftTest {
     assertThat(database.cli().run("status").out()).contains("Drift:       nothing recorded yet");
     assertThat(database.cli().run("migrate"))
         .exited(ExitCode.OK)
-        .says("nothing was recorded for PostgreSQL 17 yet: what is there now is taken as expected");
+        .says("nothing was recorded for PostgreSQL 17 yet: the current state is now the expected state");
     assertThat(database.query(stored)).containsExactly("14", "17");
     assertThat(drift(database)).isEmpty();
     assertThat(database.cli().run("migrate"))
@@ -348,7 +348,7 @@ class DriftTest {
         .says("confirmation is required, but there is no terminal", "--yes");
     assertThat(cli.run("drift", "--accept", "index public.no", "--yes"))
         .exited(ExitCode.USAGE)
-        .says("--accept names no object with drift");
+        .says("--accept does not name an object with drift");
     assertThat(cli.run("drift", "--accept", "index public.emergency", "--yes"))
         .exited(ExitCode.FAILED);
     assertThat(drift(database)).containsExactly("added table public.left_over");
