@@ -31,9 +31,9 @@ import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.schema.ScratchDatabase;
 import org.learnflow.db.schema.Trial;
 
-/** Takes over a database that has the tables of some version already, but no migration history. */
+/** Adopts a database that already has the tables of some version, but no migration history. */
 public final class Adoption {
-  /** As Flyway makes it. */
+  /** As Flyway creates it. */
   private static final String HISTORY_TABLE =
       """
       CREATE TABLE public.flyway_schema_history (
@@ -60,8 +60,8 @@ public final class Adoption {
       """;
 
   /**
-   * What is not compared: rights and schema public are the business of roles, the others of
-   * operators, or they are none of the schema.
+   * What is not compared: privileges and schema public are managed by roles, the others by
+   * operators, or they are not part of the schema.
    */
   private static final Pattern NOT_COMPARED =
       Pattern.compile(
@@ -70,7 +70,7 @@ public final class Adoption {
 
   private static final String OWNER = "owner ";
 
-  /** A view over the history, so that it cannot be there before the history is. */
+  /** A view over the history, so it cannot exist before the history does. */
   private static final String HISTORY_VIEW = "schema_migrations";
 
   private final MigrationFiles files;
@@ -83,8 +83,8 @@ public final class Adoption {
    *
    * @param files the migrations
    * @param baseline the version that the database is at
-   * @param acceptDifferences whether what differs from it is taken over too
-   * @throws Failure 2 if there is no such version
+   * @param acceptDifferences whether what differs from it is adopted too
+   * @throws Failure 2 if that version does not exist
    */
   public Adoption(
       MigrationFiles files,
@@ -95,7 +95,7 @@ public final class Adoption {
       throw Failure.of(ExitCode.USAGE, "there is no migration " + baseline)
           .where(files.directory().toString())
           .state("nothing was changed")
-          .next("name one of: " + versions(files.files()));
+          .next("use one of: " + versions(files.files()));
     }
     this.files = files;
     this.baseline = baseline;
@@ -107,17 +107,18 @@ public final class Adoption {
    * What was done.
    *
    * @param version that the database is at
-   * @param adopted migrations that are taken as applied; none where they were already
-   * @param differences that were taken over too
+   * @param adopted migrations that are recorded as applied; none if they were already
+   * @param differences that were adopted too
    */
   public record Report(String version, List<String> adopted, List<String> differences) {}
 
   /**
-   * Compares the database with what the migrations up to the baseline make, and writes the history
+   * Compares the database with what the migrations up to the baseline create, and writes the
+   * history
    * as if they had been applied, in one transaction.
    *
    * @param connection of the owner in autocommit mode
-   * @throws Failure 10 where the database is not what the baseline makes, is empty or has a history
+   * @throws Failure 10 if the database is not what the baseline creates, is empty or has a history
    */
   public Report adopt(Connection connection, Planner.ScratchMaker scratch) throws SQLException {
     try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
@@ -128,7 +129,7 @@ public final class Adoption {
       }
       refuseWithoutForeignTables(connection, state);
       progress.line(
-          "adopt", "comparing with what the migrations up to %s make".formatted(baseline));
+          "adopt", "comparing with what the migrations up to %s create".formatted(baseline));
       Catalog expected = expected(connection, scratch);
       Catalog found = Catalog.read(connection);
       List<CatalogDifference> differences = compare(expected, found);
@@ -155,14 +156,14 @@ public final class Adoption {
       throws SQLException {
     if (!state.applied().isEmpty() || !state.failed().isEmpty()) {
       throw Failure.of(
-              ExitCode.REFUSED, "there is a migration history already, at " + state.currentText())
+              ExitCode.REFUSED, "a migration history already exists, at " + state.currentText())
           .state("nothing was changed")
           .next("apply what is pending: learnflow-db migrate");
     }
     if (!SchemaState.isForeign(connection)) {
       throw Failure.of(ExitCode.REFUSED, "schema public is empty: there is nothing to adopt")
           .state("nothing was changed")
-          .next("make everything: learnflow-db run");
+          .next("create everything: learnflow-db run");
     }
   }
 
@@ -174,7 +175,7 @@ public final class Adoption {
         .forEach(one ->
             progress.line(
                 "adopt",
-                "not tried, since it would reach outside the scratch database: " + one.text()));
+                "not tried, because it would reach outside the scratch database: " + one.text()));
     try (ScratchDatabase database = scratch.create(connection);
         Connection session = database.source().getConnection()) {
       Confinement confinement = new Confinement(connection, database.name(), true, progress);
@@ -194,7 +195,7 @@ public final class Adoption {
     }
   }
 
-  /** Owners are looked at by themselves. */
+  /** Owners are compared separately. */
   private static List<CatalogDifference> compare(Catalog expected, Catalog found) {
     List<CatalogDifference> differences = new ArrayList<>();
     TreeSet<String> objects = new TreeSet<>(expected.objects().keySet());
@@ -227,12 +228,12 @@ public final class Adoption {
             .collect(Collectors.joining("\n"))
             .replace("\n", "\n         ");
     if (acceptDifferences) {
-      progress.line("adopt", "taken over as they are:\n         " + list);
+      progress.line("adopt", "adopted as they are:\n         " + list);
       return;
     }
     throw Failure.of(
             ExitCode.REFUSED,
-            "the database is not what version %s makes, %d %s"
+            "the database is not what version %s creates, %d %s"
                 .formatted(
                     baseline,
                     differences.size(),
@@ -240,7 +241,7 @@ public final class Adoption {
         .where(list)
         .state("nothing was changed")
         .next(
-            "correct them by hand, or name another version; --accept takes them over as they are"
+            "correct them by hand, or choose another version; --accept adopts them as they are"
                 + " (docs/how-to/adopt.md)");
   }
 
@@ -253,13 +254,13 @@ public final class Adoption {
         adopted().stream().takeWhile(file -> !file.sql().contains(HISTORY_VIEW)).toList();
     throw Failure.of(
             ExitCode.REFUSED,
-            "view %s is missing, which cannot be there before the migration history is"
+            "view %s is missing, which cannot exist before the migration history"
                 .formatted(HISTORY_VIEW))
         .state("nothing was changed")
         .next(
             before.isEmpty()
-                ? "make the tables in an empty database instead: learnflow-db run"
-                : "name the version before the migration that makes it: learnflow-db adopt --baseline "
+                ? "create the tables in an empty database instead: learnflow-db run"
+                : "use the version before the migration that creates it: learnflow-db adopt --baseline "
                     + before.getLast().version());
   }
 
@@ -284,11 +285,11 @@ public final class Adoption {
     if (!repairs.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%d objects belong to another role than %s, which could not change them"
+              "%d objects belong to a role other than %s, which cannot change them"
                   .formatted(repairs.size(), owner))
           .state("nothing was changed")
           .next(
-              "as their owner or an admin, and then this command again:\n         "
+              "run this as their owner or an admin, then run this command again:\n         "
                   + String.join("\n         ", repairs));
     }
   }

@@ -1,4 +1,4 @@
-/** Takes a database that was made without this program under its migrations. */
+/** Puts a database that was created without this program under its migrations. */
 @NullMarked
 package org.learnflow.db.adoption;
 

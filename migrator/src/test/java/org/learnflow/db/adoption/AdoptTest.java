@@ -98,7 +98,7 @@ class AdoptTest {
     assertThat(refused)
         .exited(ExitCode.REFUSED)
         .says(
-            "the database is not what version 008 makes, 3 objects differ",
+            "the database is not what version 008 creates, 3 objects differ",
             "removed index public.submissions_exercise_idx",
             "changed column public.users.email",
             "- text NOT NULL",
@@ -111,7 +111,7 @@ class AdoptTest {
 
     assertThat(cli.run("adopt", "--baseline", "008", "--accept"))
         .exited(ExitCode.OK)
-        .says("taken over as they are", "added table public.theirs");
+        .says("adopted as they are", "added table public.theirs");
     assertThat(cli.run("drift")).exited(ExitCode.OK).answers("no drift");
     assertThat(cli.run("run")).exited(ExitCode.OK).answers("healthy");
   }
@@ -151,7 +151,7 @@ class AdoptTest {
     assertThat(refused)
         .exited(ExitCode.REFUSED)
         .says(
-            "objects belong to another role than " + database.owner(),
+            "objects belong to a role other than " + database.owner(),
             "ALTER table public.users OWNER TO " + database.owner() + ";");
     assertUntouched();
     List<String> repairs =
@@ -171,7 +171,7 @@ class AdoptTest {
     assertThat(cli.run("migrate", "--target", "3")).exited(ExitCode.OK);
     assertThat(cli.run("adopt", "--baseline", "8"))
         .exited(ExitCode.REFUSED)
-        .says("there is a migration history already, at 003", "learnflow-db migrate");
+        .says("a migration history already exists, at 003", "learnflow-db migrate");
     assertThat(cli.run("adopt", "--baseline", "3"))
         .exited(ExitCode.OK)
         .answers("nothing to do: the history already exists, at 003");
@@ -183,7 +183,7 @@ class AdoptTest {
     assertThat(cli.run("adopt", "--baseline", "x")).exited(ExitCode.USAGE).says("not a valid version");
     assertThat(cli.run("adopt", "--baseline", "99"))
         .exited(ExitCode.USAGE)
-        .says("there is no migration 99", "name one of: 001, 002");
+        .says("there is no migration 99", "use one of: 001, 002");
   }
 
   @Test

@@ -192,7 +192,7 @@ class TrialTest {
     assertThat(shared(database)).isEqualTo(before);
     assertThat(adopted)
         .exited(ExitCode.OK)
-        .says("not tried, since it would reach outside", "V004__hidden.sql reached outside");
+        .says("not tried, because it would reach outside", "V004__hidden.sql reached outside");
   }
 
   @ParameterizedTest
