@@ -21,8 +21,7 @@ public interface Progress {
 
   /**
    * A transient state: on a terminal it is overwritten by what comes next, in a log it is a plain
-   * line now
-   * and then.
+   * line now and then.
    */
   void update(String step, String text);
 }

@@ -12,8 +12,8 @@ import java.util.Arrays;
 
 /**
  * The bytes of a text in UTF-8, without a byte order mark. Text that is not UTF-8, or that
- * PostgreSQL
- * cannot store, is refused with its place; every text that the program reads passes through here.
+ * PostgreSQL cannot store, is refused with its place; every text that the program reads passes
+ * through here.
  */
 public final class Utf8Input extends InputStream {
   /** Includes the bytes of a character that the end of the buffer splits. */

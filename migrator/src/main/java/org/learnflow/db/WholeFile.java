@@ -29,8 +29,9 @@ public enum WholeFile {
   },
   /** Certificates in PEM. */
   CERTIFICATES(
-      ExitCode.USAGE, "nothing was published", "specify a file with the certificate of the"
-          + " authority"),
+      ExitCode.USAGE,
+      "nothing was published",
+      "specify a file with the certificate of the" + " authority"),
   /** The JSON document next to a dump. */
   DUMP_DESCRIPTION(
       ExitCode.REFUSED,

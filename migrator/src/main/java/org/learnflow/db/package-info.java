@@ -1,7 +1,4 @@
-/**
- * What all packages share: failures with their exit codes, progress and
- * passwords.
- */
+/** What all packages share: failures with their exit codes, progress and passwords. */
 @NullMarked
 package org.learnflow.db;
 

@@ -65,7 +65,7 @@ class TextFilesTest {
   enum Kind {
     MIGRATION("migrations/V2__two.sql", ExitCode.MIGRATION_FAILED, "none of it was run"),
     UNDO_SCRIPT("migrations/U2__two.sql", ExitCode.MIGRATION_FAILED, "none of it was run"),
-    SQL_SEED("seeds/reference/02_t.sql", ExitCode.SEEDING_FAILED, "nothing of this set was loaded"),
+    SQL_SEED("seeds/reference/02_t.sql", ExitCode.SEEDING_FAILED, "none of this set was loaded"),
     CSV_SEED("seeds/reference/02_t.csv", "é\n", ", line 1, byte 1"),
     CSV_SEED_ROW("seeds/reference/02_t.csv", "a (key)\n\"x\ny\"\né\n", ", line 4, byte 15"),
     OBJECTS("migrations/objects.txt", ExitCode.FAILED, "nothing was changed"),
@@ -82,7 +82,7 @@ class TextFilesTest {
     }
 
     Kind(String file, String text, String place) {
-      this(file, ExitCode.SEEDING_FAILED, "nothing of this set was loaded", text, place);
+      this(file, ExitCode.SEEDING_FAILED, "none of this set was loaded", text, place);
     }
 
     Kind(String file, ExitCode code, String state, String text, String place) {
@@ -255,7 +255,7 @@ class TextFilesTest {
     assertThat(cli.run("run"))
         .exited(ExitCode.SEEDING_FAILED)
         .says(
-            "error: the rows behind COPY ... FROM STDIN are for psql",
+            "error: only psql can read the rows after COPY ... FROM STDIN",
             "where: " + directory.resolve(Kind.SQL_SEED.file) + ", line 2\n",
             "CSV file",
             "pg_dump --inserts");

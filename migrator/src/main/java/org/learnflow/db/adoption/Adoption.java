@@ -114,8 +114,7 @@ public final class Adoption {
 
   /**
    * Compares the database with what the migrations up to the baseline create, and writes the
-   * history
-   * as if they had been applied, in one transaction.
+   * history as if they had been applied, in one transaction.
    *
    * @param connection of the owner in autocommit mode
    * @throws Failure 10 if the database is not what the baseline creates, is empty or has a history

@@ -29,7 +29,9 @@ import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.programs.PostgresPrograms;
 
 /**
- * Dumps a database into a file: writes {@code FILE.part}, reads it back completely, then renames it. If it is killed at any point, it leaves at most a {@code .part}, which the next backup replaces.
+ * Dumps a database into a file: writes {@code FILE.part}, reads it back completely, then renames
+ * it. If it is killed at any point, it leaves at most a {@code .part}, which the next backup
+ * replaces.
  */
 public final class Backup {
   private static final String STEP = "backup";
@@ -235,7 +237,8 @@ public final class Backup {
     Failure failure = failed("the dump cannot be written: " + reason).where(part.toString());
     return (reason.contains("No space left") || reason.contains("Disk quota")
             ? failure.next(
-                "free some space there (df -h %s), or choose a file elsewhere".formatted(file.getParent()))
+                "free some space there (df -h %s), or choose a file elsewhere"
+                    .formatted(file.getParent()))
             : failure.next("choose a file elsewhere"))
         .causedBy(e);
   }

@@ -87,7 +87,8 @@ public record BackupDescription(
     } catch (NoSuchFileException e) {
       return Optional.empty();
     } catch (JsonProcessingException e) {
-      throw unusable(file, e.getOriginalMessage().lines().findFirst().orElse("it is not valid JSON"))
+      throw unusable(
+              file, e.getOriginalMessage().lines().findFirst().orElse("it is not valid JSON"))
           .causedBy(e);
     } catch (IOException e) {
       throw unusable(file, "it cannot be read").causedBy(e);

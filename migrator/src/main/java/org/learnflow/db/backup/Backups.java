@@ -170,7 +170,8 @@ public final class Backups {
     ShortLivedRole role = ShortLivedRole.of(ShortLivedRole.Work.DUMPING, target.owner().database());
     progress.line(
         STEP,
-        "%s; dumping as the temporary role %s".formatted(HiddenRows.what(hidden, owner), role.name()));
+        "%s; dumping as the temporary role %s"
+            .formatted(HiddenRows.what(hidden, owner), role.name()));
     try (Session maintenance = admin.maintenance();
         Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
         var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.BACKUP, progress)) {
@@ -205,7 +206,7 @@ public final class Backups {
         .state("no dump was created, and nothing was changed")
         .next(
             "give admin credentials (--admin-user, --admin-password-file) that can create a role with BYPASSRLS; or let the owner see them all, in a migration: %s docs/how-to/backup.md"
-                    .formatted(HiddenRows.policies(hidden, owner)));
+                .formatted(HiddenRows.policies(hidden, owner)));
   }
 
   /** What it reads or writes. */

@@ -1,6 +1,5 @@
 package org.learnflow.db.backup;
 
-import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -11,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.postgres.HiddenRows;
+import org.learnflow.db.postgres.HistoryTable;
 
 /** What a database contains that another is to replace. */
 public final class Contents {
@@ -20,14 +20,15 @@ public final class Contents {
       SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND c.relpersistence <> 't'
         AND n.nspname !~ '^(pg_|information_schema$|learnflow_db$)'
-        AND\s"""
+        AND\s\
+      """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """
 
-        AND NOT EXISTS (SELECT FROM pg_depend d
-                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-      ORDER BY n.nspname <> 'public', 1
-      """;
+            AND NOT EXISTS (SELECT FROM pg_depend d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+          ORDER BY n.nspname <> 'public', 1
+          """;
 
   private Contents() {}
 

@@ -11,7 +11,8 @@ import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What belongs to a database and not to its content, so that no dump contains it: settings, security labels, privileges. The staging database gets those of the running one.
+ * What belongs to a database and not to its content, so that no dump contains it: settings,
+ * security labels, privileges. The staging database gets those of the running one.
  *
  * @param maintenance a session in the maintenance database, of a role that is, or is a member of,
  *     the owner; in autocommit mode
@@ -34,7 +35,8 @@ public record DatabaseProperties(
   }
 
   /**
-   * Sets those of the database as its owner, and those of a role as that role, so that none needs an admin.
+   * Sets those of the database as its owner, and those of a role as that role, so that none needs
+   * an admin.
    */
   private void copySettings(Connection owner, List<DatabaseSetting> settings) throws SQLException {
     for (DatabaseSetting one : settings) {

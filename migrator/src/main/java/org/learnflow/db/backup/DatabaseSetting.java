@@ -74,15 +74,14 @@ public record DatabaseSetting(String role, String name, String value) {
   }
 
   /**
-   * The values one by one, as pg_dumpall splits them (SplitGUCList in PostgreSQL's varlena.c); one value if it is not a quoted list.
+   * The values one by one, as pg_dumpall splits them (SplitGUCList in PostgreSQL's varlena.c); one
+   * value if it is not a quoted list.
    */
   List<String> elements() {
     return QUOTED_LISTS.contains(name) ? split(value) : List.of(value);
   }
 
-  /**
-   * If it is not such a list after all, the whole text is one element, which means the same.
-   */
+  /** If it is not such a list after all, the whole text is one element, which means the same. */
   private static List<String> split(String list) {
     List<String> elements = new ArrayList<>();
     Matcher element = ELEMENT.matcher(list);

@@ -41,7 +41,8 @@ public final class DumpFile implements AutoCloseable {
   }
 
   /**
-   * Reads it completely with pg_restore, without an output, which finds truncation and most flipped bits.
+   * Reads it completely with pg_restore, without an output, which finds truncation and most flipped
+   * bits.
    *
    * @return its SHA-256
    * @throws Failure 10 if it is damaged
@@ -66,7 +67,8 @@ public final class DumpFile implements AutoCloseable {
   }
 
   /**
-   * What pg_restore prints of a dump without reading its rows; empty if it fails, which reading it completely then explains.
+   * What pg_restore prints of a dump without reading its rows; empty if it fails, which reading it
+   * completely then explains.
    *
    * @param option such as {@code --list}
    */
@@ -224,9 +226,7 @@ public final class DumpFile implements AutoCloseable {
         .causedBy(e);
   }
 
-  /**
-   * Reports to a meter what is read: as many bytes as the file had, even if others write to it.
-   */
+  /** Reports to a meter what is read: as many bytes as the file had, even if others write to it. */
   private static final class Metered extends FilterInputStream {
     private final Meter meter;
     private long left;

@@ -14,7 +14,9 @@ import org.learnflow.db.Reason;
 import org.learnflow.db.postgres.DatabaseLikeness;
 import org.learnflow.db.programs.PostgresPrograms;
 
-/** A dump, the programs that load it into the staging database, and the part of it that is loaded. */
+/**
+ * A dump, the programs that load it into the staging database, and the part of it that is loaded.
+ */
 final class DumpLoad implements AutoCloseable {
   private final DumpFile dump;
   private final PostgresPrograms programs;
@@ -86,8 +88,7 @@ final class DumpLoad implements AutoCloseable {
           staging.replaceAll("\\W", "_") + ".list", list.getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw BackupFailures.refused(
-              ExitCode.FAILED,
-              "the list of what to load cannot be written: " + Reason.of(e))
+              ExitCode.FAILED, "the list of what to load cannot be written: " + Reason.of(e))
           .where(programs.place())
           .next("free some space there, and run the same command again");
     }

@@ -68,7 +68,9 @@ public final class HandOver {
   }
 
   /**
-   * Disables autovacuum for tables whose statistics need code to run, such as that of an index over a function. After the hand-over, autovacuum would run that code as the owner, before the dump is in place.
+   * Disables autovacuum for tables whose statistics need code to run, such as that of an index over
+   * a function. After the hand-over, autovacuum would run that code as the owner, before the dump
+   * is in place.
    *
    * @param loading a session of the loading role in the staging database, as the last thing it does
    * @return statements that undo this, once the dump is in place
@@ -120,7 +122,8 @@ public final class HandOver {
   /**
    * Gives the owner everything; nothing of the loading role is left in the database.
    *
-   * @param dumped default privileges in the dump, a statement each as pg_dump writes it; those of roles other than the owner are reported
+   * @param dumped default privileges in the dump, a statement each as pg_dump writes it; those of
+   *     roles other than the owner are reported
    */
   public void run(List<String> dumped) throws SQLException {
     String role = SqlText.identifier(loader);

@@ -16,7 +16,8 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Who owns the large objects of a dump. Unlike everything else in a database, services create them, and only their owner can read and change them.
+ * Who owns the large objects of a dump. Unlike everything else in a database, services create them,
+ * and only their owner can read and change them.
  *
  * @param objects numbers by role
  */

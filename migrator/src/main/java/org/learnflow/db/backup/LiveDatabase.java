@@ -9,7 +9,8 @@ import org.learnflow.db.postgres.DatabaseLikeness;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * The database that a dump replaces, as seen from other databases of its server; it may not exist yet.
+ * The database that a dump replaces, as seen from other databases of its server; it may not exist
+ * yet.
  *
  * @param maintenance a session in the maintenance database, in autocommit mode
  */

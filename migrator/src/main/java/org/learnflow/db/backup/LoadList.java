@@ -13,7 +13,8 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * What is loaded of a dump, as pg_restore's --use-list takes it: without what only an admin can create.
+ * What is loaded of a dump, as pg_restore's --use-list takes it: without what only an admin can
+ * create.
  *
  * @param text a line for each object
  * @param leftOut what is not loaded, a sentence each with what to do

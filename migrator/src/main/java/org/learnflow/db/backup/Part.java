@@ -25,7 +25,9 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file with a guessable name, in a folder that others may write to: newly created, private, and locked against other backups. An existing file is a leftover unless it is locked; it is removed and never written to, because it may be a link to something else, or readable by others.
+ * A file with a guessable name, in a folder that others may write to: newly created, private, and
+ * locked against other backups. An existing file is a leftover unless it is locked; it is removed
+ * and never written to, because it may be a link to something else, or readable by others.
  */
 final class Part implements AutoCloseable {
   /** Two backups that start at once may remove each other's file, but not for long. */
@@ -114,7 +116,8 @@ final class Part implements AutoCloseable {
   }
 
   /**
-   * Locks the new file, and checks that its name still leads to it: somebody may have taken it for a leftover in between. A mark written to it shows that; from then on nobody removes it.
+   * Locks the new file, and checks that its name still leads to it: somebody may have taken it for
+   * a leftover in between. A mark written to it shows that; from then on nobody removes it.
    */
   private boolean isOurs() throws IOException {
     held = lock(channel).orElse(null);
@@ -134,7 +137,8 @@ final class Part implements AutoCloseable {
   }
 
   /**
-   * Whether the file is locked and still at its name. Check again after reading the file, which may have released the lock.
+   * Whether the file is locked and still at its name. Check again after reading the file, which may
+   * have released the lock.
    */
   boolean isStillThere() throws IOException {
     if (held != null) {

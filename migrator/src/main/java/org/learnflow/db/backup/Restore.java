@@ -21,7 +21,9 @@ import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
 /**
- * Replaces the running database by a dump: loads it into the staging database, migrates and verifies it there, and only then swaps the two, atomically. The old database is kept under another name.
+ * Replaces the running database by a dump: loads it into the staging database, migrates and
+ * verifies it there, and only then swaps the two, atomically. The old database is kept under
+ * another name.
  */
 public final class Restore {
   private static final String STEP = "restore";
@@ -85,7 +87,8 @@ public final class Restore {
   /**
    * Does it.
    *
-   * @throws Failure 1 or 6 if it fails, 10 if it is refused; the running database is unchanged unless the message says otherwise
+   * @throws Failure 1 or 6 if it fails, 10 if it is refused; the running database is unchanged
+   *     unless the message says otherwise
    */
   public Restored run(SourceDump source, Options options) {
     RestoreChecks.requireNotMaintenance(access.target());
@@ -181,9 +184,7 @@ public final class Restore {
               : "Database %s will be created from the dump.".formatted(live.name()));
     }
 
-    /**
-     * If the connection is lost at the moment of the swap, checks whether it took place.
-     */
+    /** If the connection is lost at the moment of the swap, checks whether it took place. */
     private Optional<String> swap(Connection making, Connection ending) throws SQLException {
       String database = sessions.database();
       progress.line(STEP, "verified; ending the sessions in " + database);

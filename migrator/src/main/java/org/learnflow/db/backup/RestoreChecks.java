@@ -27,7 +27,8 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
               "database postgres cannot be replaced: other databases are renamed from there")
-          .next("load the dump with pg_restore: docs/how-to/restore.md; or choose another database");
+          .next(
+              "load the dump with pg_restore: docs/how-to/restore.md; or choose another database");
     }
   }
 
@@ -37,7 +38,8 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     if (!missingRoles(List.of(service)).isEmpty()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "role %s, which services connect as, does not exist on this server".formatted(service))
+              "role %s, which services connect as, does not exist on this server"
+                  .formatted(service))
           .next(
               "create it: learnflow-db roles, with admin credentials; then run the same command again");
     }
@@ -55,8 +57,7 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     }
     if (live.preparedTransactions() > 0) {
       throw BackupFailures.refused(
-              ExitCode.REFUSED,
-              "the database has prepared transactions, so it cannot be renamed")
+              ExitCode.REFUSED, "the database has prepared transactions, so it cannot be renamed")
           .next(
               "end them: SELECT gid, prepared, owner FROM pg_prepared_xacts; ROLLBACK PREPARED ...");
     }
@@ -79,14 +80,14 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
     OptionalLong free = freeBytes(load);
     if (free.isEmpty() || wanted.isEmpty()) {
       progress.line(
-          STEP,
-          "cannot check here whether the server's disk has space for another database");
+          STEP, "cannot check here whether the server's disk has space for another database");
       return;
     }
     if (free.getAsLong() < wanted.getAsLong()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
-              "the server's disk has %d MiB free, and the dump needs about %d MiB more" .formatted(free.getAsLong() >> 20, wanted.getAsLong() >> 20))
+              "the server's disk has %d MiB free, and the dump needs about %d MiB more"
+                  .formatted(free.getAsLong() >> 20, wanted.getAsLong() >> 20))
           .where(load.place())
           .next(
               "free some space, for example with learnflow-db restore --drop-old; or grow the volume:"
@@ -114,7 +115,8 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
   }
 
   /**
-   * Text sorts as in the running database, with all its indexes, if there is one; PostgreSQL does not report this.
+   * Text sorts as in the running database, with all its indexes, if there is one; PostgreSQL does
+   * not report this.
    */
   void noteDifference(Optional<DatabaseLikeness> dumped) throws SQLException {
     Optional<DatabaseLikeness> here = live.likeness();

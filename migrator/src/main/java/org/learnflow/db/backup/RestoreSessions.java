@@ -14,7 +14,9 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Who does what in a restore. Only the loading role, which reaches nothing but the staging database, runs the dump's content; the owner's sessions in databases where that role has created something are guarded; the admin stays in the maintenance database.
+ * Who does what in a restore. Only the loading role, which reaches nothing but the staging
+ * database, runs the dump's content; the owner's sessions in databases where that role has created
+ * something are guarded; the admin stays in the maintenance database.
  *
  * @param access to the running database
  * @param loader the role that loads the dump; empty if the owner itself does
@@ -84,7 +86,8 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
   }
 
   /**
-   * The owner, if it can create databases in the running one's tablespace, otherwise the admin; in the maintenance database.
+   * The owner, if it can create databases in the running one's tablespace, otherwise the admin; in
+   * the maintenance database.
    *
    * @param owner a session of the owner
    */
@@ -120,7 +123,8 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
   }
 
   /**
-   * The admin, who can end everybody's sessions, otherwise the owner, who can end its own and those of the services; in the maintenance database.
+   * The admin, who can end everybody's sessions, otherwise the owner, who can end its own and those
+   * of the services; in the maintenance database.
    */
   Connection ending() throws SQLException {
     return access

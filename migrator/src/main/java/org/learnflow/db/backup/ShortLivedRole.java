@@ -15,7 +15,8 @@ import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RoleManager;
 
 /**
- * A role that an admin creates for one task, and drops. Nobody can use what a kill leaves of it: its password is known to nobody and expires after a day. The next role of that name replaces it.
+ * A role that an admin creates for one task, and drops. Nobody can use what a kill leaves of it:
+ * its password is known to nobody and expires after a day. The next role of that name replaces it.
  *
  * @param name always the same for a database, so that the next one finds what a kill left
  * @param password for this task only
@@ -27,8 +28,8 @@ record ShortLivedRole(Work work, String name, Password password) {
   enum Work {
     /**
      * Dumps a database whose rows are hidden from its owner: a member of the owner to which row
-     * level security does not apply. It can read nothing that the owner could not grant itself, and it is not a superuser, who would run what the owner put into the database
-     * (CVE-2024-7348).
+     * level security does not apply. It can read nothing that the owner could not grant itself, and
+     * it is not a superuser, who would run what the owner put into the database (CVE-2024-7348).
      */
     DUMPING(
         "learnflow_db_dumper_",
@@ -40,8 +41,10 @@ record ShortLivedRole(Work work, String name, Password password) {
       }
     },
     /**
-     * Loads, migrates and verifies a dump. It can create anything in the staging database, which the owner still owns, and is a member of no role: code in a dump reaches only that database, neither the running one nor its owner's password. The owner
-     * is a member of it, and takes over what was loaded.
+     * Loads, migrates and verifies a dump. It can create anything in the staging database, which
+     * the owner still owns, and is a member of no role: code in a dump reaches only that database,
+     * neither the running one nor its owner's password. The owner is a member of it, and takes over
+     * what was loaded.
      */
     LOADING(
         "learnflow_db_loader_",
@@ -115,7 +118,8 @@ record ShortLivedRole(Work work, String name, Password password) {
     }
     if (!comments.getFirst().equals(work.comment)) {
       throw Failure.of(
-              ExitCode.REFUSED, "role %s already exists, and learnflow-db did not create it".formatted(name))
+              ExitCode.REFUSED,
+              "role %s already exists, and learnflow-db did not create it".formatted(name))
           .state("the database was not changed")
           .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(SqlText.identifier(name)));
     }

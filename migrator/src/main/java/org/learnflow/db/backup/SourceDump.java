@@ -23,7 +23,8 @@ public record SourceDump(Path file, ArchiveHeader header, Optional<BackupDescrip
   /**
    * Reads the header of a dump, and the description beside it.
    *
-   * @throws Failure 2 if the file is not such a dump, 10 if it is damaged or its schema is newer than the migrations
+   * @throws Failure 2 if the file is not such a dump, 10 if it is damaged or its schema is newer
+   *     than the migrations
    */
   public static SourceDump read(Path file, MigrationFiles migrations) {
     ArchiveHeader header = ArchiveHeader.read(file);
@@ -43,7 +44,8 @@ public record SourceDump(Path file, ArchiveHeader header, Optional<BackupDescrip
     if (newer) {
       throw newerSchema(description.schemaVersion(), migrations)
           .next(
-              "use the version that created the dump: %s, or newer".formatted(description.program()));
+              "use the version that created the dump: %s, or newer"
+                  .formatted(description.program()));
     }
   }
 

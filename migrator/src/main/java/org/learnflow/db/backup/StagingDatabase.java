@@ -14,14 +14,18 @@ import org.learnflow.db.postgres.Identifier;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
-/** The staging database: created beside the running one, filled by others, then dropped or swapped in. */
+/**
+ * The staging database: created beside the running one, filled by others, then dropped or swapped
+ * in.
+ */
 public final class StagingDatabase {
   private static final String STEP = "restore";
   private static final String COMMENT =
       "learnflow-db restore: being loaded; the next restore drops it";
 
   /**
-   * Its connection limit, "lf" and a number, until it is in place: distinguishes it from somebody else's database, because CREATE DATABASE takes no comment.
+   * Its connection limit, "lf" and a number, until it is in place: distinguishes it from somebody
+   * else's database, because CREATE DATABASE takes no comment.
    */
   private static final int LIMIT = 0x6c66_0006;
 
@@ -32,7 +36,8 @@ public final class StagingDatabase {
   /**
    * That of a database.
    *
-   * @param maintenance a session in the maintenance database, of a role that can create databases and is, or is a member of, the owner; in autocommit mode
+   * @param maintenance a session in the maintenance database, of a role that can create databases
+   *     and is, or is a member of, the owner; in autocommit mode
    * @param database that it is to replace
    */
   public StagingDatabase(Connection maintenance, String database, Progress progress) {
@@ -113,7 +118,8 @@ public final class StagingDatabase {
       if (SqlStates.connectionLost(e)) {
         throw e;
       }
-      throw Failure.of(ExitCode.FAILED, "the staging database could not be created: " + e.getMessage())
+      throw Failure.of(
+              ExitCode.FAILED, "the staging database could not be created: " + e.getMessage())
           .where("SQLSTATE " + e.getSQLState())
           .state("the database was not changed")
           .next(
@@ -125,7 +131,8 @@ public final class StagingDatabase {
   }
 
   /**
-   * Lets a role fill it, while the owner keeps it: the role can create anything in it, but cannot change the database itself.
+   * Lets a role fill it, while the owner keeps it: the role can create anything in it, but cannot
+   * change the database itself.
    *
    * @param inside a session of the owner in the staging database
    */

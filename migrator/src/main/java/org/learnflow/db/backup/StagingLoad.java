@@ -12,7 +12,8 @@ import org.learnflow.db.connect.Session;
  * Fills the staging database; a failure leaves neither it nor the loading role behind.
  *
  * @param making a session in the maintenance database, of a role that can create databases
- * @param ending a session in the maintenance database, of a role that can end others' sessions and, if there is a loading role, create roles
+ * @param ending a session in the maintenance database, of a role that can end others' sessions and,
+ *     if there is a loading role, create roles
  */
 record StagingLoad(
     RestoreSessions sessions,

@@ -22,7 +22,8 @@ import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
 /**
- * Prepares a loaded dump to replace the running database: migrates it, collects statistics, verifies it, and gives it to the owner.
+ * Prepares a loaded dump to replace the running database: migrates it, collects statistics,
+ * verifies it, and gives it to the owner.
  */
 record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progress progress) {
   private static final String STEP = "restore";
@@ -117,7 +118,10 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
     return HandOver.keepAutovacuumAway(loading);
   }
 
-  /** Gives everything to the owner, and grants the owner and the services their privileges. Runs no code of the dump. */
+  /**
+   * Gives everything to the owner, and grants the owner and the services their privileges. Runs no
+   * code of the dump.
+   */
   void handOver(DumpLoad dump) {
     RoleManager roles = new RoleManager(sessions.live().names(), sessions.stagingName(), progress);
     try (Session session = sessions.ownerIn(sessions.stagingName())) {

@@ -24,8 +24,9 @@ import org.learnflow.db.postgres.SqlText;
  * Replaces the running database by the staging database.
  *
  * <p>Both renames are one transaction. The first one locks the database, so that new sessions wait,
- * and fails only if old ones still exist after five seconds (CountOtherDBBackends in
- * PostgreSQL's procarray.c); meanwhile a second session ends them. So a kill at any point leaves either the old database or the new one under the name.
+ * and fails only if old ones still exist after five seconds (CountOtherDBBackends in PostgreSQL's
+ * procarray.c); meanwhile a second session ends them. So a kill at any point leaves either the old
+ * database or the new one under the name.
  */
 public final class Swap {
   private static final int RENAME_ATTEMPTS = 3;
@@ -41,7 +42,8 @@ public final class Swap {
   /**
    * A swap.
    *
-   * @param maintenance a session in the maintenance database, of a role that can create databases and is, or is a member of, the owner; in autocommit mode
+   * @param maintenance a session in the maintenance database, of a role that can create databases
+   *     and is, or is a member of, the owner; in autocommit mode
    * @param database that is replaced
    */
   public Swap(Connection maintenance, String database) {

@@ -7,7 +7,8 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Watches the free space on the server's volume while a dump is loaded, and ends the load before nothing is left for the running database: a dump may contain far more than its size suggests.
+ * Watches the free space on the server's volume while a dump is loaded, and ends the load before
+ * nothing is left for the running database: a dump may contain far more than its size suggests.
  */
 public final class VolumeWatch implements AutoCloseable {
   private static final Duration EVERY = Duration.ofSeconds(1);

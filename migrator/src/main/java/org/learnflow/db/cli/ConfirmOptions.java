@@ -27,8 +27,9 @@ final class ConfirmOptions implements Confirmation {
         Optional.ofNullable(System.console())
             .filter(Console::isTerminal)
             .orElseThrow(() ->
-                Failure.of(ExitCode.REFUSED, "confirmation is required, but there is no terminal:"
-                    + " " + what)
+                Failure.of(
+                        ExitCode.REFUSED,
+                        "confirmation is required, but there is no terminal:" + " " + what)
                     .state("nothing was changed")
                     .next("run the same command with --yes"));
     String answer = console.readLine("%s Continue? [y/N] ", Printable.text(what));

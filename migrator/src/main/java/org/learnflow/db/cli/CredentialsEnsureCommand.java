@@ -25,9 +25,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
       description = "The Secret (default: RELEASE-credentials).")
   private @Nullable String secret;
 
-  @Option(
-      names = "--no-secret",
-      description = "Do not create the Secret; only do the rest.")
+  @Option(names = "--no-secret", description = "Do not create the Secret; only do the rest.")
   private boolean noSecret;
 
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();

@@ -27,8 +27,7 @@ final class CredentialsRepairCommand extends BaseCommand {
   @Option(
       names = "--credentials-secret",
       paramLabel = "NAME",
-      description =
-          "The Secret, if the release is not installed (default: RELEASE-credentials).")
+      description = "The Secret, if the release is not installed (default: RELEASE-credentials).")
   private @Nullable String secret;
 
   @Override

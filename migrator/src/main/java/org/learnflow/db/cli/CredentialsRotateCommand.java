@@ -58,8 +58,8 @@ final class CredentialsRotateCommand extends BaseCommand {
    * @param namespace where it is
    * @param roles whose passwords were replaced
    * @param finished whether this finished an interrupted rotation
-   * @param published where, and whether it was written; empty if the services' password
-   *     was not replaced
+   * @param published where, and whether it was written; empty if the services' password was not
+   *     replaced
    * @param workloads that use the published Secrets
    * @param restarted whether they were restarted
    */

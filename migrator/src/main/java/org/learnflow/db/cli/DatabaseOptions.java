@@ -40,8 +40,9 @@ final class DatabaseOptions {
   @Option(
       names = "--password-file",
       paramLabel = "FILE",
-      description = "File with the owner's password. Default: PGPASSWORD, or the password in"
-          + " DATABASE_URL.")
+      description =
+          "File with the owner's password. Default: PGPASSWORD, or the password in"
+              + " DATABASE_URL.")
   private @Nullable Path passwordFile;
 
   @Option(names = "--password", hidden = true, description = "Refused: arguments are public.")
@@ -50,8 +51,9 @@ final class DatabaseOptions {
   @Option(
       names = "--embedded",
       paramLabel = "DIR",
-      description = "A local PostgreSQL server in DIR, for trying things out; created if it does"
-          + " not exist.")
+      description =
+          "A local PostgreSQL server in DIR, for trying things out; created if it does"
+              + " not exist.")
   private @Nullable Path embedded;
 
   @Option(
@@ -154,8 +156,7 @@ final class DatabaseOptions {
    */
   Target target(ClusterOptions cluster, boolean create, Progress progress) {
     if (passwordArgument != null) {
-      throw Failures.usage(
-              "--password is refused: everyone on the machine can read arguments")
+      throw Failures.usage("--password is refused: everyone on the machine can read arguments")
           .next("write it to a file and use --password-file, or set PGPASSWORD");
     }
     if (embedded != null) {
@@ -185,8 +186,9 @@ final class DatabaseOptions {
     if (database != null) {
       uri = ConnectionUri.parse(database, "--database");
       if (uri.password().isPresent()) {
-        throw Failures.usage("--database contains a password, and everyone on the machine can read"
-            + " arguments")
+        throw Failures.usage(
+                "--database contains a password, and everyone on the machine can read"
+                    + " arguments")
             .next("write it to a file and use --password-file, or set DATABASE_URL or PGPASSWORD");
       }
     } else {

@@ -35,8 +35,7 @@ final class Durations {
           default -> Duration.ofSeconds(number);
         };
     if (duration.compareTo(LONGEST) > 0) {
-      throw Failures.usage(option + " is too long")
-          .next("use at most " + LONGEST.toHours() + "h");
+      throw Failures.usage(option + " is too long").next("use at most " + LONGEST.toHours() + "h");
     }
     return duration;
   }

@@ -57,8 +57,8 @@ final class GivenOptions {
   }
 
   /**
-   * A value as a message repeats it, with a space before it; empty if it could be, or
-   * contain, a password in the wrong place.
+   * A value as a message repeats it, with a space before it; empty if it could be, or contain, a
+   * password in the wrong place.
    */
   static String shown(String value) {
     return value.length() > SHORT ? "" : " \"" + value + "\"";
@@ -84,8 +84,8 @@ final class GivenOptions {
   }
 
   /**
-   * Refuses empty values, such as those of an unset shell variable: an empty folder
-   * or namespace would mean one that was not asked for.
+   * Refuses empty values, such as those of an unset shell variable: an empty folder or namespace
+   * would mean one that was not asked for.
    */
   static void refuseEmpty(ParseResult parsed) {
     for (ArgSpec argument : parsed.matchedArgs()) {
@@ -121,8 +121,8 @@ final class GivenOptions {
   }
 
   /**
-   * A text with commands of this program, completed with the options for database and
-   * files as they were typed, so that the commands can be pasted.
+   * A text with commands of this program, completed with the options for database and files as they
+   * were typed, so that the commands can be pasted.
    */
   String withOptions(String text) {
     List<OptionSpec> typed =

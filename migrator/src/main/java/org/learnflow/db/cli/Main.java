@@ -57,7 +57,8 @@ public final class Main {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] arguments) {
-    // The JVM would remember for 10 s that a name is unknown, while a new Service gets its DNS name.
+    // The JVM would remember for 10 s that a name is unknown, while a new Service gets its DNS
+    // name.
     Security.setProperty("networkaddress.cache.negative.ttl", "1");
     PrintWriter out = new PrintWriter(System.out, true, java.nio.charset.StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, java.nio.charset.StandardCharsets.UTF_8);
@@ -65,8 +66,8 @@ public final class Main {
   }
 
   /**
-   * Runs a command as {@link #main} does, without ending the process. Only the named
-   * command is set up: to set up all of them takes longer than most of them run.
+   * Runs a command as {@link #main} does, without ending the process. Only the named command is set
+   * up: to set up all of them takes longer than most of them run.
    *
    * @param environment stands for the process's environment variables
    * @return the exit code

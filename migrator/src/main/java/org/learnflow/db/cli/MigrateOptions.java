@@ -27,7 +27,8 @@ final class MigrateOptions {
   void check() {
     requireRetries(lockRetries);
     if (target != null && !target.matches("\\d+([._]\\d+)*")) {
-      throw Failure.of(ExitCode.USAGE, "--target is not a valid version" + GivenOptions.shown(target))
+      throw Failure.of(
+              ExitCode.USAGE, "--target is not a valid version" + GivenOptions.shown(target))
           .state("nothing was changed")
           .next("use a value such as 7 or 007");
     }

@@ -1,6 +1,5 @@
 package org.learnflow.db.cli;
 
-import org.learnflow.db.pipeline.PendingMigrations;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,14 +9,15 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Reason;
 import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.pipeline.PendingMigrations;
 import org.learnflow.db.schema.MigrationFiles;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Tells the dump container, which has another image, whether a dump is needed. Runs before
- * it in the same pod.
+ * Tells the dump container, which has another image, whether a dump is needed. Runs before it in
+ * the same pod.
  */
 @Command(
     name = "pending",

@@ -55,8 +55,8 @@ final class PlanCommand extends BaseCommand {
     if (refused.isEmpty()) {
       return ExitCode.OK;
     }
-    progress.line("next", "see docs/how-to/plan.md for migrations that block a running database"
-        + " less");
+    progress.line(
+        "next", "see docs/how-to/plan.md for migrations that block a running database" + " less");
     return ExitCode.REFUSED;
   }
 }

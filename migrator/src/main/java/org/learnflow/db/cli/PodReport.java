@@ -13,8 +13,8 @@ import org.learnflow.db.kubernetes.Events;
 
 /**
  * What a pod leaves behind for people who look at the cluster: a termination message, which {@code
- * kubectl describe} shows, and a Warning Event. A failure here does not change how the
- * command ends.
+ * kubectl describe} shows, and a Warning Event. A failure here does not change how the command
+ * ends.
  */
 final class PodReport {
   /** Names another file than the default of Kubernetes. */

@@ -4,9 +4,9 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
- * Text that is safe to show on a terminal. Names and messages from a database can come from
- * anyone, and
- * some characters in them would move the cursor, set a title, or show the rest of a line backwards.
+ * Text that is safe to show on a terminal. Names and messages from a database can come from anyone,
+ * and some characters in them would move the cursor, set a title, or show the rest of a line
+ * backwards.
  */
 final class Printable {
   /** Control characters except line feed and tab, and characters that change the text direction. */

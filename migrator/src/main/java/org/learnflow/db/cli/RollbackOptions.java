@@ -101,8 +101,9 @@ final class RollbackOptions {
   void check() {
     if ((to == null) == (helmRevision == null)) {
       throw Failures.usage(
-              to == null ? "no version is specified" : "--to and --to-helm-revision cannot be used"
-                  + " together")
+              to == null
+                  ? "no version is specified"
+                  : "--to and --to-helm-revision cannot be used" + " together")
           .next(
               "name the newest version to keep: learnflow-db rollback --to V, or --to none for all");
     }
@@ -111,8 +112,8 @@ final class RollbackOptions {
           .next("use a value such as 7 or 007, or none");
     }
     if (backup != null && noBackup) {
-      throw Failures.usage("--backup and --no-backup cannot be used together").next("use only one"
-          + " of them");
+      throw Failures.usage("--backup and --no-backup cannot be used together")
+          .next("use only one" + " of them");
     }
     MigrateOptions.requireRetries(lockRetries);
     maxAge();

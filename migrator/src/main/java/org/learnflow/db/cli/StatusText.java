@@ -77,7 +77,9 @@ final class StatusText {
             .map(entry ->
                 entry.getKey()
                     + ": "
-                    + (entry.getValue().isEmpty() ? "up to date" : String.join(", ", entry.getValue())))
+                    + (entry.getValue().isEmpty()
+                        ? "up to date"
+                        : String.join(", ", entry.getValue())))
             .toList());
   }
 

@@ -10,9 +10,9 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Limits the time of a check, whatever it waits for: a server that stops answering,
- * a name that DNS does not resolve, the Kubernetes API. None of these can be interrupted,
- * so late work is abandoned until the process ends.
+ * Limits the time of a check, whatever it waits for: a server that stops answering, a name that DNS
+ * does not resolve, the Kubernetes API. None of these can be interrupted, so late work is abandoned
+ * until the process ends.
  *
  * @param time the limit
  */

@@ -20,8 +20,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * One line for an invalid command line, instead of the whole help; repeats nothing that could be
- * a password.
+ * One line for an invalid command line, instead of the whole help; repeats nothing that could be a
+ * password.
  */
 final class UsageHandler implements IParameterExceptionHandler {
   /** An option's name without anything that follows it: -psecret is read as -p. */
@@ -94,8 +94,7 @@ final class UsageHandler implements IParameterExceptionHandler {
       return "%s is a file name with characters that the locale does not support".formatted(name);
     }
     if (value.isBlank()) {
-      return "%s is empty: give it a value (%s), or omit it"
-          .formatted(name, argument.paramLabel());
+      return "%s is empty: give it a value (%s), or omit it".formatted(name, argument.paramLabel());
     }
     if (argument.arity().max() == 0 && name.startsWith("-")) {
       return name + " takes no value";

@@ -11,8 +11,8 @@ import org.learnflow.db.Progress;
  * anything that the owner of the database or a service could have planted.
  *
  * <ul>
- *   <li>Its session is in {@link #maintenance} wherever that is enough: roles, passwords,
- *       creating, renaming and dropping databases, ending sessions.
+ *   <li>Its session is in {@link #maintenance} wherever that is enough: roles, passwords, creating,
+ *       renaming and dropping databases, ending sessions.
  *   <li>In LearnFlow's own database ({@link #inDatabase}) it runs only the statements of {@code
  *       roles.ForeignObjects} and the advisory locks. These read and write no relation of the
  *       owner, and qualify every function and operator.

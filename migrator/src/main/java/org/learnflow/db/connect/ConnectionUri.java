@@ -57,8 +57,8 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
               Optional.ofNullable(parameters.get("sslmode"))
                   .map(mode ->
                       SslMode.parse(mode)
-                          .orElseThrow(() -> unusable(name, "its sslmode is not a valid libpq"
-                              + " sslmode")))
+                          .orElseThrow(() ->
+                              unusable(name, "its sslmode is not a valid libpq" + " sslmode")))
                   .orElse(SslMode.DEFAULT),
               Optional.ofNullable(parameters.get("sslrootcert")).map(Path::of),
               Optional.ofNullable(parameters.get("channel_binding")));
@@ -86,7 +86,8 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
         text.startsWith("[") ? text.substring(1, text.length() - 1) : PercentEncoding.decode(text);
     if (host.contains(",")) {
       throw unusable(
-          name, "it specifies several hosts: specify only the primary, or a name that resolves to"
+          name,
+          "it specifies several hosts: specify only the primary, or a name that resolves to"
               + " it");
     }
     if (host.isEmpty()) {

@@ -17,16 +17,16 @@ public final class Connector {
   public static final String APPLICATION_NAME = "learnflow-db";
 
   /**
-   * A role can set a verifier with more iterations for itself, and each login with it would
-   * take seconds.
+   * A role can set a verifier with more iterations for itself, and each login with it would take
+   * seconds.
    */
   public static final int MOST_SCRAM_ITERATIONS = 100_000;
 
   private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /**
-   * The server ends a statement soon after its client is gone (so that a killed migrator holds
-   * no lock), and does not send notices below warning.
+   * The server ends a statement soon after its client is gone (so that a killed migrator holds no
+   * lock), and does not send notices below warning.
    */
   private static final String SETTINGS =
       "-c client_connection_check_interval=1000 -c tcp_keepalives_idle=30"
@@ -37,9 +37,9 @@ public final class Connector {
   private static final String OWN_PATH = " -c search_path=public";
 
   /**
-   * A name without a schema finds nothing that a user created in the database, neither a
-   * function nor an operator, and the owner cannot keep an admin from working. The owner's own
-   * sessions respect that a database is read-only: {@link Readiness} reports it.
+   * A name without a schema finds nothing that a user created in the database, neither a function
+   * nor an operator, and the owner cannot keep an admin from working. The owner's own sessions
+   * respect that a database is read-only: {@link Readiness} reports it.
    */
   private static final String GUARDED =
       " -c search_path=pg_catalog,pg_temp -c default_transaction_read_only=off"
@@ -53,8 +53,8 @@ public final class Connector {
    * A connector.
    *
    * @param lockTimeout how long a statement may wait for a lock before it fails with 55P03
-   * @param timeout how long to wait for the database in total, so that one attempt at a server
-   *     that never answers does not take longer; zero means one attempt
+   * @param timeout how long to wait for the database in total, so that one attempt at a server that
+   *     never answers does not take longer; zero means one attempt
    */
   public Connector(Duration lockTimeout, Duration timeout) {
     this.lockTimeout = lockTimeout;

@@ -59,8 +59,8 @@ public final class DatabaseAccess {
   }
 
   /**
-   * A session in the database as any role, to see that the server answers; the answer
-   * of a pooler counts too.
+   * A session in the database as any role, to see that the server answers; the answer of a pooler
+   * counts too.
    */
   public Session anySession() {
     DataSource source = guarded(target.owner());

@@ -53,8 +53,8 @@ public record DatabaseAddress(
   }
 
   /**
-   * A database as libpq's {@code keyword=value}, whatever its name is: alone, a name such
-   * as {@code host=x} or {@code postgresql://x} would be read as a whole connection string.
+   * A database as libpq's {@code keyword=value}, whatever its name is: alone, a name such as {@code
+   * host=x} or {@code postgresql://x} would be read as a whole connection string.
    */
   public static String parameter(String database) {
     return parameter("dbname", database);

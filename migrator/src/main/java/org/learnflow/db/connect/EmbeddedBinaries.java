@@ -60,8 +60,9 @@ public final class EmbeddedBinaries {
                 && Files.exists(path))
         .findFirst()
         .orElseThrow(() ->
-            Failure.of(ExitCode.USAGE, "embedded PostgreSQL is not available: the image does not"
-                + " contain it")
+            Failure.of(
+                    ExitCode.USAGE,
+                    "embedded PostgreSQL is not available: the image does not" + " contain it")
                 .next("use --embedded with the launcher that make build creates"));
   }
 

@@ -64,8 +64,8 @@ public final class EmbeddedServer {
   }
 
   /**
-   * Initialises the server if it is new and starts it if it is stopped; eight callers at
-   * once get the same server.
+   * Initialises the server if it is new and starts it if it is stopped; eight callers at once get
+   * the same server.
    *
    * @param roles roles that get a password in {@link #passwords()}, besides the admin
    * @return the port it listens on
@@ -190,8 +190,7 @@ public final class EmbeddedServer {
 
   private void run(List<String> command) {
     if (exitCode(command) != 0) {
-      throw Failure.of(
-              ExitCode.FAILED, "PostgreSQL command failed: " + command.getFirst())
+      throw Failure.of(ExitCode.FAILED, "PostgreSQL command failed: " + command.getFirst())
           .where(directory.resolve("server.log") + " and " + directory.resolve("command.log"))
           .next("read these logs, or remove " + directory + " to start over");
     }
@@ -213,8 +212,7 @@ public final class EmbeddedServer {
 
   /**
    * PostgreSQL refuses to run as root; in a separate user namespace ({@code unshare --user}) root
-   * is the
-   * user nobody, and its files belong to nobody as well.
+   * is the user nobody, and its files belong to nobody as well.
    */
   private int exitCode(List<String> command) {
     List<String> whole = new ArrayList<>();

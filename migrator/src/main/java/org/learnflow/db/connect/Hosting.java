@@ -5,9 +5,7 @@ import java.util.OptionalLong;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 
-/**
- * Who runs the server, if that is known: a cluster knows more than a rejected connection shows.
- */
+/** Who runs the server, if that is known: a cluster knows more than a rejected connection shows. */
 public interface Hosting {
   /** Nothing is known; SQL is tried directly. */
   Hosting UNKNOWN = new Hosting() {};
@@ -17,9 +15,7 @@ public interface Hosting {
     return Optional.empty();
   }
 
-  /**
-   * The address at which this process reaches the server that others reach at {@code address}.
-   */
+  /** The address at which this process reaches the server that others reach at {@code address}. */
   default DatabaseAddress route(DatabaseAddress address) {
     return address;
   }
@@ -34,8 +30,8 @@ public interface Hosting {
   }
 
   /**
-   * Why a password that was read a while ago must no longer be set or published: another
-   * one has replaced it. Empty if it can be, or if that is unknown.
+   * Why a password that was read a while ago must no longer be set or published: another one has
+   * replaced it. Empty if it can be, or if that is unknown.
    */
   default Optional<Failure> replaced(Password password) {
     return Optional.empty();

@@ -5,8 +5,7 @@ import java.util.Set;
 
 /**
  * How a parameter of a connection URI is handled. Source: PostgreSQL 18 documentation, "Parameter
- * Key
- * Words".
+ * Key Words".
  */
 sealed interface LibpqParameter {
   /** It is used. */
@@ -48,10 +47,13 @@ sealed interface LibpqParameter {
               only(value, "the program uses UTF8", "UTF8", "utf8", "UTF-8", "auto");
           case "target_session_attrs" ->
               only(value, "the program needs the primary", "any", "read-write", "primary");
-          case "gssencmode" -> only(value, "GSSAPI encryption is not supported", "disable", "prefer");
-          case "sslnegotiation" -> only(value, "only the standard TLS negotiation is supported", "postgres");
+          case "gssencmode" ->
+              only(value, "GSSAPI encryption is not supported", "disable", "prefer");
+          case "sslnegotiation" ->
+              only(value, "only the standard TLS negotiation is supported", "postgres");
           case "requiressl" -> new Refused("libpq removed it: use sslmode=require");
-          case "replication" -> only(value, "replication connections are not supported", "false", "off", "no", "0");
+          case "replication" ->
+              only(value, "replication connections are not supported", "false", "off", "no", "0");
           case "options" ->
               new Refused(
                   "the program sets its own options; for services, use ALTER ROLE ... SET, which it"
@@ -67,7 +69,8 @@ sealed interface LibpqParameter {
           case "sslcrl", "sslcrldir" -> new Refused("revocation lists are not supported");
           case "ssl_min_protocol_version" ->
               only(value, "TLS 1.2 is the minimum", "TLSv1", "TLSv1.1", "TLSv1.2");
-          case "ssl_max_protocol_version" -> only(value, "the newest TLS version is used", "TLSv1.3");
+          case "ssl_max_protocol_version" ->
+              only(value, "the newest TLS version is used", "TLSv1.3");
           case "min_protocol_version" -> only(value, "protocol 3.0 is used", "3.0");
           case "max_protocol_version" ->
               only(value, "protocol 3.0 is used", "3.0", "3.2", "latest");

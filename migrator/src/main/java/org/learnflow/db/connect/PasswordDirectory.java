@@ -14,8 +14,8 @@ import org.learnflow.db.Password;
 import org.learnflow.db.WholeFile;
 
 /**
- * Generated passwords, one file (mode 0600) for each role, created on first use; callers take
- * turns (see {@link EmbeddedServer#start}).
+ * Generated passwords, one file (mode 0600) for each role, created on first use; callers take turns
+ * (see {@link EmbeddedServer#start}).
  *
  * @param path the directory
  */

@@ -7,8 +7,8 @@ import java.util.HexFormat;
 
 /**
  * Percent-encoding for connection URIs. All characters except RFC 3986's unreserved ones are
- * encoded, so that libpq, pgjdbc and every other parser read the same value everywhere ({@code
- * +} is not a space in a URI's user part, but is one in pgjdbc's query part).
+ * encoded, so that libpq, pgjdbc and every other parser read the same value everywhere ({@code +}
+ * is not a space in a URI's user part, but is one in pgjdbc's query part).
  */
 public final class PercentEncoding {
   private PercentEncoding() {}
@@ -34,8 +34,8 @@ public final class PercentEncoding {
    * The text that {@code encoded} stands for; {@code +} stays a plus, as in libpq.
    *
    * @throws IllegalArgumentException if a {@code %} is not followed by two hexadecimal digits, or
-   *     the bytes are not UTF-8 or contain a zero, which no server, file or variable accepts;
-   *     the message does not repeat the text, which may be a password
+   *     the bytes are not UTF-8 or contain a zero, which no server, file or variable accepts; the
+   *     message does not repeat the text, which may be a password
    */
   public static String decode(String encoded) {
     byte[] bytes = encoded.getBytes(StandardCharsets.UTF_8);

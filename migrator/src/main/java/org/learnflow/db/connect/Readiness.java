@@ -1,6 +1,5 @@
 package org.learnflow.db.connect;
 
-import org.learnflow.db.Pause;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -19,6 +18,7 @@ import javax.sql.DataSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
+import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.postgres.SqlStates;
@@ -26,8 +26,7 @@ import org.learnflow.db.postgres.SqlText;
 
 /**
  * Waits until a database answers SQL and accepts writes; distinguishes "not yet" (retried) from
- * "never"
- * (fails at once).
+ * "never" (fails at once).
  */
 public final class Readiness {
   /** Oldest supported major version. */
@@ -104,9 +103,9 @@ public final class Readiness {
   /**
    * An open session in autocommit mode on a writable server of a supported version.
    *
-   * @throws Failure 4 after the timeout, 5 for rejected credentials, 3 for a missing database,
-   *     10 for a PostgreSQL that is too old, for TLS that does not meet sslmode, and for a pooler,
-   *     2 for a server that is not PostgreSQL
+   * @throws Failure 4 after the timeout, 5 for rejected credentials, 3 for a missing database, 10
+   *     for a PostgreSQL that is too old, for TLS that does not meet sslmode, and for a pooler, 2
+   *     for a server that is not PostgreSQL
    */
   public Connection await() {
     long start = System.nanoTime();
@@ -229,7 +228,8 @@ public final class Readiness {
   private Failure tooOld(String version) {
     return Failure.of(
             ExitCode.REFUSED,
-            "%s is not supported (supported: %d to %d)".formatted(version, OLDEST_VERSION, NEWEST_VERSION))
+            "%s is not supported (supported: %d to %d)"
+                .formatted(version, OLDEST_VERSION, NEWEST_VERSION))
         .where(address.toString())
         .state("nothing was changed")
         .next("use a newer PostgreSQL server");
@@ -277,7 +277,8 @@ public final class Readiness {
                               SqlText.identifier(address.user()))
                       + " --admin-user and --admin-password-file")
               .causedBy(e);
-      case SqlStates.UNDEFINED_OBJECT -> throw tooOld("a PostgreSQL that reports \"" + message + "\"");
+      case SqlStates.UNDEFINED_OBJECT ->
+          throw tooOld("a PostgreSQL that reports \"" + message + "\"");
       case SqlStates.TOO_MANY_CONNECTIONS ->
           new Attempt.NotYet(
               "all its connections are in use (" + message + ")",
@@ -295,8 +296,7 @@ public final class Readiness {
 
   /** Whatever the password is: the server's rules for addresses and TLS reject the connection. */
   private Failure notLetIn(SQLException e, String message) {
-    return Failure.of(
-            ExitCode.CREDENTIALS_REFUSED, "the server rejected this address: " + message)
+    return Failure.of(ExitCode.CREDENTIALS_REFUSED, "the server rejected this address: " + message)
         .where(
             "%s with sslmode %s, SQLSTATE %s"
                 .formatted(address, address.sslMode().text(), e.getSQLState()))
@@ -316,8 +316,7 @@ public final class Readiness {
     if (Pooler.isServers(e)) {
       return refused(e, message);
     }
-    return Failure.of(
-            ExitCode.USAGE, "the server does not speak PostgreSQL's protocol: " + message)
+    return Failure.of(ExitCode.USAGE, "the server does not speak PostgreSQL's protocol: " + message)
         .where(address.hostAndPort())
         .state("nothing was changed")
         .next(
@@ -328,7 +327,8 @@ public final class Readiness {
 
   private Failure refused(SQLException e, String message) {
     Optional<String> full = SqlStates.diskFull(SqlStates.of(e), message);
-    return Failure.of(ExitCode.FAILED, full.orElse("the server rejected the connection: " + message))
+    return Failure.of(
+            ExitCode.FAILED, full.orElse("the server rejected the connection: " + message))
         .where(address + ", SQLSTATE " + SqlStates.of(e))
         .state("nothing was changed")
         .next(
@@ -362,10 +362,10 @@ public final class Readiness {
   }
 
   /**
-   * TLS that does not meet sslmode, which waiting does not fix, unless the other side only
-   * went away in the middle. pgjdbc reports it with the SQLSTATE of rejected credentials if
-   * the server offers no TLS, and with that of a lost connection, but without an I/O error
-   * as cause, if a certificate is wrong.
+   * TLS that does not meet sslmode, which waiting does not fix, unless the other side only went
+   * away in the middle. pgjdbc reports it with the SQLSTATE of rejected credentials if the server
+   * offers no TLS, and with that of a lost connection, but without an I/O error as cause, if a
+   * certificate is wrong.
    */
   private Optional<Failure> tlsFailure(SQLException e, String state, String message) {
     Optional<SSLException> handshake = cause(e, SSLException.class);

@@ -37,8 +37,8 @@ public record RoleNames(String owner, String service) {
   }
 
   /**
-   * Refuses names that PostgreSQL would truncate or reserves, or that belong to another role;
-   * and names with control characters, which files and terminals do not keep as they are.
+   * Refuses names that PostgreSQL would truncate or reserves, or that belong to another role; and
+   * names with control characters, which files and terminals do not keep as they are.
    *
    * @param database the database that the roles are for
    * @throws Failure 2 for such a name

@@ -17,9 +17,8 @@ import org.learnflow.db.postgres.SqlText;
  * ... SET} neither end it nor change the meaning of its statements. Their settings for storage and
  * speed (tablespaces, memory, planner) and for locale (money, text search) stay in force.
  *
- * <p>Settings that the client names when it connects override those of roles and databases.
- * Source: PostgreSQL documentation, "Server Configuration", everything that a role can set for
- * itself.
+ * <p>Settings that the client names when it connects override those of roles and databases. Source:
+ * PostgreSQL documentation, "Server Configuration", everything that a role can set for itself.
  */
 public final class SessionSettings {
   /** The first major version that has transaction_timeout. */
@@ -75,10 +74,10 @@ public final class SessionSettings {
   private static final String REPLICATION_ROLE = "session_replication_role";
 
   /**
-   * What cannot be an option: a name that not every release knows (with that kind of
-   * relations restricted, views cannot be used), one that not every role can set, and a value that
-   * is only a minimum. With less memory, reading the catalog would need temporary files, which
-   * may be forbidden.
+   * What cannot be an option: a name that not every release knows (with that kind of relations
+   * restricted, views cannot be used), one that not every role can set, and a value that is only a
+   * minimum. With less memory, reading the catalog would need temporary files, which may be
+   * forbidden.
    */
   private static final String SETTLE =
       """
@@ -105,8 +104,7 @@ public final class SessionSettings {
 
   /**
    * The same for PostgreSQL's own programs, which set nearly all of it after they connect, but not
-   * the settings
-   * that would keep them from connecting.
+   * the settings that would keep them from connecting.
    *
    * @param serverMajor major version of the server
    */
@@ -170,16 +168,16 @@ public final class SessionSettings {
   }
 
   /**
-   * Resets what a file has set for the session that it shares with the next file, so that
-   * each runs as if it were alone.
+   * Resets what a file has set for the session that it shares with the next file, so that each runs
+   * as if it were alone.
    */
   public static void reset(Connection connection) throws SQLException {
     SqlText.execute(connection, "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE);
   }
 
   /**
-   * The same, and everything else that a session can forget in the middle of a transaction.
-   * What its transaction has locked or deferred stays, and so do the names of custom settings.
+   * The same, and everything else that a session can forget in the middle of a transaction. What
+   * its transaction has locked or deferred stays, and so do the names of custom settings.
    */
   public static void forget(Connection connection) throws SQLException {
     reset(connection);

@@ -46,8 +46,8 @@ record SettingSource(String setting, String place, String reset) {
   }
 
   /**
-   * The same failure; if a setting has ended the session or the statement, with its
-   * name, where it was made, and how to reset it.
+   * The same failure; if a setting has ended the session or the statement, with its name, where it
+   * was made, and how to reset it.
    *
    * @param source further sessions of the same role in the same database
    */

@@ -8,10 +8,9 @@ import org.postgresql.ds.PGSimpleDataSource;
 
 /**
  * Opens sessions that have their {@link SessionSettings}, on servers of every version. A session
- * that
- * has transaction_timeout set is opened again without it: only settings that the client names when
- * it
- * connects are in force from the start, and older servers reject a name that they do not know.
+ * that has transaction_timeout set is opened again without it: only settings that the client names
+ * when it connects are in force from the start, and older servers reject a name that they do not
+ * know.
  */
 final class SettledSessions extends PGSimpleDataSource {
   private static final long serialVersionUID = 1L;

@@ -17,7 +17,8 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
- * Sessions of the admin that are opened before a rotation waits for the lock, because another rotation may replace the password meanwhile.
+ * Sessions of the admin that are opened before a rotation waits for the lock, because another
+ * rotation may replace the password meanwhile.
  *
  * @param locking in the database itself, where other rotations take the lock
  * @param maintenance where passwords are set

@@ -9,7 +9,8 @@ import org.learnflow.db.kubernetes.KubernetesApi;
 import org.learnflow.db.kubernetes.StatefulSetChange;
 
 /**
- * Creates the Secret with the passwords if it does not exist, unless the values request what the existing StatefulSet cannot take, or leave the release's data behind.
+ * Creates the Secret with the passwords if it does not exist, unless the values request what the
+ * existing StatefulSet cannot take, or leave the release's data behind.
  *
  * @param release its name
  */
@@ -22,7 +23,8 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
    *
    * @param secret name of the Secret; empty if somebody else creates it
    * @param statefulSet that is to run the database; empty for an external one
-   * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty if that is not checked
+   * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty if that
+   *     is not checked
    * @param dataDirectory directory in that volume; empty if unknown
    * @param retiredClaims names of claims whose data are abandoned on purpose
    * @param dataSize of the database's volume, {@link StatefulSetChange#EXISTING}, or {@code none};

@@ -25,7 +25,8 @@ import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 
 /**
- * What a rotation does while it holds the lock CREDENTIALS. It continues where an earlier call stopped, and can start again after a lost connection.
+ * What a rotation does while it holds the lock CREDENTIALS. It continues where an earlier call
+ * stopped, and can start again after a lost connection.
  *
  * @param target where the service role's password is published
  */
@@ -52,7 +53,8 @@ record PasswordExchange(
    * What was done.
    *
    * @param roles whose passwords were replaced
-   * @param published where, and whether it was written; empty if the service role's password was not replaced
+   * @param published where, and whether it was written; empty if the service role's password was
+   *     not replaced
    */
   record Done(Set<CredentialsRole> roles, Origin origin, String published) {}
 
@@ -89,7 +91,9 @@ record PasswordExchange(
         .noneMatch(key -> Objects.equals(before.get(key), now.get(key)));
   }
 
-  /** Whether a rotation stopped after it wrote the Secret and before it published in all namespaces. */
+  /**
+   * Whether a rotation stopped after it wrote the Secret and before it published in all namespaces.
+   */
   private boolean isUnpublished(Map<String, Password> now) {
     return Optional.ofNullable(now.get(CredentialsRole.APP.key(release)))
         .filter(password -> accepts(CredentialsRole.APP, password))

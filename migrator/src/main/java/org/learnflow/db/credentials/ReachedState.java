@@ -9,7 +9,8 @@ import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.Release;
 
 /**
- * How far a rotation has come, even if a lost session starts it again: which passwords are where, for the message if it fails.
+ * How far a rotation has come, even if a lost session starts it again: which passwords are where,
+ * for the message if it fails.
  */
 final class ReachedState {
   private final Release release;
@@ -56,7 +57,10 @@ final class ReachedState {
     finished = true;
   }
 
-  /** The failure with a state that says which passwords are where; unchanged if no new password exists yet. */
+  /**
+   * The failure with a state that says which passwords are where; unchanged if no new password
+   * exists yet.
+   */
   Failure explained(Failure failure) {
     if (!kept || finished) {
       return failure;

@@ -23,7 +23,8 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.roles.PasswordReset;
 
 /**
- * Makes the database's passwords and the Secret match again: creates what the Secret lacks, and sets in the database what it does not accept.
+ * Makes the database's passwords and the Secret match again: creates what the Secret lacks, and
+ * sets in the database what it does not accept.
  *
  * @param name of the release
  * @param release as installed, if it is
@@ -58,11 +59,14 @@ public record Repair(
   /**
    * Repairs both; without an installed release there is no pod, so only the Secret is repaired.
    *
-   * @throws Failure 10 if the database is external or nobody confirms, 5 if passwords are not accepted after they were set
+   * @throws Failure 10 if the database is external or nobody confirms, 5 if passwords are not
+   *     accepted after they were set
    */
   public Result run() {
     if (release.filter(found -> found.statefulSet().isEmpty()).isPresent()) {
-      throw Failure.of(ExitCode.REFUSED, "the database is external, so the release does not manage its passwords")
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "the database is external, so the release does not manage its passwords")
           .state("nothing was changed")
           .next("set the roles' passwords there: ALTER ROLE ... PASSWORD ...");
     }
@@ -148,7 +152,8 @@ public record Repair(
   /**
    * The passwords that the database does not accept, by role.
    *
-   * @param next those of an unfinished rotation: if it has reached the database, it continues from there
+   * @param next those of an unfinished rotation: if it has reached the database, it continues from
+   *     there
    */
   private static Map<String, Password> wrong(DatabaseAccess access, Map<String, Password> next) {
     Map<String, Password> wrong = passwords(access.target());

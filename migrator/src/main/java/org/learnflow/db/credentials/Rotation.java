@@ -24,7 +24,9 @@ import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.schema.MigrationFiles;
 
 /**
- * Replaces passwords of a release: stores the new ones in the Secret beside the current ones, sets them in the database, makes them current in the Secret, publishes them. If it is killed at any point, the Secret shows what remains to be done.
+ * Replaces passwords of a release: stores the new ones in the Secret beside the current ones, sets
+ * them in the database, makes them current in the Secret, publishes them. If it is killed at any
+ * point, the Secret shows what remains to be done.
  *
  * @param migrations used once it is known that the release manages its passwords
  * @param access opened after the confirmation
@@ -43,7 +45,8 @@ public record Rotation(
    * @param roles whose passwords were replaced, by name
    * @param finished whether an interrupted call started it
    * @param text the same in one line, for people
-   * @param published where, and whether it was written; empty if the service role's password was not replaced
+   * @param published where, and whether it was written; empty if the service role's password was
+   *     not replaced
    * @param workloads that use the published Secrets
    * @param restarted whether they were restarted
    */
@@ -58,8 +61,11 @@ public record Rotation(
   /**
    * Replaces the passwords of {@code asked}, or of those whose rotation was interrupted.
    *
-   * @param restart how long to wait for the workloads that use the password; empty if they are not restarted
-   * @throws Failure 10 if the passwords belong to somebody else or nobody confirms, 5 if the database does not accept those of the Secret, 9 if they cannot be published, 1 if workloads could not be restarted
+   * @param restart how long to wait for the workloads that use the password; empty if they are not
+   *     restarted
+   * @throws Failure 10 if the passwords belong to somebody else or nobody confirms, 5 if the
+   *     database does not accept those of the Secret, 9 if they cannot be published, 1 if workloads
+   *     could not be restarted
    */
   public Result run(Set<CredentialsRole> asked, Optional<Duration> restart) {
     refuseForeign();
@@ -136,7 +142,9 @@ public record Rotation(
         "learnflow-db run --release %s --namespace %s"
             .formatted(release.name(), release.namespace());
     if (release.statefulSet().isEmpty() || release.adminUser().isEmpty()) {
-      throw Failure.of(ExitCode.REFUSED, "the database is external, so the release does not manage its passwords")
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "the database is external, so the release does not manage its passwords")
           .state("nothing was changed")
           .next(
               "replace the password there and in Secret %s; then publish it: %s"

@@ -42,7 +42,8 @@ record ApiAnswer(String server, int code, String body, String state) {
 
   private Failure notTheApi() {
     return Failure.of(
-            ExitCode.NOT_REACHED, "the answer does not come from a Kubernetes API: it is not a JSON object")
+            ExitCode.NOT_REACHED,
+            "the answer does not come from a Kubernetes API: it is not a JSON object")
         .where("the Kubernetes API " + server + ", HTTP " + code)
         .state("it is unknown whether the call had an effect")
         .next(
@@ -66,7 +67,8 @@ record ApiAnswer(String server, int code, String body, String state) {
                           .formatted(
                               namespace, verb, kind.plural(), name.isEmpty() ? "" : "/" + name));
           case NOT_FOUND ->
-              Failure.of(ExitCode.NOT_DEPLOYED, "namespace " + namespace + " does not exist") .next("create it: kubectl create namespace " + namespace);
+              Failure.of(ExitCode.NOT_DEPLOYED, "namespace " + namespace + " does not exist")
+                  .next("create it: kubectl create namespace " + namespace);
           default ->
               Failure.of(
                       ExitCode.FAILED,

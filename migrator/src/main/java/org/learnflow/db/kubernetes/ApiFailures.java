@@ -53,7 +53,8 @@ record ApiFailures(String server) {
             cause)
         .state("its output is not used")
         .next(
-            "run the same command again; where it is refused, ask for the permission, and test it with: kubectl -n %s auth can-i create pods/exec".formatted(namespace));
+            "run the same command again; where it is refused, ask for the permission, and test it with: kubectl -n %s auth can-i create pods/exec"
+                .formatted(namespace));
   }
 
   private Failure failed(ExitCode code, String what, Exception cause) {

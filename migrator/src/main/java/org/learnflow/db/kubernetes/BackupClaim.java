@@ -10,7 +10,9 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
 
 /**
- * The claim of the volume for dumps. It is created once and never changed: an object of the release would be deleted with it, and with {@code --wait} Helm would wait for its volume, which many storage classes create only when the first pod uses it.
+ * The claim of the volume for dumps. It is created once and never changed: an object of the release
+ * would be deleted with it, and with {@code --wait} Helm would wait for its volume, which many
+ * storage classes create only when the first pod uses it.
  */
 public final class BackupClaim {
   /** The controller handles a new claim within a second, or up to five under load. */
@@ -35,12 +37,15 @@ public final class BackupClaim {
   }
 
   /**
-   * Creates it if it does not exist, and checks that it can get a volume: with the first pod, or immediately.
+   * Creates it if it does not exist, and checks that it can get a volume: with the first pod, or
+   * immediately.
    *
-   * @param size as Kubernetes writes it, such as 10Gi; {@link StatefulSetChange#EXISTING} if somebody else creates it
+   * @param size as Kubernetes writes it, such as 10Gi; {@link StatefulSetChange#EXISTING} if
+   *     somebody else creates it
    * @param storageClass empty: the cluster's default
    * @return whether it was created
-   * @throws Failure 10 if it is being deleted, if somebody else should have created it, or if the cluster has no volume for it
+   * @throws Failure 10 if it is being deleted, if somebody else should have created it, or if the
+   *     cluster has no volume for it
    */
   public boolean ensure(String size, String storageClass) {
     Optional<JsonNode> found = api.get(Kind.CLAIM, namespace, name);
@@ -65,12 +70,12 @@ public final class BackupClaim {
     }
     if (size.equals(StatefulSetChange.EXISTING)) {
       throw Failure.of(
-              ExitCode.REFUSED,
-              "PersistentVolumeClaim %s for dumps does not exist".formatted(name))
+              ExitCode.REFUSED, "PersistentVolumeClaim %s for dumps does not exist".formatted(name))
           .where("namespace " + namespace)
           .state("nothing was changed")
           .next(
-              "create it first; or remove backup.volume.existingClaim from the values, and the release creates one; list existing claims: kubectl -n %s get pvc".formatted(namespace));
+              "create it first; or remove backup.volume.existingClaim from the values, and the release creates one; list existing claims: kubectl -n %s get pvc"
+                  .formatted(namespace));
     }
     ObjectNode claim =
         KubernetesApi.object().put("apiVersion", "v1").put("kind", "PersistentVolumeClaim");
@@ -93,7 +98,9 @@ public final class BackupClaim {
   }
 
   /**
-   * Ends as soon as it is known whether there will be a volume. The cluster's volume controller reports this as an event, since a namespace's account cannot list StorageClasses. If the controller reports nothing, a volume is assumed.
+   * Ends as soon as it is known whether there will be a volume. The cluster's volume controller
+   * reports this as an event, since a namespace's account cannot list StorageClasses. If the
+   * controller reports nothing, a volume is assumed.
    */
   private void refuseWithoutVolume(JsonNode claim) {
     Events events = new Events(api, namespace);

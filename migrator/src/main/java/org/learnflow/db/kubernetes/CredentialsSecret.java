@@ -19,7 +19,8 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
 
 /**
- * The Secret with the release's passwords. It is created once, so that two runs cannot overwrite each other. It has no owner and stays with the data volume, whose passwords it contains.
+ * The Secret with the release's passwords. It is created once, so that two runs cannot overwrite
+ * each other. It has no owner and stays with the data volume, whose passwords it contains.
  */
 public final class CredentialsSecret {
   /** Password of the superuser. */
@@ -78,7 +79,8 @@ public final class CredentialsSecret {
    * @param named names of claims that may hold the data, besides those with the release's labels
    * @param retired names of claims whose data are no longer needed
    * @return the keys that were created; none if all existed
-   * @throws Failure 10 if the data volume belongs to passwords that are lost, or the Secret is being deleted, 3 if the namespace does not exist
+   * @throws Failure 10 if the data volume belongs to passwords that are lost, or the Secret is
+   *     being deleted, 3 if the namespace does not exist
    */
   public List<String> ensure(List<String> named, List<String> retired) {
     DataClaims claims = new DataClaims(api, namespace, release, statefulSet, named, retired);
@@ -91,7 +93,8 @@ public final class CredentialsSecret {
   }
 
   /**
-   * Creates what is missing, whether or not there is data: for callers that set the database's passwords afterwards.
+   * Creates what is missing, whether or not there is data: for callers that set the database's
+   * passwords afterwards.
    *
    * @param known passwords to take instead of new ones, by key
    * @return the keys that were created; none if all existed
@@ -181,7 +184,8 @@ public final class CredentialsSecret {
   }
 
   /**
-   * Stores new passwords beside those in force, unless there already are some that are not in force yet: of two concurrent rotations one creates them, and both continue with the same.
+   * Stores new passwords beside those in force, unless there already are some that are not in force
+   * yet: of two concurrent rotations one creates them, and both continue with the same.
    *
    * @param keys of the passwords to replace
    * @return the next ones by key, as they are in the Secret now
@@ -262,9 +266,7 @@ public final class CredentialsSecret {
     return passwords;
   }
 
-  /**
-   * The message about a release's unfinished rotation, if there is one.
-   */
+  /** The message about a release's unfinished rotation, if there is one. */
   public static Optional<String> interruption(KubernetesApi api, Release release) {
     if (!release.ownsCredentials()) {
       return Optional.empty();

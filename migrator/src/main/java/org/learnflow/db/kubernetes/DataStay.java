@@ -76,10 +76,11 @@ public final class DataStay {
               "StatefulSet %s would open PersistentVolumeClaim %s while StatefulSet %s still does"
                   .formatted(wanted.statefulSet(), claim, statefulSet))
           .where("namespace " + namespace)
-          .state("nothing was changed, the database keeps running; two servers would destroy the data")
+          .state(
+              "nothing was changed, the database keeps running; two servers would destroy the data")
           .next(
               "uninstall the release first, which keeps volume and passwords, see docs/how-to/database-name.md: helm uninstall %s -n %s --wait"
-                      .formatted(release, namespace));
+                  .formatted(release, namespace));
     }
   }
 
@@ -116,8 +117,6 @@ public final class DataStay {
         .where("namespace " + namespace)
         .state(
             "nothing was changed; the database would start empty, and nothing would use these data")
-        .next(
-            "%s; to abandon them on purpose: --set 'retiredClaims={%s}'"
-                .formatted(next, claims));
+        .next("%s; to abandon them on purpose: --set 'retiredClaims={%s}'".formatted(next, claims));
   }
 }

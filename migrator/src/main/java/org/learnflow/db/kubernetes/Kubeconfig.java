@@ -35,7 +35,8 @@ final class Kubeconfig {
           .next("choose one of: " + contexts(config));
     }
     if (!inPod && config.getCurrentContext() == null) {
-      throw Failure.of(ExitCode.USAGE, "no cluster is selected: there is no kubeconfig with a context")
+      throw Failure.of(
+              ExitCode.USAGE, "no cluster is selected: there is no kubeconfig with a context")
           .state("nothing was changed")
           .next("set KUBECONFIG, or list the contexts: kubectl config get-contexts");
     }

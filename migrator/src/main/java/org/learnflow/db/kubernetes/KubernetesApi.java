@@ -27,7 +27,9 @@ import org.learnflow.db.Failure;
  * configuration and its HTTP client are used: loading what it knows of Kubernetes takes longer than
  * all calls together.
  *
- * <p>Calls throw {@link Failure}: 4 if the API was not reached, 5 if it does not accept the user, 3 if something is created in a namespace that does not exist, otherwise 1. If the answer to a call that writes was lost, the state says that it is unknown whether it took effect.
+ * <p>Calls throw {@link Failure}: 4 if the API was not reached, 5 if it does not accept the user, 3
+ * if something is created in a namespace that does not exist, otherwise 1. If the answer to a call
+ * that writes was lost, the state says that it is unknown whether it took effect.
  */
 public final class KubernetesApi implements AutoCloseable {
   private static final Duration PATIENCE_OUTSIDE = Duration.ofSeconds(10);

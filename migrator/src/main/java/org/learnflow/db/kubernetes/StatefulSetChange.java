@@ -62,8 +62,8 @@ public final class StatefulSetChange {
   }
 
   /**
-   * Continues only if the database is not that of a release with another name. Where the StatefulSet
-   * is gone, its volume tells.
+   * Continues only if the database is not that of a release with another name. Where the
+   * StatefulSet is gone, its volume tells.
    *
    * @throws Failure 10 that names both
    */
@@ -86,7 +86,9 @@ public final class StatefulSetChange {
                     found.isPresent() ? this : "PersistentVolumeClaim data-%s-0".formatted(name),
                     namespace))
         .state(
-            found.isPresent() ? "nothing was changed, the database keeps running" : "nothing was changed")
+            found.isPresent()
+                ? "nothing was changed, the database keeps running"
+                : "nothing was changed")
         .next(
             ("restore the release's name (Argo CD: spec.source.helm.releaseName: %1$s; Flux:"
                     + " spec.releaseName: %1$s), or rename it as docs/how-to/rename.md says")

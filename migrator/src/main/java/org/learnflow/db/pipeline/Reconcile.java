@@ -20,8 +20,7 @@ import org.learnflow.db.verify.Verifier;
 
 /**
  * Verifies an existing database and publishes it again if the published connection was lost;
- * changes
- * nothing else.
+ * changes nothing else.
  *
  * @param rebuildEmpty whether the whole pipeline runs if no migration is applied
  */
@@ -82,8 +81,8 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
   }
 
   /**
-   * Under the locks that every change takes, so that nothing outdated is
-   * published; other commands wait for them meanwhile.
+   * Under the locks that every change takes, so that nothing outdated is published; other commands
+   * wait for them meanwhile.
    */
   private Optional<Result> look(Connection connection) throws SQLException {
     Optional<AdvisoryLock.Held> busy = AdvisoryLock.tryAll(connection);
@@ -128,8 +127,10 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
         .filter(StageResult::warning)
         .forEach(stage -> progress().line("verify", stage.line()));
     if (!pending.isEmpty()) {
-      progress().line("migrate", "reconcile applies no migrations; the next helm upgrade or sync"
-          + " does");
+      progress()
+          .line(
+              "migrate",
+              "reconcile applies no migrations; the next helm upgrade or sync" + " does");
     }
     String published = pipeline.publisher().publishLocked(state.currentText());
     progress().line("publish", published);

@@ -36,8 +36,7 @@ public final class RolesStep {
 
   /**
    * Creates roles, database and privileges. Uses the admin only if something has to change: the
-   * owner
-   * can see that nothing has to. Without admin credentials, the owner does what it can.
+   * owner can see that nothing has to. Without admin credentials, the owner does what it can.
    *
    * @param owner the owner's session
    * @return what was done
@@ -84,7 +83,8 @@ public final class RolesStep {
                               manager.ensureRolesAndDatabase(making, passwords(), access::accepts));
                     }
                   }));
-      // What one corrects can reveal work for another; what shows up again cannot be corrected this way.
+      // What one corrects can reveal work for another; what shows up again cannot be corrected this
+      // way.
       List<String> before = List.of();
       List<String> now = rights(owner, maintenance, inDatabase);
       while (!now.isEmpty() && !now.equals(before)) {
@@ -156,8 +156,8 @@ public final class RolesStep {
   }
 
   /**
-   * A pod that started before a rotation has the old passwords and would reset the database
-   * to them.
+   * A pod that started before a rotation has the old passwords and would reset the database to
+   * them.
    */
   private void refuseReplacedPasswords() {
     for (RolePassword role : passwords()) {

@@ -134,8 +134,7 @@ public final class Planner {
         throw failure;
       }
       throw inScratch(failure, state)
-          .next(
-              "it is already applied, so do not change the file; see docs/how-to/plan.md");
+          .next("it is already applied, so do not change the file; see docs/how-to/plan.md");
     }
   }
 

@@ -1,6 +1,5 @@
 package org.learnflow.db.postgres;
 
-import org.learnflow.db.Pause;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -13,14 +12,14 @@ import java.util.Objects;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 
 /**
  * A PostgreSQL session-level advisory lock, held until closed or until the session ends.
  *
  * <p>It is polled, and never waited for inside the server: a session that waits there holds a
- * snapshot,
- * and {@code CREATE INDEX CONCURRENTLY} in the session that holds the lock would wait for
+ * snapshot, and {@code CREATE INDEX CONCURRENTLY} in the session that holds the lock would wait for
  * that snapshot: a deadlock.
  */
 public final class AdvisoryLock implements AutoCloseable {
@@ -29,10 +28,9 @@ public final class AdvisoryLock implements AutoCloseable {
   private static final Duration DEFAULT_PATIENCE = Duration.ofSeconds(60);
 
   /**
-   * Who holds a lock of the session's database. Any client can use any application's name,
-   * and any role that can connect can take a lock: our program is recognized by a role that
-   * services
-   * do not have. Written for any search_path, because admins run it inside databases of others.
+   * Who holds a lock of the session's database. Any client can use any application's name, and any
+   * role that can connect can take a lock: our program is recognized by a role that services do not
+   * have. Written for any search_path, because admins run it inside databases of others.
    */
   private static final String HOLDER =
       """
@@ -94,8 +92,8 @@ public final class AdvisoryLock implements AutoCloseable {
    * A session that holds a lock.
    *
    * @param since when it connected, empty if this session cannot see it
-   * @param ours whether its role is one that learnflow-db connects as: this session's own, one
-   *     that can act as the database's owner, or one that can create roles
+   * @param ours whether its role is one that learnflow-db connects as: this session's own, one that
+   *     can act as the database's owner, or one that can create roles
    */
   public record Holder(int pid, String role, String application, String since, boolean ours) {
     String text() {
@@ -114,7 +112,10 @@ public final class AdvisoryLock implements AutoCloseable {
                   ExitCode.FAILED,
                   ours
                       ? what
-                      : what + "; it is not learnflow-db, which never connects as " + role + " here")
+                      : what
+                          + "; it is not learnflow-db, which never connects as "
+                          + role
+                          + " here")
               .state("nothing was changed by this step");
       return ours
           ? failure.next("wait until it ends and run the same command again")
@@ -156,8 +157,8 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   /**
-   * Waits while another session holds the lock, and reports which one; up to the session's
-   * setting {@code learnflow_db.timeout} in milliseconds, or 60 s without one.
+   * Waits while another session holds the lock, and reports which one; up to the session's setting
+   * {@code learnflow_db.timeout} in milliseconds, or 60 s without one.
    *
    * @param connection in autocommit mode, so that waiting holds no snapshot
    * @throws Failure 1 naming the holder, after that time
@@ -217,8 +218,8 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   /**
-   * Takes the locks of all purposes except RESTORE, which is another database's, or none of
-   * them; does not wait. The session releases them with {@link #releaseAll} or when it ends.
+   * Takes the locks of all purposes except RESTORE, which is another database's, or none of them;
+   * does not wait. The session releases them with {@link #releaseAll} or when it ends.
    *
    * @return the lock that another session holds; empty if all were taken
    */

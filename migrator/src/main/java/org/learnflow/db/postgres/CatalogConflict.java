@@ -4,8 +4,7 @@ import java.sql.SQLException;
 
 /**
  * Repeats changes of privileges that collided with a change of the same object by another session.
- * PostgreSQL
- * does not wait in this case, but reports "tuple concurrently updated" (XX000).
+ * PostgreSQL does not wait in this case, but reports "tuple concurrently updated" (XX000).
  */
 public final class CatalogConflict {
   private static final int ATTEMPTS = 20;

@@ -130,8 +130,8 @@ public record DatabaseLikeness(
   }
 
   /**
-   * What follows CREATE DATABASE for the tablespace of a database; empty if it is the default
-   * one, which needs a privilege only if it is named.
+   * What follows CREATE DATABASE for the tablespace of a database; empty if it is the default one,
+   * which needs a privilege only if it is named.
    */
   public static String tablespace(Connection connection, String database) throws SQLException {
     return CatalogQuery.rows(connection, about(TABLESPACE, database), row -> row.getString(1))

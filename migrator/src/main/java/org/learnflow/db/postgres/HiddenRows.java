@@ -10,8 +10,8 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Which tables do not show all their rows to the role of a session: the one place that checks
- * this. Row level security hides rows silently, also from a table's owner if it is forced.
+ * Which tables do not show all their rows to the role of a session: the one place that checks this.
+ * Row level security hides rows silently, also from a table's owner if it is forced.
  */
 public final class HiddenRows {
   private static final String QUERY = SqlText.resource("hidden-rows.sql");

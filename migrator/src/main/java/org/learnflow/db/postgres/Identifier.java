@@ -48,10 +48,8 @@ public final class Identifier {
 
   /**
    * The name of something that belongs to a database. If both together would be too long, the
-   * database's
-   * name is cut between characters, and a hash of the whole name distinguishes it from others with
-   * the same
-   * beginning.
+   * database's name is cut between characters, and a hash of the whole name distinguishes it from
+   * others with the same beginning.
    *
    * @param suffix says what it is, in ASCII
    */

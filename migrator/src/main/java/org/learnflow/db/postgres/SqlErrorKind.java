@@ -1,8 +1,8 @@
 package org.learnflow.db.postgres;
 
 /**
- * What kind of error a server reports, and what helps. Source: PostgreSQL documentation,
- * appendix A "PostgreSQL Error Codes", by class, and by code where a class holds several kinds.
+ * What kind of error a server reports, and what helps. Source: PostgreSQL documentation, appendix A
+ * "PostgreSQL Error Codes", by class, and by code where a class holds several kinds.
  */
 public enum SqlErrorKind {
   /** The text is wrong. */
@@ -10,8 +10,7 @@ public enum SqlErrorKind {
   /** The text does not fit existing rows, or the rows that it loads. */
   ROWS("correct the file and %s; or correct the rows that cause the error"),
   /** Code in the database raised the error. */
-  CODE(
-      "correct the file and %s; a function or trigger raised the error: follow its message"),
+  CODE("correct the file and %s; a function or trigger raised the error: follow its message"),
   /** Other objects are in the way. */
   DEPENDENTS(
       "correct the file and %s; drop what depends on it first, or add CASCADE, which drops that too"),

@@ -23,8 +23,7 @@ public final class SqlStates {
   public static final String CONNECTION_FAILURE = "08006";
 
   /**
-   * The other side's answer is not PostgreSQL's protocol; or a pooler rejects a startup
-   * setting.
+   * The other side's answer is not PostgreSQL's protocol; or a pooler rejects a startup setting.
    */
   public static final String PROTOCOL_VIOLATION = "08P01";
 
@@ -116,9 +115,8 @@ public final class SqlStates {
   }
 
   /**
-   * If the server's disk is full: a message that says so and what to do. When it rejects a
-   * session, the server may
-   * report it only in its message, with another state.
+   * If the server's disk is full: a message that says so and what to do. When it rejects a session,
+   * the server may report it only in its message, with another state.
    */
   public static Optional<String> diskFull(String state, String message) {
     return DISK_FULL.equals(state)
@@ -159,9 +157,8 @@ public final class SqlStates {
   }
 
   /**
-   * Name of the setting that a statement gave a value which pgjdbc does not support, so that
-   * it closed the connection. It reports this in its own words, in the language of the machine,
-   * with
+   * Name of the setting that a statement gave a value which pgjdbc does not support, so that it
+   * closed the connection. It reports this in its own words, in the language of the machine, with
    * {@link #CONNECTION_FAILURE}.
    */
   public static Optional<String> closedForSetting(Throwable thrown) {

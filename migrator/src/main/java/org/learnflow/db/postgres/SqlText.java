@@ -33,9 +33,8 @@ public final class SqlText {
 
   /**
    * The parts of a name that users write, such as schema and table: a part that contains a dot, a
-   * space
-   * or a double quote is in double quotes, as in SQL. Unlike in SQL, everything else stays as it
-   * is written.
+   * space or a double quote is in double quotes, as in SQL. Unlike in SQL, everything else stays as
+   * it is written.
    *
    * @return no parts if it is not a valid name
    */
@@ -69,8 +68,8 @@ public final class SqlText {
   }
 
   /**
-   * A text with values in place of {@code @NAME@}. All are replaced at once, so that a value
-   * can look like a place itself.
+   * A text with values in place of {@code @NAME@}. All are replaced at once, so that a value can
+   * look like a place itself.
    *
    * @param values SQL by place, for all places
    */

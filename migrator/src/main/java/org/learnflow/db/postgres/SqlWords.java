@@ -11,9 +11,8 @@ import org.flywaydb.core.internal.parser.TokenType;
 
 /**
  * The words of a statement as they are written, without comments: names, numbers, strings, {@code
- * (},
- * {@code )} and other symbols. The kind of a statement is determined from them, so that no comment,
- * string, function body or quoted name is mistaken for it.
+ * (}, {@code )} and other symbols. The kind of a statement is determined from them, so that no
+ * comment, string, function body or quoted name is mistaken for it.
  *
  * @param words the first ones
  * @param whole whether these are all
@@ -72,8 +71,8 @@ public record SqlWords(List<String> words, boolean whole) {
   }
 
   /**
-   * Its keywords and names: keywords, and names that could be keywords, in upper case; other
-   * names, without their quotes, in lower case; no values.
+   * Its keywords and names: keywords, and names that could be keywords, in upper case; other names,
+   * without their quotes, in lower case; no values.
    */
   public List<String> names() {
     return words.stream()
@@ -190,9 +189,8 @@ public record SqlWords(List<String> words, boolean whole) {
   }
 
   /**
-   * Whether PostgreSQL rejects it in a transaction, as far as this can be determined without
-   * the database: not what a procedure does, nor whether a table is partitioned. Source: its
-   * callers of
+   * Whether PostgreSQL rejects it in a transaction, as far as this can be determined without the
+   * database: not what a procedure does, nor whether a table is partitioned. Source: its callers of
    * PreventInTransactionBlock, 15 to 18.
    */
   public boolean forbidTransaction() {

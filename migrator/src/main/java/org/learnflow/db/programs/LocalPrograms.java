@@ -42,7 +42,10 @@ public final class LocalPrograms implements PostgresPrograms {
   }
 
   /**
-   * Looks for a program of a suitable version: in the given directory; otherwise where packages of PostgreSQL install it, and on the PATH. Debian has a wrapper there, whose version depends on the server that it connects to, so of two with the same version the one from the package directory is used.
+   * Looks for a program of a suitable version: in the given directory; otherwise where packages of
+   * PostgreSQL install it, and on the PATH. Debian has a wrapper there, whose version depends on
+   * the server that it connects to, so of two with the same version the one from the package
+   * directory is used.
    *
    * @return the directory with the oldest suitable one
    */

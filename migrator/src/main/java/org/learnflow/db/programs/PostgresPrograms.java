@@ -31,7 +31,8 @@ public interface PostgresPrograms {
   String version(String program);
 
   /**
-   * Runs a program. It finds server, role and password in its environment; it ends when this process ends.
+   * Runs a program. It finds server, role and password in its environment; it ends when this
+   * process ends.
    *
    * @param command program and arguments, without a password
    * @param input of its stdin
@@ -51,7 +52,8 @@ public interface PostgresPrograms {
   }
 
   /**
-   * The same, and if these programs are remote, keeps the dump with them, beside the server's data, so that it is not sent again.
+   * The same, and if these programs are remote, keeps the dump with them, beside the server's data,
+   * so that it is not sent again.
    *
    * @param loading pg_restore and arguments, which will load it later
    */
@@ -146,7 +148,8 @@ public interface PostgresPrograms {
   }
 
   /**
-   * An argument that names a database, whatever its name is, and gives the program's session the same settings as ours.
+   * An argument that names a database, whatever its name is, and gives the program's session the
+   * same settings as ours.
    *
    * @param serverMajor major version of the server
    * @param additional settings of that session, such as {@code -c client_encoding=UTF8}

@@ -48,7 +48,10 @@ public record ProgramFinder(Optional<Path> directory, Elsewhere elsewhere) {
         .orElseThrow(() -> missing(PostgresPrograms.PG_RESTORE, major, String.valueOf(major)));
   }
 
-  /** The programs that read back a dump by that pg_dump: on this machine if possible, so that the dump is not transferred. */
+  /**
+   * The programs that read back a dump by that pg_dump: on this machine if possible, so that the
+   * dump is not transferred.
+   */
   public PostgresPrograms forReading(Target target, PostgresPrograms otherwise, int pgDumpMajor) {
     return local(target, PostgresPrograms.PG_RESTORE, found -> found >= pgDumpMajor)
         .orElse(otherwise);

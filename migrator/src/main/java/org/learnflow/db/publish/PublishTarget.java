@@ -7,8 +7,7 @@ public interface PublishTarget {
    *
    * @param schemaVersion newest applied migration, for SCHEMA_VERSION
    * @return what was done, one line
-   * @throws org.learnflow.db.Failure 9 if it cannot be written; the previous content
-   *     is unchanged
+   * @throws org.learnflow.db.Failure 9 if it cannot be written; the previous content is unchanged
    */
   String publish(PublishedConnection connection, String schemaVersion);
 

@@ -9,8 +9,11 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Schemas and relations among the owner's that belong to a role of which the owner is not a member, so that only an admin can give them to it, inside the database. Except for advisory locks, these are the only statements that an admin's session runs there; see {@link
- * org.learnflow.db.connect.AdminSessions}. Every function and operator is qualified, even if the search path already does that.
+ * Schemas and relations among the owner's that belong to a role of which the owner is not a member,
+ * so that only an admin can give them to it, inside the database. Except for advisory locks, these
+ * are the only statements that an admin's session runs there; see {@link
+ * org.learnflow.db.connect.AdminSessions}. Every function and operator is qualified, even if the
+ * search path already does that.
  */
 final class ForeignObjects {
   private static final String QUERY =

@@ -4,7 +4,10 @@ package org.learnflow.db.roles;
 final class OwnSchemas {
   /**
    * A condition over pg_namespace {@code n} and the owner's OID, {@code @OID@}: {@code public}, the
-   * migrator's own, and those of the owner. Somebody else's schema counts only if it is not empty and everything in it is the owner's, because whoever owns a schema can drop and replace what others have in it. Everything is qualified, for an admin's session. What belongs to the role that initdb created has no row in pg_shdepend, and so is not the owner's.
+   * migrator's own, and those of the owner. Somebody else's schema counts only if it is not empty
+   * and everything in it is the owner's, because whoever owns a schema can drop and replace what
+   * others have in it. Everything is qualified, for an admin's session. What belongs to the role
+   * that initdb created has no row in pg_shdepend, and so is not the owner's.
    */
   static final String CONDITION =
       """

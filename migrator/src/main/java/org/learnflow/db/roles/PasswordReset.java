@@ -20,7 +20,10 @@ public final class PasswordReset {
   private PasswordReset() {}
 
   /**
-   * SQL for psql, as superuser in the maintenance database: sets passwords of existing roles, of which only verifiers are sent; and lets the owner read the server's rules, so that it can check whether one was left behind. Answers a line for each role. Every name is inserted into the statements here; the server composes none.
+   * SQL for psql, as superuser in the maintenance database: sets passwords of existing roles, of
+   * which only verifiers are sent; and lets the owner read the server's rules, so that it can check
+   * whether one was left behind. Answers a line for each role. Every name is inserted into the
+   * statements here; the server composes none.
    *
    * @param owner of {@code database}, in which it can read the rules
    * @param passwords by role

@@ -12,12 +12,17 @@ import org.learnflow.db.postgres.SqlText;
 
 /**
  * Compares the privileges in a database with the expected ones: the owner owns database and schemas
- * and is a member of the service role; the service role can connect, read and write rows and use sequences in every schema of the owner except {@code learnflow_db}, cannot see Flyway's history, can only read {@code schema_migrations}, and cannot create anything. What a migration revoked stays
- * revoked ({@link WithheldPrivileges}). Reads only the catalog, with queries that any role can run and whose meaning does not depend on what the database contains.
+ * and is a member of the service role; the service role can connect, read and write rows and use
+ * sequences in every schema of the owner except {@code learnflow_db}, cannot see Flyway's history,
+ * can only read {@code schema_migrations}, and cannot create anything. What a migration revoked
+ * stays revoked ({@link WithheldPrivileges}). Reads only the catalog, with queries that any role
+ * can run and whose meaning does not depend on what the database contains.
  */
 public final class RightsCheck {
   /**
-   * What belongs to the whole server: roles, memberships, databases. Returns names, from which this class creates statements that an admin can run: {@code subject} and {@code object} are quoted if necessary.
+   * What belongs to the whole server: roles, memberships, databases. Returns names, from which this
+   * class creates statements that an admin can run: {@code subject} and {@code object} are quoted
+   * if necessary.
    */
   private static final String ON_SERVER =
       """
@@ -58,7 +63,9 @@ public final class RightsCheck {
       ORDER BY 2, 3, 4
       """;
 
-  /** What the database contains, and which privileges on it the service role should have and has. */
+  /**
+   * What the database contains, and which privileges on it the service role should have and has.
+   */
   private static final String RIGHTS =
       """
       WITH names AS (
@@ -294,7 +301,8 @@ public final class RightsCheck {
   }
 
   /**
-   * What the owner fixes, in its own database, except for objects of roles of which it is not a member.
+   * What the owner fixes, in its own database, except for objects of roles of which it is not a
+   * member.
    *
    * @param connection to the database in question, as any role
    */
@@ -316,7 +324,8 @@ public final class RightsCheck {
   }
 
   /**
-   * A statement that asks {@code missing} (the privileges that the service role lacks, by relation or schema), {@code due} (those of them that no migration has revoked) and the other parts of
+   * A statement that asks {@code missing} (the privileges that the service role lacks, by relation
+   * or schema), {@code due} (those of them that no migration has revoked) and the other parts of
    * {@link #RIGHTS}.
    */
   static String onRights(Connection connection, RoleNames names, String statement)

@@ -25,7 +25,8 @@ import org.learnflow.db.postgres.SqlText;
 import org.postgresql.util.PasswordUtil;
 
 /**
- * Creates the roles, the database and the privileges; changes only what differs. An admin does what belongs to the server, the owner what belongs to the database.
+ * Creates the roles, the database and the privileges; changes only what differs. An admin does what
+ * belongs to the server, the owner what belongs to the database.
  */
 public final class RoleManager {
   private static final String STEP = "roles";
@@ -107,7 +108,8 @@ public final class RoleManager {
   }
 
   /**
-   * Fixes what belongs to the whole server: attributes, memberships, the database's owner, who can connect.
+   * Fixes what belongs to the whole server: attributes, memberships, the database's owner, who can
+   * connect.
    *
    * @param admin a session in the maintenance database
    * @return what was done, a line each; empty if nothing had to change
@@ -224,8 +226,7 @@ public final class RoleManager {
   /** What was done, if nothing remains because a privilege was lacking. */
   private List<String> done(Repaired repaired, Connection connection) throws SQLException {
     if (!repaired.wanting().isEmpty()) {
-      throw left(
-          connection.getMetaData().getUserName() + " cannot fix this", repaired.wanting());
+      throw left(connection.getMetaData().getUserName() + " cannot fix this", repaired.wanting());
     }
     return repaired.done;
   }
@@ -357,7 +358,10 @@ public final class RoleManager {
     }
   }
 
-  /** An admin that is not a superuser can give away only what belongs to a role of which it is a member. */
+  /**
+   * An admin that is not a superuser can give away only what belongs to a role of which it is a
+   * member.
+   */
   private void becomeMemberOfOwner(Connection admin) throws SQLException {
     try (PreparedStatement statement =
         admin.prepareStatement("SELECT pg_has_role(current_user, ?, 'USAGE')")) {

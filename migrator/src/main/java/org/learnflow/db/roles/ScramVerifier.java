@@ -15,7 +15,8 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.Connector;
 
 /**
- * Checks whether a stored SCRAM-SHA-256 verifier belongs to a password, so that a password that is already correct is not written again. Source: RFC 5802, section 3; PostgreSQL's pg_authid.
+ * Checks whether a stored SCRAM-SHA-256 verifier belongs to a password, so that a password that is
+ * already correct is not written again. Source: RFC 5802, section 3; PostgreSQL's pg_authid.
  */
 final class ScramVerifier {
   private static final Pattern FORM =
@@ -28,7 +29,8 @@ final class ScramVerifier {
   private ScramVerifier() {}
 
   /**
-   * Also false if {@code verifier} is of another kind, or needs so many iterations that every login takes seconds: a role can set such a verifier for itself, and it is then replaced.
+   * Also false if {@code verifier} is of another kind, or needs so many iterations that every login
+   * takes seconds: a role can set such a verifier for itself, and it is then replaced.
    */
   static boolean matches(String verifier, Password password) {
     Matcher matcher = FORM.matcher(verifier);

@@ -20,9 +20,13 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SqlText;
 
 /**
- * Privileges on tables, sequences and schemas that a migration revoked from the service role, and that only a migration gives back; stored in {@code learnflow_db}.
+ * Privileges on tables, sequences and schemas that a migration revoked from the service role, and
+ * that only a migration gives back; stored in {@code learnflow_db}.
  *
- * <p>A migration revoked what was granted to the service role itself before and is lacking afterwards; likewise on objects that it created, because default privileges grant it. Privileges that the role only had through PUBLIC do not count. This is found in the migration's own transaction, so it is never lost.
+ * <p>A migration revoked what was granted to the service role itself before and is lacking
+ * afterwards; likewise on objects that it created, because default privileges grant it. Privileges
+ * that the role only had through PUBLIC do not count. This is found in the migration's own
+ * transaction, so it is never lost.
  */
 public final class WithheldPrivileges {
   static final String TABLE = "learnflow_db.withheld_privileges";

@@ -67,7 +67,8 @@ public record HelmGuard(
         .ifPresent(why -> {
           throw wayOut(
               ExitCode.REFUSED,
-              "undoing migrations needs a backup from the last %s, and %s".formatted(maxAgeText, why),
+              "undoing migrations needs a backup from the last %s, and %s"
+                  .formatted(maxAgeText, why),
               revision);
         });
   }

@@ -194,7 +194,8 @@ public final class Rollback {
     if (!more.isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
-              "%s was applied in the meantime by another migrator".formatted(String.join(", ", more)))
+              "%s was applied in the meantime by another migrator"
+                  .formatted(String.join(", ", more)))
           .state("nothing was changed")
           .next("run the same command again, to see what would be undone now");
     }

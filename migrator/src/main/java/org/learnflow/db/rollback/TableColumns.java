@@ -1,6 +1,5 @@
 package org.learnflow.db.rollback;
 
-import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -13,6 +12,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.postgres.HiddenRows;
+import org.learnflow.db.postgres.HistoryTable;
 import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.rollback.RollbackPlan.Loss;
 
@@ -38,13 +38,14 @@ record TableColumns(Map<Long, Table> tables) {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'r' AND c.relpersistence <> 't'
           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
-          AND\s"""
+          AND\s\
+      """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """
-      ) t
-        LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-      ORDER BY t.name, a.attnum
-      """;
+          ) t
+            LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+          ORDER BY t.name, a.attnum
+          """;
 
   /**
    * A table.

@@ -145,8 +145,7 @@ public final class MigrationFailures {
           "the database is at " + state.currentText(),
           window.stream().filter(file -> !state.applied().containsKey(file.version())).findFirst());
     } catch (SQLException e) {
-      return new After(
-          "the applied version is unknown (" + e.getMessage() + ")", Optional.empty());
+      return new After("the applied version is unknown (" + e.getMessage() + ")", Optional.empty());
     }
   }
 

@@ -1,6 +1,5 @@
 package org.learnflow.db.schema;
 
-import org.learnflow.db.Pause;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
@@ -13,6 +12,7 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;

@@ -1,6 +1,5 @@
 package org.learnflow.db.schema;
 
-import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -15,6 +14,7 @@ import java.util.TreeMap;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.postgres.HistoryTable;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
@@ -142,7 +142,8 @@ public record SchemaState(
   private static Difference outOfOrder(MigrationFile file, MigrationVersion current) {
     return new Difference(
         "%s is older than %s, which is already applied".formatted(file.path(), current),
-        "give it a version after %s (rename the migration file and its undo script)".formatted(current));
+        "give it a version after %s (rename the migration file and its undo script)"
+            .formatted(current));
   }
 
   private static Difference missing(MigrationFiles files, AppliedMigration row) {

@@ -8,7 +8,8 @@ import org.learnflow.db.Utf8Input;
 
 /**
  * A text file's bytes with {@code \n} for {@code \r\n}, also inside quoted fields, so that a file
- * means the same however it was checked out. A {@code \r} that no {@code \n} follows stays.
+ * means the same regardless of how it was checked out. A {@code \r} that is not followed by {@code
+ * \n} stays.
  */
 final class NormalizedInput extends InputStream {
   private final InputStream input;
@@ -67,10 +68,10 @@ final class NormalizedInput extends InputStream {
     return end;
   }
 
-  /** Looks behind the carriage return at {@link #position}, which may need more input. */
+  /** Looks past the carriage return at {@link #position}, which may need more input. */
   private boolean followedByLineFeed() throws IOException {
     if (position + 1 == limit) {
-      // The carriage return itself is not needed any more; raw[0] stands for it.
+      // The carriage return itself is no longer needed; raw[0] stands for it.
       int n = input.read(raw, 1, raw.length - 1);
       position = 0;
       limit = 1 + Math.max(n, 0);

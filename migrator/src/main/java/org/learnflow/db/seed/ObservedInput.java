@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import org.learnflow.db.Progress;
 
-/** Sums what is read and tells how far it has come. */
+/** Adds what is read to the checksum, and reports progress. */
 final class ObservedInput extends FilterInputStream {
   private static final long TELL_EVERY = 16L << 20;
 

@@ -5,8 +5,8 @@ import java.nio.file.Path;
 import java.util.zip.CRC32C;
 
 /**
- * Identifies the content of a set, so that one which was loaded is not loaded again: CRC-32C, which
- * processors compute, over names and normalised contents, and their length.
+ * Identifies the content of a set, so that a set that was loaded is not loaded again: CRC-32C,
+ * which processors compute, over names and normalised contents, and their length.
  */
 final class SeedChecksum {
   private final CRC32C checksum = new CRC32C();

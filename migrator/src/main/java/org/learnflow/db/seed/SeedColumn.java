@@ -11,8 +11,8 @@ import org.learnflow.db.postgres.SqlText;
  * double quotes, as in SQL.
  *
  * @param name column of the seeded table
- * @param key whether it is part of the natural key that tells which rows are the same
- * @param reference whose row the value names, where the column is a foreign key
+ * @param key whether it is part of the natural key that identifies equal rows
+ * @param reference whose row the value names, if the column is a foreign key
  */
 record SeedColumn(String name, boolean key, Optional<Reference> reference) {
   private static final Pattern FORM =
@@ -29,7 +29,7 @@ record SeedColumn(String name, boolean key, Optional<Reference> reference) {
    */
   record Reference(String table, String column) {}
 
-  /** What {@code cell} says, or nothing if it is not of that form. */
+  /** The column in {@code cell}; empty if the cell does not have that form. */
   static Optional<SeedColumn> parse(String cell) {
     Matcher matcher = FORM.matcher(cell.strip());
     if (!matcher.matches()) {

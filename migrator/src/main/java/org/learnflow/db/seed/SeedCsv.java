@@ -33,8 +33,8 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
             .orElseThrow(() ->
                 SeedFailures.at(
                     path.toString(),
-                    "a seed file is named <order>_<table>.csv, such as 01_users.csv; a table's name"
-                        + " with a space, or with a dot of its own, is in double quotes"));
+                    "a seed file is named <order>_<table>.csv, such as 01_users.csv; put a table"
+                        + " name that contains a space or a dot in double quotes"));
     List<SeedColumn> columns = new ArrayList<>();
     Set<String> names = new HashSet<>();
     for (String cell : header(path)) {
@@ -43,17 +43,16 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
               .orElseThrow(() ->
                   SeedFailures.at(
                       path + ", line 1",
-                      "\"%s\" is no column: write name, name (key), name -> table.column or name -> table.column (key); a name with a space is in double quotes"
+                      "\"%s\" is not a valid column: write name, name (key), name -> table.column or name -> table.column (key); put a name with a space in double quotes"
                           .formatted(cell)));
       if (!names.add(column.name())) {
-        throw SeedFailures.at(path + ", line 1", "column " + column.name() + " is there twice");
+        throw SeedFailures.at(path + ", line 1", "column " + column.name() + " appears twice");
       }
       columns.add(column);
     }
     if (columns.stream().noneMatch(SeedColumn::key)) {
       throw SeedFailures.at(
-          path + ", line 1",
-          "no column is marked (key), so rows that are there already cannot be told");
+          path + ", line 1", "no column is marked (key), so existing rows cannot be recognized");
     }
     return new SeedCsv(path, table, List.copyOf(columns));
   }
@@ -66,12 +65,13 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
             path + ", line 1", "the file is empty; its first line names the columns");
       }
       if (line.chars().filter(c -> c == '"').count() % 2 != 0) {
-        throw SeedFailures.at(path + ", line 1", "a quote is not closed in the first line");
+        throw SeedFailures.at(path + ", line 1", "a quote in the first line is not closed");
       }
       try (CsvReader<CsvRecord> reader = CsvReader.builder().ofCsvRecord(line)) {
         return reader.stream().findFirst().map(CsvRecord::getFields).orElse(List.of());
       } catch (CsvParseException e) {
-        throw SeedFailures.at(path + ", line 1", "the first line is no CSV: " + e.getMessage())
+        throw SeedFailures.at(
+                path + ", line 1", "the first line is not valid CSV: " + e.getMessage())
             .causedBy(e);
       }
     } catch (IOException e) {
@@ -79,7 +79,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
     }
   }
 
-  /** All up to and with the first line feed. */
+  /** Everything up to and including the first line feed. */
   private static byte[] firstLine(Path path, InputStream content) throws IOException {
     ByteArrayOutputStream line = new ByteArrayOutputStream();
     for (int octet = content.read(); octet >= 0; octet = content.read()) {
@@ -114,13 +114,13 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
     return lineOfFirstRow((row, lastLine) -> lastLine >= line);
   }
 
-  /** Whether a row is the one that is looked for. */
+  /** Whether a row is the wanted one. */
   @FunctionalInterface
   private interface RowTest {
     boolean test(long row, long lastLine);
   }
 
-  /** Tells rows apart as COPY does: a line feed ends one unless a quote is open. */
+  /** Separates rows as COPY does: a line feed ends one unless a quote is open. */
   private long lineOfFirstRow(RowTest wanted) {
     long row = 0;
     long line = 1;

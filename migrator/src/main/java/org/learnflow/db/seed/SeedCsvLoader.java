@@ -22,16 +22,17 @@ import org.postgresql.PGConnection;
  */
 record SeedCsvLoader(SeedMode mode, Progress progress) {
   /** Loads it in the transaction that is open. */
-  FileReport load(Connection connection, SeedCsv csv, SeedChecksum checksum)
-      throws SQLException {
-    SeedTable table =
-        SeedReferences.visibleTable(connection, csv.path().toString(), csv.table());
+  FileReport load(Connection connection, SeedCsv csv, SeedChecksum checksum) throws SQLException {
+    SeedTable table = SeedReferences.visibleTable(connection, csv.path().toString(), csv.table());
     SeedMerge merge =
         SeedMerge.bind(
-            csv, table, (column, reference) -> SeedReferences.lookup(connection, csv, table, column, reference));
+            csv,
+            table,
+            (column, reference) ->
+                SeedReferences.lookup(connection, csv, table, column, reference));
     FileReport report =
         merge.canBeCopiedDirectly()
-                // The server refuses to copy into a table with row level security.
+                // The server refuses COPY into a table with row level security.
                 && HiddenRows.of(connection, table.name()).isEmpty()
                 && isEmptyAndLocked(connection, table)
             ? copyDirectly(connection, merge, checksum)
@@ -46,7 +47,8 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
     if (hasRows(connection, table)) {
       return false;
     }
-    SeedSql.execute(connection, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE".formatted(table.name()));
+    SeedSql.execute(
+        connection, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE".formatted(table.name()));
     return !hasRows(connection, table);
   }
 
@@ -94,7 +96,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
         }
         inserted = SeedSql.execute(connection, merge.insertMissing());
         if (merge.keyIsUnique() && (updated > 0 || inserted < changes)) {
-          refuseRepeatedKeys(connection, merge); // the second changes nothing, or at random
+          refuseRepeatedKeys(connection, merge); // the second row changes nothing, or at random
         }
       }
       long unchanged = Math.max(rows - inserted - updated, 0); // a key may name several rows
@@ -125,7 +127,8 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
 
   private long copy(Connection connection, SeedMerge merge, String target, SeedChecksum checksum)
       throws SQLException {
-    try (InputStream content = new ObservedInput(merge.csv().content(), checksum, name(merge), progress)) {
+    try (InputStream content =
+        new ObservedInput(merge.csv().content(), checksum, name(merge), progress)) {
       return connection
           .unwrap(PGConnection.class)
           .getCopyAPI()
@@ -171,7 +174,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
     }
   }
 
-  /** A sequence must not hand out numbers that the file has used. */
+  /** A sequence must not return numbers that the file has used. */
   private static void advanceSequences(Connection connection, SeedMerge merge) throws SQLException {
     for (String column : merge.numberedColumns()) {
       String sql =

@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
 import org.learnflow.db.postgres.SqlStates;
 
-/** Finds file, line and column of what the server refused. */
+/** Finds file, line and column of what the server rejected. */
 final class SeedDiagnosis {
   /** As in {@code Key (lower(email))=(a@b.example) already exists.} */
   private static final Pattern KEY_DETAIL = Pattern.compile("\\((?<columns>.+?)\\)=\\(");
@@ -33,7 +33,7 @@ final class SeedDiagnosis {
     this.merge = merge;
   }
 
-  /** The failure, where the server named the line itself. */
+  /** The failure, if the server named the line itself. */
   static Optional<Failure> fromContext(SeedCsv csv, SQLException e) {
     return SeedFailures.serverMessage(e)
         .map(message -> copyContext(csv).matcher(Objects.toString(message.getWhere(), "")))
@@ -46,7 +46,7 @@ final class SeedDiagnosis {
   }
 
   /**
-   * As in PostgreSQL's CopyFromErrorCallback, where names are not quoted; the word for "line" is
+   * As in PostgreSQL's CopyFromErrorCallback, which does not quote names; the word for "line" is
    * translated.
    */
   private static Pattern copyContext(SeedCsv csv) {
@@ -60,7 +60,7 @@ final class SeedDiagnosis {
                     .collect(Collectors.joining("|"))));
   }
 
-  /** The failure, with the line found by asking for the row that breaks the constraint. */
+  /** The failure, with the line found by a query for the row that violates the constraint. */
   Failure ofConstraint(SQLException e) throws SQLException {
     String constraint =
         SeedFailures.serverMessage(e)
@@ -84,7 +84,7 @@ final class SeedDiagnosis {
     return failure(merge.csv(), e, line, columns(e));
   }
 
-  /** The first row whose values in a unique index are those of an earlier or of a stored row. */
+  /** The first row whose values in a unique index are those of an earlier or stored row. */
   private OptionalLong firstRepeated(String index) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(

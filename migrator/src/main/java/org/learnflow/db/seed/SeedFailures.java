@@ -15,9 +15,9 @@ import org.learnflow.db.postgres.SqlErrorKind;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
-/** Makes the failures of seeding, which all leave the same state behind. */
+/** Creates the failures of seeding, which all leave the same state. */
 final class SeedFailures {
-  private static final String STATE = "nothing of this set was loaded; sets before it stay loaded";
+  private static final String STATE = "none of this set was loaded; sets before it stay loaded";
   static final String AGAIN = "run: learnflow-db seed";
 
   private SeedFailures() {}
@@ -30,14 +30,14 @@ final class SeedFailures {
         .next("correct the file and " + AGAIN);
   }
 
-  /** Exit code 8 with the server's own words. */
+  /** Exit code 8 with the server's own message. */
   static Failure at(String where, SQLException e) {
     return at(where + ", SQLSTATE " + e.getSQLState(), message(e))
         .next(SqlErrorKind.of(e).next(AGAIN))
         .causedBy(e);
   }
 
-  /** What a seed file could not be read for. */
+  /** Why a seed file could not be read. */
   static RuntimeException reading(Path file, IOException e) {
     if (e instanceof Utf8Input.NotUtf8Exception text) {
       Failure failure = at(text.place(file), file.getFileName() + " " + text.getMessage());
@@ -48,7 +48,7 @@ final class SeedFailures {
     return new UncheckedIOException("reading seed file " + file, e);
   }
 
-  /** The same where a lock was waited for in vain. */
+  /** The same if waiting for a lock timed out. */
   static Failure locked(Failure failure, String lockTimeout, String holders) {
     return Failure.of(
             failure.code(),
@@ -57,7 +57,7 @@ final class SeedFailures {
         .where(failure.where().orElse(""))
         .state(STATE)
         .next(
-            "end that transaction (or wait until it ends) and %s; --lock-timeout waits longer"
+            "end that transaction (or wait until it ends) and %s; to wait longer, use --lock-timeout"
                 .formatted(AGAIN))
         .causedBy(failure);
   }
@@ -75,6 +75,6 @@ final class SeedFailures {
             Stream.of(server.getMessage(), server.getDetail())
                 .filter(Objects::nonNull)
                 .collect(Collectors.joining(": ")))
-        .orElse(Objects.toString(e.getMessage(), "the server refused it"));
+        .orElse(Objects.toString(e.getMessage(), "the server rejected it"));
   }
 }

@@ -27,7 +27,7 @@ public final class SeedLedger {
     }
   }
 
-  /** All loaded sets by name; one query. Empty also where the role may not see them. */
+  /** All loaded sets by name; one query. Also empty if the role cannot see them. */
   public static Map<String, Entry> read(Connection connection) throws SQLException {
     Map<String, Entry> entries = new TreeMap<>();
     try (Statement statement = connection.createStatement();

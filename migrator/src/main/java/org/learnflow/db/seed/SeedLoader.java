@@ -28,7 +28,7 @@ public final class SeedLoader {
   /**
    * A loader.
    *
-   * @param force loads sets again whose content was loaded before
+   * @param force whether sets whose content was loaded before are loaded again
    */
   public SeedLoader(SeedMode mode, boolean force, Progress progress) {
     this.mode = mode;
@@ -39,8 +39,8 @@ public final class SeedLoader {
   /**
    * Loads {@code sets} in their order.
    *
-   * @param connection a session of the owner in autocommit mode, and so it is left
-   * @throws Failure 8 naming file, line and column; the set in question is not loaded then
+   * @param connection a session of the owner in autocommit mode; it stays in that mode
+   * @throws Failure 8 with file, line and column; that set is then not loaded
    */
   public List<SeedReport> load(Connection connection, List<SeedSet> sets) throws SQLException {
     Map<String, SeedLedger.Entry> ledger = SeedLedger.read(connection);
@@ -64,13 +64,13 @@ public final class SeedLoader {
   }
 
   private SeedReport unchanged(SeedSet set) {
-    progress.line(STEP, set.name() + ": loaded before, nothing to do");
+    progress.line(STEP, set.name() + ": already loaded, nothing to do");
     return new SeedReport(set.name(), false, List.of());
   }
 
   private SeedReport loadLocked(Connection connection, SeedSet set) throws SQLException {
     try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.SEED, progress)) {
-      if (isLoaded(SeedLedger.read(connection), set)) { // by another migrator, meanwhile
+      if (isLoaded(SeedLedger.read(connection), set)) { // by another migrator, in the meantime
         return unchanged(set);
       }
       StateSchema.ensure(connection);
@@ -79,7 +79,7 @@ public final class SeedLoader {
         SeedReport report = loadFiles(connection, set);
         commit(connection, set);
         return report;
-      } catch (SQLException | RuntimeException | Error e) { // else autocommit would commit
+      } catch (SQLException | RuntimeException | Error e) { // otherwise autocommit would commit
         rollBack(connection, e);
         if (SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e)) && e instanceof Failure failure) {
           throw locked(connection, failure);
@@ -93,7 +93,7 @@ public final class SeedLoader {
     }
   }
 
-  /** Constraints that are deferred are checked now, by a statement that says so. */
+  /** Deferred constraints are checked now, by an explicit statement. */
   private static void commit(Connection connection, SeedSet set) throws SQLException {
     try {
       SeedSql.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
@@ -110,11 +110,11 @@ public final class SeedLoader {
     try {
       connection.rollback();
     } catch (SQLException e) {
-      first.addSuppressed(e); // the session is gone, and its transaction with it
+      first.addSuppressed(e); // the session is lost, and its transaction with it
     }
   }
 
-  /** Whoever holds a lock that was waited for in vain has begun before the wait. */
+  /** A session whose lock was not released in time began its transaction before the wait. */
   private static Failure locked(Connection connection, Failure failure) throws SQLException {
     String holders =
         SeedSql.query(

@@ -23,7 +23,7 @@ final class SeedMerge {
   /**
    * A CSV column with what the catalog says about it.
    *
-   * @param referenced the row that its values name, where it is a reference
+   * @param referenced the row that its values name, if it is a reference
    */
   private record Bound(SeedColumn csv, Column column, Optional<ReferencedRow> referenced) {}
 
@@ -31,12 +31,12 @@ final class SeedMerge {
    * How a natural key leads to the stored value.
    *
    * @param table the referenced table
-   * @param key its unique column, whose values stand in the file
+   * @param key its unique column, whose values the file contains
    * @param stored its column that the foreign key points to
    */
   record ReferencedRow(SeedTable table, Column key, String stored) {}
 
-  /** Finds what a reference of a column means. */
+  /** Finds what a reference of a column points to. */
   @FunctionalInterface
   interface ReferenceLookup {
     /** The referenced row's table and columns. */
@@ -85,7 +85,7 @@ final class SeedMerge {
     return table;
   }
 
-  /** Whether COPY itself stores and checks all that is asked for, if the table is empty. */
+  /** Whether COPY itself stores and checks everything that is needed, if the table is empty. */
   boolean canBeCopiedDirectly() {
     return keyIsUnique()
         && keys().allMatch(column -> column.column().notNull())
@@ -96,7 +96,7 @@ final class SeedMerge {
     return table.isUnique(keys().map(column -> column.column().name()).collect(Collectors.toSet()));
   }
 
-  /** Columns that the file gives numbers for, so that their sequences must follow. */
+  /** Columns that the file contains numbers for, so that their sequences must be advanced. */
   List<String> numberedColumns() {
     return columns.stream().map(Bound::column).filter(Column::sequence).map(Column::name).toList();
   }
@@ -115,14 +115,16 @@ final class SeedMerge {
 
   /** COPY from the client into {@code target}. */
   String copy(String target) {
-    // The staging table is of this transaction, so that its rows can be frozen, which saves work.
+    // The staging table was created in this transaction, so its rows can be frozen, which saves
+    // work.
     return "COPY %s (%s) FROM STDIN (FORMAT csv, HEADER, ENCODING 'UTF8'%s)"
         .formatted(target, names(), target.equals(STAGING) ? ", FREEZE" : "");
   }
 
   /**
-   * Makes the staging table: the target's columns with its not-null and check constraints, so that
-   * COPY itself names line and column of a bad value; referenced columns hold natural keys instead.
+   * Creates the staging table: the target's columns with its not-null and check constraints, so
+   * that COPY itself reports line and column of a bad value; referenced columns hold natural keys
+   * instead.
    */
   String createStaging() {
     StringBuilder sql =
@@ -157,7 +159,7 @@ final class SeedMerge {
     return sql.toString();
   }
 
-  /** The staged rows with references resolved, as {@code s}; {@code s.ctid} tells their order. */
+  /** The staged rows with references resolved, as {@code s}; {@code s.ctid} gives their order. */
   String source() {
     StringBuilder select = new StringBuilder("(SELECT x.ctid");
     StringBuilder joins = new StringBuilder();
@@ -184,7 +186,7 @@ final class SeedMerge {
     return select + " FROM " + STAGING + " x" + joins + ") s";
   }
 
-  /** Queries that return the first staged row whose reference leads nowhere: value, row number. */
+  /** Queries that return the first staged row whose reference has no target: value, row number. */
   List<UnknownReference> unknownReferences() {
     List<UnknownReference> queries = new ArrayList<>();
     for (Bound column : columns) {
@@ -209,9 +211,9 @@ final class SeedMerge {
   }
 
   /**
-   * A check for values that name no row.
+   * A check for values that do not name a row.
    *
-   * @param column the column they stand in
+   * @param column the column that contains them
    * @param query returns the first such value and the number of its row
    */
   record UnknownReference(SeedColumn column, String query) {}
@@ -235,10 +237,9 @@ final class SeedMerge {
   }
 
   /**
-   * Writes down the keys of staged rows that are missing in the table and, in update mode, of those
-   * that differ. Only keys and compared columns are joined, along the key's index, which is several
-   * times faster than to let INSERT or MERGE look at every row; mostly there is little or nothing
-   * to change.
+   * Stores the keys of staged rows that are missing in the table and, in update mode, of those that
+   * differ. Only keys and compared columns are joined, along the key's index, which is several
+   * times faster than INSERT or MERGE over every row; usually there is little or nothing to change.
    */
   String findChanges(SeedMode mode) {
     String key = "t." + name(keys().findFirst().orElseThrow());
@@ -301,7 +302,7 @@ final class SeedMerge {
     return keyIsUnique() ? sql + " ON CONFLICT (%s) DO NOTHING".formatted(keyNames("")) : sql;
   }
 
-  /** Changes the rows that differ; nothing where all columns are part of the key. */
+  /** Changes the rows that differ; empty if all columns are part of the key. */
   Optional<String> updateDiffering() {
     String assignments =
         others()
@@ -315,8 +316,8 @@ final class SeedMerge {
   }
 
   /**
-   * Columns that update mode compares and changes. The number that an identity column once gave to
-   * a row stays: others refer to it.
+   * Columns that update mode compares and changes. The number that an identity column once assigned
+   * to a row stays: other rows refer to it.
    */
   private java.util.stream.Stream<Bound> others() {
     return columns.stream().filter(column -> !column.csv().key() && !column.column().identity());

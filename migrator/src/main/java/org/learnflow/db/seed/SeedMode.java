@@ -1,6 +1,6 @@
 package org.learnflow.db.seed;
 
-/** What happens to rows that are there already; neither mode deletes. */
+/** What happens to existing rows; neither mode deletes. */
 public enum SeedMode {
   /** Only inserts what is missing. */
   SKIP,

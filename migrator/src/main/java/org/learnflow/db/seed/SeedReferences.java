@@ -21,12 +21,12 @@ final class SeedReferences {
       throws SQLException {
     SeedTable table =
         SeedTable.find(connection, name)
-            .orElseThrow(() -> SeedFailures.at(where, "there is no table " + name));
+            .orElseThrow(() -> SeedFailures.at(where, "table %s does not exist".formatted(name)));
     refuseHidden(connection, where, table);
     return table;
   }
 
-  /** A row that cannot be seen would be missing again and again. */
+  /** A row that cannot be seen would seem to be missing every time. */
   private static void refuseHidden(Connection connection, String where, SeedTable table)
       throws SQLException {
     if (HiddenRows.of(connection, table.name())
@@ -36,12 +36,12 @@ final class SeedReferences {
       List<String> tables = List.of(table.name());
       throw SeedFailures.at(where, HiddenRows.what(tables, role))
           .next(
-              "let it see them all, in a migration: %s then run: learnflow-db run; docs/reference/seeds.md"
+              "let it see all rows, in a migration: %s then run: learnflow-db run; docs/reference/seeds.md"
                   .formatted(HiddenRows.policies(tables, role)));
     }
   }
 
-  /** The referenced table; its key must be unique, and a foreign key tells what is stored. */
+  /** The referenced table; its key must be unique, and a foreign key determines what is stored. */
   static SeedMerge.ReferencedRow lookup(
       Connection connection,
       SeedCsv csv,
@@ -58,7 +58,7 @@ final class SeedReferences {
             .orElseThrow(() ->
                 SeedFailures.at(
                     where,
-                    "%s is no unique column of %s"
+                    "%s is not a unique column of %s"
                         .formatted(reference.column(), reference.table())));
     try (PreparedStatement statement =
         connection.prepareStatement(
@@ -76,7 +76,7 @@ final class SeedReferences {
       try (ResultSet row = statement.executeQuery()) {
         if (!row.next()) {
           throw SeedFailures.at(
-              where, "%s is no foreign key to %s".formatted(column.name(), reference.table()));
+              where, "%s is not a foreign key to %s".formatted(column.name(), reference.table()));
         }
         return new SeedMerge.ReferencedRow(parent, key, row.getString(1));
       }

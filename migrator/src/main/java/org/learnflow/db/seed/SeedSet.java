@@ -22,7 +22,7 @@ public record SeedSet(String name, List<Path> files) {
   /**
    * The sets named {@code names} below {@code directory}, in that order.
    *
-   * @throws Failure 2 if one is not there
+   * @throws Failure 2 if one does not exist
    */
   public static List<SeedSet> in(Path directory, List<String> names) {
     return names.stream().map(name -> set(directory, name)).toList();
@@ -41,7 +41,8 @@ public record SeedSet(String name, List<Path> files) {
                           : (all.size() == 1 ? "is " : "are ") + String.join(", ", all)))
           .where(directory.toString())
           .state("nothing was loaded")
-          .next("name sets with --seeds, the folder that holds them with --seeds-dir");
+          .next(
+              "set the seed sets with --seeds, and the folder that contains them with --seeds-dir");
     }
     Path folder = directory.resolve(name);
     try (Stream<Path> entries = Files.list(folder)) {
@@ -52,9 +53,9 @@ public record SeedSet(String name, List<Path> files) {
   }
 
   /**
-   * Whether a file is loaded; hidden ones are those of editors.
+   * Whether a file is loaded; hidden files are those of editors.
    *
-   * @throws Failure 2 for a name that almost is one of a seed
+   * @throws Failure 2 for a name that is almost that of a seed file
    */
   private static boolean isSeed(Path file) {
     String name = String.valueOf(file.getFileName());
@@ -77,7 +78,7 @@ public record SeedSet(String name, List<Path> files) {
                             + name.strip().replaceFirst(".*\\.", "").toLowerCase(Locale.ROOT))));
   }
 
-  /** The folders in there whose name can be that of a set. */
+  /** The folders in it whose name can be that of a set. */
   private static List<String> namesIn(Path directory) {
     try (Stream<Path> entries = Files.list(directory)) {
       return entries
@@ -90,7 +91,7 @@ public record SeedSet(String name, List<Path> files) {
       throw Failure.of(ExitCode.USAGE, "the folder of seed sets cannot be read: " + Reason.of(e))
           .where(directory.toString())
           .state("nothing was loaded")
-          .next("name the folder that holds them with --seeds-dir")
+          .next("set the folder that contains them with --seeds-dir")
           .causedBy(e);
     }
   }

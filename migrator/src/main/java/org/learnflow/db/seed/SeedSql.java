@@ -10,7 +10,7 @@ import java.util.Optional;
 final class SeedSql {
   private SeedSql() {}
 
-  /** Runs a text of one or more statements; the rows that they touched. */
+  /** Runs a text of one or more statements; returns the number of affected rows. */
   static long execute(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.setEscapeProcessing(false);

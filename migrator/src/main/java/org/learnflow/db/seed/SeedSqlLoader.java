@@ -12,9 +12,8 @@ import org.postgresql.util.ServerErrorMessage;
 
 /** Loads an SQL file, statement by statement. */
 record SeedSqlLoader(Progress progress) {
-  /** All of it is looked at before anything of it is executed. */
-  FileReport load(Connection connection, Path path, SeedChecksum checksum)
-      throws SQLException {
+  /** The whole file is checked before any of it is executed. */
+  FileReport load(Connection connection, Path path, SeedChecksum checksum) throws SQLException {
     String name = String.valueOf(path.getFileName());
     long rows = 0;
     try {
@@ -22,7 +21,8 @@ record SeedSqlLoader(Progress progress) {
         while (file.next().isPresent()) {}
       }
       try (SqlFile file =
-          new SqlFile(path, new ObservedInput(NormalizedInput.of(path), checksum, name, progress))) {
+          new SqlFile(
+              path, new ObservedInput(NormalizedInput.of(path), checksum, name, progress))) {
         for (var next = file.next(); next.isPresent(); next = file.next()) {
           rows += execute(connection, next.get());
         }
@@ -30,7 +30,7 @@ record SeedSqlLoader(Progress progress) {
     } catch (IOException e) {
       throw SeedFailures.reading(path, e);
     }
-    SessionSettings.reset(connection); // what the file has set is for itself
+    SessionSettings.reset(connection); // what the file has set applies to that file only
     return new FileReport(name, rows, 0, 0);
   }
 

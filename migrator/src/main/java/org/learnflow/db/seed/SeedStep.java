@@ -8,7 +8,7 @@ import org.learnflow.db.connect.Session;
 /**
  * Loads seed sets.
  *
- * @param force whether sets are merged again that were loaded before
+ * @param force whether sets that were loaded before are merged again
  */
 public record SeedStep(SeedMode mode, boolean force, Progress progress) {
   /** Loads what is missing. */
@@ -25,7 +25,7 @@ public record SeedStep(SeedMode mode, boolean force, Progress progress) {
           session.run("seed", connection -> loader.load(connection, List.of(set)));
       reports.addAll(report);
       if (report.stream().anyMatch(SeedReport::loaded)) {
-        session.close(); // what its SQL left in the session must not reach what comes next
+        session.close(); // what its SQL left in the session must not affect what comes next
       }
     }
     return List.copyOf(reports);

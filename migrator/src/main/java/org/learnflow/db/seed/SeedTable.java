@@ -17,10 +17,10 @@ import org.learnflow.db.postgres.SqlText;
 /**
  * What the catalog says about a table.
  *
- * @param name qualified and quoted, as it stands in SQL
+ * @param name qualified and quoted, as in SQL
  * @param columns its columns, in order
- * @param uniqueKeys sets of columns that a unique index without expression or condition covers, at
- *     once rather than at commit
+ * @param uniqueKeys sets of columns that a unique index without expression or condition covers, and
+ *     checks immediately rather than at commit
  */
 public record SeedTable(String name, List<Column> columns, List<Set<String>> uniqueKeys) {
   /**
@@ -28,15 +28,15 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
    *
    * @param name not quoted
    * @param type as SQL writes it, such as {@code numeric(5,2)}
-   * @param notNull whether it refuses null
-   * @param identity whether the database numbers it, and refuses that others do
+   * @param notNull whether it rejects null
+   * @param identity whether the database numbers it, and rejects other values
    * @param sequence whether a sequence belongs to it, by identity or {@code serial}
    */
   record Column(String name, String type, boolean notNull, boolean identity, boolean sequence) {}
 
   private static final Pattern FILE = Pattern.compile("\\d+_(?<table>.+)\\.csv");
 
-  /** The table that a CSV file seeds, as its name says; nothing where it is named otherwise. */
+  /** The table that a CSV file seeds, according to its name; empty if it is named differently. */
   public static Optional<String> of(Path file) {
     Matcher matcher = FILE.matcher(String.valueOf(file.getFileName()));
     return matcher.matches() ? Optional.of(matcher.group("table")) : Optional.empty();
@@ -49,7 +49,7 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
   }
 
   /**
-   * The table of exactly that name, if there is one.
+   * The table with exactly that name, if it exists.
    *
    * @param name with or without schema, as {@link SqlText#parts} reads it
    */
@@ -79,7 +79,7 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
   }
 
   /**
-   * As it stands in SQL, if there is a table of exactly that name.
+   * The name as it is written in SQL, if a table with exactly that name exists.
    *
    * @param name with or without schema, as in a seed file's name
    */
@@ -134,7 +134,7 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
     return List.copyOf(keys);
   }
 
-  /** The column of that name. */
+  /** The column with that name. */
   Optional<Column> column(String wanted) {
     return columns.stream().filter(column -> column.name().equals(wanted)).findFirst();
   }

@@ -32,7 +32,7 @@ final class SqlFile implements AutoCloseable {
    * One statement.
    *
    * @param path its file
-   * @param line where it begins, behind comments
+   * @param line where it begins, after comments
    * @param sql without the semicolon
    */
   record Statement(Path path, long line, String sql) {
@@ -49,8 +49,8 @@ final class SqlFile implements AutoCloseable {
   /**
    * The next statement.
    *
-   * @throws org.learnflow.db.Failure 8 if it begins or ends a transaction, for then a later failure
-   *     could not undo the set
+   * @throws org.learnflow.db.Failure 8 if it begins or ends a transaction, because a later failure
+   *     could then not undo the set
    */
   Optional<Statement> next() throws IOException {
     try {
@@ -58,8 +58,10 @@ final class SqlFile implements AutoCloseable {
         return Optional.empty();
       }
     } catch (SqlScript.TooLongException e) {
-      throw SeedFailures.at(path + ", behind line " + e.line(), String.valueOf(e.getMessage()))
-          .next("give the rows to several statements or to a CSV file, or " + WholeFile.MORE_MEMORY)
+      throw SeedFailures.at(path + ", after line " + e.line(), String.valueOf(e.getMessage()))
+          .next(
+              "split the rows into several statements, move them to a CSV file, or "
+                  + WholeFile.MORE_MEMORY)
           .causedBy(e);
     } catch (SqlScript.PsqlCommandException e) {
       throw SeedFailures.at(path + ", line " + e.line(), String.valueOf(e.getMessage()))
@@ -70,17 +72,16 @@ final class SqlFile implements AutoCloseable {
     Statement statement = new Statement(path, next.line(), next.sql());
     if (next.words().copyFromStdin()) {
       throw SeedFailures.at(
-              statement.place(0),
-              "the rows behind COPY ... FROM STDIN are for psql, and this statement cannot have them")
+              statement.place(0), "only psql can read the rows after COPY ... FROM STDIN")
           .next(
-              "write them as a CSV file (docs/reference/seeds.md), or make the file with pg_dump --inserts, and "
+              "write them as a CSV file (docs/reference/seeds.md), or create the file with pg_dump --inserts, and "
                   + SeedFailures.AGAIN);
     }
     next.transactionControl()
         .ifPresent(words -> {
           throw SeedFailures.at(
               statement.place(0),
-              "\"%s\" is not possible in a seed file: a set is one transaction".formatted(words));
+              "\"%s\" is not allowed in a seed file: a set is one transaction".formatted(words));
         });
     return Optional.of(statement);
   }

@@ -1,6 +1,5 @@
 package org.learnflow.db.verify;
 
-import org.learnflow.db.postgres.HistoryTable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -14,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
 import org.learnflow.db.WholeFile;
+import org.learnflow.db.postgres.HistoryTable;
 
 /**
  * The tables and views that a directory's migrations create, as its generated file {@code
@@ -32,13 +32,14 @@ public record ExpectedObjects(List<String> lines) {
              || n.nspname || '.' || c.relname
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
-        AND n.nspname NOT LIKE 'pg\\_%' AND\s"""
+        AND n.nspname NOT LIKE 'pg\\_%' AND\s\
+      """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """
 
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-      ORDER BY 1
-      """;
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+          ORDER BY 1
+          """;
 
   /** Reads the list; empty if the directory has none. */
   static Optional<ExpectedObjects> in(Path migrations) {

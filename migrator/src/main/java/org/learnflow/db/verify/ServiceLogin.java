@@ -39,8 +39,7 @@ public final class ServiceLogin {
       case LOGGED_IN -> StageResult.good(STAGE, role + " can log in");
       case UNKNOWN ->
           StageResult.warning(
-              STAGE,
-              "whether %s can log in is unknown: %s".formatted(role, login.reason()));
+              STAGE, "whether %s can log in is unknown: %s".formatted(role, login.reason()));
       case REFUSED ->
           StageResult.broken(
               STAGE,

@@ -1,6 +1,5 @@
 package org.learnflow.db.verify;
 
-import org.learnflow.db.postgres.HistoryTable;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -11,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.postgres.HistoryTable;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.SqlText;
 
@@ -42,21 +42,22 @@ final class ServiceStatements {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner, pg_roles s
         WHERE o.rolname = ? AND s.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('learnflow_db', 'information_schema')
-          AND\s"""
+          AND\s\
+      """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """
 
-          AND has_schema_privilege(s.oid, n.oid, 'USAGE')
-      ) r, LATERAL (
-        VALUES (1, 'SELECT', format('EXPLAIN SELECT * FROM %s', name)),
-               (2, 'INSERT', format('EXPLAIN INSERT INTO %s DEFAULT VALUES', name)),
-               (3, 'UPDATE', format('EXPLAIN UPDATE %s SET %I = DEFAULT', name, coalesce(last_column, 'none'))),
-               (4, 'DELETE', format('EXPLAIN DELETE FROM %s', name))
-      ) s (number, privilege, statement)
-      WHERE has_table_privilege(service, oid, privilege) AND (privilege <> 'UPDATE' OR last_column IS NOT NULL)
-      GROUP BY name, CASE WHEN relkind IN ('r', 'p') AND last_column IS NOT NULL THEN 0 ELSE number END
-      ORDER BY name, min(number)
-      """;
+              AND has_schema_privilege(s.oid, n.oid, 'USAGE')
+          ) r, LATERAL (
+            VALUES (1, 'SELECT', format('EXPLAIN SELECT * FROM %s', name)),
+                   (2, 'INSERT', format('EXPLAIN INSERT INTO %s DEFAULT VALUES', name)),
+                   (3, 'UPDATE', format('EXPLAIN UPDATE %s SET %I = DEFAULT', name, coalesce(last_column, 'none'))),
+                   (4, 'DELETE', format('EXPLAIN DELETE FROM %s', name))
+          ) s (number, privilege, statement)
+          WHERE has_table_privilege(service, oid, privilege) AND (privilege <> 'UPDATE' OR last_column IS NOT NULL)
+          GROUP BY name, CASE WHEN relkind IN ('r', 'p') AND last_column IS NOT NULL THEN 0 ELSE number END
+          ORDER BY name, min(number)
+          """;
 
   /**
    * Error classes of a relation that cannot be written to, or not in this column, or whose foreign

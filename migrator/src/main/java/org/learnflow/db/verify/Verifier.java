@@ -322,7 +322,8 @@ public final class Verifier {
         .refusal()
         .map(refusal ->
             StageResult.broken(
-                name, "%s lacks a privilege: %s".formatted(access.target().names().service(), refusal)))
+                name,
+                "%s lacks a privilege: %s".formatted(access.target().names().service(), refusal)))
         .orElseGet(() -> rights(outcome));
   }
 

@@ -180,7 +180,9 @@ class AdoptTest {
   @Test
   void aBaselineThatIsNoneIsAUsageError() {
     assertThat(cli.run("adopt")).exited(ExitCode.USAGE).says("--baseline is missing");
-    assertThat(cli.run("adopt", "--baseline", "x")).exited(ExitCode.USAGE).says("not a valid version");
+    assertThat(cli.run("adopt", "--baseline", "x"))
+        .exited(ExitCode.USAGE)
+        .says("not a valid version");
     assertThat(cli.run("adopt", "--baseline", "99"))
         .exited(ExitCode.USAGE)
         .says("there is no migration 99", "use one of: 001, 002");

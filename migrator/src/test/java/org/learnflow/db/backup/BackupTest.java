@@ -158,7 +158,11 @@ class BackupTest {
       DumpServer.fill(database, 200_000);
       assertThat(server.cli(database).run("backup", file.toString(), "--replace"))
           .exited(ExitCode.FAILED)
-          .says("No space left on device", "where: " + file + ".part", "was not changed", "free some space");
+          .says(
+              "No space left on device",
+              "where: " + file + ".part",
+              "was not changed",
+              "free some space");
       assertThat(Files.readAllBytes(file)).isEqualTo(before);
       assertThat(BackupDescription.beside(file).orElseThrow().bytes()).isEqualTo(before.length);
     }

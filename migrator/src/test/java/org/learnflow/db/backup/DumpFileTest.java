@@ -30,7 +30,8 @@ class DumpFileTest {
     DumpFile dump = new DumpFile(path, Progress.SILENT, "restore");
     assertThatThrownBy(() -> dump.readWhole(reading))
         .isInstanceOf(Failure.class)
-        .hasMessageContaining("the dump cannot be read: it became shorter while it was read, by 100000");
+        .hasMessageContaining(
+            "the dump cannot be read: it became shorter while it was read, by 100000");
   }
 
   @Test

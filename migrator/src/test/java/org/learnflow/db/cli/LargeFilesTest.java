@@ -98,8 +98,8 @@ class LargeFilesTest {
         .exited(ExitCode.SEEDING_FAILED)
         .says(
             "error: a statement is longer than the ",
-            "01_t.sql, behind line 2",
-            "state: nothing of this set was loaded",
+            "01_t.sql, after line 2",
+            "state: none of this set was loaded",
             "CSV file")
         .doesNotSay("\tat ");
     assertThat(database.query("SELECT count(*) FROM t")).containsExactly("0");
@@ -157,7 +157,10 @@ class LargeFilesTest {
             "migrator.resources.limits.memory")
         .doesNotSay("\tat ");
     assertThat(result.out()).startsWith("{\"error\":{\"exitCode\":1,\"what\":\"out of memory: ");
-    assertThat(message).content().startsWith("out of memory: ").contains("next: give the program more memory");
+    assertThat(message)
+        .content()
+        .startsWith("out of memory: ")
+        .contains("next: give the program more memory");
     assertThat(database.query("SELECT to_regclass('t')")).containsExactly("t");
   }
 }

@@ -60,7 +60,9 @@ class MistakesTest {
         "verify --databse x | unknown option --databse; did you mean --database?",
         "--release x verify | unknown option --release; options follow the command: learnflow-db COMMAND --release",
         "verify --timeout 5s --timeout 6s | --timeout is given twice",
-        "verify --timeout 5x --database " + DATABASE + " | --timeout is not a valid duration \"5x\"",
+        "verify --timeout 5x --database "
+            + DATABASE
+            + " | --timeout is not a valid duration \"5x\"",
         "verify --output xml | --output has an invalid value \"xml\"; expected: text|json",
         "migrate --lock-retries 3x | --lock-retries has an invalid value \"3x\"; expected: a whole number",
         "run --publish-to fil:x | --publish-to is not one of kubernetes, file:PATH and none"

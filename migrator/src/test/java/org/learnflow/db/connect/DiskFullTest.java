@@ -84,7 +84,7 @@ class DiskFullTest {
             "No space left on device",
             "where: " + tooBig,
             "SQLSTATE 53100",
-            "state: nothing of this set was loaded",
+            "state: none of this set was loaded",
             "next:  make room");
     assertThat(database.query("SELECT count(*) FROM note")).containsExactly("0");
     assertThat(database.query("SELECT count(*) FROM item")).containsExactly("0");

@@ -163,7 +163,8 @@ class WaitingTest {
     for (String command : new String[] {"wait", "run", "migrate", "seed", "publish", "status"}) {
       assertThat(withoutAdmin.run(command))
           .exited(ExitCode.NOT_DEPLOYED)
-          .says("database " + database.name() + " does not exist", "SQLSTATE 3D000", "--admin-user");
+          .says(
+              "database " + database.name() + " does not exist", "SQLSTATE 3D000", "--admin-user");
     }
     assertThat(database.cli().run("run")).exited(ExitCode.OK).answers("healthy");
   }
@@ -197,7 +198,9 @@ class WaitingTest {
     assertThat(cli.run(command.split(" ", -1)))
         .exited(ExitCode.REFUSED)
         .says(
-            "PostgreSQL 14 is not supported (supported: 15 to 18)", "nothing was changed", "newer PostgreSQL server");
+            "PostgreSQL 14 is not supported (supported: 15 to 18)",
+            "nothing was changed",
+            "newer PostgreSQL server");
   }
 
   @Test

@@ -306,7 +306,8 @@ class DriftTest {
     assertThat(database.cli().run("status").out()).contains("Drift:       nothing recorded yet");
     assertThat(database.cli().run("migrate"))
         .exited(ExitCode.OK)
-        .says("nothing was recorded for PostgreSQL 17 yet: the current state is now the expected state");
+        .says(
+            "nothing was recorded for PostgreSQL 17 yet: the current state is now the expected state");
     assertThat(database.query(stored)).containsExactly("14", "17");
     assertThat(drift(database)).isEmpty();
     assertThat(database.cli().run("migrate"))

@@ -115,7 +115,8 @@ class FailedMigrationTest {
         "CREATE TABLE three (id int);");
     assertThat(cli.run("migrate"))
         .exited(ExitCode.MIGRATION_FAILED)
-        .says("division by zero", "V002__two.sql, line 4, SQLSTATE 22012", "rolled back completely");
+        .says(
+            "division by zero", "V002__two.sql, line 4, SQLSTATE 22012", "rolled back completely");
     assertApplied("001");
     assertThat(tables()).isEqualTo("one");
     assertThat(database.query("SELECT count(*) FROM one")).containsExactly("0");

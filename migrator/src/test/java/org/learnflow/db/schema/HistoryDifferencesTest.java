@@ -66,7 +66,9 @@ class HistoryDifferencesTest {
     assertThat(migrations.cli(database).run("migrate"))
         .exited(ExitCode.HISTORY_DIFFERS)
         .says(
-            "where: " + migrations.file("V002__two.sql") + " is older than 003, which is already applied",
+            "where: "
+                + migrations.file("V002__two.sql")
+                + " is older than 003, which is already applied",
             "state: nothing was changed; the database is at 003",
             "next:  give it a version after 003");
     nothingMoreIsApplied();

@@ -126,38 +126,46 @@ class BadSeedTest {
             "column remark",
             "table items has no column remark; it has id, name, email"),
         header("column in capitals", "name (key),Email", "table items has no column Email"),
-        header("malformed header cell", "name (key),e mail", "\"e mail\" is no column", "(key)"),
-        header("misspelt mark", "name (kye),email", "\"name (kye)\" is no column"),
-        header("half a reference", "name (key),email ->", "\"email ->\" is no column"),
-        header("empty header cell", "name (key),email,", "\"\" is no column"),
-        header("quote in the header never closed", "name (key),\"email", "a quote is not closed"),
+        header(
+            "malformed header cell",
+            "name (key),e mail",
+            "\"e mail\" is not a valid column",
+            "(key)"),
+        header("misspelt mark", "name (kye),email", "\"name (kye)\" is not a valid column"),
+        header("half a reference", "name (key),email ->", "\"email ->\" is not a valid column"),
+        header("empty header cell", "name (key),email,", "\"\" is not a valid column"),
+        header(
+            "quote in the header never closed",
+            "name (key),\"email",
+            "a quote in the first line is not closed"),
         header("no key column", "name,email", "no column is marked (key)"),
-        header("column twice", "name (key),email,name", "column name is there twice"),
+        header("column twice", "name (key),email,name", "column name appears twice"),
         header(
             "reference to a missing table",
             "name (key),shelf_id -> racks.name",
             "column shelf_id",
-            "there is no table racks"),
+            "table racks does not exist"),
         header(
             "reference to a column that is not unique",
             "name (key),shelf_id -> shelves.label",
             "column shelf_id",
-            "label is no unique column of shelves"),
+            "label is not a unique column of shelves"),
         header(
             "reference to a missing column",
             "name (key),shelf_id -> shelves.title",
             "column shelf_id",
-            "title is no unique column of shelves"),
+            "title is not a unique column of shelves"),
         header(
             "reference from a column that is none",
             "name (key),code -> shelves.name",
             "column code",
-            "code is no foreign key to shelves"),
+            "code is not a foreign key to shelves"),
         text("an empty file", "", 1, "the file is empty; its first line names the columns"),
         text("a file of one line end", "\n", 1, "the file is empty"),
-        file("unknown table", "02_racks.csv", "there is no table racks"),
-        file("table in capitals", "02_Items.csv", "there is no table Items"),
-        file("table of an unknown schema", "02_other.items.csv", "there is no table other.items"),
+        file("unknown table", "02_racks.csv", "table racks does not exist"),
+        file("table in capitals", "02_Items.csv", "table Items does not exist"),
+        file(
+            "table of an unknown schema", "02_other.items.csv", "table other.items does not exist"),
         file("file name without order", "xx.csv", "<order>_<table>.csv"),
         file("file name without table", "02_.csv", "<order>_<table>.csv"),
         row("too few columns", "Bed,bed@x.example,5.00,B", "SQLSTATE 22P04", "column \"note\""),
@@ -256,7 +264,7 @@ class BadSeedTest {
       throws Exception {
     assertThat(result.exitCode()).as(result.all()).isEqualTo(8);
     assertThat(result.err())
-        .contains("nothing of this set was loaded", "next:  correct the file and run")
+        .contains("none of this set was loaded", "next:  correct the file and run")
         .contains(parts)
         .doesNotContain("seed_rows")
         .containsPattern(
@@ -437,7 +445,7 @@ class BadSeedTest {
     seeds.file("01_good.csv", "name (key)\na\n").file("02_items.csv/not-a-file", "");
     CliResult result = seeds.seed();
     assertThat(result.exitCode()).isEqualTo(8);
-    assertThat(result.err()).contains(seeds.path("02_items.csv").toString(), "nothing of this set");
+    assertThat(result.err()).contains(seeds.path("02_items.csv").toString(), "none of this set");
     assertThat(database.query("SELECT name FROM good")).isEmpty();
   }
 }

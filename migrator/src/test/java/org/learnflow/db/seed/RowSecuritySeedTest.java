@@ -66,7 +66,7 @@ class RowSecuritySeedTest {
         .says(
             "row level security hides rows of public.%s from %s".formatted(table, database.owner()),
             table.equals("kinds") ? "01_kinds.csv" : "02_items.csv",
-            "nothing of this set was loaded",
+            "none of this set was loaded",
             "CREATE POLICY",
             "USING (true)");
   }

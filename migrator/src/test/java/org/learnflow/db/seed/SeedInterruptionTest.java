@@ -179,8 +179,8 @@ class SeedInterruptionTest {
                   + database.owner()
                   + ", application \"progress service\", idle in transaction",
               seeds.path("01_items.csv") + ", SQLSTATE 55P03",
-              "nothing of this set was loaded",
-              "--lock-timeout waits longer");
+              "none of this set was loaded",
+              "to wait longer, use --lock-timeout");
       service.rollback();
     }
     assertThat(items()).containsExactly("Other");

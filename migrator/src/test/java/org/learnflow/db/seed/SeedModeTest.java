@@ -138,7 +138,7 @@ class SeedModeTest {
     List<String> changed = items();
     CliResult result = seeds.load();
     assertThat(result.out()).isEqualToIgnoringNewLines("reference: nothing to do");
-    assertThat(result.err()).contains("reference: loaded before, nothing to do");
+    assertThat(result.err()).contains("reference: already loaded, nothing to do");
     assertThat(items()).isEqualTo(changed);
   }
 

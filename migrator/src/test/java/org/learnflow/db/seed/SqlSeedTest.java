@@ -45,7 +45,7 @@ class SqlSeedTest {
 
   private void assertRefused(CliResult result, String... parts) throws Exception {
     assertThat(result.exitCode()).as(result.all()).isEqualTo(8);
-    assertThat(result.err()).contains("nothing of this set was loaded").contains(parts);
+    assertThat(result.err()).contains("none of this set was loaded").contains(parts);
     assertThat(items()).isEmpty();
   }
 
@@ -99,7 +99,7 @@ class SqlSeedTest {
           SELEC                                            | 6 | 42601 | syntax error
           SELECT 'never closed                             | 7 | 42601 | unterminated quoted string
           \\set x 1                                         | 6 | ''    | "\\set" is a psql command
-          COPY items FROM STDIN                            | 6 | ''    | the rows behind COPY ... FROM STDIN are for psql
+          COPY items FROM STDIN                            | 6 | ''    | only psql can read the rows after COPY ... FROM STDIN
           """)
   void aStatementThatFailsIsNamedAndUndoesTheSet(
       String statement, int line, String sqlState, String message) throws Exception {
