@@ -39,7 +39,7 @@ public record CatalogDifference(String object, @Nullable String expected, @Nulla
     return change() + " " + object;
   }
 
-  /** The summary, and under it what is different: whole lines, because there can be several. */
+  /** The summary, and below it the lines of the definition that differ. */
   public String text() {
     List<String> was = lines(expected);
     List<String> is = lines(found);

@@ -20,7 +20,7 @@ import org.learnflow.db.Failure;
 /**
  * The migrations of one directory.
  *
- * @param directory where they are
+ * @param directory the directory
  * @param files in the order of their versions, no version twice
  * @param undoFiles their undo scripts, as far as they exist
  * @param cut whether newer files were left out

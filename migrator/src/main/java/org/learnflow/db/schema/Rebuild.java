@@ -25,7 +25,7 @@ public final class Rebuild {
     }
   }
 
-  /** Called when everything is created, also for any other run that had started. */
+  /** Called when everything is created; this also finishes other runs that had started. */
   public static void finish(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute("DELETE FROM learnflow_db.rebuilds");

@@ -11,7 +11,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 
 /**
- * Flyway's script configuration file, {@code V1__x.sql.conf} beside {@code V1__x.sql}. Source:
+ * Flyway's script configuration file, {@code V1__x.sql.conf} next to {@code V1__x.sql}. Source:
  * Flyway's documentation, "Script Configuration".
  *
  * @param executeInTransaction whether the migration runs in a transaction, whatever it contains

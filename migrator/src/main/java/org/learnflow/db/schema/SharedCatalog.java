@@ -82,7 +82,7 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
       """;
 
   /**
-   * One thing.
+   * An entry.
    *
    * @param definition what it is
    * @param make SQL that restores the definition if only that is changed; null if there is none

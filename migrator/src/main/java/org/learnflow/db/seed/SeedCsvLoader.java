@@ -32,7 +32,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
                 SeedReferences.lookup(connection, csv, table, column, reference));
     FileReport report =
         merge.canBeCopiedDirectly()
-                // The server refuses COPY into a table with row level security.
+                // The server rejects COPY into a table with row level security.
                 && HiddenRows.of(connection, table.name()).isEmpty()
                 && isEmptyAndLocked(connection, table)
             ? copyDirectly(connection, merge, checksum)
