@@ -20,7 +20,7 @@ public final class Contents {
       SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND c.relpersistence <> 't'
         AND n.nspname !~ '^(pg_|information_schema$|learnflow_db$)'
-        AND\s\
+        AND
       """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """

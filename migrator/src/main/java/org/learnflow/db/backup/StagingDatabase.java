@@ -93,7 +93,7 @@ public final class StagingDatabase {
   /**
    * Creates it like the running one: encoding, locale, tablespace.
    *
-   * @param its owner, who also owns the running one
+   * @param owner the role that also owns the running one
    * @param otherwise how to create it if there is no running one
    * @throws Failure 1 if the server rejects it
    */

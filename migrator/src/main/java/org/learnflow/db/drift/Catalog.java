@@ -53,7 +53,7 @@ public record Catalog(NavigableMap<String, String> objects) {
                               WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
         FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
-          AND\s\
+          AND
       """
           + HistoryTable.isNot("s.name", "c.relname")
           + """

@@ -152,7 +152,7 @@ public interface PostgresPrograms {
    * same settings as ours.
    *
    * @param serverMajor major version of the server
-   * @param additional settings of that session, such as {@code -c client_encoding=UTF8}
+   * @param more settings of that session, such as {@code -c client_encoding=UTF8}
    */
   static String database(String name, int serverMajor, String more) {
     return "--dbname=%s %s"

@@ -38,7 +38,7 @@ record TableColumns(Map<Long, Table> tables) {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'r' AND c.relpersistence <> 't'
           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
-          AND\s\
+          AND
       """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """

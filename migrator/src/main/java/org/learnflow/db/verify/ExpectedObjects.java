@@ -32,7 +32,7 @@ public record ExpectedObjects(List<String> lines) {
              || n.nspname || '.' || c.relname
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
-        AND n.nspname NOT LIKE 'pg\\_%' AND\s\
+        AND n.nspname NOT LIKE 'pg\\_%' AND
       """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """

@@ -42,7 +42,7 @@ final class ServiceStatements {
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner, pg_roles s
         WHERE o.rolname = ? AND s.rolname = ? AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('learnflow_db', 'information_schema')
-          AND\s\
+          AND
       """
           + HistoryTable.isNot("n.nspname", "c.relname")
           + """
