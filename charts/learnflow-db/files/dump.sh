@@ -67,7 +67,7 @@ security=$(ask_row_security)
 hidden=$(row_security policies | cut -f 1)
 if [ -n "$hidden" ]; then
   echo "row level security hides rows of these tables from $PGUSER:" $hidden >&2
-  next="let it see them all, in a migration: CREATE POLICY owner_sees_all ON ... TO $PGUSER USING (true); docs/how-to/backup.md"
+  next="let it see all rows, in a migration: CREATE POLICY owner_sees_all ON ... TO $PGUSER USING (true); docs/how-to/backup.md"
   exit 1
 fi
 shown=$(row_security nothing)

@@ -22,7 +22,7 @@ final class RollbackOutput {
     plan.undo().forEach(script -> lines.add("  undo " + script));
     plan.unseen()
         .ifPresentOrElse(
-            why -> lines.add("what will be lost could not be determined: " + why),
+            why -> lines.add("what would be lost could not be determined: " + why),
             () ->
                 lines.add(
                     plan.lost().isEmpty() ? "no table, no column and no row is lost" : "lost:"));

@@ -52,7 +52,7 @@ public final class CredentialsSecret {
    * @param release name R of the release
    * @param name of the Secret
    * @param statefulSet whose volumes hold the data, besides those with the release's labels; empty
-   *     if it is not known
+   *     if it is unknown
    */
   public CredentialsSecret(
       KubernetesApi api, String namespace, String release, String name, String statefulSet) {

@@ -74,7 +74,7 @@ final class Deletion {
     return unlessForbidden(() -> api.get(kind, namespace, name)).flatMap(found -> found);
   }
 
-  /** Who may not ask is told less. */
+  /** If the caller may not read the object, the answer says less. */
   private static <T> Optional<T> unlessForbidden(Supplier<T> question) {
     try {
       return Optional.of(question.get());

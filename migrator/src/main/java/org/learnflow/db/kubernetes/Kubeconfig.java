@@ -12,7 +12,7 @@ import org.learnflow.db.Failure;
 
 /** How the API server is reached: by a kubeconfig or, in a pod, by its service account. */
 final class Kubeconfig {
-  /** Outside a cluster a person waits, so a server that does not answer is told within a second. */
+  /** Outside a cluster a person waits, so an unreachable server is reported within a second. */
   private static final int RETRIES_OUTSIDE = 3;
 
   /** In what YAML and JSON parsers say, beside classes that nobody knows. */

@@ -32,7 +32,7 @@ public final class StateSchema {
           undo_sql      text NOT NULL,
           undo_checksum integer NOT NULL);
       COMMENT ON TABLE learnflow_db.undo_scripts IS
-          'The way back of each applied migration that has one, stored in its transaction.';
+          'The undo script of each applied migration that has one, stored in its transaction.';
       CREATE TABLE IF NOT EXISTS learnflow_db.rollbacks (
           id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
           version   text NOT NULL,

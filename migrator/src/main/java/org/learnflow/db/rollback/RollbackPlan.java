@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param undo migrations that would be undone, by file name, newest first
  * @param failed migrations that failed outside a transaction, whose remains would be removed
  * @param lost what would be lost
- * @param unseen why it is not known what would be lost
+ * @param unseen why what would be lost is unknown
  */
 public record RollbackPlan(
     String from,

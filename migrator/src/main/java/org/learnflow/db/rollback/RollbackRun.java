@@ -36,7 +36,7 @@ public record RollbackRun(
   public static void requireSeen(RollbackPlan plan, String otherwise) {
     plan.unseen()
         .ifPresent(why -> {
-          throw Failure.of(ExitCode.REFUSED, "what would be lost is unknown: " + why)
+          throw Failure.of(ExitCode.REFUSED, "what would be lost could not be determined: " + why)
               .state("nothing was changed")
               .next("run the same command at a quieter moment; " + otherwise);
         });

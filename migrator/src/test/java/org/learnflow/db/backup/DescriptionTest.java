@@ -71,7 +71,7 @@ class DescriptionTest {
             "the description of the dump is damaged: ",
             "where: " + BackupDescription.path(dump),
             "state: the database was not changed",
-            "next:  copy it anew");
+            "next:  copy it again");
   }
 
   @ParameterizedTest

@@ -69,7 +69,7 @@ class RehearsalTest {
     assertThat(cli.run("migrate")).exited(ExitCode.OK);
     assertThat(cli.run("rollback", "--to", "1", "--dry-run"))
         .exited(ExitCode.OK)
-        .doesNotSay("not known", "could not be found out");
+        .doesNotSay("unknown", "could not be determined");
     assertThat(cli.run("rollback", "--to", "1", "--yes", "--no-backup")).exited(ExitCode.OK);
   }
 
@@ -107,7 +107,7 @@ class RehearsalTest {
     assertThat(cli.run("rollback", "--to", "1", "--dry-run"))
         .exited(ExitCode.REFUSED)
         .says(
-            "could not be found out: U2__two.sql cannot run in the same transaction as the scripts before it",
+            "could not be determined: U2__two.sql cannot run in the same transaction as the scripts before it",
             "first: learnflow-db rollback --to 2");
     assertThat(cli.run("rollback", "--to", "1", "--yes", "--no-backup")).exited(ExitCode.OK);
     assertThat(database.query("SELECT mood FROM moods")).containsExactly("bad");
@@ -125,7 +125,7 @@ class RehearsalTest {
     assertThat(cli.run("rollback", "--to", "none", "--dry-run"))
         .exited(ExitCode.REFUSED)
         .says(
-            "could not be found out: U2__two.sql could not be tried, and without it U1__one.sql fails",
+            "could not be determined: U2__two.sql could not be tried, and without it U1__one.sql fails",
             "first: learnflow-db rollback --to 1");
     assertThat(cli.run("rollback", "--to", "none", "--yes", "--no-backup")).exited(ExitCode.OK);
   }

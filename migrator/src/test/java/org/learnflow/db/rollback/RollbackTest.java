@@ -396,7 +396,7 @@ class RollbackTest {
       assertThat(rollback(cli, "--to", "1", "--lock-timeout", "3s", "--lock-retries", "1"))
           .exited(ExitCode.MIGRATION_FAILED)
           .says(
-              "what will be lost could not be determined",
+              "what would be lost could not be determined",
               "attempt 2 of 2 follows",
               "U2__two.sql could not get a lock within lock_timeout in 2 attempts: blocked by pid",
               "long report",

@@ -74,7 +74,7 @@ class FileSessionTest {
       quoteCharacter = '`',
       value = {
         "SET DateStyle = 'SQL, DMY' | DateStyle | SET DateStyle = 'ISO, DMY'",
-        "SET client_encoding = 'LATIN1' | client_encoding | take SET client_encoding out of the file",
+        "SET client_encoding = 'LATIN1' | client_encoding | remove SET client_encoding from the file",
       })
   void aSettingWithWhichTheDriverCannotGoOnIsNamed(String sql, String setting, String next) {
     migrations.with("V2__two.sql", "SELECT 1;", sql + ";");
