@@ -220,7 +220,7 @@ final class Deploy {
       }
       String answer =
           System.console()
-              .readLine("%s. If none runs any more: %s, and go on? [y/N] ", what, command);
+              .readLine("%s. If none runs any more: %s, and continue? [y/N] ", what, command);
       if (!"y".equalsIgnoreCase(answer)) {
         throw new Failure(10, "nothing was changed");
       }

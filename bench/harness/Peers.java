@@ -141,7 +141,7 @@ public final class Peers {
   }
 
   /**
-   * A folder named by the content of the files that pin it, so that a new version is built anew.
+   * A folder named by the content of the files that pin it, so that a new version is built again.
    */
   private static Path cached(String kind, List<Path> pins, Cached.Build build)
       throws IOException, InterruptedException {

@@ -18,7 +18,7 @@ import lib.Failure;
  * seconds only. Objects that were there before do not count.
  */
 public final class Watch implements AutoCloseable {
-  /** What is told of an object of each kind: its name, and words that say how far it is. */
+  /** What is reported of an object of each kind: its name and its progress in words. */
   private static final Map<String, String> TOLD =
       Map.of(
           "jobs",

@@ -500,7 +500,7 @@ final class BareCluster implements Backend {
       throws IOException, InterruptedException {
     Waiting.until(
         Cluster.LIMIT,
-        "%s; logs are in %s; make cluster-down cluster starts anew"
+        "%s; logs are in %s; make cluster-down cluster creates a new one"
             .formatted(what, STATE.resolve("log")),
         condition);
   }

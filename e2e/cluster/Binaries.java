@@ -41,7 +41,7 @@ record Binaries(String name, String module, List<String> packages) {
   static final Binaries KIND =
       new Binaries("kind", "sigs.k8s.io/kind", List.of("sigs.k8s.io/kind"));
 
-  /** Helm and others read the version from the API server, which is told it only here. */
+  /** Helm and others read the version from the API server, which learns it only here. */
   private static final String VERSION = "k8s.io/component-base/version.git";
 
   String version() throws IOException {

@@ -46,7 +46,7 @@ final class Cluster {
         System.exit(run(List.of(arguments)));
       } catch (IOException e) {
         throw new Failure(
-            "%s failed: %s; make cluster-down cluster starts anew".formatted(arguments[0], e));
+            "%s failed: %s; make cluster-down cluster creates a new one".formatted(arguments[0], e));
       }
     });
   }

@@ -189,7 +189,7 @@ final class KindCluster implements Backend {
       throws IOException, InterruptedException {
     Waiting.until(
         Cluster.LIMIT,
-        "%s; docker logs %s may say why; make cluster-down cluster starts anew"
+        "%s; docker logs %s may say why; make cluster-down cluster creates a new one"
             .formatted(what, NODE),
         condition);
   }

@@ -20,7 +20,7 @@ places (class, object, place) AS (
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE c.relkind = 'm' AND c.relispopulated
 ),
 functions AS (
-  -- Those whose text is read anew each time, without literals and comments.
+  -- Those whose text is read again each time, without literals and comments.
   SELECT f.oid, f.proname, quote_ident(n.nspname) AS schema, f.proargnames,
          regexp_replace(f.prosrc, '''(?:[^'']|'''')*''|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/', ' ', 'g') AS body,
          f.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')

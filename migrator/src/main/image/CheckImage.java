@@ -13,7 +13,7 @@ import lib.Programs;
  * without it.
  *
  * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: IMAGE (a tar), ROOT
- * (a directory to unpack it into, made anew) and, to write {@code contents.txt} instead, {@code
+ * (a directory to unpack it into, created again) and, to write {@code contents.txt} instead, {@code
  * accept}. Run in the repository's root.
  */
 final class CheckImage {

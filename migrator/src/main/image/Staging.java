@@ -15,7 +15,7 @@ import lib.Programs;
  * its launcher and the embedded database, and an AOT cache trained in place.
  *
  * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: DIST, ROOT (the
- * image's root directory, made anew) and WORK (a directory for the training run, made anew).
+ * image's root directory, created again) and WORK (a directory for the training run, created again).
  */
 final class Staging {
   /** Where the program is in the image. */

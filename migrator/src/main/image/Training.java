@@ -26,7 +26,7 @@ final class Training {
    * cluster.
    *
    * <p>Class path: dist/lib/learnflow-db.jar and dist/lib/embedded/*. Arguments: DIST, where the
-   * cache is left, and WORK (a directory for the training run, made anew). Where no such run is
+   * cache is left, and WORK (a directory for the training run, created again). Where no such run is
    * possible, the program starts without a cache, and the reason is in WORK.log.
    */
   public static void main(String[] arguments) throws IOException {

@@ -71,7 +71,7 @@ class BackupTest {
 
   @Test
   @DisplayName(
-      "killed during backup or restore through the pod: nothing goes on there, the database is whole, and the same command again ends right")
+      "killed during backup or restore through the pod: nothing keeps running there, the database is intact, and the same command again ends right")
   void killed(Workspace workspace, @TempDir Path folder) throws Exception {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();

@@ -19,7 +19,7 @@ class ExternalTest {
 
   @Test
   @DisplayName(
-      "external database: with admin credentials it is made and published; then without them, where the owner gives what is missing, and the rest is told as SQL")
+      "external database: created and published with admin credentials; then without them, where the owner grants what is missing and the rest is printed as SQL")
   void external(Workspace workspace) {
     Release other = new Release(workspace, "helm", workspace.unmade(), "values-dev.yaml");
     other.upgradeInstall().successful();

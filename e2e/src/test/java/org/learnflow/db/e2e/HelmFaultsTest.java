@@ -16,7 +16,7 @@ class HelmFaultsTest {
 
   @Test
   @DisplayName(
-      "two helm upgrades at once: one is told that another is in progress, the other succeeds, and nothing is lost")
+      "two helm upgrades at once: one fails because another is in progress, the other succeeds, and nothing is lost")
   void twoAtOnce(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     release.upgradeInstall().successful();

@@ -99,7 +99,7 @@ class ReconcileTest {
     release.upgradeInstall().successful();
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
 
-    // Helm itself refuses before any hook, unless it is told to take what is there.
+    // Helm itself refuses before any hook, unless it gets the option to adopt existing objects.
     assertThat(release.shell(install(namespace, "")).failed().output())
         .contains("invalid ownership metadata");
     assertThat(release.shell(install(namespace, "--take-ownership")).failed().output())

@@ -167,7 +167,7 @@ final class Release {
     return helm(words);
   }
 
-  /** The way out that is told where a Helm was killed. */
+  /** The next command that is printed after Helm was killed. */
   Command rollbackWithoutHooks() {
     return helm(List.of("rollback", NAME, "-n", namespace, "--no-hooks"));
   }
@@ -177,7 +177,7 @@ final class Release {
     return client().apps().statefulSets().inNamespace(namespace).withName("postgres");
   }
 
-  /** Waits until Helm has begun its first hook anew, and so is between its hooks. */
+  /** Waits until Helm has started its first hook again, and so is between its hooks. */
   void awaitHook() {
     var hook =
         client().pods().inNamespace(namespace).withName(NAME + "-image-pull-and-credentials");

@@ -47,7 +47,7 @@ class RollbackTest {
             "newer than these files: " + Migrations.NEXT, "learnflow-db rollback --to " + OLD);
     service.run("find,award_badge", "ada");
 
-    // The program of this checkout has no such migration; its way back is in the database.
+    // The program of this checkout has no such migration; its undo script is in the database.
     assertThat(release.learnflowDb("rollback", "--to", OLD, "--yes").failed().output())
         .contains("--backup FILE", "table public.badges, 1 rows");
     Command undone =
@@ -73,7 +73,9 @@ class RollbackTest {
     Command refused = release.rollback(1).failed();
     assertThat(refused.output())
         .contains(
-            "needs a backup from the last 24h", "helm rollback " + Release.NAME + " 1", "--no-hooks");
+            "needs a backup from the last 24h",
+            "helm rollback " + Release.NAME + " 1",
+            "--no-hooks");
     assertThat(release.history()).endsWith("pending-rollback");
     service.run("find,award_badge", "ada");
     release.rollback(1, "--no-hooks").successful();

@@ -84,7 +84,7 @@ class SchemaTest {
 
   @Test
   @DisplayName(
-      "a database with the tables but without history: the upgrade says adopt; adopt takes it over, and the next upgrade goes on from there with all rows")
+      "a database with the tables but without history: the upgrade says adopt; adopt takes it over, and the next upgrade continues from there with all rows")
   void adopt(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();

@@ -136,7 +136,7 @@ final class Service {
   }
 
   /**
-   * A Deployment of service.py that goes on until it is told to end, for a workload that is rolled.
+   * A Deployment of service.py that runs until it is asked to end, for a workload that is rolled.
    *
    * @param arguments as for {@link #run}
    */

@@ -42,7 +42,7 @@ final class Snapshot {
 
   /**
    * Of a CronJob what it is: when it ran last is written into it too, and Argo CD makes the chart's
-   * anew in each sync.
+   * again in each sync.
    */
   private static String version(GenericKubernetesResource object) {
     return object.getKind().equals("CronJob")

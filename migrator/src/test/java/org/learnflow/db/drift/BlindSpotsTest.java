@@ -24,7 +24,7 @@ import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestDatabase;
 
-/** Whatever pg_dump would write otherwise is told as drift. */
+/** Whatever pg_dump would write differently is reported as drift. */
 @ExtendWith(PostgresExtension.class)
 class BlindSpotsTest {
   /** One object of each class; the admin makes them all. */

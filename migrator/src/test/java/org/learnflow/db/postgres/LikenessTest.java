@@ -137,7 +137,7 @@ class LikenessTest {
         "DROP ROLE other_" + database.name());
   }
 
-  /** What only an admin may set is told with the statement, and nothing else is. */
+  /** What only an admin can set is reported with its statement, and nothing else is. */
   private static String[] leftToAdmin(Stream<String> told) {
     String before = "if you need it, run afterwards as the admin: ";
     String[] statements =

@@ -17,12 +17,12 @@ import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
-/** What is told to do next is about what failed: the file is not always wrong. */
+/** The next step is about what failed: the file is not always wrong. */
 @ExtendWith(PostgresExtension.class)
 class SqlErrorsTest {
   /**
    * A code of each class of appendix A "PostgreSQL Error Codes" (00 is success), of some classes
-   * several, with what is told to do next.
+   * several, with the next step.
    */
   private static final String CODES =
       """

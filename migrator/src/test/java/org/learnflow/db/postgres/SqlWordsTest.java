@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a statement is, is told by its words, and by none in its comments, strings and names. */
+/** The kind of a statement follows from its words, not from its comments, strings and names. */
 class SqlWordsTest {
   private static SqlWords words(String sql) throws IOException {
     try (SqlScript script = new SqlScript("text.sql", new StringReader(sql))) {

@@ -27,7 +27,7 @@ import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
-/** The way back: what it shows, what it refuses, and that it ends where it should. */
+/** Rollback: what it shows, what it refuses, and where it ends. */
 @ExtendWith(PostgresExtension.class)
 class RollbackTest {
   private static final String[] NO_QUESTIONS = {"--yes", "--no-backup"};

@@ -19,7 +19,9 @@ import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
-/** The project's own migrations: the way back, and what the schema promises to its services. */
+/**
+ * The project's own migrations: their undo scripts, and what the schema promises to its services.
+ */
 @ExtendWith(PostgresExtension.class)
 class ProjectMigrationsTest {
 
