@@ -169,7 +169,7 @@ public final class RightsCheck {
              format('GRANT %s ON SEQUENCE %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege DESC), d.name, r.service)
         FROM roles r, due d WHERE d.relkind = 'S' GROUP BY d.name, r.service
       UNION ALL
-      SELECT 50, format('%I gets no rights on %s that %I makes later', r.service, lower(d.kind), r.owner),
+      SELECT 50, format('%I gets no privileges on %s that %I creates later', r.service, lower(d.kind), r.owner),
              format('ALTER DEFAULT PRIVILEGES FOR ROLE %I GRANT %s ON %s TO %I', r.owner, d.privileges, d.kind, r.service)
         FROM roles r, (VALUES ('r'::"char", 'TABLES', 'SELECT, INSERT, UPDATE, DELETE'),
                               ('S', 'SEQUENCES', 'USAGE, SELECT'),
@@ -179,7 +179,7 @@ public final class RightsCheck {
                       SELECT f.privilege FROM defaults f
                       WHERE f.objtype = d.objtype AND f.namespace = 0 AND f.grantee = r.service_oid)
       UNION ALL
-      SELECT 51, format('%s gets %s on %s that %I makes later', g.name, lower(g.privileges), lower(g.kind), r.owner),
+      SELECT 51, format('%s gets %s on %s that %I creates later', g.name, lower(g.privileges), lower(g.kind), r.owner),
              format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE %s ON %s FROM %s', r.owner,
                     (SELECT format(' IN SCHEMA %I', n.nspname) FROM pg_namespace n WHERE n.oid = g.namespace),
                     g.privileges, g.kind, g.name)
@@ -281,7 +281,7 @@ public final class RightsCheck {
               "REVOKE %s FROM %s".formatted(object, subject));
       case "no member" ->
           new Deviation(
-              "%s is no member of %s".formatted(subject, object),
+              "%s is not a member of %s".formatted(subject, object),
               "GRANT %s TO %s%s"
                   .formatted(object, subject, grantOptions ? " WITH INHERIT TRUE, SET TRUE" : ""));
       case "database owner" ->

@@ -178,7 +178,7 @@ public final class RoleManager {
                   "CREATE ROLE %s LOGIN PASSWORD '...'"
                       .formatted(SqlText.identifier(names.service()))),
               new Deviation(
-                  "%s is no member of it".formatted(names.owner()),
+                  "%s is not a member of it".formatted(names.owner()),
                   membership(owner, names.service(), names.owner()))));
     }
     Repaired repaired = ensure(owner, false, () -> RightsCheck.deviations(owner, names, server));

@@ -58,7 +58,7 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
              format('COMMENT ON %s IS NULL', object)
       FROM comments WHERE object IS NOT NULL
       UNION ALL
-      SELECT format('right %s on %s of %s', may, object, grantee),
+      SELECT format('privilege %s on %s of %s', may, object, grantee),
              CASE WHEN bool_or(is_grantable) THEN 'with grant option' ELSE 'granted' END,
              format('REVOKE %s ON %s FROM %s; GRANT %1$s ON %2$s TO %3$s', may, object, grantee)
                || CASE WHEN bool_or(is_grantable) THEN ' WITH GRANT OPTION' ELSE '' END,
@@ -73,7 +73,7 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
       UNION ALL
       SELECT 'tablespace ' || spcname, to_jsonb(t)::text, NULL, NULL FROM pg_tablespace t
       UNION ALL
-      SELECT 'rights on parameter ' || parname, paracl::text, NULL, NULL FROM pg_parameter_acl
+      SELECT 'privileges on parameter ' || parname, paracl::text, NULL, NULL FROM pg_parameter_acl
       UNION ALL
       SELECT 'replication slot ' || slot_name, plugin, NULL, NULL FROM pg_replication_slots
       UNION ALL

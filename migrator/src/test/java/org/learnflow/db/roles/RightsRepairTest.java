@@ -38,10 +38,10 @@ class RightsRepairTest {
           REVOKE ALL ON SEQUENCE users_id_seq FROM {s}         | {s} may not use sequence public.users_id_seq  | GRANT USAGE, SELECT ON SEQUENCE public.users_id_seq TO {s}
           REVOKE USAGE ON SCHEMA compat FROM {s}               | {s} may not use schema compat                 | GRANT USAGE ON SCHEMA compat TO {s}
           REVOKE CONNECT ON DATABASE {d} FROM PUBLIC, {s}       | {s} may not connect to {d}                     | GRANT CONNECT ON DATABASE {d} TO {s}
-          REVOKE {s} FROM {o}                                | {o} is no member of {s}                     | GRANT {s} TO {o} WITH INHERIT TRUE, SET TRUE
-          GRANT {s} TO {o} WITH SET FALSE                    | {o} is no member of {s}                     | GRANT {s} TO {o} WITH INHERIT TRUE, SET TRUE
-          ALTER DEFAULT PRIVILEGES FOR ROLE {o} REVOKE INSERT ON TABLES FROM {s}; ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT TRUNCATE ON TABLES TO {s} | {s} gets no rights on tables that {o} makes later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {s}
-          ALTER DEFAULT PRIVILEGES FOR ROLE {o} REVOKE USAGE ON SEQUENCES FROM {s} | {s} gets no rights on sequences that {o} makes later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT USAGE, SELECT ON SEQUENCES TO {s}
+          REVOKE {s} FROM {o}                                | {o} is not a member of {s}                     | GRANT {s} TO {o} WITH INHERIT TRUE, SET TRUE
+          GRANT {s} TO {o} WITH SET FALSE                    | {o} is not a member of {s}                     | GRANT {s} TO {o} WITH INHERIT TRUE, SET TRUE
+          ALTER DEFAULT PRIVILEGES FOR ROLE {o} REVOKE INSERT ON TABLES FROM {s}; ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT TRUNCATE ON TABLES TO {s} | {s} gets no privileges on tables that {o} creates later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {s}
+          ALTER DEFAULT PRIVILEGES FOR ROLE {o} REVOKE USAGE ON SEQUENCES FROM {s} | {s} gets no privileges on sequences that {o} creates later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT USAGE, SELECT ON SEQUENCES TO {s}
           ALTER ROLE {s} CREATEDB CREATEROLE                   | {s} is not NOCREATEDB NOCREATEROLE            | ALTER ROLE {s} NOCREATEDB NOCREATEROLE
           ALTER ROLE {s} NOLOGIN REPLICATION BYPASSRLS         | {s} is not LOGIN NOREPLICATION NOBYPASSRLS    | ALTER ROLE {s} LOGIN NOREPLICATION NOBYPASSRLS
           REVOKE {s} FROM {o}; GRANT {o} TO {s}        | {s} is a member of {o}                      | REVOKE {o} FROM {s}
@@ -57,8 +57,8 @@ class RightsRepairTest {
           GRANT CREATE ON SCHEMA public TO PUBLIC                  | {s} may create in schema public               | REVOKE CREATE ON SCHEMA public FROM PUBLIC, {s}
           GRANT CREATE ON DATABASE {d} TO {s}                   | {s} may create in {d}                          | REVOKE CREATE ON DATABASE {d} FROM PUBLIC, {s}
           GRANT TEMPORARY ON DATABASE {d} TO PUBLIC                 | {s} may temporary in {d}                       | REVOKE TEMPORARY ON DATABASE {d} FROM PUBLIC, {s}
-          ALTER DEFAULT PRIVILEGES FOR ROLE {o} IN SCHEMA public GRANT TRUNCATE ON TABLES TO {s} | {s} gets truncate on tables that {o} makes later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} IN SCHEMA public REVOKE TRUNCATE ON TABLES FROM {s}
-          ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT CREATE ON SCHEMAS TO PUBLIC | PUBLIC gets create on schemas that {o} makes later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} REVOKE CREATE ON SCHEMAS FROM PUBLIC
+          ALTER DEFAULT PRIVILEGES FOR ROLE {o} IN SCHEMA public GRANT TRUNCATE ON TABLES TO {s} | {s} gets truncate on tables that {o} creates later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} IN SCHEMA public REVOKE TRUNCATE ON TABLES FROM {s}
+          ALTER DEFAULT PRIVILEGES FOR ROLE {o} GRANT CREATE ON SCHEMAS TO PUBLIC | PUBLIC gets create on schemas that {o} creates later | ALTER DEFAULT PRIVILEGES FOR ROLE {o} REVOKE CREATE ON SCHEMAS FROM PUBLIC
           ALTER DATABASE {d} OWNER TO postgres                      | database {d} is not owned by {o}                 | ALTER DATABASE {d} OWNER TO {o}
           ALTER SCHEMA compat OWNER TO postgres                    | schema compat is not owned by {o}               | ALTER SCHEMA compat OWNER TO {o}
           ALTER TABLE users OWNER TO {s}                       | public.users is not owned by {o}                | ALTER TABLE public.users OWNER TO {o}

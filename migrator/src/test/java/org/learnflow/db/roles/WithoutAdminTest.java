@@ -149,7 +149,7 @@ class WithoutAdminTest {
       CliResult noMember = cli.run("run");
       assertThat(noMember)
           .exited(ExitCode.REFUSED)
-          .says("learnflow_owner is no member of learnflow_user", "nothing was migrated");
+          .says("learnflow_owner is not a member of learnflow_user", "nothing was migrated");
       assertThat(database.query("SELECT to_regclass('flyway_schema_history') IS NULL"))
           .containsExactly("t");
       onServer(database, PostgresServer.ADMIN, List.of(sql(noMember, "GRANT learnflow_user")));
