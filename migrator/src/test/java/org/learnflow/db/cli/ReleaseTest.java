@@ -202,8 +202,8 @@ class ReleaseTest {
         .exited(ExitCode.FAILED)
         .says("credentials repair --release learnflow-db")
         .answers(
-            "unhealthy: credentials: Secret learnflow-db-credentials with the passwords is not"
-                + " there");
+            "unhealthy: credentials: Secret learnflow-db-credentials with the passwords does not"
+                + " exist");
     CliResult status = cli().run("status");
     assertThat(status).exited(ExitCode.FAILED);
     assertThat(status.out()).contains("Problem:     Secret learnflow-db-credentials");
@@ -313,6 +313,6 @@ class ReleaseTest {
     assertThat(result)
         .exited(ExitCode.NOT_REACHED)
         .says("event    not written: namespace no-such-namespace does not exist", "error: ");
-    assertThat(TestFiles.read(terminationLog)).contains("could not be reached", "127.0.0.1:1");
+    assertThat(TestFiles.read(terminationLog)).contains("was not reached", "127.0.0.1:1");
   }
 }

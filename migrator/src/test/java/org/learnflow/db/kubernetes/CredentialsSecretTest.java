@@ -350,7 +350,7 @@ class CredentialsSecretTest {
         .exited(ExitCode.OK)
         .says("install the release", "run this command again")
         .answers(
-            "release learnflow-db is not installed; Secret learnflow-db-credentials: made"
+            "release learnflow-db is not installed; Secret learnflow-db-credentials: created"
                 + " postgres-password, password, app-password");
     Map<String, String> made = passwords();
     assertThat(ensure()).exited(ExitCode.OK);
