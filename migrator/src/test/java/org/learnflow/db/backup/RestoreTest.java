@@ -141,7 +141,7 @@ class RestoreTest {
     files.put("toc", Arrays.copyOf(whole, 1000));
     said.put("toc", List.of("the dump is damaged"));
     files.put("head", Arrays.copyOf(whole, 20));
-    said.put("head", List.of("the dump is damaged", "within its header"));
+    said.put("head", List.of("the dump is damaged", "its header is truncated"));
     byte[] flipped = whole.clone();
     flipped[whole.length * 3 / 4] ^= 1;
     files.put("flipped", flipped);
