@@ -10,11 +10,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** What every command has in common: output and progress. */
-@Command(
-    mixinStandardHelpOptions = true,
-    usageHelpAutoWidth = true,
-    versionProvider = Version.class)
-abstract class BaseCommand implements Callable<Integer> {
+@Command(usageHelpAutoWidth = true, versionProvider = Version.class)
+abstract class BaseCommand extends StandardOptions implements Callable<Integer> {
   @Spec
   @SuppressWarnings("NullAway.Init") // injected by picocli
   private CommandSpec spec;

@@ -12,7 +12,6 @@ import picocli.CommandLine.Command;
     description =
         "Creates the release's passwords, rotates them, and repairs them where database and Secret"
             + " differ.",
-    mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     usageHelpAutoWidth = true,
     subcommands = {
@@ -21,7 +20,7 @@ import picocli.CommandLine.Command;
       CredentialsRepairCommand.class,
       CommandLine.HelpCommand.class
     })
-final class CredentialsCommand {
+final class CredentialsCommand extends StandardOptions {
   /**
    * Continues only if the command line names a release.
    *

@@ -17,7 +17,6 @@ import picocli.CommandLine.Command;
 @Command(
     name = "learnflow-db",
     description = "PostgreSQL for LearnFlow: roles, migrations, seeds, verification, publication.",
-    mixinStandardHelpOptions = true,
     usageHelpAutoWidth = true,
     versionProvider = Version.class,
     footer = {
@@ -28,7 +27,7 @@ import picocli.CommandLine.Command;
           + " migrations differ from the files, 8 seeding failed, 9 publishing failed, 10 refused"
           + " for safety."
     })
-public final class Main {
+public final class Main extends StandardOptions {
   private static final List<Class<?>> COMMANDS =
       List.of(
           RunCommand.class,

@@ -126,7 +126,8 @@ class MistakesTest {
     Cli given = cli.with("LEARNFLOW_DB_TIMEOUT", "5s").with("LEARNFLOW_DB_LOCK_RETRIES", "3");
     assertThat(given.run("wait", "--timeout", "5x", "--database", DATABASE))
         .says("error: --timeout is not a valid duration");
-    assertThat(given.run("migrate", "--lock-retries=x")).says("error: --lock-retries has an invalid value");
+    assertThat(given.run("migrate", "--lock-retries=x"))
+        .says("error: --lock-retries has an invalid value");
   }
 
   /** Such as by "$NAMESPACE" where it is not set. */

@@ -56,8 +56,9 @@ class OptionsTest {
     assertThat(help).exited(ExitCode.OK).doesNotSay("error");
     assertThat(help.out())
         .startsWith("Usage: learnflow-db " + command + " ")
-        .contains("--output", "--verbose", "--help")
-        .doesNotContain("--password=", "--password ");
+        .contains("--output", "--verbose", "-h, --help", "-V, --version")
+        .doesNotContain("--password=", "--password ", "${");
+    assertThat(NOTHING.run((command + " -h").split(" ", -1)).out()).isEqualTo(help.out());
   }
 
   @Test
@@ -65,6 +66,8 @@ class OptionsTest {
     CliResult help = NOTHING.run("--help");
     assertThat(help).exited(ExitCode.OK);
     assertThat(help.out())
+        .contains("-h, --help", "-V, --version")
+        .doesNotContain("${")
         .contains(
             commandLine().getSubcommands().entrySet().stream()
                 .filter(command -> !command.getValue().getCommandSpec().usageMessage().hidden())
