@@ -46,7 +46,7 @@ MVN = cd migrator && JAVA_HOME="$(JDK)" MAVEN_OPTS="--sun-misc-unsafe-memory-acc
 	mvn -B -ntp -Dstyle.color=never -Drevision="$$VERSION"
 MODULE_MVN = cd $(1) && JAVA_HOME="$(JDK)" mvn -B -ntp -q
 # Groups of tests that are left out: these, and those of the full level, unless it is that (LEVEL=full) or some are named (TEST=).
-without = -DexcludedGroups='$(1)$(if $(or $(TEST),$(filter "full","$(LEVEL)")),,$(if $(1),|)full)'
+without = $(if $(or $(TEST),$(filter "full","$(LEVEL)")),-DexcludedGroups='$(1)',-Dlevel=gate -DexcludedGroups='$(1)$(if $(1),|)full')
 DIST := migrator/target/dist
 LEARNFLOW_DB = $(DIST)/bin/learnflow-db
 BUILD_JAVA = "$(JDK)/bin/java" -cp "$(DIST)/lib/learnflow-db.jar:$(DIST)/lib/embedded/*" migrator/src/main/image

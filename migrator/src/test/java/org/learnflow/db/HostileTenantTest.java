@@ -142,7 +142,7 @@ class HostileTenantTest {
     }
   }
 
-  @EverySupportedVersion
+  @EverySupportedVersion(slow = true)
   void lookAlikesTriggersAndSettingsOfTheOwnerReachNoAdmin(int major, @TempDir Path folder)
       throws Exception {
     try (OwnServer server =

@@ -33,6 +33,7 @@ import org.learnflow.db.testing.CatalogSnapshot;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.DumpServer;
+import org.learnflow.db.testing.Level;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
@@ -174,7 +175,7 @@ class SettingsTest {
   @TempDir private static Path directory;
 
   /** Where something is set. */
-  enum Level {
+  enum Place {
     ROLES,
     DATABASE,
     ROLES_IN_DATABASE
@@ -194,29 +195,32 @@ class SettingsTest {
     return settings;
   }
 
-  static Stream<Arguments> majorsAndLevels() {
-    return IntStream.rangeClosed(Readiness.OLDEST_VERSION, Readiness.NEWEST_VERSION)
-        .boxed()
-        .flatMap(
-            major -> EnumSet.allOf(Level.class).stream().map(level -> Arguments.of(major, level)));
+  static Stream<Arguments> majorsAndPlaces() {
+    return Level.firstAndLastAtTheGate(
+        "SettingsTest.everyCommandDoesTheSame",
+        IntStream.rangeClosed(Readiness.OLDEST_VERSION, Readiness.NEWEST_VERSION)
+            .boxed()
+            .flatMap(major ->
+                EnumSet.allOf(Place.class).stream().map(place -> Arguments.of(major, place)))
+            .toList());
   }
 
   @ParameterizedTest
-  @MethodSource("majorsAndLevels")
-  void everyCommandDoesTheSame(int major, Level level) throws Exception {
+  @MethodSource("majorsAndPlaces")
+  void everyCommandDoesTheSame(int major, Place place) throws Exception {
     Results without = WITHOUT.computeIfAbsent(major, known -> results(known, Optional.empty()));
-    Results with = results(major, Optional.of(level));
+    Results with = results(major, Optional.of(place));
     assertThat(with.codes()).isEqualTo(without.codes());
     assertThat(with.catalog()).isEqualTo(without.catalog());
     assertThat(with.rows()).containsExactlyElementsOf(without.rows());
   }
 
-  private static Results results(int major, Optional<Level> level) {
+  private static Results results(int major, Optional<Place> place) {
     try {
       Path folder = Files.createTempDirectory(directory, "run-");
       TestDatabase database = TestDatabase.on(PostgresServers.shared(major), folder).withRoles();
-      if (level.isPresent()) {
-        set(database, level.get());
+      if (place.isPresent()) {
+        set(database, place.get());
       }
       List<String> before = stored(database);
       Map<String, Integer> codes = commands(database, major, folder);
@@ -308,11 +312,11 @@ class SettingsTest {
     }
   }
 
-  private static void set(TestDatabase database, Level level) throws SQLException {
+  private static void set(TestDatabase database, Place place) throws SQLException {
     try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
         Statement statement = admin.createStatement()) {
       List<String> targets =
-          switch (level) {
+          switch (place) {
             case ROLES -> List.of("ROLE " + database.owner(), "ROLE " + database.service());
             case DATABASE -> List.of("DATABASE " + database.name());
             case ROLES_IN_DATABASE ->
@@ -326,7 +330,7 @@ class SettingsTest {
           set(statement, target, setting.getKey(), setting.getValue());
         }
       }
-      if (level != Level.DATABASE) {
+      if (place != Place.DATABASE) {
         set(statement, targets.getFirst(), "role", database.service());
       }
     }
@@ -599,7 +603,7 @@ class SettingsTest {
       TestRelease release = TestRelease.on(server, database);
       assertThat(release.cli().run("run")).exited(ExitCode.OK);
       Map<String, String> before = release.credentials();
-      set(database, Level.ROLES);
+      set(database, Place.ROLES);
       try (Connection admin = database.connect(PostgresServer.ADMIN, "postgres");
           Statement statement = admin.createStatement()) {
         for (Map.Entry<String, String> setting : NASTY.entrySet()) {

@@ -11,13 +11,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.flywaydb.core.api.MigrationVersion;
-import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -27,6 +28,7 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.testing.CatalogSnapshot;
 import org.learnflow.db.testing.Cli;
+import org.learnflow.db.testing.Level;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
@@ -170,15 +172,20 @@ class SharedSessionTest {
   @SuppressWarnings("NullAway.Init")
   private Path directory;
 
+  static Stream<Integer> rounds() {
+    return Level.firstAndLastAtTheGate("SharedSessionTest", List.of(1, 2, 3, 4, 5));
+  }
+
   /**
    * Two hundred and more in all: each time, every trace is met by its own sensor, and by others.
    */
-  @RepeatedTest(5)
-  void migrationsDoTheSameInOneRunAsInSeveral(TestDatabase empty) throws Exception {
+  @ParameterizedTest
+  @MethodSource("rounds")
+  void migrationsDoTheSameInOneRunAsInSeveral(int round, TestDatabase empty) throws Exception {
     TestDatabase database = empty.withRoles();
     DataSource source = source(database);
     long seed = Long.getLong("seed", System.nanoTime());
-    System.out.println("SharedSessionTest: -Dseed=" + seed);
+    System.out.printf("SharedSessionTest, round %d: -Dseed=%d%n", round, seed);
     Random random = new Random(seed);
     int sharedTransaction = 0;
     int sharedSession = 0;

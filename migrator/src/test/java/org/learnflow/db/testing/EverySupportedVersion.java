@@ -7,6 +7,7 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import java.nio.file.Files;
+import java.util.List;
 import java.util.Properties;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.ArgumentsProvider;
 import org.junit.jupiter.params.provider.ArgumentsSource;
+import org.junit.jupiter.params.support.AnnotationConsumer;
 import org.junit.jupiter.params.support.ParameterDeclarations;
 
 /** A test of each major version of PostgreSQL that tools/versions.properties promises. */
@@ -23,12 +25,26 @@ import org.junit.jupiter.params.support.ParameterDeclarations;
 @ParameterizedTest
 @ArgumentsSource(EverySupportedVersion.Provider.class)
 public @interface EverySupportedVersion {
+  /** Whether the gate runs the oldest and the newest only, because a case takes long. */
+  boolean slow() default false;
+
   /** Reads the versions. */
-  final class Provider implements ArgumentsProvider {
+  final class Provider implements ArgumentsProvider, AnnotationConsumer<EverySupportedVersion> {
+    private boolean slow;
+
+    @Override
+    public void accept(EverySupportedVersion annotation) {
+      slow = annotation.slow();
+    }
+
     @Override
     public Stream<? extends Arguments> provideArguments(
         ParameterDeclarations parameters, ExtensionContext context) throws IOException {
-      return majors().mapToObj(Arguments::of);
+      List<Integer> majors = majors().boxed().toList();
+      return (slow
+              ? Level.firstAndLastAtTheGate(context.getDisplayName(), majors)
+              : majors.stream())
+          .map(Arguments::of);
     }
 
     /** The major versions, oldest first. */
