@@ -105,7 +105,7 @@ class RoomsTest {
         .resideInAPackage("java.sql..")
         .orShould()
         .dependOnClassesThat()
-        .haveFullyQualifiedName("org.learnflow.db.postgres.SqlText")
+        .haveFullyQualifiedName("org.learnflow.db.postgres.Sql")
         .check(CLASSES);
   }
 

@@ -2,7 +2,6 @@ package org.learnflow.db.adoption;
 
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
@@ -22,6 +21,7 @@ import org.learnflow.db.drift.CatalogDifference;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.plan.Planner;
 import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.schema.Confinement;
 import org.learnflow.db.schema.HistoryProtection;
 import org.learnflow.db.schema.MigrationFile;
@@ -266,12 +266,7 @@ public final class Adoption {
   /** Migrations can change only what the owner owns. */
   private static void refuseOtherOwners(Connection connection, Catalog expected, Catalog found)
       throws SQLException {
-    String owner;
-    try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery("SELECT quote_ident(current_user)")) {
-      row.next();
-      owner = row.getString(1);
-    }
+    String owner = Sql.value(connection, "SELECT quote_ident(current_user)").orElseThrow();
     List<String> repairs =
         found.objects().entrySet().stream()
             .filter(entry -> expected.objects().containsKey(entry.getKey()))

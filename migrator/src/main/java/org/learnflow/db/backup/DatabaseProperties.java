@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * What belongs to a database and not to its content, so that no dump contains it: settings,
@@ -58,7 +58,7 @@ public record DatabaseProperties(
             SELECT l.provider, l.label FROM pg_shseclabel l JOIN pg_database d ON d.oid = l.objoid
             WHERE l.classoid = 'pg_database'::regclass AND d.datname = %s
             """
-                .formatted(SqlText.literal(live)),
+                .formatted(Sql.literal(live)),
             row -> List.of(row.getString(1), row.getString(2)));
     for (List<String> label : labels) {
       Optional<SQLException> refused = refusal(maintenance, "", label(label, staging));
@@ -74,9 +74,9 @@ public record DatabaseProperties(
   private static String label(List<String> providerAndLabel, String database) {
     return "SECURITY LABEL FOR %s ON DATABASE %s IS %s"
         .formatted(
-            SqlText.identifier(providerAndLabel.getFirst()),
-            SqlText.identifier(database),
-            SqlText.literal(providerAndLabel.getLast()));
+            Sql.identifier(providerAndLabel.getFirst()),
+            Sql.identifier(database),
+            Sql.literal(providerAndLabel.getLast()));
   }
 
   private void copyPrivileges() throws SQLException {
@@ -84,20 +84,19 @@ public record DatabaseProperties(
         CatalogQuery.rows(
                 maintenance,
                 "SELECT 1 FROM pg_database WHERE datacl IS NOT NULL AND datname = "
-                    + SqlText.literal(live),
+                    + Sql.literal(live),
                 row -> row.getInt(1))
             .isEmpty();
     if (asByDefault) {
       return;
     }
-    SqlText.execute(
-        maintenance,
-        "REVOKE ALL ON DATABASE %s FROM PUBLIC".formatted(SqlText.identifier(staging)));
+    Sql.execute(
+        maintenance, "REVOKE ALL ON DATABASE %s FROM PUBLIC".formatted(Sql.identifier(staging)));
     // What the owner revoked from itself comes last, because it grants the others theirs.
     List<String> grants =
         CatalogQuery.rows(
             maintenance,
-            SqlText.filled(
+            Sql.filled(
                 """
                 SELECT format('GRANT %s ON DATABASE %I TO %s%s', a.privilege_type, @STAGING@,
                               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
@@ -111,10 +110,10 @@ public record DatabaseProperties(
                   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) a
                                   WHERE a.grantee = d.datdba AND a.privilege_type = o.privilege_type)
                 """,
-                Map.of("STAGING", SqlText.literal(staging), "LIVE", SqlText.literal(live))),
+                Map.of("STAGING", Sql.literal(staging), "LIVE", Sql.literal(live))),
             row -> row.getString(1));
     for (String grant : grants) {
-      SqlText.execute(maintenance, grant);
+      Sql.execute(maintenance, grant);
     }
   }
 
@@ -123,9 +122,9 @@ public record DatabaseProperties(
       throws SQLException {
     try {
       if (!role.isEmpty()) {
-        SqlText.execute(connection, "SET ROLE " + SqlText.identifier(role));
+        Sql.execute(connection, "SET ROLE " + Sql.identifier(role));
       }
-      SqlText.execute(connection, sql);
+      Sql.execute(connection, sql);
       return Optional.empty();
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
@@ -134,7 +133,7 @@ public record DatabaseProperties(
       return Optional.of(e);
     } finally {
       if (!role.isEmpty() && !connection.isClosed()) {
-        SqlText.execute(connection, "RESET ROLE");
+        Sql.execute(connection, "RESET ROLE");
       }
     }
   }

@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * A setting of a database, as ALTER DATABASE ... SET creates it; a dump does not contain it.
@@ -56,19 +56,19 @@ public record DatabaseSetting(String role, String name, String value) {
 
   /** SQL that sets it in another database. */
   String sql(String database) {
-    String in = SqlText.identifier(database);
+    String in = Sql.identifier(database);
     List<String> values = new ArrayList<>();
     for (String one : elements()) {
-      values.add(SqlText.literal(one));
+      values.add(Sql.literal(one));
     }
     return "%s SET %s TO %s"
         .formatted(
             role.isEmpty()
                 ? "ALTER DATABASE " + in
-                : "ALTER ROLE %s IN DATABASE %s".formatted(SqlText.identifier(role), in),
+                : "ALTER ROLE %s IN DATABASE %s".formatted(Sql.identifier(role), in),
             // A class and a name, such as plpgsql.extra_warnings.
             Arrays.stream(name.split("\\.", -1))
-                .map(SqlText::identifier)
+                .map(Sql::identifier)
                 .collect(Collectors.joining(".")),
             String.join(", ", values));
   }

@@ -14,7 +14,7 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /** Drops the databases that restores have kept. */
 public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress progress) {
@@ -66,7 +66,7 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
             SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
             WHERE d.datname = %s ORDER BY 1
             """
-                .formatted(SqlText.literal(name)),
+                .formatted(Sql.literal(name)),
             row -> row.getString(1));
     List<String> slots = slots(connection, name, "active");
     if (subscriptions.isEmpty() && slots.isEmpty()) {
@@ -90,7 +90,7 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
                 run as the admin, in that database: ALTER SUBSCRIPTION %1$s DISABLE; ALTER SUBSCRIPTION %1$s SET (slot_name = NONE); \
                 DROP SUBSCRIPTION %1$s; the publisher keeps its slot until it is dropped there\
                 """
-                    .formatted(SqlText.identifier(subscriptions.getFirst())));
+                    .formatted(Sql.identifier(subscriptions.getFirst())));
   }
 
   private static List<String> slots(Connection connection, String name, String condition)
@@ -98,7 +98,7 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
     return CatalogQuery.rows(
         connection,
         "SELECT slot_name FROM pg_replication_slots WHERE %s AND database = %s ORDER BY 1"
-            .formatted(condition, SqlText.literal(name)),
+            .formatted(condition, Sql.literal(name)),
         row -> row.getString(1));
   }
 }

@@ -8,8 +8,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /** Gives the owner what the loading role has loaded and created. */
 public final class HandOver {
@@ -49,8 +49,8 @@ public final class HandOver {
    */
   public static void rename(Connection loading, String loader, String ownerName)
       throws SQLException {
-    String from = SqlText.literal(loader);
-    String to = SqlText.literal(ownerName);
+    String from = Sql.literal(loader);
+    String to = Sql.literal(ownerName);
     updateIfThere(
         loading,
         "public.flyway_schema_history",
@@ -96,12 +96,11 @@ public final class HandOver {
                           row.getString(1),
                           before == null
                               ? "RESET (autovacuum_enabled)"
-                              : "SET (autovacuum_enabled = %s)"
-                                  .formatted(SqlText.literal(before))));
+                              : "SET (autovacuum_enabled = %s)".formatted(Sql.literal(before))));
               return row.getString(1);
             });
     for (String table : tables) {
-      SqlText.execute(loading, "ALTER TABLE %s SET (autovacuum_enabled = false)".formatted(table));
+      Sql.execute(loading, "ALTER TABLE %s SET (autovacuum_enabled = false)".formatted(table));
     }
     return back;
   }
@@ -115,7 +114,7 @@ public final class HandOver {
                 row -> row.getBoolean(1))
             .getFirst();
     if (there) {
-      SqlText.execute(connection, CatalogQuery.FIXED_PATH + update);
+      Sql.execute(connection, CatalogQuery.FIXED_PATH + update);
     }
   }
 
@@ -126,13 +125,12 @@ public final class HandOver {
    *     roles other than the owner are reported
    */
   public void run(List<String> dumped) throws SQLException {
-    String role = SqlText.identifier(loader);
-    SqlText.execute(
-        owner, "REASSIGN OWNED BY %s TO %s".formatted(role, SqlText.identifier(ownerName)));
+    String role = Sql.identifier(loader);
+    Sql.execute(owner, "REASSIGN OWNED BY %s TO %s".formatted(role, Sql.identifier(ownerName)));
     for (String statement : ofMigrations()) {
-      SqlText.execute(owner, statement);
+      Sql.execute(owner, statement);
     }
-    SqlText.execute(owner, "DROP OWNED BY " + role);
+    Sql.execute(owner, "DROP OWNED BY " + role);
     for (String statement : dumped) {
       restore(statement);
     }
@@ -155,7 +153,7 @@ public final class HandOver {
         WHERE r.rolname = %1$s AND d.defaclnamespace = 0 AND d.defaclobjtype IN ('f', 'T')
           AND NOT EXISTS (SELECT FROM aclexplode(d.defaclacl) a WHERE a.grantee = 0)
         """
-            .formatted(SqlText.literal(loader)),
+            .formatted(Sql.literal(loader)),
         row -> {
           if (row.getString(5) == null) {
             statements.add(
@@ -167,10 +165,10 @@ public final class HandOver {
           statements.add(
               "ALTER DEFAULT PRIVILEGES%s GRANT %s ON %s TO %s%s"
                   .formatted(
-                      schema == null ? "" : " IN SCHEMA " + SqlText.identifier(schema),
+                      schema == null ? "" : " IN SCHEMA " + Sql.identifier(schema),
                       row.getString(5),
                       kind(row.getString(2)),
-                      row.getBoolean(4) ? "PUBLIC" : SqlText.identifier(row.getString(3)),
+                      row.getBoolean(4) ? "PUBLIC" : Sql.identifier(row.getString(3)),
                       row.getBoolean(6) ? " WITH GRANT OPTION" : ""));
           return true;
         });
@@ -193,10 +191,10 @@ public final class HandOver {
     Matcher matcher = DEFAULT_PRIVILEGES.matcher(statement);
     boolean ours =
         matcher.matches()
-            && List.of(ownerName, SqlText.identifier(ownerName)).contains(matcher.group("role"));
+            && List.of(ownerName, Sql.identifier(ownerName)).contains(matcher.group("role"));
     try {
       if (ours) {
-        SqlText.execute(owner, statement);
+        Sql.execute(owner, statement);
         return;
       }
     } catch (SQLException e) {

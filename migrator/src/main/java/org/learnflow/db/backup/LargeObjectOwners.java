@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * Who owns the large objects of a dump. Unlike everything else in a database, services create them,
@@ -73,7 +73,7 @@ public record LargeObjectOwners(Map<String, List<Long>> objects) {
       if (left.isEmpty() || entry.getKey().equals(owner.getMetaData().getUserName())) {
         continue;
       }
-      String role = SqlText.identifier(entry.getKey());
+      String role = Sql.identifier(entry.getKey());
       if (!isMember(owner, entry.getKey())) {
         progress.line(
             STEP,
@@ -100,7 +100,7 @@ public record LargeObjectOwners(Map<String, List<Long>> objects) {
     return CatalogQuery.rows(
             owner,
             "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = %s"
-                .formatted(SqlText.literal(role)),
+                .formatted(Sql.literal(role)),
             row -> row.getBoolean(1))
         .contains(true);
   }

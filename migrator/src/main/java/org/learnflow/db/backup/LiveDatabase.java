@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseLikeness;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * The database that a dump replaces, as seen from other databases of its server; it may not exist
@@ -24,7 +24,7 @@ public record LiveDatabase(Connection maintenance, String name) {
   static boolean exists(Connection connection, String name) throws SQLException {
     return !CatalogQuery.rows(
             connection,
-            "SELECT 1 FROM pg_database WHERE datname = " + SqlText.literal(name),
+            "SELECT 1 FROM pg_database WHERE datname = " + Sql.literal(name),
             row -> row.getInt(1))
         .isEmpty();
   }
@@ -41,9 +41,7 @@ public record LiveDatabase(Connection maintenance, String name) {
 
   private int count(String what) throws SQLException {
     return CatalogQuery.rows(
-            maintenance,
-            "SELECT count(*) FROM " + what + SqlText.literal(name),
-            row -> row.getInt(1))
+            maintenance, "SELECT count(*) FROM " + what + Sql.literal(name), row -> row.getInt(1))
         .getFirst();
   }
 

@@ -10,7 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * What is loaded of a dump, as pg_restore's --use-list takes it: without what only an admin can
@@ -89,12 +89,12 @@ public record LoadList(String text, List<String> leftOut) {
       String line, Set<String> extensions, Set<String> ofAll, Set<String> leftOut) {
     Matcher extension = EXTENSION.matcher(line);
     if (extension.matches() && extensions.contains(name(extension))) {
-      String name = SqlText.identifier(name(extension));
+      String name = Sql.identifier(name(extension));
       return leftOut(leftOut, "extension", name, "CREATE EXTENSION " + name);
     }
     Matcher trigger = EVENT_TRIGGER.matcher(line);
     if (trigger.matches()) {
-      String name = SqlText.identifier(trigger.group("name"));
+      String name = Sql.identifier(trigger.group("name"));
       return trigger.group("comment") != null
           || leftOut(leftOut, "event trigger", name, "CREATE EVENT TRIGGER %s ...".formatted(name));
     }
@@ -111,7 +111,7 @@ public record LoadList(String text, List<String> leftOut) {
     }
     Matcher publication = PUBLICATION.matcher(line);
     if (publication.matches() && ofAll.contains(name(publication))) {
-      String name = SqlText.identifier(name(publication));
+      String name = Sql.identifier(name(publication));
       return publication.group("comment") != null
           || leftOut(
               leftOut, "publication", name, "CREATE PUBLICATION %s FOR ALL TABLES".formatted(name));

@@ -5,8 +5,8 @@ import java.sql.SQLException;
 import java.util.List;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.schema.Trial;
 
 /**
@@ -33,7 +33,7 @@ record Loaded(
    */
   boolean settle(Connection owner, Progress progress) throws SQLException {
     for (String sql : once) {
-      SqlText.execute(owner, sql);
+      Sql.execute(owner, sql);
     }
     for (Trial.LeftOut one : later) {
       catchUp(owner, one, progress);
@@ -51,7 +51,7 @@ record Loaded(
   private static void catchUp(Connection owner, Trial.LeftOut one, Progress progress)
       throws SQLException {
     try {
-      SqlText.execute(owner, one.sql());
+      Sql.execute(owner, one.sql());
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;

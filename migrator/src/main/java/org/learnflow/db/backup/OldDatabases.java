@@ -9,7 +9,7 @@ import java.util.List;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseDrop;
 import org.learnflow.db.postgres.Identifier;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * The databases that restores replaced and kept.
@@ -51,7 +51,7 @@ public record OldDatabases(Connection maintenance, String database) {
             SELECT datname FROM pg_database
             WHERE shobj_description(oid, 'pg_database') = %s AND pg_has_role(datdba, 'USAGE') ORDER BY 1
             """
-                .formatted(SqlText.literal(comment())),
+                .formatted(Sql.literal(comment())),
             row -> row.getString(1))
         .stream()
         .filter(

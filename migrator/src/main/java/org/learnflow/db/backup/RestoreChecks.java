@@ -11,7 +11,7 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseLikeness;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * What a restore refuses or warns about, before it creates anything on the server.
@@ -128,7 +128,7 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
                   dumped.get().clause(),
                   live.name(),
                   here.get().clause(),
-                  SqlText.identifier(live.name())));
+                  Sql.identifier(live.name())));
     }
   }
 }

@@ -11,7 +11,7 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * Who does what in a restore. Only the loading role, which reaches nothing but the staging
@@ -101,7 +101,7 @@ record RestoreSessions(DatabaseAccess access, Optional<ShortLivedRole> loader) {
                               WHERE d.datname = %s AND t.spcname <> 'pg_default'
                                 AND NOT has_tablespace_privilege(t.oid, 'CREATE'))
             """
-                .formatted(SqlText.literal(database())),
+                .formatted(Sql.literal(database())),
             row -> row.getBoolean(1));
     if (may.contains(true)) {
       return maintenance().source().getConnection();

@@ -11,7 +11,7 @@ import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.Identifier;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.roles.RoleManager;
 
 /**
@@ -87,16 +87,14 @@ record ShortLivedRole(Work work, String name, Password password) {
    */
   void make(Connection admin, String owner) throws SQLException {
     drop(admin);
-    String role = SqlText.identifier(name);
-    SqlText.execute(
+    String role = Sql.identifier(name);
+    Sql.execute(
         admin,
         "CREATE ROLE %s LOGIN %s VALID UNTIL %s"
-            .formatted(
-                role, work.attributes, SqlText.literal(Instant.now().plus(VALID).toString())));
-    SqlText.execute(
-        admin, "COMMENT ON ROLE %s IS %s".formatted(role, SqlText.literal(work.comment)));
+            .formatted(role, work.attributes, Sql.literal(Instant.now().plus(VALID).toString())));
+    Sql.execute(admin, "COMMENT ON ROLE %s IS %s".formatted(role, Sql.literal(work.comment)));
     RoleManager.setPassword(admin, name, password);
-    SqlText.execute(admin, work.membership(admin, name, owner));
+    Sql.execute(admin, work.membership(admin, name, owner));
   }
 
   /**
@@ -111,7 +109,7 @@ record ShortLivedRole(Work work, String name, Password password) {
             """
             SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s
             """
-                .formatted(SqlText.literal(name)),
+                .formatted(Sql.literal(name)),
             row -> row.getString(1));
     if (comments.isEmpty()) {
       return;
@@ -121,8 +119,8 @@ record ShortLivedRole(Work work, String name, Password password) {
               ExitCode.REFUSED,
               "role %s already exists, and learnflow-db did not create it".formatted(name))
           .state("the database was not changed")
-          .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(SqlText.identifier(name)));
+          .next("rename it: ALTER ROLE %s RENAME TO ...".formatted(Sql.identifier(name)));
     }
-    SqlText.execute(admin, "DROP ROLE " + SqlText.identifier(name));
+    Sql.execute(admin, "DROP ROLE " + Sql.identifier(name));
   }
 }

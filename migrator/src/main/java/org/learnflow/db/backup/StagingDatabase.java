@@ -11,8 +11,8 @@ import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseDrop;
 import org.learnflow.db.postgres.DatabaseLikeness;
 import org.learnflow.db.postgres.Identifier;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * The staging database: created beside the running one, filled by others, then dropped or swapped
@@ -75,7 +75,7 @@ public final class StagingDatabase {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
               "database %s already exists, and restore did not create it".formatted(name()))
-          .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(SqlText.identifier(name())));
+          .next("rename it: ALTER DATABASE %s RENAME TO ...".formatted(Sql.identifier(name())));
     }
     progress.line(STEP, "dropping %s, which a killed restore left".formatted(name()));
     drop();
@@ -85,7 +85,7 @@ public final class StagingDatabase {
     return CatalogQuery.rows(
             maintenance,
             "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datconnlimit = %d AND datname = %s"
-                .formatted(LIMIT, SqlText.literal(name())),
+                .formatted(LIMIT, Sql.literal(name())),
             row -> row.getString(1))
         .contains(owner);
   }
@@ -99,21 +99,20 @@ public final class StagingDatabase {
    */
   public void make(String owner, Optional<DatabaseLikeness> otherwise) throws SQLException {
     try {
-      SqlText.execute(
+      Sql.execute(
           maintenance,
           "CREATE DATABASE %s OWNER %s TEMPLATE template0 %s%s CONNECTION LIMIT %d"
               .formatted(
-                  SqlText.identifier(name()),
-                  SqlText.identifier(owner),
+                  Sql.identifier(name()),
+                  Sql.identifier(owner),
                   live.likeness()
                       .or(() -> otherwise)
                       .map(DatabaseLikeness::clause)
                       .orElse("ENCODING 'UTF8'"),
                   DatabaseLikeness.tablespace(maintenance, live.name()),
                   LIMIT));
-      SqlText.execute(
-          maintenance,
-          "COMMENT ON DATABASE %s IS '%s'".formatted(SqlText.identifier(name()), COMMENT));
+      Sql.execute(
+          maintenance, "COMMENT ON DATABASE %s IS '%s'".formatted(Sql.identifier(name()), COMMENT));
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;
@@ -137,12 +136,12 @@ public final class StagingDatabase {
    * @param inside a session of the owner in the staging database
    */
   boolean admit(Connection inside, String role) throws SQLException {
-    String grantee = SqlText.identifier(role);
-    SqlText.execute(
+    String grantee = Sql.identifier(role);
+    Sql.execute(
         inside,
         "GRANT CREATE, CONNECT, TEMPORARY ON DATABASE %s TO %s"
-            .formatted(SqlText.identifier(name()), grantee));
-    SqlText.execute(inside, "ALTER SCHEMA public OWNER TO " + grantee);
+            .formatted(Sql.identifier(name()), grantee));
+    Sql.execute(inside, "ALTER SCHEMA public OWNER TO " + grantee);
     return true;
   }
 

@@ -10,7 +10,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.drift.CatalogLedger;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.Confinement;
 import org.learnflow.db.schema.MigrateStep;
@@ -52,7 +52,7 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
       session.run(
           STEP,
           connection -> {
-            SqlText.execute(connection, "ANALYZE");
+            Sql.execute(connection, "ANALYZE");
             return true;
           });
       verify(access, session);

@@ -17,8 +17,8 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.SessionText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * Replaces the running database by the staging database.
@@ -117,12 +117,12 @@ public final class Swap {
           comment = first("coalesce(shobj_description(oid, 'pg_database'), '')", database);
           execute(
               "ALTER DATABASE %s RENAME TO %s"
-                  .formatted(SqlText.identifier(database), SqlText.identifier(before.get())));
+                  .formatted(Sql.identifier(database), Sql.identifier(before.get())));
           comment(before.get(), old.comment());
         }
         execute(
             "ALTER DATABASE %s RENAME TO %s"
-                .formatted(SqlText.identifier(staging), SqlText.identifier(database)));
+                .formatted(Sql.identifier(staging), Sql.identifier(database)));
         comment(database, comment);
         takeOver(before);
         maintenance.commit();
@@ -142,20 +142,19 @@ public final class Swap {
   }
 
   private void comment(String name, String text) throws SQLException {
-    execute(
-        "COMMENT ON DATABASE %s IS %s".formatted(SqlText.identifier(name), SqlText.literal(text)));
+    execute("COMMENT ON DATABASE %s IS %s".formatted(Sql.identifier(name), Sql.literal(text)));
   }
 
   /** Copies the connection limit, and whether it is a template, which could not be dropped. */
   private void takeOver(Optional<String> before) throws SQLException {
-    String name = SqlText.identifier(database);
+    String name = Sql.identifier(database);
     execute(
         "ALTER DATABASE %s CONNECTION LIMIT %s"
             .formatted(
                 name, before.isPresent() ? first("datconnlimit::text", before.get()) : "-1"));
     if (before.isPresent() && first("datistemplate::text", before.get()).equals("true")) {
       execute("ALTER DATABASE %s IS_TEMPLATE true".formatted(name));
-      execute("ALTER DATABASE %s IS_TEMPLATE false".formatted(SqlText.identifier(before.get())));
+      execute("ALTER DATABASE %s IS_TEMPLATE false".formatted(Sql.identifier(before.get())));
     }
   }
 
@@ -163,7 +162,7 @@ public final class Swap {
   private String first(String what, String name) throws SQLException {
     return CatalogQuery.rows(
             maintenance,
-            "SELECT %s FROM pg_database WHERE datname = %s".formatted(what, SqlText.literal(name)),
+            "SELECT %s FROM pg_database WHERE datname = %s".formatted(what, Sql.literal(name)),
             row -> row.getString(1))
         .stream()
         .findFirst()
@@ -171,7 +170,7 @@ public final class Swap {
   }
 
   private void execute(String sql) throws SQLException {
-    SqlText.execute(maintenance, sql);
+    Sql.execute(maintenance, sql);
   }
 
   /** Ends all sessions in both databases; returns descriptions of those that it cannot end. */

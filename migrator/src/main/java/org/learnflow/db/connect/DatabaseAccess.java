@@ -12,7 +12,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /** Opens the sessions of a command; all of them wait for the server for the same time. */
 public final class DatabaseAccess {
@@ -144,8 +144,8 @@ public final class DatabaseAccess {
                           : "; or, if %s should own it, run as an admin: ALTER DATABASE %s OWNER TO %s;"
                               .formatted(
                                   role,
-                                  SqlText.identifier(target.owner().database()),
-                                  SqlText.identifier(role))));
+                                  Sql.identifier(target.owner().database()),
+                                  Sql.identifier(role))));
     }
   }
 

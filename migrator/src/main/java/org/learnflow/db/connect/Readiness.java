@@ -21,8 +21,8 @@ import org.learnflow.db.Password;
 import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * Waits until a database answers SQL and accepts writes; distinguishes "not yet" (retried) from
@@ -273,8 +273,7 @@ public final class Readiness {
               .next(
                   "create it as an admin: CREATE DATABASE %s OWNER %s; or let run do it with"
                           .formatted(
-                              SqlText.identifier(address.database()),
-                              SqlText.identifier(address.user()))
+                              Sql.identifier(address.database()), Sql.identifier(address.user()))
                       + " --admin-user and --admin-password-file")
               .causedBy(e);
       case SqlStates.UNDEFINED_OBJECT ->

@@ -1,16 +1,14 @@
 package org.learnflow.db.connect;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * What every session sets for itself, so that {@code ALTER ROLE ... SET} and {@code ALTER DATABASE
@@ -123,10 +121,9 @@ public final class SessionSettings {
     if (connection.getMetaData().getDatabaseMajorVersion() < TRANSACTION_TIMEOUT_SINCE) {
       return false;
     }
-    try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery("SHOW transaction_timeout")) {
-      return row.next() && !"0".equals(row.getString(1));
-    }
+    return Sql.value(connection, "SHOW transaction_timeout")
+        .filter(timeout -> !timeout.equals("0"))
+        .isPresent();
   }
 
   /**
@@ -136,7 +133,7 @@ public final class SessionSettings {
    */
   static void settle(Connection connection) throws SQLException {
     try {
-      SqlText.execute(connection, SETTLE);
+      Sql.execute(connection, SETTLE);
     } catch (SQLException e) {
       if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw e;
@@ -172,7 +169,7 @@ public final class SessionSettings {
    * as if it were alone.
    */
   public static void reset(Connection connection) throws SQLException {
-    SqlText.execute(connection, "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE);
+    Sql.execute(connection, "SET SESSION AUTHORIZATION DEFAULT; RESET ALL; " + SETTLE);
   }
 
   /**
@@ -181,7 +178,7 @@ public final class SessionSettings {
    */
   public static void forget(Connection connection) throws SQLException {
     reset(connection);
-    SqlText.execute(
+    Sql.execute(
         connection, "CLOSE ALL; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES; UNLISTEN *");
   }
 }

@@ -7,8 +7,8 @@ import java.util.Optional;
 import javax.sql.DataSource;
 import org.learnflow.db.Failure;
 import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * Where a setting that ends sessions or statements was made.
@@ -41,7 +41,7 @@ record SettingSource(String setting, String place, String reset) {
   static List<SettingSource> of(Connection connection, String name) throws SQLException {
     return CatalogQuery.rows(
         connection,
-        QUERY.replace("@NAME@", SqlText.literal(name)),
+        QUERY.replace("@NAME@", Sql.literal(name)),
         row -> new SettingSource(row.getString(1), row.getString(2), row.getString(3)));
   }
 

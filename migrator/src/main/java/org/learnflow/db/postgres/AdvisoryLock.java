@@ -205,16 +205,10 @@ public final class AdvisoryLock implements AutoCloseable {
   }
 
   private static Duration patience(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT pg_catalog.current_setting('learnflow_db.timeout', true)")) {
-      row.next();
-      String setting = row.getString(1);
-      return setting == null || setting.isEmpty()
-          ? DEFAULT_PATIENCE
-          : Duration.ofMillis(Long.parseLong(setting));
-    }
+    return Sql.value(connection, "SELECT pg_catalog.current_setting('learnflow_db.timeout', true)")
+        .filter(setting -> !setting.isEmpty())
+        .map(setting -> Duration.ofMillis(Long.parseLong(setting)))
+        .orElse(DEFAULT_PATIENCE);
   }
 
   /**

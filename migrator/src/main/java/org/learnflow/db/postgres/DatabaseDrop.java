@@ -14,9 +14,9 @@ public final class DatabaseDrop {
    * @param connection of its owner, in another database and in autocommit mode
    */
   public static void drop(Connection connection, String name) throws SQLException {
-    String drop = "DROP DATABASE IF EXISTS " + SqlText.identifier(name);
+    String drop = "DROP DATABASE IF EXISTS " + Sql.identifier(name);
     try {
-      SqlText.execute(connection, drop + " WITH (FORCE)");
+      Sql.execute(connection, drop + " WITH (FORCE)");
     } catch (SQLException e) {
       if (!SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
         throw e;
@@ -24,7 +24,7 @@ public final class DatabaseDrop {
       // With FORCE, only an admin can end autovacuum, which is no role's session; without, the
       // server ends it automatically.
       endSessions(connection, name);
-      SqlText.execute(connection, drop);
+      Sql.execute(connection, drop);
     }
   }
 

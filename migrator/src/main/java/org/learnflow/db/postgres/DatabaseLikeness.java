@@ -117,16 +117,16 @@ public record DatabaseLikeness(
   public String clause() {
     return "ENCODING %s LC_COLLATE %s LC_CTYPE %s LOCALE_PROVIDER %s%s%s"
         .formatted(
-            SqlText.literal(encoding),
-            SqlText.literal(collate),
-            SqlText.literal(ctype),
+            Sql.literal(encoding),
+            Sql.literal(collate),
+            Sql.literal(ctype),
             switch (provider) {
               case "icu" -> "icu ICU_LOCALE";
               case "builtin" -> "builtin BUILTIN_LOCALE";
               default -> "libc";
             },
-            locale.map(name -> " " + SqlText.literal(name)).orElse(""),
-            rules.map(text -> " ICU_RULES " + SqlText.literal(text)).orElse(""));
+            locale.map(name -> " " + Sql.literal(name)).orElse(""),
+            rules.map(text -> " ICU_RULES " + Sql.literal(text)).orElse(""));
   }
 
   /**
@@ -136,11 +136,11 @@ public record DatabaseLikeness(
   public static String tablespace(Connection connection, String database) throws SQLException {
     return CatalogQuery.rows(connection, about(TABLESPACE, database), row -> row.getString(1))
         .stream()
-        .map(name -> " TABLESPACE " + SqlText.identifier(name))
+        .map(name -> " TABLESPACE " + Sql.identifier(name))
         .collect(Collectors.joining());
   }
 
   private static String about(String query, String database) {
-    return SqlText.filled(query, Map.of("DATABASE", SqlText.literal(database)));
+    return Sql.filled(query, Map.of("DATABASE", Sql.literal(database)));
   }
 }

@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
  * Row level security hides rows silently, also from a table's owner if it is forced.
  */
 public final class HiddenRows {
-  private static final String QUERY = SqlText.resource("hidden-rows.sql");
+  private static final String QUERY = Sql.resource("hidden-rows.sql");
 
   private HiddenRows() {}
 
@@ -85,7 +85,7 @@ public final class HiddenRows {
     return tables.stream()
         .map(table ->
             "CREATE POLICY owner_sees_all ON %s TO %s USING (true);"
-                .formatted(table, SqlText.identifier(role)))
+                .formatted(table, Sql.identifier(role)))
         .collect(Collectors.joining(" "));
   }
 }

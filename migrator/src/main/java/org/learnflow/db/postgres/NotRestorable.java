@@ -12,7 +12,7 @@ import java.util.List;
  * @param text a sentence with what to do; for what is refused, a statement
  */
 public record NotRestorable(Effect effect, String name, String text) {
-  private static final String QUERY = SqlText.resource("not-restorable.sql");
+  private static final String QUERY = Sql.resource("not-restorable.sql");
 
   /** What happens to it. */
   public enum Effect {

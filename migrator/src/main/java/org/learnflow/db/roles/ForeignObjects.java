@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * Schemas and relations among the owner's that belong to a role of which the owner is not a member,
@@ -55,7 +55,7 @@ final class ForeignObjects {
   static List<Deviation> find(Connection connection, RoleNames names) throws SQLException {
     return CatalogQuery.rows(
         connection,
-        SqlText.filled(QUERY, Map.of("OWNER", SqlText.literal(names.owner()))),
+        Sql.filled(QUERY, Map.of("OWNER", Sql.literal(names.owner()))),
         row -> {
           String kind = row.getString(1);
           String object = row.getString(2);

@@ -7,7 +7,7 @@ import java.sql.Statement;
 import java.util.Map;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /** Sets passwords that nobody knows, with SQL that runs inside the server's own container. */
 public final class PasswordReset {
@@ -40,15 +40,15 @@ public final class PasswordReset {
                 SELECT %s;
                 """
                     .formatted(
-                        SqlText.identifier(role),
-                        SqlText.literal(RoleManager.verifier(role, password)),
-                        SqlText.literal(SET + role)))));
+                        Sql.identifier(role),
+                        Sql.literal(RoleManager.verifier(role, password)),
+                        Sql.literal(SET + role)))));
     String grants =
         """
         GRANT SELECT ON pg_catalog.pg_hba_file_rules TO %1$s;
         GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO %1$s;
         """
-            .formatted(SqlText.identifier(owner));
+            .formatted(Sql.identifier(owner));
     sql.append(
         where(
             "pg_database WHERE datname",
@@ -65,7 +65,7 @@ public final class PasswordReset {
     \\if :found
     %s\\endif
     """
-        .formatted(column, SqlText.literal(name), then);
+        .formatted(column, Sql.literal(name), then);
   }
 
   /** An argument of psql's connect, whatever the database's name is. */

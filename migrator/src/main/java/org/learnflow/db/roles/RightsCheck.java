@@ -8,7 +8,7 @@ import java.util.Map;
 import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * Compares the privileges in a database with the expected ones: the owner owns database and schemas
@@ -218,7 +218,7 @@ public final class RightsCheck {
    * them.
    */
   public static String powerfulRoles() {
-    return "'" + String.join("', '", POWERFUL_ROLES) + "'";
+    return Sql.literals(POWERFUL_ROLES);
   }
 
   /**
@@ -250,15 +250,15 @@ public final class RightsCheck {
                 + " service_oid, 'SET')"
             : "pg_has_role(owner_oid, service_oid, 'USAGE')";
     String query =
-        SqlText.filled(
+        Sql.filled(
             ON_SERVER,
             Map.of(
-                "OWNER", SqlText.literal(names.owner()),
-                "SERVICE", SqlText.literal(names.service()),
+                "OWNER", Sql.literal(names.owner()),
+                "SERVICE", Sql.literal(names.service()),
                 "IS_MEMBER", isMember,
                 "POWERFUL_ROLES", powerfulRoles(),
                 "OWN_SERVER", String.valueOf(server == Target.Server.OWN),
-                "DATABASE", SqlText.literal(database)));
+                "DATABASE", Sql.literal(database)));
     return CatalogQuery.rows(
         connection,
         query,
@@ -330,11 +330,11 @@ public final class RightsCheck {
    */
   static String onRights(Connection connection, RoleNames names, String statement)
       throws SQLException {
-    return SqlText.filled(
+    return Sql.filled(
         RIGHTS + statement,
         Map.of(
-            "OWNER", SqlText.literal(names.owner()),
-            "SERVICE", SqlText.literal(names.service()),
+            "OWNER", Sql.literal(names.owner()),
+            "SERVICE", Sql.literal(names.service()),
             "OWN_SCHEMA", OwnSchemas.condition("r.owner_oid"),
             "WITHHELD",
                 WithheldPrivileges.areReadable(connection)

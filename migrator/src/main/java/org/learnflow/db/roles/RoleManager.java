@@ -20,8 +20,8 @@ import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.CatalogConflict;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.postgresql.util.PasswordUtil;
 
 /**
@@ -85,8 +85,8 @@ public final class RoleManager {
         becomeMemberOfOwner(admin);
         String sql =
             "CREATE DATABASE %s OWNER %s ENCODING 'UTF8' TEMPLATE template0"
-                .formatted(SqlText.identifier(database), SqlText.identifier(names.owner()));
-        SqlText.execute(admin, sql);
+                .formatted(Sql.identifier(database), Sql.identifier(names.owner()));
+        Sql.execute(admin, sql);
         done.add("created database " + database);
       }
       return tell(done);
@@ -102,7 +102,7 @@ public final class RoleManager {
           .state("nothing was changed")
           .next(
               "if it is meant for the services: ALTER ROLE %s NOSUPERUSER; otherwise choose another"
-                      .formatted(SqlText.identifier(names.service()))
+                      .formatted(Sql.identifier(names.service()))
                   + " role: --app-user; in a release: roles.app");
     }
   }
@@ -175,8 +175,7 @@ public final class RoleManager {
           List.of(
               new Deviation(
                   "there is no role " + names.service(),
-                  "CREATE ROLE %s LOGIN PASSWORD '...'"
-                      .formatted(SqlText.identifier(names.service()))),
+                  "CREATE ROLE %s LOGIN PASSWORD '...'".formatted(Sql.identifier(names.service()))),
               new Deviation(
                   "%s is not a member of it".formatted(names.owner()),
                   membership(owner, names.service(), names.owner()))));
@@ -249,7 +248,7 @@ public final class RoleManager {
             while (!now.isEmpty() && !now.equals(before)) {
               for (Deviation deviation : now) {
                 String sql = deviation.sql();
-                if (allowed(() -> SqlText.execute(connection, sql))) {
+                if (allowed(() -> Sql.execute(connection, sql))) {
                   done.add(sql);
                 } else {
                   refused.add(sql);
@@ -288,18 +287,18 @@ public final class RoleManager {
 
   private List<String> ensureRole(Connection admin, RolePassword role, LoginTest loginTest)
       throws SQLException {
-    String name = SqlText.identifier(role.role());
+    String name = Sql.identifier(role.role());
     if (!exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = ?", role.role())) {
       // The owner needs CREATEDB for scratch and staging databases.
       String createdb = role.role().equals(names.owner()) ? " CREATEDB" : "";
-      SqlText.execute(admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(role));
+      Sql.execute(admin, "CREATE ROLE " + name + " LOGIN" + createdb + passwordClause(role));
       return List.of("created role " + role.role());
     }
     if (role.password().isEmpty()
         || passwordIsRight(admin, role.role(), role.password().get(), loginTest)) {
       return List.of();
     }
-    SqlText.execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(role));
+    Sql.execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(role));
     return List.of("set the password of " + role.role());
   }
 
@@ -309,7 +308,7 @@ public final class RoleManager {
       return "";
     }
     String verifier = verifier(role.role(), role.password().get());
-    return " PASSWORD " + SqlText.literal(verifier);
+    return " PASSWORD " + Sql.literal(verifier);
   }
 
   /**
@@ -322,10 +321,10 @@ public final class RoleManager {
     String sql =
         "ALTER ROLE %s%s"
             .formatted(
-                SqlText.identifier(role),
+                Sql.identifier(role),
                 passwordClause(new RolePassword(role, Optional.of(password))));
     CatalogConflict.retry(() -> {
-      SqlText.execute(admin, sql);
+      Sql.execute(admin, sql);
       return sql;
     });
   }
@@ -373,7 +372,7 @@ public final class RoleManager {
         }
       }
     }
-    SqlText.execute(admin, membership(admin, names.owner(), admin.getMetaData().getUserName()));
+    Sql.execute(admin, membership(admin, names.owner(), admin.getMetaData().getUserName()));
   }
 
   /** The statement that makes a role a full member of another. */
@@ -381,8 +380,8 @@ public final class RoleManager {
       throws SQLException {
     return "GRANT %s TO %s%s"
         .formatted(
-            SqlText.identifier(role),
-            SqlText.identifier(member),
+            Sql.identifier(role),
+            Sql.identifier(member),
             RightsCheck.hasGrantOptions(connection) ? " WITH INHERIT TRUE, SET TRUE" : "");
   }
 

@@ -4,7 +4,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +16,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * Privileges on tables, sequences and schemas that a migration revoked from the service role, and
@@ -141,10 +140,7 @@ public final class WithheldPrivileges {
       throw refusal(script, refused);
     }
     if (any) {
-      ask(
-          connection,
-          SqlText.filled(FORGET_GRANTED, Map.of("TABLE", TABLE)) + "RETURNING 1",
-          row -> 1);
+      ask(connection, Sql.filled(FORGET_GRANTED, Map.of("TABLE", TABLE)) + "RETURNING 1", row -> 1);
     }
     List<String> revoked = new ArrayList<>();
     try (PreparedStatement insert =
@@ -205,19 +201,14 @@ public final class WithheldPrivileges {
     }
     String path = searchPath(connection);
     List<T> rows = question.ask();
-    SqlText.execute(
+    Sql.execute(
         connection,
-        "SELECT pg_catalog.set_config('search_path', %s, true)".formatted(SqlText.literal(path)));
+        "SELECT pg_catalog.set_config('search_path', %s, true)".formatted(Sql.literal(path)));
     return rows;
   }
 
   private static String searchPath(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT pg_catalog.current_setting('search_path')")) {
-      row.next();
-      return row.getString(1);
-    }
+    return Sql.value(connection, "SELECT pg_catalog.current_setting('search_path')").orElseThrow();
   }
 
   private static Failure refusal(String script, List<Deviation> refused) {

@@ -12,9 +12,9 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.SessionSettings;
 import org.learnflow.db.postgres.CatalogQuery;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlScript;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.WithheldPrivileges;
 import org.learnflow.db.schema.MigrationFailures;
@@ -77,8 +77,8 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
       WithheldPrivileges withheld = roles.withheld(session);
       session.setAutoCommit(false);
       try {
-        SqlText.execute(session, BRIEFLY);
-        SqlText.execute(session, KEEP_SEQUENCES);
+        Sql.execute(session, BRIEFLY);
+        Sql.execute(session, KEEP_SEQUENCES);
         TableColumns before = TableColumns.read(session);
         for (UndoStep step : steps) {
           tried.add(step);
@@ -89,7 +89,7 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
             // The next one runs in a transaction and a session of its own.
             defer(session);
             SessionSettings.forget(session);
-            SqlText.execute(session, BRIEFLY);
+            Sql.execute(session, BRIEFLY);
             new UndoExecution(withheld, progress).record(session, step);
           }
         }
@@ -117,7 +117,7 @@ record Preview(DataSource source, RoleManager roles, Progress progress) {
   /** A deferred constraint starts each transaction deferred, also after one that was checked. */
   private static void defer(Connection connection) throws SQLException {
     for (String statement : CatalogQuery.rows(connection, DEFER, row -> row.getString(1))) {
-      SqlText.execute(connection, statement);
+      Sql.execute(connection, statement);
     }
   }
 

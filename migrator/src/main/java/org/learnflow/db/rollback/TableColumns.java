@@ -13,7 +13,7 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.HistoryTable;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.rollback.RollbackPlan.Loss;
 
 /**
@@ -176,7 +176,7 @@ record TableColumns(Map<Long, Table> tables) {
     try (Statement statement = connection.createStatement()) {
       String size =
           "SELECT pg_table_size(c.oid), c.reltuples::bigint FROM pg_class c WHERE c.oid = %s::regclass"
-              .formatted(SqlText.literal(table));
+              .formatted(Sql.literal(table));
       try (ResultSet row = statement.executeQuery(size)) {
         row.next();
         if (row.getLong(1) > COUNTED_BYTES && row.getLong(2) >= 0) {

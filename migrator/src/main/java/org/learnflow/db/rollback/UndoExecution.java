@@ -5,8 +5,8 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.Progress;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlScript;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.WithheldPrivileges;
 import org.learnflow.db.schema.MigrationFailures;
 import org.learnflow.db.schema.SchemaState;
@@ -25,7 +25,7 @@ record UndoExecution(WithheldPrivileges withheld, Progress progress) {
       throws UndoFailedException {
     for (SqlScript.Statement each : step.statements()) {
       try {
-        SqlText.execute(connection, before);
+        Sql.execute(connection, before);
         execution.run(connection, each);
       } catch (SQLException e) {
         throw new UndoFailedException(step, MigrationFailures.line(each.sql(), each.line(), e), e);
@@ -33,8 +33,8 @@ record UndoExecution(WithheldPrivileges withheld, Progress progress) {
     }
     try {
       if (step.transactional()) {
-        SqlText.execute(connection, before);
-        SqlText.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+        Sql.execute(connection, before);
+        Sql.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
       }
     } catch (SQLException e) {
       throw new UndoFailedException(step, 1, e);
@@ -48,7 +48,7 @@ record UndoExecution(WithheldPrivileges withheld, Progress progress) {
   }
 
   static void run(Connection connection, SqlScript.Statement statement) throws SQLException {
-    SqlText.execute(connection, statement.sql());
+    Sql.execute(connection, statement.sql());
   }
 
   /** Makes Flyway see the migration as never applied; what was done is recorded for people. */

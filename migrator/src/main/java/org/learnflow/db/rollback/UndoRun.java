@@ -10,8 +10,8 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.schema.BlockerWatch;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
@@ -102,10 +102,10 @@ record UndoRun(
   private void outsideTransaction(Connection connection, UndoStep step)
       throws SQLException, UndoFailedException {
     // It waits for every older transaction and blocks nobody in the meantime.
-    SqlText.execute(connection, "SET lock_timeout = 0");
+    Sql.execute(connection, "SET lock_timeout = 0");
     execution.withheld().begin(connection, step.script().undoSql());
     UndoExecution.execute(connection, step, "", UndoExecution::run);
-    SqlText.execute(connection, "RESET lock_timeout");
+    Sql.execute(connection, "RESET lock_timeout");
     connection.setAutoCommit(false);
     try {
       execution.record(connection, step);

@@ -9,7 +9,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * Keeps migrations that are tried from changing anything outside the database that they are tried
@@ -79,7 +79,7 @@ public final class Confinement implements FlywayRun.MigrationListener {
       return;
     }
     // Run what is deferred to the end of the transaction now, while it can be checked.
-    SqlText.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+    Sql.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
     List<String> written = CatalogQuery.rows(connection, WRITTEN, row -> row.getString(1));
     List<SharedCatalog.Change> changes = ownChanges(connection);
     if (!written.isEmpty() || (!changes.isEmpty() && !takingBack)) {
@@ -146,7 +146,7 @@ public final class Confinement implements FlywayRun.MigrationListener {
     for (SharedCatalog.Change change : changes) {
       String back = change.back();
       if (back != null) {
-        SqlText.execute(connection, back);
+        Sql.execute(connection, back);
       }
     }
   }

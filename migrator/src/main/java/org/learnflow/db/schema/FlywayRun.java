@@ -24,7 +24,7 @@ import org.flywaydb.core.api.resource.LoadableResource;
 import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.connect.SessionSettings;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * One call of Flyway for some pending migrations.
@@ -193,10 +193,10 @@ public final class FlywayRun {
           case AFTER_EACH_MIGRATE -> {
             if (!context.getConnection().getAutoCommit()) {
               // What the file deferred runs with the settings that it made.
-              SqlText.execute(context.getConnection(), "SET CONSTRAINTS ALL IMMEDIATE");
+              Sql.execute(context.getConnection(), "SET CONSTRAINTS ALL IMMEDIATE");
             }
             SessionSettings.reset(context.getConnection());
-            SqlText.execute(context.getConnection(), UTC);
+            Sql.execute(context.getConnection(), UTC);
             listener.end(file(context), context.getConnection());
           }
           default -> throw new IllegalStateException("not asked for: " + event);

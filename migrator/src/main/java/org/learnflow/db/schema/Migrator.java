@@ -16,8 +16,8 @@ import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.WithheldPrivileges;
@@ -449,7 +449,7 @@ public final class Migrator {
       }
       if (connection.getAutoCommit()) {
         // What it did cannot be rolled back any more, and its history row comes next.
-        SqlText.execute(connection, LOCK_TIMEOUT_OFF);
+        Sql.execute(connection, LOCK_TIMEOUT_OFF);
       }
       UndoScripts.store(connection, files, List.of(file));
       if (withheld != null) {

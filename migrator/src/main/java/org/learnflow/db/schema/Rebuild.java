@@ -1,11 +1,11 @@
 package org.learnflow.db.schema;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 
@@ -34,10 +34,8 @@ public final class Rebuild {
 
   /** Whether one was started and is not finished. */
   public static boolean isUnfinished(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT EXISTS (SELECT FROM learnflow_db.rebuilds)")) {
-      return row.next() && row.getBoolean(1);
+    try {
+      return Sql.isTrue(connection, "SELECT EXISTS (SELECT FROM learnflow_db.rebuilds)");
     } catch (SQLException e) {
       if (!SqlStates.UNDEFINED_TABLE.equals(SqlStates.of(e))) {
         throw e;

@@ -15,6 +15,7 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.postgres.HistoryTable;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 
 /**
@@ -180,10 +181,6 @@ public record SchemaState(
 
   /** Whether something other than migrations created what is in schema public. */
   public static boolean isForeign(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery(FOREIGN)) {
-      row.next();
-      return row.getBoolean(1);
-    }
+    return Sql.isTrue(connection, FOREIGN);
   }
 }

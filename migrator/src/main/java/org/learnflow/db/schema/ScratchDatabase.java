@@ -18,8 +18,8 @@ import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseDrop;
 import org.learnflow.db.postgres.DatabaseLikeness;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * An empty database next to the real one, to try things in; dropped at close. Only its owner can
@@ -157,18 +157,18 @@ public final class ScratchDatabase implements AutoCloseable {
     } else {
       create(connection);
     }
-    SqlText.execute(connection, "REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
-    SqlText.execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
+    Sql.execute(connection, "REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
+    Sql.execute(connection, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
   }
 
   /** Nobody can connect before PUBLIC's privilege to connect is revoked. */
   private void create(Connection making) throws SQLException {
-    SqlText.execute(
+    Sql.execute(
         making,
         "CREATE DATABASE %s OWNER %s TEMPLATE template0 ALLOW_CONNECTIONS false %s"
             .formatted(
                 name,
-                SqlText.identifier(connection.getMetaData().getUserName()),
+                Sql.identifier(connection.getMetaData().getUserName()),
                 DatabaseLikeness.of(making, connection.getCatalog())
                     .map(DatabaseLikeness::clause)
                     .orElse("")));
@@ -187,7 +187,8 @@ public final class ScratchDatabase implements AutoCloseable {
 
   private Failure refused() {
     try {
-      String owner = value(connection, "SELECT pg_catalog.quote_ident(current_user)");
+      String owner =
+          Sql.value(connection, "SELECT pg_catalog.quote_ident(current_user)").orElseThrow();
       return Failure.of(
               ExitCode.REFUSED, owner + " cannot create the scratch database that is needed")
           .state("nothing was changed")
@@ -212,19 +213,11 @@ public final class ScratchDatabase implements AutoCloseable {
   public void close() {
     try {
       DatabaseDrop.drop(connection, name);
-      SqlText.execute(connection, "SELECT pg_advisory_unlock(%d, %d)".formatted(LOCK_CLASS, key));
+      Sql.execute(connection, "SELECT pg_advisory_unlock(%d, %d)".formatted(LOCK_CLASS, key));
     } catch (SQLException e) {
       progress.line(
           STEP,
           "%s could not be dropped, the next run drops it: %s".formatted(name, e.getMessage()));
-    }
-  }
-
-  private static String value(Connection connection, String query) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery(query)) {
-      row.next();
-      return row.getString(1);
     }
   }
 }

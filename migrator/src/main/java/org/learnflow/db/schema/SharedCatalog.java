@@ -11,7 +11,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * What a server has besides the contents of its databases, as far as every role can read it.
@@ -107,13 +107,9 @@ record SharedCatalog(NavigableMap<String, Entry> entries) {
     NavigableMap<String, Entry> entries = new TreeMap<>();
     CatalogQuery.rows(
         connection,
-        SqlText.filled(
+        Sql.filled(
             QUERY,
-            Map.of(
-                "EXCEPT",
-                SqlText.literal(except),
-                "SCRATCH",
-                SqlText.literal(ScratchDatabase.PREFIX))),
+            Map.of("EXCEPT", Sql.literal(except), "SCRATCH", Sql.literal(ScratchDatabase.PREFIX))),
         row -> {
           entries.put(
               row.getString(1),

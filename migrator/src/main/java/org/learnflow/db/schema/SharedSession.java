@@ -5,9 +5,7 @@ import java.io.StringReader;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -16,6 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlScript;
 import org.learnflow.db.postgres.SqlWords;
 
@@ -93,11 +92,7 @@ public final class SharedSession {
   }
 
   private static boolean hasEventTriggers(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger)")) {
-      return row.next() && row.getBoolean(1);
-    }
+    return Sql.isTrue(connection, "SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger)");
   }
 
   /**

@@ -3,7 +3,7 @@ package org.learnflow.db.seed;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * A cell of a CSV file's first line: {@code email}, {@code username (key)}, {@code user_id ->
@@ -19,7 +19,7 @@ record SeedColumn(String name, boolean key, Optional<Reference> reference) {
       Pattern.compile(
           "(?<name>\"(?:[^\"]|\"\")+\"|[^\"\\s>][^\\s>]*)"
               + "(?:\\s*->\\s*(?<table>(?:%1$s\\.)?%1$s)\\.(?<column>%1$s))?(?<key>\\s+\\(key\\))?"
-                  .formatted(SqlText.NAME_PART));
+                  .formatted(Sql.NAME_PART));
 
   /**
    * A row of another table, named by a unique column.
@@ -44,6 +44,6 @@ record SeedColumn(String name, boolean key, Optional<Reference> reference) {
   }
 
   private static String unquoted(String name) {
-    return name.startsWith("\"") ? SqlText.parts(name).getFirst() : name;
+    return name.startsWith("\"") ? Sql.parts(name).getFirst() : name;
   }
 }

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * A CSV seed file, {@code <order>_<table>.csv}. Its first line names the columns; the rest is in
@@ -29,7 +29,7 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
   static SeedCsv read(Path path) {
     String table =
         SeedTable.of(path)
-            .filter(name -> !SqlText.parts(name).isEmpty())
+            .filter(name -> !Sql.parts(name).isEmpty())
             .orElseThrow(() ->
                 SeedFailures.at(
                     path.toString(),

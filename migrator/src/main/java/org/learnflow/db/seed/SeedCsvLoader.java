@@ -11,8 +11,8 @@ import java.util.Optional;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.HiddenRows;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.PGConnection;
 
@@ -47,15 +47,12 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
     if (hasRows(connection, table)) {
       return false;
     }
-    SeedSql.execute(
-        connection, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE".formatted(table.name()));
+    Sql.execute(connection, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE".formatted(table.name()));
     return !hasRows(connection, table);
   }
 
   private static boolean hasRows(Connection connection, SeedTable table) throws SQLException {
-    return SeedSql.query(connection, "SELECT EXISTS (SELECT FROM %s)".formatted(table.name()))
-        .map("t"::equals)
-        .orElse(false);
+    return Sql.isTrue(connection, "SELECT EXISTS (SELECT FROM %s)".formatted(table.name()));
   }
 
   private FileReport copyDirectly(Connection connection, SeedMerge merge, SeedChecksum checksum)
@@ -85,22 +82,22 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
     if (!merge.keyIsUnique()) {
       refuseRepeatedKeys(connection, merge);
     }
-    long changes = SeedSql.execute(connection, merge.findChanges(mode));
+    long changes = Sql.execute(connection, merge.findChanges(mode));
     Savepoint before = connection.setSavepoint();
     try {
       long updated = 0;
       long inserted = 0;
       if (changes > 0) {
         if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
-          updated = SeedSql.execute(connection, merge.updateDiffering().get());
+          updated = Sql.execute(connection, merge.updateDiffering().get());
         }
-        inserted = SeedSql.execute(connection, merge.insertMissing());
+        inserted = Sql.execute(connection, merge.insertMissing());
         if (merge.keyIsUnique() && (updated > 0 || inserted < changes)) {
           refuseRepeatedKeys(connection, merge); // the second row changes nothing, or at random
         }
       }
       long unchanged = Math.max(rows - inserted - updated, 0); // a key may name several rows
-      SeedSql.execute(connection, merge.dropStaging());
+      Sql.execute(connection, merge.dropStaging());
       return new FileReport(name(merge), inserted, updated, unchanged);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e) || !SqlStates.of(e).startsWith("23")) {
@@ -113,7 +110,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
 
   private long stage(Connection connection, SeedMerge merge, SeedChecksum checksum)
       throws SQLException {
-    SeedSql.execute(connection, merge.createStaging());
+    Sql.execute(connection, merge.createStaging());
     try {
       return copy(connection, merge, SeedMerge.STAGING, checksum);
     } catch (SQLException e) {
@@ -184,11 +181,11 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
           WHERE q.highest > coalesce(pg_sequence_last_value(q.name::regclass), 0)
           """
               .formatted(
-                  SqlText.literal(merge.table().name()),
-                  SqlText.literal(column),
-                  SqlText.identifier(column),
+                  Sql.literal(merge.table().name()),
+                  Sql.literal(column),
+                  Sql.identifier(column),
                   merge.table().name());
-      SeedSql.query(connection, sql);
+      Sql.value(connection, sql);
     }
   }
 }

@@ -13,6 +13,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.SessionText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.seed.SeedReport.FileReport;
@@ -96,7 +97,7 @@ public final class SeedLoader {
   /** Deferred constraints are checked now, by an explicit statement. */
   private static void commit(Connection connection, SeedSet set) throws SQLException {
     try {
-      SeedSql.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+      Sql.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE");
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;
@@ -117,7 +118,7 @@ public final class SeedLoader {
   /** A session whose lock was not released in time began its transaction before the wait. */
   private static Failure locked(Connection connection, Failure failure) throws SQLException {
     String holders =
-        SeedSql.query(
+        Sql.value(
                 connection,
                 "SELECT string_agg("
                     + SessionText.SQL
@@ -128,7 +129,7 @@ public final class SeedLoader {
                       AND a.xact_start < now() - current_setting('lock_timeout')::interval
                     """)
             .orElse("");
-    String timeout = SeedSql.query(connection, "SELECT current_setting('lock_timeout')").orElse("");
+    String timeout = Sql.value(connection, "SELECT current_setting('lock_timeout')").orElse("");
     return SeedFailures.locked(failure, timeout, holders);
   }
 

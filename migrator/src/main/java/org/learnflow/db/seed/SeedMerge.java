@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.seed.SeedTable.Column;
 
 /** The SQL for one CSV file: staging table, references, merge. */
@@ -106,7 +106,7 @@ final class SeedMerge {
   }
 
   private static String name(Bound column) {
-    return SqlText.identifier(column.column().name());
+    return Sql.identifier(column.column().name());
   }
 
   private String names() {
@@ -136,7 +136,7 @@ final class SeedMerge {
     List<String> changes = new ArrayList<>();
     for (Column column : table.columns()) {
       if (!given.contains(column.name())) {
-        changes.add("ALTER %s DROP NOT NULL".formatted(SqlText.identifier(column.name())));
+        changes.add("ALTER %s DROP NOT NULL".formatted(Sql.identifier(column.name())));
       }
     }
     for (Bound column : columns) {
@@ -172,14 +172,14 @@ final class SeedMerge {
         String alias = "r" + ++number;
         select.append(
             ", %s.%s AS %s"
-                .formatted(alias, SqlText.identifier(referenced.get().stored()), name(column)));
+                .formatted(alias, Sql.identifier(referenced.get().stored()), name(column)));
         joins.append(
             " LEFT JOIN %s %s ON %s.%s = x.%s"
                 .formatted(
                     referenced.get().table().name(),
                     alias,
                     alias,
-                    SqlText.identifier(referenced.get().key().name()),
+                    Sql.identifier(referenced.get().key().name()),
                     name(column)));
       }
     }
@@ -205,7 +205,7 @@ final class SeedMerge {
                               name(column),
                               STAGING,
                               row.table().name(),
-                              SqlText.identifier(row.key().name())))));
+                              Sql.identifier(row.key().name())))));
     }
     return queries;
   }

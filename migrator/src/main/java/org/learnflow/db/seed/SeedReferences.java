@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Set;
 import org.learnflow.db.postgres.HiddenRows;
+import org.learnflow.db.postgres.Sql;
 
 /** The tables that a CSV file names. */
 final class SeedReferences {
@@ -32,7 +33,7 @@ final class SeedReferences {
     if (HiddenRows.of(connection, table.name())
         .filter(HiddenRows.By.POLICIES::equals)
         .isPresent()) {
-      String role = SeedSql.query(connection, "SELECT current_user").orElse("");
+      String role = Sql.value(connection, "SELECT current_user").orElse("");
       List<String> tables = List.of(table.name());
       throw SeedFailures.at(where, HiddenRows.what(tables, role))
           .next(

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.util.ServerErrorMessage;
@@ -37,7 +38,7 @@ record SeedSqlLoader(Progress progress) {
   private static long execute(Connection connection, SqlFile.Statement statement)
       throws SQLException {
     try {
-      return SeedSql.execute(connection, statement.sql());
+      return Sql.execute(connection, statement.sql());
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;

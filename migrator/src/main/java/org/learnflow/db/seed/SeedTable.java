@@ -12,7 +12,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 
 /**
  * What the catalog says about a table.
@@ -44,17 +44,17 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
 
   /** A table's own name, without its schema and quotes. */
   static String ownName(String name) {
-    List<String> parts = SqlText.parts(name);
+    List<String> parts = Sql.parts(name);
     return parts.isEmpty() ? name : parts.getLast();
   }
 
   /**
    * The table with exactly that name, if it exists.
    *
-   * @param name with or without schema, as {@link SqlText#parts} reads it
+   * @param name with or without schema, as {@link Sql#parts} reads it
    */
   static Optional<SeedTable> find(Connection connection, String name) throws SQLException {
-    List<String> parts = SqlText.parts(name);
+    List<String> parts = Sql.parts(name);
     if (parts.isEmpty() || parts.size() > 2) {
       return Optional.empty();
     }
@@ -65,8 +65,7 @@ public record SeedTable(String name, List<Column> columns, List<Set<String>> uni
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.oid = to_regclass(?)
             """)) {
-      statement.setString(
-          1, parts.stream().map(SqlText::identifier).collect(Collectors.joining(".")));
+      statement.setString(1, parts.stream().map(Sql::identifier).collect(Collectors.joining(".")));
       try (ResultSet row = statement.executeQuery()) {
         if (!row.next()) {
           return Optional.empty();

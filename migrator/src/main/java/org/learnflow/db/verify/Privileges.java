@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.postgres.CatalogQuery;
-import org.learnflow.db.postgres.SqlText;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.roles.RightsCheck;
 
 /**
@@ -75,12 +75,12 @@ final class Privileges {
     List<Finding> findings =
         CatalogQuery.rows(
             connection,
-            SqlText.filled(
+            Sql.filled(
                 QUERY,
                 Map.of(
-                    "OWNER", SqlText.literal(names.owner()),
-                    "SERVICE", SqlText.literal(names.service()),
-                    "ADMIN", SqlText.literal(admin.orElse("")),
+                    "OWNER", Sql.literal(names.owner()),
+                    "SERVICE", Sql.literal(names.service()),
+                    "ADMIN", Sql.literal(admin.orElse("")),
                     "POWERFUL_ROLES", RightsCheck.powerfulRoles())),
             row -> new Finding(row.getString(1), row.getString(2), row.getString(3)));
     List<StageResult> stages = new ArrayList<>();

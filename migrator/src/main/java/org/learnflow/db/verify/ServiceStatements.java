@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.postgres.HistoryTable;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 
 /**
  * Plans, as the service role, every statement that it has the privilege for; whether it has those
@@ -96,12 +96,12 @@ final class ServiceStatements {
       long start = System.nanoTime();
       try {
         // One text is one transaction, and these settings end with it.
-        SqlText.execute(
+        Sql.execute(
             connection,
             "SET LOCAL lock_timeout = %d; SET LOCAL ROLE %s; %s"
                 .formatted(
                     look.toMillis(),
-                    SqlText.identifier(names.service()),
+                    Sql.identifier(names.service()),
                     String.join("; ", text.statements)));
         planned += text.statements.size();
       } catch (SQLException e) {

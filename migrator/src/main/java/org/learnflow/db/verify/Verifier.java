@@ -16,8 +16,8 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.NotRestorable;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
-import org.learnflow.db.postgres.SqlText;
 import org.learnflow.db.roles.Deviation;
 import org.learnflow.db.roles.PasswordReset;
 import org.learnflow.db.roles.RightsCheck;
@@ -195,12 +195,12 @@ public final class Verifier {
    * look for a deadlock.
    */
   private static <T> T briefly(Connection connection, Question<T> question) throws SQLException {
-    SqlText.execute(connection, "SET lock_timeout = '500ms'");
+    Sql.execute(connection, "SET lock_timeout = '500ms'");
     try {
       return question.ask();
     } finally {
       if (!connection.isClosed()) {
-        SqlText.execute(connection, "RESET lock_timeout");
+        Sql.execute(connection, "RESET lock_timeout");
       }
     }
   }
@@ -399,11 +399,7 @@ public final class Verifier {
     if (HiddenRows.hides(connection, name.get())) {
       return true; // there may be some
     }
-    try (PreparedStatement statement =
-            connection.prepareStatement("SELECT EXISTS (SELECT FROM " + name.get() + ")");
-        ResultSet row = statement.executeQuery()) {
-      return row.next() && row.getBoolean(1);
-    }
+    return Sql.isTrue(connection, "SELECT EXISTS (SELECT FROM " + name.get() + ")");
   }
 
   private static boolean exists(Connection connection, String query, String parameter)

@@ -101,7 +101,7 @@ class LikenessTest {
   private static String facts(TestDatabase database) throws SQLException {
     try (Connection admin = database.connect(ADMIN, "postgres");
         Statement statement = admin.createStatement();
-        ResultSet row = statement.executeQuery(FACTS + SqlText.literal(database.name()))) {
+        ResultSet row = statement.executeQuery(FACTS + Sql.literal(database.name()))) {
       row.next();
       return String.valueOf(row.getString(1));
     }

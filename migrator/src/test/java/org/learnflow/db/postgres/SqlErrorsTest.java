@@ -140,7 +140,7 @@ class SqlErrorsTest {
         new MigrationDirectory(directory)
             .with("V1__one.sql", "CREATE TABLE one (id int);")
             .cli(database.withRoles());
-    String limit = "ALTER ROLE " + SqlText.identifier(database.owner()) + " CONNECTION LIMIT ";
+    String limit = "ALTER ROLE " + Sql.identifier(database.owner()) + " CONNECTION LIMIT ";
     database.execute(PostgresServer.ADMIN, limit + 1);
     assertThat(cli.without("LEARNFLOW_DB_ADMIN_USER").run("migrate"))
         .exited(ExitCode.MIGRATION_FAILED)

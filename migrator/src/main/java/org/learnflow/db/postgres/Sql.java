@@ -5,17 +5,21 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
-/** Names and values in SQL syntax, and running a text. */
-public final class SqlText {
+/** Names and values in SQL syntax, running a text, and asking for one value. */
+public final class Sql {
   private static final Pattern PLACE = Pattern.compile("@([A-Z_]+)@");
 
   /** A part of a name that users write, as {@link #parts} reads it. */
@@ -24,7 +28,7 @@ public final class SqlText {
   private static final Pattern PART = Pattern.compile(NAME_PART);
   private static final Pattern NAME = Pattern.compile(NAME_PART + "(?:\\." + NAME_PART + ")*");
 
-  private SqlText() {}
+  private Sql() {}
 
   /** A name in double quotes, whatever is in it. */
   public static String identifier(String name) {
@@ -60,6 +64,11 @@ public final class SqlText {
     return value.indexOf('\\') >= 0 ? "E" + quoted : quoted;
   }
 
+  /** Values in single quotes, separated by commas, such as what stands in {@code IN (...)}. */
+  public static String literals(Collection<String> values) {
+    return values.stream().map(Sql::literal).collect(Collectors.joining(", "));
+  }
+
   private static String withoutZero(String text) {
     if (text.indexOf('\0') >= 0) {
       throw new IllegalArgumentException("a name or value with a zero byte");
@@ -83,17 +92,45 @@ public final class SqlText {
 
   /** A text that is part of the program, in the folder of this package. */
   static String resource(String name) {
-    try (InputStream text = Objects.requireNonNull(SqlText.class.getResourceAsStream(name))) {
+    try (InputStream text = Objects.requireNonNull(Sql.class.getResourceAsStream(name))) {
       return new String(text.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  /** Runs a text and ignores its rows. */
-  public static void execute(Connection connection, String sql) throws SQLException {
+  /**
+   * Runs a text of one or more statements, as it is: without JDBC's escapes.
+   *
+   * @return the number of rows that were inserted, updated or deleted
+   */
+  public static long execute(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
+      statement.setEscapeProcessing(false);
+      long rows = 0;
+      boolean hasRows = statement.execute(sql);
+      while (hasRows || statement.getLargeUpdateCount() >= 0) {
+        rows += hasRows ? 0 : statement.getLargeUpdateCount();
+        hasRows = statement.getMoreResults();
+      }
+      return rows;
     }
+  }
+
+  /**
+   * The first value of a query.
+   *
+   * @return empty if there is no row, or the value is null
+   */
+  public static Optional<String> value(Connection connection, String query) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(query)) {
+      return row.next() ? Optional.ofNullable(row.getString(1)) : Optional.empty();
+    }
+  }
+
+  /** Whether a query has a row that begins with true. */
+  public static boolean isTrue(Connection connection, String query) throws SQLException {
+    return value(connection, query).map("t"::equals).orElse(false);
   }
 }
