@@ -3,13 +3,12 @@ package org.learnflow.db.rollback;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.List;
 import javax.sql.DataSource;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.SessionSettings;
+import org.learnflow.db.postgres.LockRetries;
 import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.schema.BlockerWatch;
@@ -30,8 +29,6 @@ record UndoRun(
     int lockRetries,
     UndoExecution execution,
     Progress progress) {
-  private static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
-
   /**
    * Undoes a migration.
    *
@@ -55,23 +52,16 @@ record UndoRun(
         if (SqlStates.connectionLost(e)) {
           throw e.sqlException();
         }
-        if (!SqlStates.lockProblem(e) || attempt >= lockRetries) {
+        watch.end();
+        String what =
+            "%s could not get a lock in time%s; rolled back"
+                .formatted(step.script().undoScript(), LockRetries.heldBy(watch.lastBlockers()));
+        if (!new LockRetries(lockRetries, Rollback.STEP, progress).allow(attempt, e, what)) {
           throw failed(e, watch, undone);
         }
       } finally {
         watch.end();
       }
-      progress.line(
-          Rollback.STEP,
-          "%s could not get a lock in time%s; rolled back, attempt %d of %d follows"
-              .formatted(
-                  step.script().undoScript(),
-                  watch.lastBlockers().isEmpty()
-                      ? ""
-                      : ", held by " + String.join("; ", watch.lastBlockers()),
-                  attempt + 2,
-                  lockRetries + 1));
-      Pause.of(RETRY_PAUSE);
     }
   }
 

@@ -3,7 +3,6 @@ package org.learnflow.db.schema;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -12,10 +11,10 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.LockRetries;
 import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
@@ -34,7 +33,6 @@ public final class Migrator {
   private static final int MOST_LINES = 100;
 
   private static final String LOCK_TIMEOUT_OFF = "SET lock_timeout = 0";
-  private static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
 
   private final DataSource source;
   private final MigrationFiles files;
@@ -148,7 +146,7 @@ public final class Migrator {
         if (!SqlStates.lockProblem(e)) {
           throw e;
         }
-        if (attempt >= lockRetries) {
+        if (!retries().allow(attempt, e, "could not get a lock in time to read the catalog")) {
           throw Failure.of(
                   ExitCode.MIGRATION_FAILED,
                   "the catalog could not be read before the migrations: " + e.getMessage())
@@ -159,11 +157,6 @@ public final class Migrator {
                       + " and run the same command again")
               .causedBy(e);
         }
-        progress.line(
-            STEP,
-            "could not get a lock in time to read the catalog; attempt %d of %d follows"
-                .formatted(attempt + 2, lockRetries + 1));
-        Pause.of(RETRY_PAUSE);
       }
     }
   }
@@ -264,11 +257,12 @@ public final class Migrator {
         return;
       } catch (RuntimeException e) {
         watch.end();
-        if (!SqlStates.lockProblem(e) || attempt >= lockRetries) {
+        String what =
+            "could not get a lock in time%s; rolled back"
+                .formatted(LockRetries.heldBy(watch.lastBlockers()));
+        if (!retries().allow(attempt, e, what)) {
           throw failure(e, left, watch, counter);
         }
-        tellRetry(watch, attempt);
-        Pause.of(RETRY_PAUSE);
       } finally {
         watch.end();
       }
@@ -334,16 +328,8 @@ public final class Migrator {
     }
   }
 
-  private void tellRetry(BlockerWatch watch, int attempt) {
-    progress.line(
-        STEP,
-        "could not get a lock in time%s; rolled back, attempt %d of %d follows"
-            .formatted(
-                watch.lastBlockers().isEmpty()
-                    ? ""
-                    : ", held by " + String.join("; ", watch.lastBlockers()),
-                attempt + 2,
-                lockRetries + 1));
+  private LockRetries retries() {
+    return new LockRetries(lockRetries, STEP, progress);
   }
 
   private static boolean isForeignDatabase(Throwable thrown) {
