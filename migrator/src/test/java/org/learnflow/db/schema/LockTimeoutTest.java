@@ -63,7 +63,7 @@ class LockTimeoutTest {
         .exited(ExitCode.MIGRATION_FAILED)
         .says(
             "could not get a lock in time, held by pid " + pid,
-            "rolled back, attempt 2 of 2 follows",
+            "rolled back; attempt 2 of 2 follows",
             "error: V002__two.sql could not get a lock within lock_timeout in 2 attempts: blocked by pid "
                 + pid
                 + " (user "
@@ -86,7 +86,7 @@ class LockTimeoutTest {
     blocker.rollback();
     assertThat(migrate.join())
         .exited(ExitCode.OK)
-        .says("rolled back, attempt 2 of 21 follows")
+        .says("rolled back; attempt 2 of 21 follows")
         .answers("done: schema at 002, 1 migrations applied");
   }
 
