@@ -2,8 +2,6 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.charset.StandardCharsets;
-import java.util.Base64;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -123,7 +121,7 @@ public final class CredentialsSecret {
       missing.forEach(key -> {
         Password password =
             Optional.ofNullable(known.get(key)).orElseGet(PasswordDirectory::generate);
-        data.put(key, encoded(password.value()));
+        data.put(key, SecretData.encode(password.value()));
       });
       boolean done =
           (found.isEmpty()
@@ -194,7 +192,8 @@ public final class CredentialsSecret {
     edit(secret -> {
       if (pending(secret).isEmpty()) {
         ObjectNode data = secret.withObjectProperty("data");
-        keys.forEach(key -> data.put(key + NEXT, encoded(PasswordDirectory.generate().value())));
+        keys.forEach(
+            key -> data.put(key + NEXT, SecretData.encode(PasswordDirectory.generate().value())));
       }
     });
     return pending();
@@ -256,7 +255,7 @@ public final class CredentialsSecret {
   /** Read as from files: a line end after them does not belong to them. */
   private static Map<String, Password> passwords(JsonNode secret) {
     Map<String, Password> passwords = new TreeMap<>();
-    values(secret)
+    SecretData.decode(secret)
         .forEach((key, value) -> {
           String text = value.replaceFirst("\\r?\\n\\z", "");
           if (!text.isEmpty()) {
@@ -352,27 +351,8 @@ public final class CredentialsSecret {
     return secret;
   }
 
-  private static String encoded(String text) {
-    return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
-  }
-
   @Override
   public String toString() {
     return "Secret " + name;
-  }
-
-  /** All of its values, decoded. */
-  static Map<String, String> values(JsonNode secret) {
-    Map<String, String> values = new TreeMap<>();
-    secret
-        .path("data")
-        .properties()
-        .forEach(entry ->
-            values.put(
-                entry.getKey(),
-                new String(
-                    Base64.getDecoder().decode(entry.getValue().asText()),
-                    StandardCharsets.UTF_8)));
-    return values;
   }
 }

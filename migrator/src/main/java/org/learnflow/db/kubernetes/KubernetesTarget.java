@@ -2,9 +2,7 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -80,12 +78,9 @@ public final class KubernetesTarget implements PublishTarget {
     /** Values as the API shows them. */
     ObjectNode values() {
       ObjectNode values = KubernetesApi.object();
-      data.forEach((key, value) -> values.put(key, kind == Kind.SECRET ? base64(value) : value));
+      data.forEach(
+          (key, value) -> values.put(key, kind == Kind.SECRET ? SecretData.encode(value) : value));
       return values;
-    }
-
-    private static String base64(String value) {
-      return Base64.getEncoder().encodeToString(value.getBytes(StandardCharsets.UTF_8));
     }
   }
 
@@ -259,7 +254,7 @@ public final class KubernetesTarget implements PublishTarget {
 
   private boolean isAnother(String namespace, String secret, String key, Password password) {
     return api.get(Kind.SECRET, namespace, secret)
-        .map(CredentialsSecret::values)
+        .map(SecretData::decode)
         .filter(values -> !password.value().equals(values.get(key)))
         .isPresent();
   }

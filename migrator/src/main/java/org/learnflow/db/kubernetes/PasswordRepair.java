@@ -1,15 +1,11 @@
 package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Resource;
 
 /**
  * Runs SQL as the superuser in the pod of a database whose passwords nobody knows, without a
@@ -70,7 +66,7 @@ public final class PasswordRepair {
               MOST,
               "sh",
               "-c",
-              script(),
+              Resource.text(PasswordRepair.class, "repair.sh"),
               "repair",
               role,
               database);
@@ -80,15 +76,6 @@ public final class PasswordRepair {
           .next(
               failure.next().map(next -> next + "; then ").orElse("")
                   + "run the same command again, which sets the passwords that are not accepted");
-    }
-  }
-
-  private static String script() {
-    try (InputStream script =
-        Objects.requireNonNull(PasswordRepair.class.getResourceAsStream("repair.sh"))) {
-      return new String(script.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

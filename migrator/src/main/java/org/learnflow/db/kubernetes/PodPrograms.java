@@ -10,11 +10,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.OptionalLong;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
+import org.learnflow.db.Resource;
 import org.learnflow.db.programs.ErrorTail;
 import org.learnflow.db.programs.PostgresPrograms;
 
@@ -129,7 +129,14 @@ public final class PodPrograms implements PostgresPrograms {
             .at("/spec/containers/0/name")
             .asText();
     List<String> words =
-        new ArrayList<>(List.of("sh", "-c", text(script), script, role, String.valueOf(bytes)));
+        new ArrayList<>(
+            List.of(
+                "sh",
+                "-c",
+                Resource.text(PodPrograms.class, script),
+                script,
+                role,
+                String.valueOf(bytes)));
     words.addAll(command);
     ErrorTail errors = new ErrorTail();
     InputStream line =
@@ -144,13 +151,5 @@ public final class PodPrograms implements PostgresPrograms {
             errors,
             words.toArray(String[]::new));
     return new Ended(code, errors.text());
-  }
-
-  private static String text(String script) {
-    try (InputStream text = Objects.requireNonNull(PodPrograms.class.getResourceAsStream(script))) {
-      return new String(text.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -161,7 +161,7 @@ public record Release(
 
   private Map<String, String> secret(KubernetesApi api, String secret) {
     return api.get(Kind.SECRET, namespace, secret)
-        .map(CredentialsSecret::values)
+        .map(SecretData::decode)
         .orElseThrow(() -> unusable("Secret " + secret + " with the passwords does not exist"));
   }
 
@@ -196,7 +196,7 @@ public record Release(
   /** The services' password, where it was published. */
   public Optional<Password> publishedPassword(KubernetesApi api) {
     return api.get(Kind.SECRET, namespace, name)
-        .map(CredentialsSecret::values)
+        .map(SecretData::decode)
         .filter(values -> appUser.equals(values.get("username")))
         .flatMap(values -> Optional.ofNullable(values.get("password")))
         .filter(text -> !text.isEmpty())
@@ -206,7 +206,7 @@ public record Release(
   /** The certificate that the services trust, PEM, where it was published. */
   public Optional<String> certificate(KubernetesApi api) {
     return api.get(Kind.SECRET, namespace, name)
-        .map(CredentialsSecret::values)
+        .map(SecretData::decode)
         .flatMap(values -> Optional.ofNullable(values.get("ca.crt")));
   }
 }

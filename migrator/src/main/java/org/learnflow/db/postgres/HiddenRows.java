@@ -8,13 +8,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.learnflow.db.Resource;
 
 /**
  * Which tables do not show all their rows to the role of a session: the one place that checks this.
  * Row level security hides rows silently, also from a table's owner if it is forced.
  */
 public final class HiddenRows {
-  private static final String QUERY = Sql.resource("hidden-rows.sql");
+  private static final String QUERY = Resource.text(HiddenRows.class, "hidden-rows.sql");
 
   private HiddenRows() {}
 

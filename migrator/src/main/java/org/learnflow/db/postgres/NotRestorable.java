@@ -3,6 +3,7 @@ package org.learnflow.db.postgres;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import org.learnflow.db.Resource;
 
 /**
  * Something that a dump of a database lacks, or that a restore of it leaves out or fails on.
@@ -12,7 +13,7 @@ import java.util.List;
  * @param text a sentence with what to do; for what is refused, a statement
  */
 public record NotRestorable(Effect effect, String name, String text) {
-  private static final String QUERY = Sql.resource("not-restorable.sql");
+  private static final String QUERY = Resource.text(NotRestorable.class, "not-restorable.sql");
 
   /** What happens to it. */
   public enum Effect {

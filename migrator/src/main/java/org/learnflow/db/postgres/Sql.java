@@ -1,9 +1,5 @@
 package org.learnflow.db.postgres;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -88,15 +84,6 @@ public final class Sql {
         .replaceAll(place ->
             Matcher.quoteReplacement(
                 Objects.requireNonNull(values.get(place.group(1)), place.group())));
-  }
-
-  /** A text that is part of the program, in the folder of this package. */
-  static String resource(String name) {
-    try (InputStream text = Objects.requireNonNull(Sql.class.getResourceAsStream(name))) {
-      return new String(text.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   /**
