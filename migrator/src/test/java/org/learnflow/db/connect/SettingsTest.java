@@ -196,13 +196,17 @@ class SettingsTest {
   }
 
   static Stream<Arguments> majorsAndPlaces() {
-    return Level.firstAndLastAtTheGate(
+    return Level.cases(
         "SettingsTest.everyCommandDoesTheSame",
         IntStream.rangeClosed(Readiness.OLDEST_VERSION, Readiness.NEWEST_VERSION)
             .boxed()
             .flatMap(major ->
                 EnumSet.allOf(Place.class).stream().map(place -> Arguments.of(major, place)))
-            .toList());
+            .toList(),
+        List.of(
+            Arguments.of(Readiness.OLDEST_VERSION, Place.ROLES),
+            Arguments.of(Readiness.OLDEST_VERSION, Place.DATABASE),
+            Arguments.of(Readiness.NEWEST_VERSION, Place.ROLES_IN_DATABASE)));
   }
 
   @ParameterizedTest

@@ -173,7 +173,7 @@ class SharedSessionTest {
   private Path directory;
 
   static Stream<Integer> rounds() {
-    return Level.firstAndLastAtTheGate("SharedSessionTest", List.of(1, 2, 3, 4, 5));
+    return Level.cases("SharedSessionTest", List.of(1, 2, 3, 4, 5), List.of(1, 2));
   }
 
   /**

@@ -11,17 +11,19 @@ public final class Level {
   private Level() {}
 
   /**
-   * The cases of a slow test: all of them, at the gate only the first and the last.
+   * The cases of a slow test.
    *
-   * @param test its name, for the line that says what was left out
+   * @param test its name, for the line that says how many were left out
+   * @param all of them
+   * @param gate those that the gate runs: one of each kind
    */
-  public static <T> Stream<T> firstAndLastAtTheGate(String test, List<T> cases) {
-    if (!"gate".equals(System.getProperty("level")) || cases.size() <= 2) {
-      return cases.stream();
+  public static <T> Stream<T> cases(String test, List<T> all, List<T> gate) {
+    if (!"gate".equals(System.getProperty("level"))) {
+      return all.stream();
     }
     System.out.printf(
-        "%s: cases 2 to %d of %d run at the full level only (LEVEL=full), since they are slow%n",
-        test, cases.size() - 1, cases.size());
-    return Stream.of(cases.getFirst(), cases.getLast());
+        "%s: %d of %d cases run at the full level only (LEVEL=full), since they are slow%n",
+        test, all.size() - gate.size(), all.size());
+    return gate.stream();
   }
 }
