@@ -302,7 +302,8 @@ class ReconcileTest {
         Statement statement = other.createStatement()) {
       other.setAutoCommit(false);
       statement.execute("LOCK TABLE exercises IN ACCESS EXCLUSIVE MODE");
-      reconcile = cli.runInBackground("reconcile");
+      // Longer than the other process takes to start, however busy the machine is.
+      reconcile = cli.with("LEARNFLOW_DB_LOCK_TIMEOUT", "60s").runInBackground("reconcile");
       Eventually.within(
           LIMIT, "it is in the middle", () -> database.sessions("wait_event_type = 'Lock'") == 1);
       run = newer.start("run");
