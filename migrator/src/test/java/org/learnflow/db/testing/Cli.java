@@ -122,7 +122,12 @@ public record Cli(Map<String, String> environment) {
 
     /** Waits until {@code part} was said on stderr; fails after half a minute. */
     public void awaitOnStderr(String part) throws SQLException {
-      Eventually.within(Duration.ofSeconds(30), "\"" + part + "\" on stderr", () -> hasSaid(part));
+      try {
+        Eventually.within(
+            Duration.ofSeconds(30), "\"" + part + "\" on stderr", () -> hasSaid(part));
+      } catch (AssertionError e) {
+        throw new AssertionError(e.getMessage() + ", which has:\n" + errSoFar, e);
+      }
     }
 
     /** Whether {@code part} was said on stderr so far. */
