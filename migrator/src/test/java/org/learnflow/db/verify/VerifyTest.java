@@ -29,19 +29,32 @@ class VerifyTest {
   @BeforeEach
   void copyMigrations() throws IOException {
     migrations = Files.createDirectory(directory.resolve("migrations"));
-    try (DirectoryStream<Path> files =
-        Files.newDirectoryStream(TestFiles.migrations(), "V00*.sql")) {
-      for (Path file : files) {
-        Files.copy(file, migrations.resolve(file.getFileName()));
-      }
+    copy(TestFiles.migrations(), "V00*.sql", migrations);
+    // Those of these migrations' tables.
+    for (String set : List.of("reference", "sample")) {
+      copy(
+          TestFiles.repository().resolve("seeds").resolve(set),
+          "0[1-3]_*",
+          Files.createDirectories(directory.resolve("seeds").resolve(set)));
     }
     TestFiles.write(
         migrations.resolve(ExpectedObjects.FILE),
         "# generated\n\ntable public.users\ntable public.progress\nview compat.users\n");
   }
 
+  private static void copy(Path from, String glob, Path to) throws IOException {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(from, glob)) {
+      for (Path file : files) {
+        Files.copy(file, to.resolve(file.getFileName()));
+      }
+    }
+  }
+
   private Cli cli(TestDatabase database) {
-    return database.cli().with("LEARNFLOW_DB_MIGRATIONS", migrations.toString());
+    return database
+        .cli()
+        .with("LEARNFLOW_DB_MIGRATIONS", migrations.toString())
+        .with("LEARNFLOW_DB_SEEDS_DIR", directory.resolve("seeds").toString());
   }
 
   private TestDatabase deployed(TestDatabase database) {
