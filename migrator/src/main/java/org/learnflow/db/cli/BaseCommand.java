@@ -3,14 +3,11 @@ package org.learnflow.db.cli;
 import java.util.concurrent.Callable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Version;
-import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** What every command has in common: output and progress. */
-@Command(usageHelpAutoWidth = true, versionProvider = Version.class)
 abstract class BaseCommand extends StandardOptions implements Callable<Integer> {
   @Spec
   @SuppressWarnings("NullAway.Init") // injected by picocli

@@ -2,7 +2,6 @@ package org.learnflow.db.cli;
 
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -12,8 +11,6 @@ import picocli.CommandLine.Command;
     description =
         "Creates the release's passwords, rotates them, and repairs them where database and Secret"
             + " differ.",
-    versionProvider = Version.class,
-    usageHelpAutoWidth = true,
     subcommands = {
       CredentialsEnsureCommand.class,
       CredentialsRotateCommand.class,

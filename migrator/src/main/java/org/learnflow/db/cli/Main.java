@@ -9,7 +9,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -17,8 +16,6 @@ import picocli.CommandLine.Command;
 @Command(
     name = "learnflow-db",
     description = "PostgreSQL for LearnFlow: roles, migrations, seeds, verification, publication.",
-    usageHelpAutoWidth = true,
-    versionProvider = Version.class,
     footer = {
       "",
       "You can also set every option as LEARNFLOW_DB_<OPTION>, such as LEARNFLOW_DB_SEED_MODE.",
