@@ -128,9 +128,7 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
         .forEach(stage -> progress().line("verify", stage.line()));
     if (!pending.isEmpty()) {
       progress()
-          .line(
-              "migrate",
-              "reconcile applies no migrations; the next helm upgrade or sync" + " does");
+          .line("migrate", "reconcile applies no migrations; the next helm upgrade or sync does");
     }
     String published = pipeline.publisher().publishLocked(state.currentText());
     progress().line("publish", published);

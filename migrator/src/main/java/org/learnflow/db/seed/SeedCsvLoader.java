@@ -17,8 +17,8 @@ import org.learnflow.db.seed.SeedReport.FileReport;
 import org.postgresql.PGConnection;
 
 /**
- * Loads a CSV file: by COPY straight into an empty table, else into a temporary table from which
- * missing rows are inserted and, in update mode, differing ones changed.
+ * Loads a CSV file: by COPY directly into an empty table, otherwise into a temporary table from
+ * which missing rows are inserted and, in update mode, different ones are updated.
  */
 record SeedCsvLoader(SeedMode mode, Progress progress) {
   /** Loads it in the transaction that is open. */
