@@ -296,21 +296,26 @@ class ReconcileTest {
   void aRunThatComesMeanwhileWaitsAndItsWordCountsInTheEnd() throws Exception {
     assertThat(cli.run("run")).exited(ExitCode.OK);
     Cli newer = withMore("CREATE TABLE more (id int PRIMARY KEY);");
-    CompletableFuture<CliResult> reconcile;
+    Cli.Running reconcile;
     Cli.Running run;
     try (Connection other = database.connect(database.owner());
         Statement statement = other.createStatement()) {
       other.setAutoCommit(false);
       statement.execute("LOCK TABLE exercises IN ACCESS EXCLUSIVE MODE");
-      // Longer than the other process takes to start, however busy the machine is.
-      reconcile = cli.with("LEARNFLOW_DB_LOCK_TIMEOUT", "60s").runInBackground("reconcile");
+      reconcile = cli.start("reconcile");
       Eventually.within(
           LIMIT, "it is in the middle", () -> database.sessions("wait_event_type = 'Lock'") == 1);
+      // It would give up on the table before the other process has started.
+      reconcile.pause();
+    }
+    assertThat(reconcile.isAlive()).isTrue();
+    try {
       run = newer.start("run");
       run.awaitOnStderr("waiting for another migrator");
-      other.rollback();
+    } finally {
+      reconcile.resume();
     }
-    assertThat(reconcile.join()).exited(ExitCode.OK);
+    assertThat(reconcile.await()).exited(ExitCode.OK);
     assertThat(run.await()).exited(ExitCode.OK);
     assertThat(history()).endsWith("010");
     assertThat(published).content().contains("SCHEMA_VERSION=010");

@@ -120,11 +120,11 @@ public record Cli(Map<String, String> environment) {
           task -> Thread.ofVirtual().start(task));
     }
 
-    /** Waits until {@code part} was said on stderr; fails after half a minute. */
+    /** Waits until {@code part} was said on stderr; fails after a minute. */
     public void awaitOnStderr(String part) throws SQLException {
       try {
         Eventually.within(
-            Duration.ofSeconds(30), "\"" + part + "\" on stderr", () -> hasSaid(part));
+            Duration.ofSeconds(60), "\"" + part + "\" on stderr", () -> hasSaid(part));
       } catch (AssertionError e) {
         throw new AssertionError(e.getMessage() + ", which has:\n" + errSoFar, e);
       }
@@ -143,6 +143,31 @@ public record Cli(Map<String, String> environment) {
     /** Whether it is still running. */
     public boolean isAlive() {
       return process.isAlive();
+    }
+
+    /** Stops it where it is; its sessions keep their locks. */
+    public void pause() {
+      signal("STOP");
+    }
+
+    /** Lets it go on after {@link #pause}. */
+    public void resume() {
+      signal("CONT");
+    }
+
+    private void signal(String name) {
+      try {
+        int code =
+            new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+        if (code != 0) {
+          throw new IllegalStateException("the program has ended: " + err.getNow(""));
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException(e);
+      }
     }
 
     /** Ends it with SIGKILL, as kill -9 does, and waits until it is gone. */
