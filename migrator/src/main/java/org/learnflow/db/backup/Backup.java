@@ -1,279 +1,242 @@
 package org.learnflow.db.backup;
 
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.Reason;
+import org.learnflow.db.Version;
+import org.learnflow.db.connect.AdminSessions;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.connect.Target;
+import org.learnflow.db.drift.CatalogLedger;
+import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.HiddenRows;
+import org.learnflow.db.postgres.NotRestorable;
+import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.programs.PostgresPrograms;
+import org.learnflow.db.programs.ProgramFinder;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
 
-/**
- * Dumps a database into a file: writes {@code FILE.part}, reads it back completely, then renames
- * it. If it is killed at any point, it leaves at most a {@code .part}, which the next backup
- * replaces.
- */
+/** Creates dumps, for every command that needs one. */
 public final class Backup {
   private static final String STEP = "backup";
+  private static final String NOTHING_APPLIED = "none";
 
-  private final Path file;
-  private final Path part;
+  private final ProgramFinder programs;
+  private final MigrationFiles migrations;
+  private final DatabaseAccess access;
   private final Progress progress;
 
-  /** A dump at {@code file}. */
-  public Backup(Path file, Progress progress) {
-    this.file = file.toAbsolutePath();
-    this.part = this.file.resolveSibling(this.file.getFileName() + ".part");
+  /** Dumps of a database. */
+  public Backup(
+      ProgramFinder programs, MigrationFiles migrations, DatabaseAccess access, Progress progress) {
+    this.programs = programs;
+    this.migrations = migrations;
+    this.access = access;
     this.progress = progress;
   }
 
   /**
-   * Refuses a file that cannot be created, before any work is done.
+   * Dumps a database into a file, which is complete in the end or does not exist.
    *
-   * @throws Failure 2 if its folder does not exist, 10 if the file already exists
+   * @param session of the owner
+   * @param replace whether an existing file is replaced
    */
-  public void check(boolean replace) {
-    Path folder = file.getParent();
-    if (folder == null || !Files.isDirectory(folder)) {
-      throw BackupFailures.refused(ExitCode.USAGE, "folder " + folder + " does not exist")
-          .next("create it: mkdir -p %s".formatted(folder));
+  public BackupDescription make(Target target, Session session, Path file, boolean replace) {
+    DumpWriter writer = new DumpWriter(file, progress);
+    writer.check(replace);
+    DatabaseFacts facts = session.run(STEP, DatabaseFacts::read);
+    String schema =
+        session.run(STEP, connection -> SchemaState.read(connection, migrations).currentText());
+    List<String> options = new ArrayList<>(excluded(session, target));
+    List<HiddenRows.Table> hiding = session.run(STEP, Backup::hiding);
+    List<String> hidden =
+        hiding.stream()
+            .filter(table -> table.by() == HiddenRows.By.POLICIES)
+            .map(HiddenRows.Table::name)
+            .toList();
+    noteDrift(session, CatalogLedger::noteDrift);
+    BackupDescription description;
+    try {
+      if (hidden.isEmpty()) {
+        if (!hiding.isEmpty()) {
+          options.add("--enable-row-security");
+        }
+        description = dump(writer, target, facts, schema, options, () -> same(session, hiding));
+      } else {
+        description =
+            access
+                .admin()
+                .map(admin -> dumpAsRole(writer, target, facts, schema, options, hidden, admin))
+                .orElseThrow(() -> refused(target, hidden));
+      }
+    } finally {
+      noteDrift(session, CatalogLedger::forgetNote);
     }
-    if (Files.isDirectory(file)) {
-      throw BackupFailures.refused(ExitCode.USAGE, file + " is a folder")
-          .next("name a file in it, such as %s".formatted(file.resolve("learnflow.dump")));
+    if (!schema.equals(NOTHING_APPLIED)) {
+      session.run(
+          STEP,
+          connection -> {
+            try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
+              enter(connection, file, description);
+            }
+            return description;
+          });
     }
-    if (!Files.isWritable(folder)) {
-      throw BackupFailures.refused(ExitCode.USAGE, "folder " + folder + " is not writable")
-          .next("ls -ld %s".formatted(folder));
-    }
-    if (Files.exists(file) && !replace) {
-      throw BackupFailures.refused(ExitCode.REFUSED, file + " already exists")
-          .next("choose another name; or replace it once the new dump is complete: --replace");
-    }
+    return description;
   }
 
   /**
-   * Facts that the database itself reports.
+   * Reports what a restore would leave out or fail on.
    *
-   * @param server version
-   * @param encoding of the database
-   * @param bytes size
+   * @return options of pg_dump for what is left out here
    */
-  public record Facts(
-      String database,
-      String server,
-      String encoding,
-      long bytes,
-      List<DatabaseSetting> settings,
-      List<String> roles) {
-    /** Reads them, as any role that can connect. */
-    public static Facts read(Connection connection) throws SQLException {
-      String database = connection.getCatalog();
-      try (Statement statement = connection.createStatement();
-          ResultSet row =
-              statement.executeQuery(
-                  """
-                  SELECT current_setting('server_version'), pg_database_size(current_database()),
-                    ARRAY(
-                      SELECT DISTINCT pg_get_userbyid(a.grantee)::text
-                      FROM (
-                        SELECT relacl AS acl FROM pg_class WHERE oid >= 16384
-                        UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid >= 16384
-                        UNION ALL SELECT nspacl FROM pg_namespace
-                          WHERE oid >= 16384 OR nspname = 'public'
-                        UNION ALL SELECT proacl FROM pg_proc WHERE oid >= 16384
-                        UNION ALL SELECT typacl FROM pg_type WHERE oid >= 16384
-                        UNION ALL SELECT defaclacl FROM pg_default_acl) r,
-                        aclexplode(r.acl) a
-                      WHERE a.grantee >= 16384
-                      UNION SELECT pg_get_userbyid(defaclrole)::text FROM pg_default_acl
-                      ORDER BY 1),
-                    current_setting('server_encoding')
-                  """)) {
-        row.next();
-        return new Facts(
-            database,
-            PostgresPrograms.versionIn(row.getString(1)).orElse(row.getString(1)),
-            row.getString(4),
-            row.getLong(2),
-            DatabaseSetting.of(connection, database),
-            List.of((String[]) row.getArray(3).getArray()));
+  private List<String> excluded(Session session, Target target) {
+    List<NotRestorable> found = session.run(STEP, NotRestorable::in);
+    List<NotRestorable> refused =
+        found.stream().filter(one -> one.effect() == NotRestorable.Effect.REFUSED).toList();
+    if (!refused.isEmpty()) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "%s cannot read %s, and a dump without it would be incomplete"
+                  .formatted(
+                      target.owner().user(),
+                      refused.stream().map(NotRestorable::name).collect(Collectors.joining(", "))))
+          .state("no dump was created, and nothing was changed")
+          .next(
+              "as its owner or an admin: "
+                  + refused.stream().map(NotRestorable::text).collect(Collectors.joining(" ")));
+    }
+    List<String> options = new ArrayList<>();
+    for (NotRestorable one : found) {
+      progress.line(STEP, "warning: " + one.text());
+      if (one.effect() == NotRestorable.Effect.EXCLUDED_SCHEMA) {
+        options.add("--exclude-schema=" + one.name());
+      } else if (one.effect() == NotRestorable.Effect.EXCLUDED_TABLE) {
+        options.add("--exclude-table=" + one.name());
       }
     }
+    return options;
   }
 
-  /**
-   * Creates the dump.
-   *
-   * @param dumping where pg_dump runs
-   * @param reading where it is read back
-   * @param facts about the database
-   * @param program version of learnflow-db
-   * @param options of pg_dump
-   * @param afterwards throws a {@link Failure} if what was written is not valid
-   * @throws Failure 1 if it is incomplete in the end, 10 if another backup is writing the file
-   */
-  public BackupDescription make(
-      PostgresPrograms dumping,
-      PostgresPrograms reading,
-      Facts facts,
-      String schemaVersion,
-      String program,
+  /** The tables from which pg_dump copies rows. */
+  private static List<HiddenRows.Table> hiding(Connection connection) throws SQLException {
+    return HiddenRows.in(connection).stream()
+        .filter(table -> !table.partitioned() && table.by() != HiddenRows.By.RIGHTS)
+        .toList();
+  }
+
+  private BackupDescription dump(
+      DumpWriter writer,
+      Target target,
+      DatabaseFacts facts,
+      String schema,
       List<String> options,
       Runnable afterwards) {
-    String pgDump = dumping.version(PostgresPrograms.PG_DUMP);
-    String started = now();
-    progress.line(STEP, "pg_dump %s on %s".formatted(pgDump, dumping.place()));
-    try (Part ours = Part.make(part).orElseThrow(this::taken)) {
-      MessageDigest digest = Sha256.begin();
-      Meter written = dump(ours.channel(), dumping, facts, options, digest);
-      try {
-        afterwards.run();
-      } catch (Failure e) {
-        throw e.state(state());
-      }
-      String sha256 = Sha256.end(digest);
-      if (!new DumpFile(part, progress, STEP).readWhole(reading).equals(sha256)) {
-        throw failed("what was read back differs from what was written: the disk is not reliable")
-            .next("write it to another disk");
-      }
-      BackupDescription description =
-          new BackupDescription(
-              BackupDescription.FORMAT,
-              program,
-              facts.server(),
-              pgDump,
-              facts.database(),
-              schemaVersion,
-              started,
-              now(),
-              written.bytes(),
-              sha256,
-              facts.bytes(),
-              facts.settings(),
-              facts.roles());
-      if (!ours.isStillThere()) {
-        throw taken();
-      }
-      putInPlace(description);
-      return description;
-    } catch (IOException e) {
-      throw cannotWrite(e);
+    PostgresPrograms dumping = programs.forDump(target, PostgresPrograms.major(facts.server()));
+    PostgresPrograms reading =
+        programs.forReading(
+            target, dumping, PostgresPrograms.major(dumping.version(PostgresPrograms.PG_DUMP)));
+    return writer.make(dumping, reading, facts, schema, Version.number(), options, afterwards);
+  }
+
+  /** A dump through policies is complete only if they did not change meanwhile. */
+  private static void same(Session session, List<HiddenRows.Table> before) {
+    if (!session.run(STEP, Backup::hiding).equals(before)) {
+      throw Failure.of(
+              ExitCode.FAILED,
+              "row level security policies changed while the dump was being created, so it may lack rows")
+          .next("run the same command again");
     }
   }
 
-  private Failure taken() {
-    return BackupFailures.refused(ExitCode.REFUSED, "another backup is writing " + part)
-        .next("wait until it ends, or choose another name");
-  }
-
-  private Meter dump(
-      FileChannel channel,
-      PostgresPrograms dumping,
-      Facts facts,
+  private BackupDescription dumpAsRole(
+      DumpWriter writer,
+      Target target,
+      DatabaseFacts facts,
+      String schema,
       List<String> options,
-      MessageDigest digest)
-      throws IOException {
-    Meter meter = new Meter(progress, STEP, "written", 0);
-    Sink sink = new Sink(channel, meter);
-    List<String> command =
-        new ArrayList<>(List.of(PostgresPrograms.PG_DUMP, "--format=custom", "--no-password"));
-    command.addAll(options);
-    command.add(
-        PostgresPrograms.database(
-            facts.database(),
-            PostgresPrograms.major(facts.server()),
-            " -c client_encoding=" + facts.encoding()));
-    PostgresPrograms.Ended ended;
-    try {
-      ended =
-          dumping.run(command, PostgresPrograms.Input.none(), new DigestOutputStream(sink, digest));
-    } catch (Failure e) {
-      throw sink.failure == null ? e.state(state()) : cannotWrite(sink.failure);
-    }
-    if (sink.failure != null) {
-      throw sink.failure;
-    }
-    if (ended.exitCode() != 0) {
-      throw failed("pg_dump failed on %s: %s".formatted(dumping.place(), ended.reason()))
-          .next(ended.remedy() + " and run the same command again");
-    }
-    channel.force(true);
-    progress.line(STEP, meter.text());
-    return meter;
-  }
-
-  private Failure failed(String what) {
-    return Failure.of(ExitCode.FAILED, what).state(state());
-  }
-
-  private String state() {
-    return "%s was not changed; %s is unusable, and the next backup replaces it"
-        .formatted(Files.exists(file) ? file : "the database", part);
-  }
-
-  private Failure cannotWrite(IOException e) {
-    String reason = Reason.of(e);
-    Failure failure = failed("the dump cannot be written: " + reason).where(part.toString());
-    return (reason.contains("No space left") || reason.contains("Disk quota")
-            ? failure.next(
-                "free some space there (df -h %s), or choose a file elsewhere"
-                    .formatted(file.getParent()))
-            : failure.next("choose a file elsewhere"))
-        .causedBy(e);
-  }
-
-  /**
-   * The old description goes first: at no moment does one stand beside another's dump, and a dump
-   * without a description can be restored too.
-   */
-  private void putInPlace(BackupDescription description) throws IOException {
-    Path json = BackupDescription.path(file);
-    Path jsonPart = json.resolveSibling(json.getFileName() + ".part");
-    Files.deleteIfExists(jsonPart);
-    try (FileChannel channel = Part.create(jsonPart)) {
-      channel.write(ByteBuffer.wrap(description.text().getBytes(StandardCharsets.UTF_8)));
-      channel.force(true);
-    }
-    Files.deleteIfExists(json);
-    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    Files.move(jsonPart, json, StandardCopyOption.ATOMIC_MOVE);
-    Path folder = file.getParent();
-    if (folder != null) {
-      syncFolder(folder);
+      List<String> hidden,
+      AdminSessions admin) {
+    String owner = target.owner().user();
+    ShortLivedRole role = ShortLivedRole.of(ShortLivedRole.Work.DUMPING, target.owner().database());
+    progress.line(
+        STEP,
+        "%s; dumping as the temporary role %s"
+            .formatted(HiddenRows.what(hidden, owner), role.name()));
+    try (Session maintenance = admin.maintenance();
+        Connection connection = maintenance.run(STEP, _ -> maintenance.source().getConnection());
+        var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.BACKUP, progress)) {
+      try {
+        role.make(connection, owner);
+      } catch (SQLException e) {
+        if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+          throw refused(target, hidden)
+              .what(
+                  "%s, and the admin cannot create a role that sees them: %s"
+                      .formatted(HiddenRows.what(hidden, owner), e.getMessage()));
+        }
+        throw e;
+      }
+      try {
+        Target dumper =
+            target.side(target.owner().database(), role.name(), Optional.of(role.password()));
+        return dump(writer, dumper, facts, schema, options, () -> {});
+      } finally {
+        role.drop(connection);
+      }
+    } catch (SQLException e) {
+      throw BackupFailures.failed(STEP, e, "nothing was changed");
     }
   }
 
-  private static void syncFolder(Path folder) {
-    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-      channel.force(true);
-    } catch (IOException e) {
-      // Some systems do not support this.
-    }
+  private static Failure refused(Target target, List<String> hidden) {
+    String owner = target.owner().user();
+    return Failure.of(
+            ExitCode.REFUSED,
+            HiddenRows.what(hidden, owner) + ", and a dump without them would be incomplete")
+        .state("no dump was created, and nothing was changed")
+        .next(
+            "give admin credentials (--admin-user, --admin-password-file) that can create a role with BYPASSRLS; or let the owner see them all, in a migration: %s docs/how-to/backup.md"
+                .formatted(HiddenRows.policies(hidden, owner)));
   }
 
-  /** Records a successful dump in the database, if it is one of ours. */
-  public void enter(Connection connection, BackupDescription description) throws SQLException {
+  /** What it reads or writes. */
+  @FunctionalInterface
+  private interface Note {
+    void write(Connection connection) throws SQLException;
+  }
+
+  /** A dump is valid without it, too, for example if the database is read-only or locked. */
+  private void noteDrift(Session session, Note note) {
+    session.run(
+        STEP,
+        connection -> {
+          try {
+            note.write(connection);
+          } catch (SQLException e) {
+            if (SqlStates.connectionLost(e)) {
+              throw e;
+            }
+            progress.line(STEP, "drift is not recorded in the dump: " + e.getMessage());
+          }
+          return true;
+        });
+  }
+
+  /** Records a complete dump in the database. */
+  private static void enter(Connection connection, Path file, BackupDescription description)
+      throws SQLException {
     StateSchema.ensure(connection);
     try (PreparedStatement insert =
         connection.prepareStatement(
@@ -286,41 +249,6 @@ public final class Backup {
       insert.setString(3, description.sha256());
       insert.setString(4, description.schemaVersion());
       insert.executeUpdate();
-    }
-  }
-
-  private static String now() {
-    return Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
-  }
-
-  /** The file, which remembers what went wrong with it. */
-  private static final class Sink extends OutputStream {
-    private final FileChannel channel;
-    private final Meter meter;
-    private @Nullable IOException failure;
-
-    Sink(FileChannel channel, Meter meter) {
-      this.channel = channel;
-      this.meter = meter;
-    }
-
-    @Override
-    public void write(int value) throws IOException {
-      write(new byte[] {(byte) value}, 0, 1);
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int length) throws IOException {
-      try {
-        ByteBuffer buffer = ByteBuffer.wrap(bytes, offset, length);
-        while (buffer.hasRemaining()) {
-          channel.write(buffer);
-        }
-      } catch (IOException e) {
-        failure = e;
-        throw e;
-      }
-      meter.passed(length);
     }
   }
 }

@@ -6,7 +6,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.backup.Backup;
 import org.learnflow.db.backup.BackupDescription;
-import org.learnflow.db.backup.Backups;
+import org.learnflow.db.backup.DumpWriter;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.schema.MigrationFiles;
@@ -47,12 +47,12 @@ final class BackupCommand extends BaseCommand {
           .state("nothing was changed")
           .next("learnflow-db backup FILE, such as learnflow.dump");
     }
-    new Backup(file, progress).check(replace);
+    new DumpWriter(file, progress).check(replace);
     MigrationFiles migrations = files.migrations();
     DatabaseAccess access = database.access(cluster(), false, progress);
     try (Session session = access.ownerSession()) {
       BackupDescription made =
-          new Backups(
+          new Backup(
                   programs.finder(database.release(cluster()), cluster()),
                   migrations,
                   access,

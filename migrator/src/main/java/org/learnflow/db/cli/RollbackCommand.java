@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
-import org.learnflow.db.backup.Backups;
+import org.learnflow.db.backup.Backup;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.roles.RoleManager;
@@ -105,7 +105,7 @@ final class RollbackCommand extends BaseCommand {
     asked
         .backup()
         .ifPresent(file ->
-            new Backups(
+            new Backup(
                     programs.finder(database.release(cluster()), cluster()),
                     run.migrations(),
                     run.access(),
