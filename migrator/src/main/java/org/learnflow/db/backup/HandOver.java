@@ -51,12 +51,12 @@ public final class HandOver {
       throws SQLException {
     String from = Sql.literal(loader);
     String to = Sql.literal(ownerName);
-    updateIfThere(
+    updateIfExists(
         loading,
         "public.flyway_schema_history",
         "UPDATE public.flyway_schema_history SET installed_by = %2$s WHERE installed_by = %1$s"
             .formatted(from, to));
-    updateIfThere(
+    updateIfExists(
         loading,
         "learnflow_db.catalogs",
         """
@@ -105,15 +105,9 @@ public final class HandOver {
     return back;
   }
 
-  private static void updateIfThere(Connection connection, String table, String update)
+  private static void updateIfExists(Connection connection, String table, String update)
       throws SQLException {
-    boolean there =
-        CatalogQuery.rows(
-                connection,
-                "SELECT to_regclass('%s') IS NOT NULL".formatted(table),
-                row -> row.getBoolean(1))
-            .getFirst();
-    if (there) {
+    if (Sql.exists(connection, table)) {
       Sql.execute(connection, CatalogQuery.FIXED_PATH + update);
     }
   }

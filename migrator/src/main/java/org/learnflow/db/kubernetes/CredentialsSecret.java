@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -108,12 +109,11 @@ public final class CredentialsSecret {
 
   private List<String> make(
       Map<String, Password> known, BiConsumer<Optional<JsonNode>, List<String>> check) {
-    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      Optional<JsonNode> found = api.get(Kind.SECRET, namespace, name);
+    return write(found -> {
       found.filter(Deletion::isUnderWay).ifPresent(this::refuse);
       List<String> missing = found.map(CredentialsSecret::missingKeys).orElse(KEYS);
       if (missing.isEmpty()) {
-        return List.of();
+        return new Change(Optional.empty(), missing);
       }
       check.accept(found, missing);
       ObjectNode wanted = found.<ObjectNode>map(JsonNode::deepCopy).orElseGet(this::empty);
@@ -123,13 +123,38 @@ public final class CredentialsSecret {
             Optional.ofNullable(known.get(key)).orElseGet(PasswordDirectory::generate);
         data.put(key, SecretData.encode(password.value()));
       });
+      return new Change(Optional.of(wanted), missing);
+    });
+  }
+
+  /**
+   * A change of the Secret.
+   *
+   * @param wanted the whole Secret; empty if nothing is to be written
+   * @param keys those that it adds
+   */
+  private record Change(Optional<ObjectNode> wanted, List<String> keys) {}
+
+  /**
+   * Changes the Secret; asks for the change once more if somebody else was faster.
+   *
+   * @param change for the Secret as it is now, if there is one
+   * @return the keys that were added
+   */
+  private List<String> write(Function<Optional<JsonNode>, Change> change) {
+    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      Optional<JsonNode> found = api.get(Kind.SECRET, namespace, name);
+      Change next = change.apply(found);
       boolean done =
-          (found.isEmpty()
-                  ? api.make(Kind.SECRET, namespace, wanted)
-                  : api.replace(Kind.SECRET, namespace, wanted))
-              .isPresent();
+          next.wanted()
+              .map(wanted ->
+                  found.isEmpty()
+                      ? api.make(Kind.SECRET, namespace, wanted)
+                      : api.replace(Kind.SECRET, namespace, wanted))
+              .map(Optional::isPresent)
+              .orElse(true);
       if (done) {
-        return missing;
+        return next.keys();
       }
     }
     throw changesAllTheTime();
@@ -170,15 +195,15 @@ public final class CredentialsSecret {
   }
 
   private JsonNode require() {
-    return api.get(Kind.SECRET, namespace, name)
-        .orElseThrow(() ->
-            Failure.of(ExitCode.FAILED, this + " does not exist")
-                .where("namespace " + namespace)
-                .next(
-                    "restore it from a backup; or: learnflow-db credentials repair --release %s"
-                            .formatted(release)
-                        + " --namespace "
-                        + namespace));
+    return api.get(Kind.SECRET, namespace, name).orElseThrow(this::missingSecret);
+  }
+
+  private Failure missingSecret() {
+    return Failure.of(ExitCode.FAILED, this + " does not exist")
+        .where("namespace " + namespace)
+        .next(
+            "restore it from a backup; or: learnflow-db credentials repair --release %s --namespace %s"
+                .formatted(release, namespace));
   }
 
   /**
@@ -222,17 +247,13 @@ public final class CredentialsSecret {
     });
   }
 
-  /** Changes the current Secret; repeats that if somebody else was faster. */
   private void edit(Consumer<ObjectNode> change) {
-    for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      JsonNode found = require();
+    write(secret -> {
+      JsonNode found = secret.orElseThrow(this::missingSecret);
       ObjectNode wanted = found.deepCopy();
       change.accept(wanted);
-      if (wanted.equals(found) || api.replace(Kind.SECRET, namespace, wanted).isPresent()) {
-        return;
-      }
-    }
-    throw changesAllTheTime();
+      return new Change(wanted.equals(found) ? Optional.empty() : Optional.of(wanted), List.of());
+    });
   }
 
   static Map<String, Password> pending(JsonNode secret) {

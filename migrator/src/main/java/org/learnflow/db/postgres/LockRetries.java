@@ -29,6 +29,19 @@ public record LockRetries(int retries, String step, Progress progress) {
     return true;
   }
 
+  /**
+   * What is said when the last attempt failed too.
+   *
+   * @param name of the script that could not get a lock
+   */
+  public static String exhausted(String name, int attempts, List<String> blockers) {
+    return "%s could not get a lock within lock_timeout in %d attempts%s"
+        .formatted(
+            name,
+            attempts,
+            blockers.isEmpty() ? "" : ": blocked by " + String.join("; ", blockers));
+  }
+
   /** Who held the lock, as the end of a sentence; empty if nobody was seen. */
   public static String heldBy(List<String> holders) {
     return holders.isEmpty() ? "" : ", held by " + String.join("; ", holders);

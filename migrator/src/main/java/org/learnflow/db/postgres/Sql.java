@@ -116,6 +116,16 @@ public final class Sql {
     }
   }
 
+  /**
+   * Whether a relation exists.
+   *
+   * @param relation its name as in SQL, with its schema
+   */
+  public static boolean exists(Connection connection, String relation) throws SQLException {
+    return isTrue(
+        connection, "SELECT pg_catalog.to_regclass(%s) IS NOT NULL".formatted(literal(relation)));
+  }
+
   /** Whether a query has a row that begins with true. */
   public static boolean isTrue(Connection connection, String query) throws SQLException {
     return value(connection, query).map("t"::equals).orElse(false);

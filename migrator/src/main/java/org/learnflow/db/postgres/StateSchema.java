@@ -3,7 +3,6 @@ package org.learnflow.db.postgres;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
-import java.sql.Statement;
 import org.learnflow.db.Failure;
 
 /** Schema {@code learnflow_db}: the migrator's own state, for the owner only. */
@@ -113,20 +112,14 @@ public final class StateSchema {
    * @throws Failure 1 if another session creates it, or pretends to, for longer than lock_timeout
    */
   public static void ensure(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      try (var rows =
-          statement.executeQuery("SELECT to_regclass('%s') IS NULL".formatted(NEWEST))) {
-        rows.next();
-        if (!rows.getBoolean(1)) {
-          return;
-        }
-      }
+    if (Sql.exists(connection, NEWEST)) {
+      return;
     }
     Savepoint before = connection.getAutoCommit() ? null : connection.setSavepoint();
     // One text is one transaction, even in autocommit mode,
     // so that two sessions at once do not both find it missing.
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(LOCK + CREATE + CLOSE);
+    try {
+      Sql.execute(connection, LOCK + CREATE + CLOSE);
     } catch (SQLException e) {
       if (!SqlStates.LOCK_NOT_AVAILABLE.equals(SqlStates.of(e))) {
         throw e;

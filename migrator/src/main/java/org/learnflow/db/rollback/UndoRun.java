@@ -125,13 +125,8 @@ record UndoRun(
     if (SqlStates.lockProblem(e)) {
       return e.failure(state)
           .what(
-              "%s could not get a lock within lock_timeout in %d attempts%s"
-                  .formatted(
-                      e.step().script().undoScript(),
-                      lockRetries + 1,
-                      watch.lastBlockers().isEmpty()
-                          ? ""
-                          : ": blocked by " + String.join("; ", watch.lastBlockers())))
+              LockRetries.exhausted(
+                  e.step().script().undoScript(), lockRetries + 1, watch.lastBlockers()))
           .next(
               "end that transaction (or wait until it ends) and run the same command again;"
                   + " to wait longer, use --lock-timeout and --lock-retries");

@@ -15,6 +15,7 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlScript;
 import org.learnflow.db.postgres.SqlWords;
 import org.learnflow.db.postgres.StateSchema;
@@ -114,15 +115,9 @@ public final class ConcurrentIndexes {
 
   /** Marks as done what applied migrations built. */
   static void crossOutApplied(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      try (ResultSet row =
-          statement.executeQuery("SELECT to_regclass('learnflow_db.index_builds') IS NOT NULL")) {
-        row.next();
-        if (!row.getBoolean(1)) {
-          return;
-        }
-      }
-      statement.execute(
+    if (Sql.exists(connection, "learnflow_db.index_builds")) {
+      Sql.execute(
+          connection,
           """
           DELETE FROM learnflow_db.index_builds b USING public.flyway_schema_history h
           WHERE h.version = b.version AND h.success

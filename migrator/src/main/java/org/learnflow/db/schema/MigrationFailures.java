@@ -15,6 +15,7 @@ import org.flywaydb.core.internal.exception.FlywayMigrateException;
 import org.flywaydb.core.internal.sqlscript.FlywaySqlScriptException;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.postgres.LockRetries;
 import org.learnflow.db.postgres.SqlErrorKind;
 import org.learnflow.db.postgres.SqlParser;
 import org.learnflow.db.postgres.SqlScript;
@@ -67,11 +68,7 @@ public final class MigrationFailures {
     boolean mixed = message(thrown).startsWith(MIXED);
     String what =
         lockProblem
-            ? "%s could not get a lock within lock_timeout in %d attempts%s"
-                .formatted(
-                    name,
-                    attempts,
-                    blockers.isEmpty() ? "" : ": blocked by " + String.join("; ", blockers))
+            ? LockRetries.exhausted(name, attempts, blockers)
             : mixed
                 ? name + " mixes statements that run in a transaction with one that cannot"
                 : name + " failed: " + message(endless.map(Throwable.class::cast).orElse(thrown));
