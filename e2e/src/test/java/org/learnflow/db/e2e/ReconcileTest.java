@@ -32,13 +32,17 @@ class ReconcileTest {
     release.upgradeInstall(SCHEDULE).successful();
     Map<String, String> published = release.published(namespace);
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
-    assertThat(run(workspace, namespace, "first")).contains("nothing to do").endsWith("healthy");
+    assertThat(run(workspace, namespace, "first"))
+        .contains("nothing to do")
+        .containsPattern("(?m)^healthy$");
     assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before))
         .noneMatch(object -> object.contains("Secret") || object.contains("ConfigMap"));
 
     workspace.client().secrets().inNamespace(namespace).withName(Release.NAME + "-env").delete();
     workspace.client().configMaps().inNamespace(namespace).withName(Release.NAME).delete();
-    assertThat(run(workspace, namespace, "second")).contains("2 written").endsWith("healthy");
+    assertThat(run(workspace, namespace, "second"))
+        .contains("2 written")
+        .containsPattern("(?m)^healthy$");
     assertThat(release.published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).run("add", "ada");
   }
@@ -60,7 +64,9 @@ class ReconcileTest {
             now != null && !now.getMetadata().getUid().equals(former) && Readiness.isPodReady(now),
         READY_SECONDS,
         TimeUnit.SECONDS);
-    assertThat(run(workspace, namespace, "anew")).contains("rebuilt").endsWith("healthy");
+    assertThat(run(workspace, namespace, "anew"))
+        .contains("rebuilt")
+        .containsPattern("(?m)^healthy$");
     new Service(workspace, namespace).run("add,everything", "ada");
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
   }
