@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyBuilder;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Isolated
 class ClusterFaultsTest {
   @Test
+  @Tag("full")
   @DisplayName(
       "API server gone for 20 s while the Job migrates: the migration is applied and published; Helm, too, or the same command once more, succeeds")
   void apiServerGone(Workspace workspace) throws InterruptedException {
