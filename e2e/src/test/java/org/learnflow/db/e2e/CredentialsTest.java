@@ -132,18 +132,22 @@ class CredentialsTest {
     release.upgradeInstall().successful();
     Pods pods = new Pods(workspace.client());
     String rules = pods.shell(namespace, RULES);
-    change(workspace, release, "postgres-password", old -> "wrong" + old);
     // The file follows the Secret after a while.
     pods.shell(namespace, "cp /opt/bitnami/postgresql/secrets/postgres-password /tmp/admin");
+    change(workspace, release, "postgres-password", old -> "wrong" + old);
     // Another session holds what a repair wants to change, so that it can be met half done.
     String block =
         """
-        PGPASSWORD=$(cat /tmp/admin) exec psql -h 127.0.0.1 -U postgres -c "BEGIN" \\
-          -c "ALTER ROLE postgres CONNECTION LIMIT -1" -c "SELECT pg_sleep(15)" -c "ROLLBACK"
+        rm -f /tmp/go
+        {
+          echo 'BEGIN; ALTER ROLE postgres CONNECTION LIMIT -1; \\! touch /tmp/held'
+          until [ -e /tmp/go ]; do sleep 0.2; done
+          echo 'ROLLBACK;'
+        } | PGPASSWORD=$(cat /tmp/admin) psql -h 127.0.0.1 -U postgres
         """;
     String met =
         """
-        for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        for try in $(seq 100); do
           case $(cat /opt/bitnami/postgresql/conf/pg_hba.conf) in *learnflow-db-repair*) break;; esac
           sleep 0.5
         done
@@ -162,6 +166,7 @@ class CredentialsTest {
     for (boolean inPod : new boolean[] {true, false}) {
       CompletableFuture<String> blocked =
           CompletableFuture.supplyAsync(() -> pods.shell(namespace, block));
+      pods.shell(namespace, "until [ -e /tmp/held ]; do sleep 0.2; done");
       Process repair = release.startLearnflowDb("credentials", "repair", "--yes");
       assertThat(pods.shell(namespace, met + "cat /opt/bitnami/postgresql/conf/pg_hba.conf"))
           .startsWith("local all \"postgres\" peer map=learnflow-db-repair\n")
@@ -172,6 +177,7 @@ class CredentialsTest {
         repair.destroyForcibly();
       }
       repair.waitFor();
+      pods.shell(namespace, "rm /tmp/held; touch /tmp/go");
       blocked.join();
       Eventually.within(
           Duration.ofSeconds(20),

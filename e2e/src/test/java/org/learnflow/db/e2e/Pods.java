@@ -95,7 +95,7 @@ final class Pods {
             .writingOutput(output)
             .writingError(output)
             .exec(command.toArray(String[]::new))) {
-      Integer code = shell.exitCode().get(30, TimeUnit.SECONDS);
+      Integer code = shell.exitCode().get(60, TimeUnit.SECONDS);
       String text = output.toString(StandardCharsets.UTF_8);
       if (code != 0) {
         throw new AssertionError(command + "\n" + text);
