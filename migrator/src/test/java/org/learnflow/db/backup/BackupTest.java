@@ -25,6 +25,7 @@ import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.SmallDisk;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
@@ -51,14 +52,18 @@ class BackupTest {
     assertThat(server.cli(database).run(with(rollback, folder.resolve("none/x"))))
         .exited(ExitCode.USAGE)
         .says("folder ", " does not exist");
-    assertThat(server.cli(database).run("status").out()).contains("Schema:      009");
+    assertThat(server.cli(database).run("status").out())
+        .contains("Schema:      " + ProjectMigrations.newest());
 
     assertThat(server.cli(database).run(with(rollback, file)))
         .exited(ExitCode.OK)
         .says("MiB read back");
-    assertThat(BackupDescription.beside(file).orElseThrow().schemaVersion()).isEqualTo("009");
+    assertThat(BackupDescription.beside(file).orElseThrow().schemaVersion())
+        .isEqualTo(ProjectMigrations.newest());
     assertThat(server.cli(database).run("status").out())
-        .contains("Schema:      008", "(file, schema 009): before.dump");
+        .contains(
+            "Schema:      008",
+            "(file, schema %s): before.dump".formatted(ProjectMigrations.newest()));
   }
 
   private static String[] with(String[] words, Path file) {

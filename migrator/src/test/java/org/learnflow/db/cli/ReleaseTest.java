@@ -21,6 +21,7 @@ import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 import org.learnflow.db.testing.TestRelease;
@@ -94,7 +95,10 @@ class ReleaseTest {
 
     assertThat(cli().run("run")).exited(ExitCode.OK).answers("healthy");
 
-    assertThat(terminationLog).hasContent("healthy, schema 009, published to " + namespace());
+    assertThat(terminationLog)
+        .hasContent(
+            "healthy, schema %s, published to %s"
+                .formatted(ProjectMigrations.newest(), namespace()));
     assertThat(database.query("SELECT count(*)::text FROM submissions").getFirst())
         .as("the release's seed sets")
         .isNotEqualTo("0");
@@ -159,12 +163,12 @@ class ReleaseTest {
             "Release:     learnflow-db in namespace %s, learnflow-db-1.2.3".formatted(namespace()),
             "Pod:         none, external database",
             "Storage:     no volume",
-            "Schema:      009",
+            "Schema:      " + ProjectMigrations.newest(),
             "Published:   %s: Secret learnflow-db-env missing".formatted(namespace()));
     JsonNode document =
         new ObjectMapper().readTree(cli().with("LEARNFLOW_DB_OUTPUT", "json").run("status").out());
     assertThat(document.at("/release/chart").asText()).isEqualTo("learnflow-db-1.2.3");
-    assertThat(document.at("/status/schemaVersion").asText()).isEqualTo("009");
+    assertThat(document.at("/status/schemaVersion").asText()).isEqualTo(ProjectMigrations.newest());
     assertThat(document.at("/published/1/state").asText()).isEqualTo("missing");
     JsonNode example =
         JsonDocumentsTest.examples()

@@ -37,6 +37,7 @@ import org.learnflow.db.testing.Level;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 import org.learnflow.db.testing.TestRelease;
@@ -278,7 +279,7 @@ class SettingsTest {
     admin(
         database, "SET ROLE %s; CREATE TABLE public.by_hand (id int)".formatted(database.owner()));
     steps.run("drift", "--accept-all", "--yes");
-    steps.run("rollback", "--to", "009", "--yes", "--no-backup");
+    steps.run("rollback", "--to", ProjectMigrations.newest(), "--yes", "--no-backup");
     steps.run("run");
     String dump = folder.resolve("dump").toString();
     String programs = DumpServer.of(major, folder).bin().toString();

@@ -32,6 +32,7 @@ import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.Kills;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 import org.learnflow.db.testing.TestRelease;
@@ -40,8 +41,9 @@ import org.learnflow.db.testing.TestRelease;
 @ExtendWith(PostgresExtension.class)
 class ReconcileTest {
   private static final Duration LIMIT = Duration.ofSeconds(30);
-  private static final List<String> ALL =
-      IntStream.rangeClosed(1, 9).mapToObj("%03d"::formatted).toList();
+  private static final List<String> ALL = ProjectMigrations.versions();
+  private static final String NEWEST = ProjectMigrations.newest();
+  private static final String NEXT = ProjectMigrations.after(1);
 
   @TempDir private Path directory = Path.of("");
 
@@ -84,7 +86,8 @@ class ReconcileTest {
     }
     TestFiles.write(more.resolve("objects.txt"), "table public.more\n");
     for (int i = 0; i < sql.length; i++) {
-      TestFiles.write(more.resolve("V0%d__more.sql".formatted(10 + i)), sql[i] + "\n");
+      TestFiles.write(
+          more.resolve("V%s__more.sql".formatted(ProjectMigrations.after(1 + i))), sql[i] + "\n");
     }
     return cli.with("LEARNFLOW_DB_MIGRATIONS", more.toString());
   }
@@ -95,7 +98,7 @@ class ReconcileTest {
     String before = TestFiles.read(published);
     CliResult result = cli.run("reconcile");
     assertThat(result).exited(ExitCode.OK).answers("healthy").doesNotSay("!");
-    assertThat(result.out()).startsWith("nothing to do: schema at 009");
+    assertThat(result.out()).startsWith("nothing to do: schema at " + NEWEST);
     assertThat(published).hasContent(before);
   }
 
@@ -147,9 +150,11 @@ class ReconcileTest {
     assertThat(newer.run("reconcile"))
         .exited(ExitCode.OK)
         .answers("healthy")
-        .says("! migrations: at 009, 1 pending: V010__more.sql", "reconcile applies no migrations");
+        .says(
+            "! migrations: at %s, 1 pending: V%s__more.sql".formatted(NEWEST, NEXT),
+            "reconcile applies no migrations");
     assertThat(history()).isEqualTo(ALL);
-    assertThat(published).content().contains("SCHEMA_VERSION=009");
+    assertThat(published).content().contains("SCHEMA_VERSION=" + NEWEST);
   }
 
   @Test
@@ -157,12 +162,14 @@ class ReconcileTest {
     assertThat(cli.run("run")).exited(ExitCode.OK);
     Cli newer = withMore("CREATE TABLE more (id int PRIMARY KEY);", "SELECT 1 / 0;");
     assertThat(newer.run("run")).exited(ExitCode.MIGRATION_FAILED);
-    assertThat(published).content().contains("SCHEMA_VERSION=009");
+    assertThat(published).content().contains("SCHEMA_VERSION=" + NEWEST);
     List<String> rows = database.query("SELECT f::text FROM flyway_schema_history f");
 
-    assertThat(newer.run("reconcile")).exited(ExitCode.OK).says("1 pending: V011__more.sql");
+    assertThat(newer.run("reconcile"))
+        .exited(ExitCode.OK)
+        .says("1 pending: V%s__more.sql".formatted(ProjectMigrations.after(2)));
 
-    assertThat(published).content().contains("SCHEMA_VERSION=010");
+    assertThat(published).content().contains("SCHEMA_VERSION=" + NEXT);
     assertThat(database.query("SELECT f::text FROM flyway_schema_history f")).isEqualTo(rows);
     assertThat(newer.run("run")).exited(ExitCode.MIGRATION_FAILED);
   }
@@ -213,7 +220,7 @@ class ReconcileTest {
     }
     CliResult result = dev.run("reconcile");
     assertThat(result).exited(ExitCode.OK).answers("healthy");
-    assertThat(result.out()).startsWith("rebuilt: schema at 009");
+    assertThat(result.out()).startsWith("rebuilt: schema at " + NEWEST);
     assertEverythingIsThere();
     assertThat(dev.run("reconcile").out()).startsWith("nothing to do");
   }
@@ -222,7 +229,7 @@ class ReconcileTest {
     assertThat(history()).isEqualTo(ALL);
     assertThat(database.query("SELECT name FROM learnflow_db.seed_sets ORDER BY 1"))
         .containsExactly("reference", "sample");
-    assertThat(published).content().contains("SCHEMA_VERSION=009");
+    assertThat(published).content().contains("SCHEMA_VERSION=" + NEWEST);
     assertThat(database.query("SELECT count(*) FROM learnflow_db.rebuilds")).containsExactly("0");
     assertThat(cli.run("verify")).exited(ExitCode.OK).answers("healthy");
   }
@@ -289,7 +296,7 @@ class ReconcileTest {
     assertThat(run).isNotDone();
     assertThat(published).doesNotExist();
     assertThat(run.join()).exited(ExitCode.OK);
-    assertThat(published).content().contains("SCHEMA_VERSION=010");
+    assertThat(published).content().contains("SCHEMA_VERSION=" + NEXT);
   }
 
   @Test
@@ -317,8 +324,8 @@ class ReconcileTest {
     }
     assertThat(reconcile.await()).exited(ExitCode.OK);
     assertThat(run.await()).exited(ExitCode.OK);
-    assertThat(history()).endsWith("010");
-    assertThat(published).content().contains("SCHEMA_VERSION=010");
+    assertThat(history()).endsWith(NEXT);
+    assertThat(published).content().contains("SCHEMA_VERSION=" + NEXT);
   }
 
   @Test
@@ -351,7 +358,7 @@ class ReconcileTest {
     database.withRoles();
     Cli dev = cli.with("LEARNFLOW_DB_REBUILD_EMPTY", "true");
     Cli.Running running = dev.start("reconcile");
-    running.awaitOnStderr("9 applied, now at 009");
+    running.awaitOnStderr("%d applied, now at %s".formatted(ALL.size(), NEWEST));
     running.kill();
     assertThat(dev.run("reconcile").out()).startsWith("rebuilt");
     assertEverythingIsThere();

@@ -24,6 +24,7 @@ import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.MigrationDirectory;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
@@ -75,9 +76,9 @@ class RollbackTest {
             database.query("SELECT count(*) FROM flyway_schema_history WHERE version IS NOT NULL"))
         .containsExactly(String.valueOf(kept));
     assertThat(database.query("SELECT version || script FROM learnflow_db.rollbacks ORDER BY id"))
-        .hasSize(9 - kept)
+        .hasSize(ProjectMigrations.versions().size() - kept)
         .first()
-        .isEqualTo("009V009__create_schema_migrations_view.sql");
+        .isEqualTo(ProjectMigrations.newest() + ProjectMigrations.files('V').getLast());
     assertThat(CatalogSnapshot.of(database)).isNotEqualTo(whole);
     assertThat(rollback(database.cli(), "--to", version))
         .exited(ExitCode.OK)
@@ -469,8 +470,9 @@ class RollbackTest {
       assertThat(result).exited(ExitCode.OK).answers("healthy");
     }
     assertThat(results).anyMatch(CliResult::waitedForAnother);
+    List<String> versions = ProjectMigrations.versions();
     assertThat(database.query("SELECT version FROM learnflow_db.rollbacks ORDER BY id"))
-        .containsExactly("009", "008", "007", "006", "005", "004", "003");
+        .isEqualTo(versions.subList(2, versions.size()).reversed());
     assertThat(database.query("SELECT version FROM learnflow_db.undo_scripts ORDER BY 1"))
         .containsExactly("001", "002");
   }
@@ -480,7 +482,7 @@ class RollbackTest {
     Path env = directory.resolve("connection.env");
     Cli cli = database.cli().with("LEARNFLOW_DB_PUBLISH_TO", "file:" + env);
     assertThat(cli.run("run")).exited(ExitCode.OK);
-    assertThat(Files.readString(env)).contains("SCHEMA_VERSION=009");
+    assertThat(Files.readString(env)).contains("SCHEMA_VERSION=" + ProjectMigrations.newest());
     assertThat(rollback(cli, "--to", "7")).exited(ExitCode.OK);
     assertThat(Files.readString(env)).contains("SCHEMA_VERSION=007");
   }

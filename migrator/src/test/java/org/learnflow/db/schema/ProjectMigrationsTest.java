@@ -2,12 +2,10 @@ package org.learnflow.db.schema;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +14,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.CatalogSnapshot;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.PostgresExtension;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 
@@ -26,7 +25,7 @@ import org.learnflow.db.testing.TestFiles;
 class ProjectMigrationsTest {
 
   @Test
-  void everyMigrationHasAWayBackAndEveryWayBackItsMigration() throws IOException {
+  void everyMigrationHasAWayBackAndEveryWayBackItsMigration() {
     List<String> forward = names('V');
     assertThat(forward).isNotEmpty();
     assertThat(names('U')).isEqualTo(forward);
@@ -159,14 +158,7 @@ class ProjectMigrationsTest {
   }
 
   /** Names of the migrations in order, without their first letter. */
-  private static List<String> names(char kind) throws IOException {
-    try (Stream<Path> entries = Files.list(TestFiles.migrations())) {
-      return entries
-          .map(path -> String.valueOf(path.getFileName()))
-          .filter(name -> name.matches(kind + "\\d+__.*\\.sql"))
-          .map(name -> name.substring(1))
-          .sorted()
-          .toList();
-    }
+  private static List<String> names(char kind) {
+    return ProjectMigrations.files(kind).stream().map(name -> name.substring(1)).toList();
   }
 }
