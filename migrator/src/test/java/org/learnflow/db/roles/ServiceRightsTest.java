@@ -32,11 +32,11 @@ import org.learnflow.db.testing.TestFiles;
 class ServiceRightsTest {
   private static final String LATER =
       """
-      CREATE TABLE badges (id serial PRIMARY KEY, name text NOT NULL);
+      CREATE TABLE later_honours (id serial PRIMARY KEY, name text NOT NULL);
       CREATE SCHEMA later;
-      CREATE VIEW later.badges AS SELECT * FROM badges;
+      CREATE VIEW later.honours AS SELECT * FROM later_honours;
       CREATE SEQUENCE later.numbers;
-      INSERT INTO badges (name) VALUES ('first');
+      INSERT INTO later_honours (name) VALUES ('first');
       """;
 
   @TempDir private static Path directory;
@@ -115,8 +115,8 @@ class ServiceRightsTest {
         "compat.exercises (concept_name, problem_description, difficulty_level) VALUES ('c', 'p',"
             + " 'beginner')",
         "compat.code_executions (user_id, submitted_code) SELECT min(id), '' FROM users",
-        "badges (name) VALUES ('n')",
-        "later.badges (name) VALUES ('n')",
+        "later_honours (name) VALUES ('n')",
+        "later.honours (name) VALUES ('n')",
       })
   void everyTableAndViewCanBeInsertedInto(String rows) throws SQLException {
     assertThat(touched("INSERT INTO " + rows)).isEqualTo(1);
@@ -124,7 +124,7 @@ class ServiceRightsTest {
 
   @Test
   void sequencesCanBeUsedAlsoThoseOfLaterMigrations() throws SQLException {
-    for (String sequence : List.of("users_id_seq", "badges_id_seq", "later.numbers")) {
+    for (String sequence : List.of("users_id_seq", "later_honours_id_seq", "later.numbers")) {
       assertThat(rows("SELECT nextval('%1$s'), currval('%1$s')".formatted(sequence))).isEqualTo(1);
     }
   }
@@ -161,14 +161,14 @@ class ServiceRightsTest {
         "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER GRANT ALL ON TABLES TO SERVICE",
         "COMMENT ON TABLE users IS 'x'",
         "DROP TABLE users CASCADE",
-        "DROP TABLE badges",
+        "DROP TABLE later_honours",
         "DROP VIEW compat.users",
-        "DROP VIEW later.badges",
+        "DROP VIEW later.honours",
         "DROP SCHEMA compat CASCADE",
         "DROP FUNCTION set_updated_at() CASCADE",
         "DROP SEQUENCE later.numbers",
         "TRUNCATE users CASCADE",
-        "TRUNCATE badges",
+        "TRUNCATE later_honours",
         "SELECT setval('users_id_seq', 1)",
         "SELECT * FROM flyway_schema_history",
         "SELECT script FROM flyway_schema_history",
