@@ -2,24 +2,27 @@ package org.learnflow.db;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.learnflow.db.testing.PostgresExtension;
+import org.learnflow.db.testing.ProjectMigrations;
 import org.learnflow.db.testing.SchemaDocument;
 import org.learnflow.db.testing.TestDatabase;
 import org.learnflow.db.testing.TestFiles;
 import org.learnflow.db.verify.ExpectedObjects;
 
-/** Files that are made from a migrated database are as {@code make generate} makes them. */
+/** What is made from the migrations is as {@code make generate} makes it. */
 @ExtendWith(PostgresExtension.class)
 @SuppressWarnings("NullAway.Init") // set before each test
 class GeneratedFilesTest {
+  private static final Pattern NEWEST = Pattern.compile("learnflow\\.org/newest-migration: .*");
+
   private TestDatabase database;
 
   @BeforeEach
@@ -39,18 +42,27 @@ class GeneratedFilesTest {
   }
 
   @Test
-  void theSchemaDocumentShowsWhatTheMigrationsMake() throws IOException, SQLException {
+  void theSchemaDocumentShowsWhatTheMigrationsMake() throws SQLException {
     check(
         TestFiles.repository().resolve("docs").resolve("reference/schema.md"),
         SchemaDocument.of(database).text());
   }
 
+  @Test
+  void theChartNamesTheNewestMigration() {
+    Path chart = TestFiles.repository().resolve("charts/learnflow-db/Chart.yaml");
+    String newest = "learnflow.org/newest-migration: \"%s\"".formatted(ProjectMigrations.newest());
+    String text = TestFiles.read(chart);
+    assertThat(text).containsPattern(NEWEST);
+    check(chart, NEWEST.matcher(text).replaceFirst(newest));
+  }
+
   /** With {@code -Dgenerate=true}: writes the file instead. */
-  private static void check(Path file, String expected) throws IOException {
+  private static void check(Path file, String expected) {
     if (Boolean.getBoolean("generate")) {
       TestFiles.write(file, expected);
     }
-    assertThat(Files.exists(file) ? Files.readString(file) : "")
+    assertThat(Files.exists(file) ? TestFiles.read(file) : "")
         .as(file + " is out of date: run make generate and commit it")
         .isEqualTo(expected);
   }

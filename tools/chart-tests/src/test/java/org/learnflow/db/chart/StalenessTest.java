@@ -24,18 +24,6 @@ class StalenessTest {
   private static final JsonNode VALUES = Repository.yaml(Repository.CHART.resolve("values.yaml"));
 
   @Test
-  void theNewestMigrationOfTheChartIsTheNewestFile() throws IOException {
-    assertThat(annotation("learnflow.org/newest-migration"))
-        .as("set learnflow.org/newest-migration in Chart.yaml to the newest file of migrations/")
-        .isEqualTo(
-            names(Repository.ROOT.resolve("migrations")).stream()
-                .filter(name -> name.matches("V\\d+__.*\\.sql"))
-                .map(name -> name.substring(1, name.indexOf('_')))
-                .max(String::compareTo)
-                .orElseThrow());
-  }
-
-  @Test
   void theSeedSetsOfTheChartAreTheDirectories() throws IOException {
     String sets = String.join(",", names(Repository.ROOT.resolve("seeds")));
     assertThat(annotation("learnflow.org/seed-sets")).isEqualTo(sets);
