@@ -79,6 +79,7 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- $errors = append $errors "postgresql.auth.enablePostgresUser is false, but the role postgres creates the roles: set it to true" -}}
 {{- end -}}
 {{- $errors = concat $errors (include "learnflow-db.unknownValues" . | splitList "\n" | compact) -}}
+{{- $errors = concat $errors (include "learnflow-db.startErrors" . | splitList "\n" | compact) -}}
 {{- with $postgresql.namespaceOverride -}}
 {{- $errors = append $errors (printf "postgresql.namespaceOverride is %q, but the database, its passwords and the Jobs are in the release's namespace: install the release there, helm --namespace %s" . .) -}}
 {{- end -}}

@@ -1,0 +1,92 @@
+# Starts PostgreSQL in the container of the chart bitnami/postgresql, from any image with sh, initdb and postgres on PATH:
+#   sh start.sh [ARGUMENT OF POSTGRES...]
+# postgresql.conf and pg_hba.conf are beside this script. The data may be those of Bitnami's image, which keeps both files outside
+# of the data directory too. Of other programs it uses only cat, chmod, cp, mkdir, mv, rm, rmdir and sync.
+set -eu
+umask 077
+files=${0%/*}
+conf=${POSTGRESQL_CONF_DIR:-/opt/bitnami/postgresql/conf}
+extended=${POSTGRESQL_VOLUME_DIR:-/bitnami/postgresql}/conf/conf.d
+unfinished=$PGDATA.unfinished
+
+fail() {
+  echo "start: $*" >&2
+  exit 1
+}
+
+# This shell stays the container's first process. It turns the signal that ends a container, whatever STOPSIGNAL the image has, into
+# a fast shutdown, and reaps what `kubectl exec` leaves behind, which PostgreSQL would take for a crash of its own.
+child=
+status=0
+stopping=
+ended() {
+  stopping=yes
+  [ -z "$child" ] || kill "-$signal" "$child" 2>/dev/null || true
+}
+trap ended TERM INT QUIT
+
+run() {
+  signal=$1
+  shift
+  [ -z "$stopping" ] || exit 143
+  "$@" &
+  child=$!
+  [ -z "$stopping" ] || ended
+  while :; do
+    wait "$child" && status=0 || status=$?
+    kill -0 "$child" 2>/dev/null || break
+  done
+  child=
+}
+
+# The admin's password is in a file, or in the environment with auth.usePasswordFiles=false.
+create() {
+  echo "start: creating $PGDATA" >&2
+  rm -rf "$unfinished"
+  password=${POSTGRES_POSTGRES_PASSWORD_FILE:-}
+  if [ -z "$password" ]; then
+    [ -n "${POSTGRES_POSTGRES_PASSWORD:-}" ] || fail "neither POSTGRES_POSTGRES_PASSWORD_FILE nor POSTGRES_POSTGRES_PASSWORD is set"
+    password=$conf/password
+    printf '%s\n' "$POSTGRES_POSTGRES_PASSWORD" >"$password"
+  fi
+  # Without a locale of the image's, that of C, which every libc has.
+  locale=--no-locale
+  [ -z "${LC_ALL:-${LANG:-}}" ] || locale=
+  # shellcheck disable=SC2086 # several arguments in one value
+  run TERM initdb --pgdata="$unfinished" --username=postgres --pwfile="$password" --auth=scram-sha-256 --encoding=UTF8 \
+    --no-instructions $locale ${POSTGRES_INITDB_ARGS:-}
+  rm -f "$conf/password"
+  [ -z "$stopping" ] || exit 143
+  [ "$status" = 0 ] || fail "initdb failed, see above; nothing of it counts"
+  # Those that count are elsewhere.
+  rm -f "$unfinished/postgresql.conf" "$unfinished/pg_hba.conf"
+  # Only a whole data directory gets its name: what a killed initdb leaves is removed by the next start.
+  if [ -d "$PGDATA" ]; then
+    rmdir "$PGDATA"
+  fi
+  mv "$unfinished" "$PGDATA"
+  sync
+}
+
+rm -rf "${conf:?}"/*
+mkdir "$conf/conf.d"
+cp "$files/postgresql.conf" "$files/pg_hba.conf" "$conf/"
+# extendedConfiguration, whose lines come last and win.
+for file in "$extended"/*.conf; do
+  [ ! -f "$file" ] || cp "$file" "$conf/conf.d/"
+done
+
+if [ ! -f "$PGDATA/PG_VERSION" ]; then
+  if [ -d "$PGDATA" ] && ! rmdir "$PGDATA" 2>/dev/null; then
+    fail "$PGDATA is neither empty nor a data directory of PostgreSQL; its volume was left as it is"
+  fi
+  create
+fi
+[ -f "$PGDATA/global/pg_control" ] || fail "$PGDATA has no global/pg_control: it was never finished, or is damaged"
+# The volume's fsGroup opens the data to a group, which PostgreSQL refuses.
+chmod u=rwx,go= "$PGDATA" || fail "$PGDATA does not belong to this user: set postgresql.primary.containerSecurityContext.runAsUser to its owner"
+# The process number in it is of another container; here it may be that of another process.
+rm -f "$PGDATA/postmaster.pid"
+unset POSTGRES_PASSWORD POSTGRES_POSTGRES_PASSWORD
+run INT postgres -D "$PGDATA" -c "config_file=$conf/postgresql.conf" -c "hba_file=$conf/pg_hba.conf" "$@"
+exit "$status"
