@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,16 +44,19 @@ class StandInTest {
     }
   }
 
-  /** The subchart alone, with the values that the umbrella gives it. */
+  /**
+   * The subchart alone, with the values that the umbrella gives it, but for the start script, which
+   * is the umbrella's.
+   */
   private static List<String> objects(String chart, String environment) {
     try {
-      Path values = Files.createTempFile("postgresql", ".yaml");
+      Path file = Files.createTempFile("postgresql", ".yaml");
       JsonNode ours = Repository.yaml(Repository.CHART.resolve("values.yaml")).path("postgresql");
       JsonNode theirs = Repository.yaml(Repository.CHART.resolve(environment)).path("postgresql");
-      Files.writeString(
-          values,
-          Repository.YAML.writeValueAsString(
-              Repository.JSON.readerForUpdating(ours.deepCopy()).readValue(theirs)));
+      JsonNode all = Repository.JSON.readerForUpdating(ours.deepCopy()).readValue(theirs);
+      ((ObjectNode) all.path("primary"))
+          .remove(List.of("command", "extraVolumes", "extraVolumeMounts"));
+      Files.writeString(file, Repository.YAML.writeValueAsString(all));
       String text =
           Repository.tool(
                   "helm",
@@ -62,9 +66,9 @@ class StandInTest {
                   "--namespace",
                   "postgres",
                   "--values",
-                  values.toString())
+                  file.toString())
               .successful();
-      Files.delete(values);
+      Files.delete(file);
       return Repository.yaml(text).stream()
           .map(object ->
               Rendering.name(object)
