@@ -11,7 +11,8 @@ trap '' HUP PIPE
 tag=learnflow-db-repair
 role=$1
 database=$2
-sql=$(sed -n '/^-- end$/q;p')
+# Not sed's q: busybox reads ahead, and waits for the end of stdin.
+sql=$(while IFS= read -r line && [ "$line" != "-- end" ]; do printf '%s\n' "$line"; done)
 
 fail() {
   echo "$*" >&2

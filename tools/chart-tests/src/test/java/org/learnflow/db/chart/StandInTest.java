@@ -65,6 +65,8 @@ class StandInTest {
                   chart,
                   "--namespace",
                   "postgres",
+                  "--set",
+                  "global.security.allowInsecureImages=true",
                   "--values",
                   file.toString())
               .successful();
