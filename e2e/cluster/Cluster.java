@@ -163,6 +163,7 @@ final class Cluster {
                 FOLDER.resolve("../../tools/images/Images.java").normalize().toString(),
                 "pause",
                 "postgresql",
+                "postgresql-bitnami",
                 "python")
             .redirectError(ProcessBuilder.Redirect.INHERIT);
     var output = Programs.run(images);

@@ -19,7 +19,10 @@ final class KindCluster implements Backend {
       "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
 
   private static final List<String> TEST_IMAGES =
-      List.of("learnflow.test/postgresql:17", "learnflow.test/python:3");
+      List.of(
+          "learnflow.test/postgresql:17",
+          "learnflow.test/postgresql-bitnami:17",
+          "learnflow.test/python:3");
   private static final List<String> STATIC_PODS =
       List.of("apiserver", "controller-manager", "scheduler");
   private static final List<String> SERVICES = List.of("kubelet", "containerd");

@@ -4,6 +4,7 @@ import check.BaseCheck;
 import check.PostgresqlCheck;
 import check.Promise;
 import check.PythonAndPauseCheck;
+import check.StartScriptCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +60,9 @@ class Check {
     promises.addAll(new BaseCheck(unpack("base", folder)).promises());
     promises.addAll(
         new PythonAndPauseCheck(unpack("python", folder), unpack("pause", folder)).promises());
-    promises.addAll(new PostgresqlCheck(unpack("postgresql", folder)).promises());
+    var bitnami = unpack("postgresql-bitnami", folder);
+    promises.addAll(new PostgresqlCheck(bitnami).promises());
+    promises.addAll(new StartScriptCheck(unpack("postgresql", folder), bitnami).promises());
     return promises;
   }
 

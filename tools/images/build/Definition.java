@@ -95,6 +95,15 @@ public record Definition(String name, Path folder, Map<String, String> propertie
     return words("entrypoint");
   }
 
+  List<String> command() {
+    return words("command");
+  }
+
+  /** Empty for a runtime's own, SIGTERM. */
+  String stopSignal() {
+    return properties.getOrDefault("stopsignal", "");
+  }
+
   String user() {
     return required("user");
   }

@@ -62,7 +62,7 @@ final class DockerArchive {
   private static String config(Definition definition, String architecture, String layer) {
     return """
     {"architecture":%s,"os":"linux","created":%s,\
-    "config":{"User":%s,"Env":%s,"Entrypoint":%s,"WorkingDir":"/"},\
+    "config":{"User":%s,"Env":%s,"Entrypoint":%s,"Cmd":%s,%s"WorkingDir":"/"},\
     "rootfs":{"type":"layers","diff_ids":%s},\
     "history":[{"created":%s,"created_by":%s}]}\
     """
@@ -72,6 +72,10 @@ final class DockerArchive {
             quote(definition.user()),
             array(environment(definition)),
             definition.entrypoint().isEmpty() ? "null" : array(definition.entrypoint()),
+            definition.command().isEmpty() ? "null" : array(definition.command()),
+            definition.stopSignal().isEmpty()
+                ? ""
+                : "\"StopSignal\":" + quote(definition.stopSignal()) + ",",
             array(List.of(layer)),
             quote(CREATED),
             quote("tools/images/" + definition.name()));
