@@ -6,10 +6,10 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
 GIVEN := VERSION NAME RELEASE NAMESPACE ENV HELM HELM_FLAGS REGISTRY FILE TO BACKUP NO_BACKUP ROLE RESTART REPLACE YES PURGE QUIET \
 	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES \
-	PARALLEL MODULE LEVEL
+	PARALLEL MODULE LEVEL BITNAMI
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # Given as 0, no, false or off, a flag is not set.
-$(foreach flag,NO_BACKUP RESTART REPLACE YES PURGE QUIET STANDIN ACCEPT,\
+$(foreach flag,NO_BACKUP RESTART REPLACE YES PURGE QUIET STANDIN ACCEPT BITNAMI,\
 	$(if $(filter "0" "no" "false" "off","$($(flag))"),$(eval override $(flag) :=)))
 # The path of a file in such a variable, for a program in another folder.
 absolute = "$(if $(filter /%,$(firstword $($(1)))),,$(CURDIR)/)$$$(1)"
@@ -155,7 +155,7 @@ clean:; @rm -rf migrator/target e2e/target ## removes what was built
 ##@ Develop: images, clusters, and the product on them
 image-reproducible: image ## builds the image once more from nothing: only the AOT cache's layer may differ
 	@$(JAVA) tools/Reproducible.java migrator/target/image-layers.txt $(MAKE) --no-print-directory clean image
-images:; @$(JAVA) tools/images/Images.java base pause postgresql python ## container images from Debian packages: prints their archives
+images:; @$(JAVA) tools/images/Images.java base pause postgresql postgresql-bitnami python ## container images from Debian packages: prints their archives
 images-check:; @$(JAVA) tools/images/Check.java ## runs these images with runc and checks what they promise; needs root and runc
 cluster:; @$(CLUSTER) up ## a Kubernetes for tests: kind where Docker answers, else (Linux, root) one from upstream's sources
 cluster-down:; @$(CLUSTER) down ## takes it down, and leaves nothing behind
@@ -164,12 +164,13 @@ cluster-load:; @$(CLUSTER) load "$$IMAGE" ## puts an image on its node: make clu
 cluster-listing:; @$(CLUSTER) prepare; $(CLUSTER) listing ## what a cluster could leave on this machine, to compare
 cluster-check:; @$(CLUSTER) check ## brings a cluster up and down, and shows what that changed on this machine
 # E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
-# then what loads an archive there, such as "kind load image-archive". TESTED: what Maven is given, and the folder to empty.
+# then what loads an archive there, such as "kind load image-archive". BITNAMI=1 runs PostgreSQL on the Bitnami-like image. TESTED: what Maven is given, and the folder to empty.
 LOAD = $(if $(E2E_LOAD),$$E2E_LOAD,$(if $(E2E_KUBECONFIG),,$(CLUSTER) load))
 define TESTED
 @$(if $(LOAD),$(LOAD) $(IMAGE_TAR))
 @rm -rf e2e/target/failures e2e/target/$(2)
 @$(call MODULE_MVN,e2e) test -Dimage.load=$(if $(E2E_LOAD),"$$E2E_LOAD",'$(LOAD)') $(if $(TEST),-Dtest="$$TEST") \
+	$(if $(BITNAMI),-Dpostgresql.bitnami=true) \
 	$(if $(E2E_KUBECONFIG),-Dkubeconfig=$(call absolute,E2E_KUBECONFIG)) $(1)
 endef
 E2E_NEEDS := build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR)

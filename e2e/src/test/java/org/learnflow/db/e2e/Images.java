@@ -2,6 +2,7 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.utils.Serialization;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +22,13 @@ import java.util.Map;
 final class Images {
   static final String PYTHON = "learnflow.test/python:3";
 
+  /** Whether PostgreSQL runs on the Bitnami-like image, which starts itself. */
+  private static final boolean BITNAMI = Boolean.getBoolean("postgresql.bitnami");
+
+  private static final Path BITNAMI_VALUES =
+      Repository.ROOT.resolve("charts/learnflow-db/values-bitnami-image.yaml");
+
+  private static final String REPOSITORY = BITNAMI ? "postgresql-bitnami" : "postgresql";
   private static final String ARCHIVE = "migrator/target/image.tar";
 
   /** The migrator's, as make image has named it. */
@@ -30,29 +39,44 @@ final class Images {
 
   /** What is set beside the values that everybody uses. */
   static List<String> values() {
-    return List.of(
-        "--set",
-        "migrator.image.tag=" + tag(MIGRATOR),
-        "--set",
-        "postgresql.image.registry=learnflow.test,postgresql.image.repository=postgresql",
-        "--set-string",
-        "postgresql.image.tag=17",
-        // Several tests share a small node.
-        "--set",
-        "postgresql.primary.resources.requests.cpu=100m",
-        // Bitnami's chart asks for it where the image is not Bitnami's.
-        "--set",
-        "global.security.allowInsecureImages=true");
+    List<String> values = new ArrayList<>();
+    if (BITNAMI) {
+      values.addAll(List.of("--values", BITNAMI_VALUES.toString()));
+    }
+    values.addAll(
+        List.of(
+            "--set",
+            "migrator.image.tag=" + tag(MIGRATOR),
+            "--set",
+            "postgresql.image.registry=learnflow.test,postgresql.image.repository=" + REPOSITORY,
+            "--set-string",
+            "postgresql.image.tag=17",
+            // Several tests share a small node.
+            "--set",
+            "postgresql.primary.resources.requests.cpu=100m",
+            // Bitnami's chart asks for it where the image is not Bitnami's.
+            "--set",
+            "global.security.allowInsecureImages=true"));
+    return values;
   }
 
   /** {@link #values()} in a chart's values. */
   static void setValues(ObjectNode values) {
+    if (BITNAMI) {
+      try {
+        new ObjectMapper()
+            .readerForUpdating(values)
+            .readValue(Serialization.unmarshal(Files.readString(BITNAMI_VALUES), ObjectNode.class));
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
     setTag(values, tag(MIGRATOR));
     ObjectNode postgresql = values.withObject("/postgresql");
     postgresql
         .withObject("/image")
         .put("registry", "learnflow.test")
-        .put("repository", "postgresql")
+        .put("repository", REPOSITORY)
         .put("tag", "17");
     postgresql.withObject("/primary/resources/requests").put("cpu", "100m");
     values.withObject("/global/security").put("allowInsecureImages", true);
