@@ -449,6 +449,12 @@ rules:
   value: {{ include "learnflow-db.dataSize" . | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_IMAGE
   value: {{ include "learnflow-db.postgresqlImage" . | quote }}
+- name: LEARNFLOW_DB_POSTGRESQL_START
+  value: {{ include "learnflow-db.startsPostgresql" . | empty | ternary "image" "script" }}
+{{- with .Values.postgresql.image.acceptStart }}
+- name: LEARNFLOW_DB_ACCEPT_START
+  value: {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -15,7 +15,7 @@ which postgresql.primary.command is rendered too: both see the same values, and 
 postgresql.conf: |
   {{- include "learnflow-db.postgresqlConf" . | trim | nindent 2 }}
 pg_hba.conf: |
-  {{- .Values.primary.pgHbaConfiguration | default (include "learnflow-db.pgHba" .) | trim | nindent 2 }}
+  {{- tpl (.Values.primary.pgHbaConfiguration | default (include "learnflow-db.pgHba" .)) . | trim | nindent 2 }}
 # PostgreSQL and initdb want a name for the user that they run as.
 passwd: |
   root:x:0:0:root:/root:/bin/sh
@@ -86,7 +86,7 @@ Why the start script cannot be used with these values, one sentence per line: wh
 {{- $image := printf "%s/%s" $postgresql.image.registry $postgresql.image.repository -}}
 {{- if include "learnflow-db.startsPostgresql" . -}}
 {{- if regexMatch "bitnami|soldevelo/|bitcompat/" $image }}
-postgresql.image is {{ $image }}, which starts itself: put --values values-bitnami-image.yaml of this chart before your own values, and the release goes on as it is; to move it: docs/how-to/postgresql-images.md
+postgresql.image is {{ $image }}, which starts itself: put --values values-bitnami-image.yaml of this chart before your own values, and the release goes on as it is; to move it: docs/how-to/official-image.md
 {{- end }}
 {{- $volumes := dig "extraVolumes" list $primary -}}
 {{- $mounts := dig "extraVolumeMounts" list $primary -}}

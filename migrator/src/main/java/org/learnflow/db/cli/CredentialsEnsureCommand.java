@@ -6,6 +6,8 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.credentials.Ensure;
 import org.learnflow.db.kubernetes.CredentialsSecret;
+import org.learnflow.db.kubernetes.ServerStart;
+import org.learnflow.db.kubernetes.StatefulSetChange;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -66,6 +68,20 @@ final class CredentialsEnsureCommand extends BaseCommand {
       description = "PostgreSQL's image; refused if its major version is not that of the volume.")
   private String image = "";
 
+  @Option(
+      names = "--postgresql-start",
+      paramLabel = "script|image",
+      description =
+          "Who starts PostgreSQL: script, that of the chart, or image, its own entrypoint; refused"
+              + " if another one does on the running StatefulSet's volume.")
+  private @Nullable ServerStart start;
+
+  @Option(
+      names = "--accept-start",
+      paramLabel = "script|image",
+      description = "Accept that PostgreSQL is started so from now on, on the same volume.")
+  private @Nullable ServerStart acceptedStart;
+
   /**
    * What ensure did.
    *
@@ -89,8 +105,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
                     dataClaim,
                     dataDirectory,
                     retiredClaims,
-                    dataSize,
-                    image));
+                    server()));
     backups.ensure(cluster(), progress);
     String text =
         "Secret %s in namespace %s: %s"
@@ -103,5 +118,16 @@ final class CredentialsEnsureCommand extends BaseCommand {
     conclude(text);
     print(text, new Ensured(name, namespace, made));
     return ExitCode.OK;
+  }
+
+  private Optional<StatefulSetChange.Wanted> server() {
+    return dataSize.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            new StatefulSetChange.Wanted(
+                dataSize.equals(Ensure.NONE) ? "" : dataSize,
+                image,
+                Optional.ofNullable(start),
+                Optional.ofNullable(acceptedStart)));
   }
 }

@@ -16,7 +16,7 @@ import org.learnflow.db.kubernetes.StatefulSetChange;
  */
 public record Ensure(KubernetesApi api, String namespace, String release) {
   /** Stands for no claim and for no volume. */
-  private static final String NONE = "none";
+  public static final String NONE = "none";
 
   /**
    * What the values request.
@@ -27,9 +27,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
    *     is not checked
    * @param dataDirectory directory in that volume; empty if unknown
    * @param retiredClaims names of claims whose data are abandoned on purpose
-   * @param dataSize of the database's volume, {@link StatefulSetChange#EXISTING}, or {@code none};
-   *     empty if that is not checked
-   * @param image of PostgreSQL
+   * @param server its volume and its start; empty if that is not checked
    */
   public record Wanted(
       Optional<String> secret,
@@ -37,8 +35,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
       String dataClaim,
       String dataDirectory,
       List<String> retiredClaims,
-      String dataSize,
-      String image) {
+      Optional<StatefulSetChange.Wanted> server) {
 
     private List<String> claims() {
       return Stream.of(dataClaim).filter(claim -> !claim.isEmpty() && !claim.equals(NONE)).toList();
@@ -79,8 +76,6 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
     StatefulSetChange change = new StatefulSetChange(api, namespace, statefulSet);
     change.checkRelease(release);
     change.checkDeletion(release, wanted.claims(), wanted.retired());
-    if (!wanted.dataSize().isEmpty()) {
-      change.check(wanted.dataSize().equals(NONE) ? "" : wanted.dataSize(), wanted.image());
-    }
+    wanted.server().ifPresent(change::check);
   }
 }

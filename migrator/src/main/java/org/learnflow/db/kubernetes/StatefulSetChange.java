@@ -28,6 +28,8 @@ public final class StatefulSetChange {
   private static final String SELECTED_INSTANCE =
       "/spec/selector/matchLabels/app.kubernetes.io~1instance";
 
+  private static final String IMAGE = "/spec/template/spec/containers/0/image";
+
   private static final Pattern QUANTITY =
       Pattern.compile("(?<number>\\d+(\\.\\d+)?)(?<unit>[KMGTPE]i|[kMGTPE])?");
   private static final Map<String, BigDecimal> UNITS =
@@ -47,6 +49,22 @@ public final class StatefulSetChange {
 
   /** Of a tag such as 17, 17.6 or 17.6.0-debian-12-r4; a tag that names something else is none. */
   private static final Pattern MAJOR = Pattern.compile(":(?<major>[12]\\d)(?!\\d)");
+
+  /**
+   * What the values request.
+   *
+   * @param size of the data volume, as Kubernetes writes it; {@link #EXISTING} where it is that of
+   *     an existing claim, empty where there shall be none
+   * @param image of PostgreSQL; empty if that is not checked
+   * @param start who starts PostgreSQL in it; empty if that is not checked
+   * @param acceptedStart whom the values name as the one that starts it on the same volume from now
+   *     on; empty for whoever does now
+   */
+  public record Wanted(
+      String size,
+      String image,
+      Optional<ServerStart> start,
+      Optional<ServerStart> acceptedStart) {}
 
   private final KubernetesApi api;
   private final String namespace;
@@ -137,15 +155,13 @@ public final class StatefulSetChange {
   /**
    * Continues only if the change is possible.
    *
-   * @param size of the data volume, as Kubernetes writes it; {@link #EXISTING} where it is that of
-   *     an existing claim, empty where there shall be none
-   * @param image of PostgreSQL
    * @throws Failure 10 that names the page with the way
    */
-  public void check(String size, String image) {
+  public void check(Wanted wanted) {
     if (found.isEmpty()) {
       return;
     }
+    String size = wanted.size();
     String living = size(found.get());
     if (living.isEmpty() != size.isEmpty()) {
       throw refused(
@@ -171,7 +187,8 @@ public final class StatefulSetChange {
               : "enlarge the claim first: docs/how-to/volume.md");
     }
     if (!size.isEmpty()) {
-      checkMajor(found.get().at("/spec/template/spec/containers/0/image").asText(), image);
+      checkMajor(found.get().at(IMAGE).asText(), wanted.image());
+      checkStart(found.get(), wanted);
     }
   }
 
@@ -184,6 +201,22 @@ public final class StatefulSetChange {
               .formatted(now.group("major"), old.group("major")),
           "restore postgresql.image.tag; how to change the major version: docs/how-to/major-upgrade.md");
     }
+  }
+
+  /** Another start usually is another image, with another C library: indexes may need a rebuild. */
+  private void checkStart(JsonNode living, Wanted wanted) {
+    ServerStart now = ServerStart.of(living);
+    wanted
+        .start()
+        .filter(start -> start != now && !wanted.acceptedStart().equals(Optional.of(start)))
+        .ifPresent(start -> {
+          throw refused(
+              "the values want PostgreSQL started by %s, from %s, but that of %s is started by %s, from %s"
+                  .formatted(
+                      start.who(), wanted.image(), this, now.who(), living.at(IMAGE).asText()),
+              "to stay as it is, %s; to change it on the same volume, do what docs/how-to/official-image.md says, and set postgresql.image.acceptStart=%s"
+                  .formatted(now.stay(), start));
+        });
   }
 
   private Failure refused(String what, String next) {

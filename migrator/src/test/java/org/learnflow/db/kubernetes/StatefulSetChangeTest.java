@@ -159,6 +159,76 @@ class StatefulSetChangeTest {
         .says("docs/how-to/major-upgrade.md");
   }
 
+  /** A living StatefulSet that the chart's script starts. */
+  private void startedByTheScript(String volumes) {
+    living(volumes);
+    server
+        .client()
+        .apps()
+        .statefulSets()
+        .inNamespace(server.namespace())
+        .withName("postgres")
+        .edit(set -> {
+          set.getSpec()
+              .getTemplate()
+              .getSpec()
+              .getContainers()
+              .getFirst()
+              .setCommand(List.of("sh", "-c", "exec sh /start/start.sh \"$@\"", "0123"));
+          return set;
+        });
+  }
+
+  private CliResult started(String size, String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("--data-size", size, "--postgresql-image", "docker.io/library/postgres:17"));
+    arguments.addAll(List.of(more));
+    return ensure(arguments.toArray(String[]::new));
+  }
+
+  @Test
+  void anotherStartOnTheSameVolumeIsRefusedUntilItIsAccepted() {
+    living(TEN_GIBIBYTES);
+    assertThat(started("10Gi", "--postgresql-start", "image")).exited(ExitCode.OK);
+    assertThat(started("10Gi", "--postgresql-start", "script"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "the values want PostgreSQL started by the chart's script, from"
+                + " docker.io/library/postgres:17, but that of StatefulSet postgres is started by"
+                + " the image itself, from registry.example:5000/postgresql:17.6.0-debian-12-r4",
+            "StatefulSet postgres in namespace " + server.namespace(),
+            "nothing was changed, the database keeps running",
+            "add --values values-bitnami-image.yaml, before your own values,",
+            "docs/how-to/official-image.md",
+            "postgresql.image.acceptStart=script");
+    assertThat(started("10Gi", "--postgresql-start", "script", "--accept-start", "image"))
+        .exited(ExitCode.REFUSED);
+    assertThat(started("10Gi", "--postgresql-start", "script", "--accept-start", "script"))
+        .exited(ExitCode.OK);
+  }
+
+  @Test
+  void theWayBackToAnImageThatStartsItselfIsRefusedUntilItIsAccepted() {
+    startedByTheScript(TEN_GIBIBYTES);
+    assertThat(started("10Gi", "--postgresql-start", "script")).exited(ExitCode.OK);
+    assertThat(started("10Gi", "--postgresql-start", "image"))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "started by the image itself, from docker.io/library/postgres:17, but that of"
+                + " StatefulSet postgres is started by the chart's script",
+            "to stay as it is, leave out values-bitnami-image.yaml;",
+            "postgresql.image.acceptStart=image");
+    assertThat(started("10Gi", "--postgresql-start", "image", "--accept-start", "image"))
+        .exited(ExitCode.OK);
+  }
+
+  @Test
+  void anotherStartWithoutAVolumeGoesOn() {
+    living(NO_VOLUME);
+    assertThat(started("none", "--postgresql-start", "script")).exited(ExitCode.OK);
+  }
+
   /** A StatefulSet of release {@code learnflow-db}, as the subchart labels it. */
   private void ofLearnflowDb(String instanceLabel) {
     server.apply(

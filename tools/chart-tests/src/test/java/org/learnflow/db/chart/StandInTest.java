@@ -15,6 +15,9 @@ import org.junit.jupiter.api.Test;
 
 /** The stand-in knows every value that is set, and so does the real chart. */
 class StandInTest {
+  /** Values below postgresql that are the umbrella's own. */
+  private static final List<String> OURS = List.of("/image/acceptStart");
+
   @Test
   void everyValueThatIsSetIsKnownToTheStandIn() throws IOException {
     assertThat(unknown(Repository.yaml(Repository.STAND_IN.resolve("values.yaml")))).isEmpty();
@@ -105,6 +108,7 @@ class StandInTest {
     for (Path file : valuesFiles()) {
       unknown("", Repository.yaml(file).path("postgresql"), known, unknown);
     }
+    unknown.removeAll(OURS);
     return unknown;
   }
 
