@@ -23,12 +23,11 @@ final class Images {
   static final String PYTHON = "learnflow.test/python:3";
 
   /** Whether PostgreSQL runs on the Bitnami-like image, which starts itself. */
-  private static final boolean BITNAMI = Boolean.getBoolean("postgresql.bitnami");
+  static final boolean BITNAMI = Boolean.getBoolean("postgresql.bitnami");
 
   private static final Path BITNAMI_VALUES =
       Repository.ROOT.resolve("charts/learnflow-db/values-bitnami-image.yaml");
 
-  private static final String REPOSITORY = BITNAMI ? "postgresql-bitnami" : "postgresql";
   private static final String ARCHIVE = "migrator/target/image.tar";
 
   /** The migrator's, as make image has named it. */
@@ -39,8 +38,13 @@ final class Images {
 
   /** What is set beside the values that everybody uses. */
   static List<String> values() {
+    return values(BITNAMI);
+  }
+
+  /** The same with one of the two images of PostgreSQL, whichever the tests run on. */
+  static List<String> values(boolean bitnami) {
     List<String> values = new ArrayList<>();
-    if (BITNAMI) {
+    if (bitnami) {
       values.addAll(List.of("--values", BITNAMI_VALUES.toString()));
     }
     values.addAll(
@@ -48,7 +52,8 @@ final class Images {
             "--set",
             "migrator.image.tag=" + tag(MIGRATOR),
             "--set",
-            "postgresql.image.registry=learnflow.test,postgresql.image.repository=" + REPOSITORY,
+            "postgresql.image.registry=learnflow.test,postgresql.image.repository="
+                + repository(bitnami),
             "--set-string",
             "postgresql.image.tag=17",
             // Several tests share a small node.
@@ -76,10 +81,14 @@ final class Images {
     postgresql
         .withObject("/image")
         .put("registry", "learnflow.test")
-        .put("repository", REPOSITORY)
+        .put("repository", repository(BITNAMI))
         .put("tag", "17");
     postgresql.withObject("/primary/resources/requests").put("cpu", "100m");
     values.withObject("/global/security").put("allowInsecureImages", true);
+  }
+
+  private static String repository(boolean bitnami) {
+    return bitnami ? "postgresql-bitnami" : "postgresql";
   }
 
   /** The migrator's tag in a chart's values. */

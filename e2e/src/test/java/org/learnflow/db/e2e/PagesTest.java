@@ -27,23 +27,30 @@ class PagesTest {
   private static final Pattern COMMANDS =
       Pattern.compile("^```sh\\n(.*?)^```", Pattern.DOTALL | Pattern.MULTILINE);
 
+  private static final String STAY = "-f values-prod.yaml -f values-bitnami-image.yaml";
+
   /**
    * Commands of a page, in a namespace of the test's, with the images of the tests.
    *
-   * @param from the heading that they come after; empty for all of the page
+   * @param heading of their section, from the first character; empty for all of the page
    */
-  private static String commands(String page, String from, Release release, Path folder) {
+  private static String commands(String page, String heading, Release release, Path folder) {
     String text = text(page);
+    String section =
+        heading.isEmpty() ? text : text.substring(text.indexOf(heading)).split("\n## ", 2)[0];
     String commands =
         COMMANDS
-            .matcher(text.substring(text.indexOf(from)))
+            .matcher(section)
             .results()
             .map(block -> block.group(1))
             .collect(Collectors.joining());
     return commands
         .replaceAll("(-n|--namespace) postgres\\b", "$1 " + release.namespace())
-        .replace(" --set postgresql.image.tag=18", "")
-        .replace("-f values-prod.yaml", "-f values-prod.yaml " + String.join(" ", Images.values()))
+        .replaceAll(" --set postgresql.image.tag=18\\S*", "")
+        .replace(STAY, "-f values-prod.yaml " + String.join(" ", Images.values(true)))
+        .replaceAll(
+            "-f values-prod.yaml(?! --values)",
+            "-f values-prod.yaml " + String.join(" ", Images.values()))
         .replace(
             "apply -f examples/dumps/pod.yaml",
             "apply -f " + Repository.withTestImage("dumps/pod.yaml", folder))
@@ -170,6 +177,37 @@ class PagesTest {
                   v.getSpec().setPersistentVolumeReclaimPolicy("Delete");
                   return v;
                 }));
+  }
+
+  @Test
+  @DisplayName(
+      "a release stays on the image that starts itself until the page's commands move it, and back, with its rows")
+  void officialImage(Workspace workspace, @TempDir Path folder) {
+    assumeThat(Images.BITNAMI).as("the default is the Bitnami-like image").isFalse();
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    String[] bitnami = Images.values(true).toArray(String[]::new);
+    release.upgradeInstall(bitnami).successful();
+    Service service = new Service(workspace, namespace);
+    service.run("add", "ada");
+    var pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
+    String page = "how-to/official-image.md";
+    assertThat(release.upgradeInstall().failed().output())
+        .contains("started by the chart's script", "nothing was changed", "docs/" + page);
+    String before = pod.get().getMetadata().getUid();
+
+    release.shell(commands(page, "## Stay", release, folder)).successful();
+    assertThat(pod.get().getMetadata().getUid()).isEqualTo(before);
+    Command moved = release.shell(commands(page, "## Move", release, folder)).successful();
+    assertThat(moved.output().strip()).endsWith("healthy");
+    assertThat(pod.get().getSpec().getContainers().getFirst().getCommand()).isNotEmpty();
+    service.run("find", "ada");
+
+    assertThat(release.upgradeInstall(bitnami).failed().output())
+        .contains("is started by the chart's script", "postgresql.image.acceptStart=image");
+    release.shell(commands(page, "## Go back", release, folder)).successful();
+    assertThat(pod.get().getSpec().getContainers().getFirst().getCommand()).isEmpty();
+    service.run("find", "ada");
   }
 
   @Test
