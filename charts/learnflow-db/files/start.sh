@@ -17,6 +17,7 @@ fail() {
 # This shell stays the container's first process. It turns the signal that ends a container, whatever STOPSIGNAL the image has, into
 # a fast shutdown, and reaps what `kubectl exec` leaves behind, which PostgreSQL would take for a crash of its own.
 child=
+input=
 status=0
 stopping=
 ended() {
@@ -29,7 +30,7 @@ run() {
   signal=$1
   shift
   [ -z "$stopping" ] || exit 143
-  "$@" &
+  "$@" <"${input:-/dev/null}" &
   child=$!
   [ -z "$stopping" ] || ended
   while :; do
@@ -37,6 +38,33 @@ run() {
     kill -0 "$child" 2>/dev/null || break
   done
   child=
+}
+
+# $2 between quotes $1, as a name or a literal of SQL.
+quoted() {
+  rest=$2
+  printf %s "$1"
+  while [ "$rest" != "${rest#*"$1"}" ]; do
+    printf '%s%s%s' "${rest%%"$1"*}" "$1" "$1"
+    rest=${rest#*"$1"}
+  done
+  printf '%s%s' "$rest" "$1"
+}
+
+# Owner and database, as Bitnami's image makes them. The password is read from a file that no other user sees, and is in no log.
+populate() {
+  owner=$(quoted '"' "$POSTGRES_USER")
+  password=${POSTGRES_PASSWORD:-}
+  [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || password=$(cat "$POSTGRES_PASSWORD_FILE")
+  input=$conf/populate.sql
+  {
+    echo "CREATE ROLE $owner LOGIN CREATEDB PASSWORD $(quoted "'" "$password")"
+    echo "CREATE DATABASE $(quoted '"' "${POSTGRES_DATABASE:-$POSTGRES_USER}") OWNER $owner"
+  } >"$input"
+  # With initdb's settings, whatever those of the release load or log.
+  run TERM postgres --single -D "$unfinished" -c log_min_error_statement=panic postgres >/dev/null
+  rm -f "$input"
+  input=
 }
 
 # The admin's password is in a file, or in the environment with auth.usePasswordFiles=false.
@@ -58,6 +86,11 @@ create() {
   rm -f "$conf/password"
   [ -z "$stopping" ] || exit 143
   [ "$status" = 0 ] || fail "initdb failed, see above; nothing of it counts"
+  if [ "${POSTGRES_USER:-postgres}" != postgres ]; then
+    populate
+    [ -z "$stopping" ] || exit 143
+    [ "$status" = 0 ] || fail "owner and database could not be created, see above; nothing of it counts"
+  fi
   # Those that count are elsewhere.
   rm -f "$unfinished/postgresql.conf" "$unfinished/pg_hba.conf"
   # Only a whole data directory gets its name: what a killed initdb leaves is removed by the next start.

@@ -67,6 +67,8 @@ public final class StartScriptCheck {
     try (var container = byScript(folder())) {
       var asked = sql(container, "postgres", "postgres", "SHOW server_encoding");
       require(asked.output().equals("UTF8"), asked);
+      var owner = sql(container, "learnflow_owner", "learnflow", "CREATE TABLE mine (); SELECT 1");
+      require(owner.output().equals("1"), owner);
       container.stop("INT");
       require(container.log().contains("database system is shut down"), container.log());
     }
@@ -108,7 +110,10 @@ public final class StartScriptCheck {
         Map.of(
             "PGDATA", "/bitnami/postgresql/data",
             "POSTGRESQL_VOLUME_DIR", "/bitnami/postgresql",
-            "POSTGRES_POSTGRES_PASSWORD_FILE", "/start/password");
+            "POSTGRES_POSTGRES_PASSWORD_FILE", "/start/password",
+            "POSTGRES_USER", "learnflow_owner",
+            "POSTGRES_PASSWORD_FILE", "/start/password",
+            "POSTGRES_DATABASE", "learnflow");
     var without =
         new Image(official.folder(), official.rootfs(), List.of(), official.environment());
     var container =

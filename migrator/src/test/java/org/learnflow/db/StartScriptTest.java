@@ -148,6 +148,40 @@ class StartScriptTest {
     signal(server, "INT");
   }
 
+  /** With which the program finds an empty database, and not a wrong password. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bash", "dash", "busybox sh"})
+  void ownerAndDatabaseAreThereFromTheFirstStart(String shell) throws Exception {
+    String password = "o'wn\\er \"''$(x) é";
+    TestFiles.write(folder.resolve("owner-password"), password + "\n");
+    Process server =
+        run(
+            shell,
+            false,
+            PostgresServers.DEFAULT_MAJOR,
+            Map.of(
+                "POSTGRES_USER",
+                "the\"owner",
+                "POSTGRES_PASSWORD_FILE",
+                folder.resolve("owner-password").toString(),
+                "POSTGRES_DATABASE",
+                "learn flow"));
+    awaitLogin();
+    try (Connection owner =
+            DriverManager.getConnection(
+                "jdbc:postgresql://127.0.0.1:%d/learn%%20flow".formatted(port),
+                "the\"owner",
+                password);
+        Statement statement = owner.createStatement()) {
+      statement.execute("CREATE TABLE public.mine ()");
+    }
+    assertThat(query("SELECT rolcreatedb AND NOT rolsuper FROM pg_roles WHERE rolname ~ 'owner'"))
+        .isEqualTo("t");
+    assertThat(folder.resolve("conf/populate.sql")).doesNotExist();
+    assertThat(folder.resolve("log")).content().doesNotContain("wn\\er");
+    signal(server, "INT");
+  }
+
   /** Whatever signal the image names, sessions do not hold it up. */
   @ParameterizedTest
   @ValueSource(strings = {"TERM", "INT", "QUIT"})
