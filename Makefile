@@ -155,7 +155,7 @@ clean:; @rm -rf migrator/target e2e/target ## removes what was built
 ##@ Develop: images, clusters, and the product on them
 image-reproducible: image ## builds the image once more from nothing: only the AOT cache's layer may differ
 	@$(JAVA) tools/Reproducible.java migrator/target/image-layers.txt $(MAKE) --no-print-directory clean image
-images:; @$(JAVA) tools/images/Images.java base pause postgresql postgresql-bitnami python ## container images from Debian packages: prints their archives
+images:; @$(JAVA) tools/images/Images.java base pause postgresql postgresql-bitnami python ## container images for tests: prints their archives
 images-check:; @$(JAVA) tools/images/Check.java ## runs these images with runc and checks what they promise; needs root and runc
 cluster:; @$(CLUSTER) up ## a Kubernetes for tests: kind where Docker answers, else (Linux, root) one from upstream's sources
 cluster-down:; @$(CLUSTER) down ## takes it down, and leaves nothing behind
@@ -164,14 +164,13 @@ cluster-load:; @$(CLUSTER) load "$$IMAGE" ## puts an image on its node: make clu
 cluster-listing:; @$(CLUSTER) prepare; $(CLUSTER) listing ## what a cluster could leave on this machine, to compare
 cluster-check:; @$(CLUSTER) check ## brings a cluster up and down, and shows what that changed on this machine
 # E2E_KUBECONFIG names another cluster than that of make cluster, with the images of make images on its nodes; E2E_LOAD is
-# then what loads an archive there, such as "kind load image-archive". BITNAMI=1 runs PostgreSQL on the Bitnami-like image. TESTED: what Maven is given, and the folder to empty.
+# then what loads an archive there, such as "kind load image-archive". BITNAMI=1: an image like Bitnami's. TESTED: flags, a folder to empty.
 LOAD = $(if $(E2E_LOAD),$$E2E_LOAD,$(if $(E2E_KUBECONFIG),,$(CLUSTER) load))
 define TESTED
 @$(if $(LOAD),$(LOAD) $(IMAGE_TAR))
 @rm -rf e2e/target/failures e2e/target/$(2)
 @$(call MODULE_MVN,e2e) test -Dimage.load=$(if $(E2E_LOAD),"$$E2E_LOAD",'$(LOAD)') $(if $(TEST),-Dtest="$$TEST") \
-	$(if $(BITNAMI),-Dpostgresql.bitnami=true) \
-	$(if $(E2E_KUBECONFIG),-Dkubeconfig=$(call absolute,E2E_KUBECONFIG)) $(1)
+	$(if $(BITNAMI),-Dpostgresql.bitnami=true) $(if $(E2E_KUBECONFIG),-Dkubeconfig=$(call absolute,E2E_KUBECONFIG)) $(1)
 endef
 E2E_NEEDS := build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR)
 e2e: $(E2E_NEEDS) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
