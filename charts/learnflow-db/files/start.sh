@@ -57,10 +57,9 @@ populate() {
   password=${POSTGRES_PASSWORD:-}
   [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || password=$(cat "$POSTGRES_PASSWORD_FILE")
   input=$conf/populate.sql
-  {
-    echo "CREATE ROLE $owner LOGIN CREATEDB PASSWORD $(quoted "'" "$password")"
-    echo "CREATE DATABASE $(quoted '"' "${POSTGRES_DATABASE:-$POSTGRES_USER}") OWNER $owner"
-  } >"$input"
+  # One statement a line. Not with echo, which reads backslashes in some shells.
+  printf '%s\n' "CREATE ROLE $owner LOGIN CREATEDB PASSWORD $(quoted "'" "$password")" \
+    "CREATE DATABASE $(quoted '"' "${POSTGRES_DATABASE:-$POSTGRES_USER}") OWNER $owner" >"$input"
   # With initdb's settings, whatever those of the release load or log.
   run TERM postgres --single -D "$unfinished" -c log_min_error_statement=panic postgres >/dev/null
   rm -f "$input"
@@ -98,7 +97,8 @@ create() {
     rmdir "$PGDATA"
   fi
   mv "$unfinished" "$PGDATA"
-  sync
+  # The new name; what is in it has been synchronized. A sync of everything can take long on a busy node.
+  sync "${PGDATA%/*}" 2>/dev/null || sync
 }
 
 rm -rf "${conf:?}"/*

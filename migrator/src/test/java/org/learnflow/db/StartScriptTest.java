@@ -175,7 +175,8 @@ class StartScriptTest {
         Statement statement = owner.createStatement()) {
       statement.execute("CREATE TABLE public.mine ()");
     }
-    assertThat(query("SELECT rolcreatedb AND NOT rolsuper FROM pg_roles WHERE rolname ~ 'owner'"))
+    assertThat(
+            query("SELECT rolcreatedb AND NOT rolsuper FROM pg_roles WHERE rolname = 'the\"owner'"))
         .isEqualTo("t");
     assertThat(folder.resolve("conf/populate.sql")).doesNotExist();
     assertThat(folder.resolve("log")).content().doesNotContain("wn\\er");
