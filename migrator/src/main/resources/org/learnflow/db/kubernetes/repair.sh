@@ -57,8 +57,14 @@ let_in() {
     kill -HUP "$server"
 }
 
+# Again where another one replaced a file while this one copied it.
 put_back() {
-  rewrite "$hba" "" && rewrite "$ident" "" && kill -HUP "$server"
+  tries=10
+  until rewrite "$hba" "" && rewrite "$ident" "" && kill -HUP "$server"; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.1
+  done
 }
 
 # Whatever psql exits with, this is 0 or 1.
