@@ -147,9 +147,11 @@ class CredentialsTest {
         """;
     String met =
         """
-        for try in $(seq 100); do
+        tries=100
+        while [ $tries -gt 0 ]; do
           case $(cat /opt/bitnami/postgresql/conf/pg_hba.conf) in *learnflow-db-repair*) break;; esac
           sleep 0.5
+          tries=$((tries - 1))
         done
         """;
     // The one that kubectl exec has started, not its watchdog; nor this script, which has no such
