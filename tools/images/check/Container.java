@@ -18,6 +18,9 @@ import lib.Programs.Result;
  * read-only root file system, no capabilities, no new privileges, a network of its own.
  */
 final class Container implements AutoCloseable {
+  /** For a container to begin or end. */
+  static final Duration LIMIT = Duration.ofSeconds(60);
+
   private final String id;
   private final Path bundle;
   private Process process;
@@ -109,6 +112,19 @@ final class Container implements AutoCloseable {
 
   private static Result run(List<String> line) throws IOException, InterruptedException {
     return Programs.attempt(new ProcessBuilder(line).redirectErrorStream(true));
+  }
+
+  interface Condition {
+    boolean holds() throws IOException, InterruptedException;
+  }
+
+  /** Waits for a condition; fails with the log if the container ends first, or after a minute. */
+  void await(Condition condition) throws IOException, InterruptedException {
+    var deadline = Instant.now().plus(LIMIT);
+    while (!condition.holds()) {
+      Promise.require(isRunning() && Instant.now().isBefore(deadline), log());
+      Thread.sleep(50);
+    }
   }
 
   boolean isRunning() {

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
@@ -20,7 +19,6 @@ import lib.Programs.Result;
 public final class PostgresqlCheck {
   private static final String OWNER = "learnflow_owner";
   private static final String PASSWORD = "it's \"$quoted\\ and long";
-  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Image image;
 
@@ -61,7 +59,7 @@ public final class PostgresqlCheck {
   private void firstBoot() throws IOException, InterruptedException {
     try (var container = start(volume(PASSWORD), Map.of())) {
       // The kubelet's probe. When it first succeeds, everything must be there.
-      await(container, () -> probe(container) == 0);
+      container.await(() -> probe(container) == 0);
       require(sql(container, OWNER, PASSWORD, "SELECT 1").output().equals("1"), container.log());
       equal(
           sql(
@@ -130,10 +128,10 @@ public final class PostgresqlCheck {
               session(container, "BEGIN; SELECT pg_sleep(60)"));
       var asleep =
           "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep' AND pid <> pg_backend_pid()";
-      await(container, () -> sql(container, "postgres", "admin", asleep).output().equals("2"));
+      container.await(() -> sql(container, "postgres", "admin", asleep).output().equals("2"));
       var time = container.stop("TERM");
       require(time.toMillis() < 2000, "it took " + time);
-      equal(container.waitFor(LIMIT), 0);
+      equal(container.waitFor(Container.LIMIT), 0);
       for (var session : sessions) {
         session.join();
       }
@@ -148,7 +146,7 @@ public final class PostgresqlCheck {
       Thread.sleep(700);
       var time = container.stop("TERM");
       require(time.toMillis() < 2000, "it took " + time);
-      equal(container.waitFor(LIMIT), 143);
+      equal(container.waitFor(Container.LIMIT), 143);
     }
   }
 
@@ -335,7 +333,7 @@ public final class PostgresqlCheck {
     var volume = volume(PASSWORD);
     Files.delete(volume.resolve("secrets/password"));
     try (var container = start(volume, Map.of())) {
-      equal(container.waitFor(LIMIT), 1);
+      equal(container.waitFor(Container.LIMIT), 1);
       require(
           container
               .log()
@@ -425,25 +423,12 @@ public final class PostgresqlCheck {
       throws IOException, InterruptedException {
     var container = start(folder, environment, more);
     try {
-      await(container, () -> probe(container) == 0);
+      container.await(() -> probe(container) == 0);
     } catch (AssertionError e) {
       container.close();
       throw e;
     }
     return container;
-  }
-
-  private interface Condition {
-    boolean holds() throws IOException, InterruptedException;
-  }
-
-  private static void await(Container container, Condition condition)
-      throws IOException, InterruptedException {
-    var deadline = Instant.now().plus(LIMIT);
-    while (!condition.holds()) {
-      require(container.isRunning() && Instant.now().isBefore(deadline), container.log());
-      Thread.sleep(50);
-    }
   }
 
   private static int probe(Container container) throws IOException, InterruptedException {

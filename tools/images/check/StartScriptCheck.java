@@ -5,8 +5,6 @@ import static check.Promise.require;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +18,6 @@ import lib.Programs.Result;
  */
 public final class StartScriptCheck {
   private static final Path SCRIPT = Path.of("charts/learnflow-db/files/start.sh");
-  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Image official;
   private final Image bitnami;
@@ -43,7 +40,7 @@ public final class StartScriptCheck {
 
   private void noPassword() throws IOException, InterruptedException {
     try (var container = start(official, folder(), Map.of(), List.of("postgres"))) {
-      await(container, () -> !container.isRunning());
+      container.await(() -> !container.isRunning());
       require(container.log().contains("superuser password is not specified"), container.log());
     }
   }
@@ -52,7 +49,7 @@ public final class StartScriptCheck {
     var environment =
         Map.of("POSTGRES_PASSWORD", "admin", "POSTGRES_USER", "boss", "POSTGRES_DB", "learnflow");
     try (var container = start(official, folder(), environment, List.of("postgres"))) {
-      await(container, () -> ready(container));
+      container.await(() -> ready(container));
       var asked =
           sql(
               container,
@@ -101,7 +98,7 @@ public final class StartScriptCheck {
             "POSTGRES_DATABASE", "learnflow",
             "POSTGRES_POSTGRES_PASSWORD", "admin");
     var container = start(bitnami, folder, environment, List.of());
-    await(container, () -> ready(container));
+    container.await(() -> ready(container));
     return container;
   }
 
@@ -122,7 +119,7 @@ public final class StartScriptCheck {
             folder,
             environment,
             List.of("sh", "-c", "exec sh /start/start.sh \"$@\"", "checksum"));
-    await(container, () -> ready(container));
+    container.await(() -> ready(container));
     return container;
   }
 
@@ -169,19 +166,6 @@ public final class StartScriptCheck {
                 "/bitnami/postgresql", folder.resolve("data").toString(),
                 "/var/lib/postgresql/data", folder.resolve("official").toString()));
     return Container.start(image, environment, mounts, command.toArray(String[]::new));
-  }
-
-  private interface Condition {
-    boolean holds() throws IOException, InterruptedException;
-  }
-
-  private static void await(Container container, Condition condition)
-      throws IOException, InterruptedException {
-    var deadline = Instant.now().plus(LIMIT);
-    while (!condition.holds()) {
-      require(container.isRunning() && Instant.now().isBefore(deadline), container.log());
-      Thread.sleep(50);
-    }
   }
 
   private static boolean ready(Container container) throws IOException, InterruptedException {
