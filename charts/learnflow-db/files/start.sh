@@ -93,9 +93,6 @@ create() {
   # Those that count are elsewhere.
   rm -f "$unfinished/postgresql.conf" "$unfinished/pg_hba.conf"
   # Only a whole data directory gets its name: what a killed initdb leaves is removed by the next start.
-  if [ -d "$PGDATA" ]; then
-    rmdir "$PGDATA"
-  fi
   mv "$unfinished" "$PGDATA"
   # The new name; what is in it has been synchronized. A sync of everything can take long on a busy node.
   sync "${PGDATA%/*}" 2>/dev/null || sync
