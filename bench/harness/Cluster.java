@@ -79,10 +79,7 @@ public final class Cluster {
         "--set",
         "postgresql.image.registry=learnflow.test,postgresql.image.repository=postgresql",
         "--set-string",
-        "postgresql.image.tag=17",
-        // Bitnami's chart asks for it where the image is not Bitnami's.
-        "--set",
-        "global.security.allowInsecureImages=true");
+        "postgresql.image.tag=17");
   }
 
   private static String run(List<String> line) throws IOException, InterruptedException {

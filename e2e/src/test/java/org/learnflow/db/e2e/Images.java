@@ -58,10 +58,7 @@ final class Images {
             "postgresql.image.tag=17",
             // Several tests share a small node.
             "--set",
-            "postgresql.primary.resources.requests.cpu=100m",
-            // Bitnami's chart asks for it where the image is not Bitnami's.
-            "--set",
-            "global.security.allowInsecureImages=true"));
+            "postgresql.primary.resources.requests.cpu=100m"));
     return values;
   }
 
@@ -84,7 +81,6 @@ final class Images {
         .put("repository", repository(BITNAMI))
         .put("tag", "17");
     postgresql.withObject("/primary/resources/requests").put("cpu", "100m");
-    values.withObject("/global/security").put("allowInsecureImages", true);
   }
 
   private static String repository(boolean bitnami) {
