@@ -81,8 +81,10 @@ class NamesTest {
   private static Stream<Names> names(int kind, int cases) {
     OddNames names = new OddNames(SEED + kind);
     return Stream.concat(
-        Stream.of(new Names("order", "AppOwner", "user", "Group", "select", "p")),
-        Stream.generate(() -> Names.of(names)).limit(cases - 1L));
+        Stream.of(
+            new Names("order", "AppOwner", "user", "Group", "select", "p"),
+            new Names("--yes", "--help", "--", "-h", "--database=x", "-")),
+        Stream.generate(() -> Names.of(names)).limit(cases - 2L));
   }
 
   private TestDatabase database(PostgresServer server, Names names) {

@@ -21,9 +21,18 @@ final class EnvironmentDefaults implements IDefaultValueProvider {
   public @Nullable String defaultValue(ArgSpec argument) {
     if (argument instanceof OptionSpec option && !option.usageHelp() && !option.versionHelp()) {
       String value = environment.get(variable(option));
+      takeAnyValue(option);
       return value == null || value.isEmpty() ? null : value;
     }
     return null;
+  }
+
+  /**
+   * A role can be named --yes or --. picocli asks for defaults when the words of the command line
+   * are read, and would take these for words.
+   */
+  private static void takeAnyValue(OptionSpec option) {
+    option.command().parser().allowOptionsAsOptionParameters(true).endOfOptionsDelimiter("\0");
   }
 
   /** The variable that stands for an option. */

@@ -63,6 +63,10 @@ class MistakesTest {
         "verify --timeout 5x --database "
             + DATABASE
             + " | --timeout is not a valid duration \"5x\"",
+        "verify --database --release x | --database needs a value: URI",
+        "verify --app-user --output=json | --app-user needs a value: ROLE",
+        "verify --app-user -- | --app-user needs a value: ROLE",
+        "verify --app-user | --app-user needs a value: ROLE",
         "verify --output xml | --output has an invalid value \"xml\"; expected: text|json",
         "migrate --lock-retries 3x | --lock-retries has an invalid value \"3x\"; expected: a whole number",
         "run --publish-to fil:x | --publish-to is not one of kubernetes, file:PATH and none"
