@@ -245,7 +245,10 @@ class StartScriptTest {
    */
   private Process run(String shell, boolean alone, int major, Map<String, String> environment)
       throws IOException {
-    List<String> command = new ArrayList<>(List.of("unshare", "--user"));
+    // A shell that started these tests in the background has made their processes ignore INT and
+    // QUIT.
+    List<String> command =
+        new ArrayList<>(List.of("env", "--default-signal=INT,QUIT", "unshare", "--user"));
     if (alone) {
       command.addAll(List.of("--pid", "--fork", "--kill-child"));
     }
