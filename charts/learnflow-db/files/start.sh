@@ -1,13 +1,14 @@
 # Starts PostgreSQL in the container of the chart bitnami/postgresql, from any image with sh, initdb and postgres on PATH:
 #   sh start.sh [ARGUMENT OF POSTGRES...]
 # postgresql.conf and pg_hba.conf are beside this script. The data may be those of Bitnami's image, which keeps both files outside
-# of the data directory too. Of other programs it uses only cat, chmod, cp, mkdir, mv, rm, rmdir and sync.
+# of the data directory too. Of other programs it uses only cat, chmod, cp, mkdir, mv, rm, rmdir, sleep and sync.
 set -eu
 umask 077
 files=${0%/*}
 conf=${POSTGRESQL_CONF_DIR:-/opt/bitnami/postgresql/conf}
 extended=${POSTGRESQL_VOLUME_DIR:-/bitnami/postgresql}/conf/conf.d
 unfinished=$PGDATA.unfinished
+tls=${TLS_DIR:-/tls}
 
 fail() {
   echo "start: $*" >&2
@@ -98,6 +99,32 @@ create() {
   sync "${PGDATA%/*}" 2>/dev/null || sync
 }
 
+# Kubernetes replaces the files of a renewed certificate, both at once. PostgreSQL reads them again at SIGHUP, and keeps the old ones
+# if it does not like the new; a second signal is for the case that it read one file before and one after.
+watch_certificate() {
+  seen=$(cat "$tls/tls.crt")
+  while sleep 10; do
+    now=$(cat "$tls/tls.crt") || continue
+    [ "$now" != "$seen" ] || continue
+    seen=$now
+    echo "start: the certificate changed" >&2
+    for _ in 1 2; do
+      ! read -r server <"$PGDATA/postmaster.pid" || kill -HUP "$server" || true
+      sleep 1
+    done
+  done
+}
+
+# The Secret may be created at the same time as this pod.
+await_certificate() {
+  for _ in 0 1 2 3 4 5 6 7 8 9 10 11; do
+    [ ! -s "$tls/tls.crt" ] || [ ! -s "$tls/tls.key" ] || return 0
+    echo "start: waiting for the server's certificate" >&2
+    sleep 5
+  done
+  fail "the Secret with the server's certificate does not exist, or lacks tls.crt or tls.key; the next upgrade creates it if it is the release's own"
+}
+
 rm -rf "${conf:?}"/*
 mkdir "$conf/conf.d"
 cp "$files/postgresql.conf" "$files/pg_hba.conf" "$conf/"
@@ -118,5 +145,14 @@ chmod u=rwx,go= "$PGDATA" || fail "$PGDATA does not belong to this user: set pos
 # The process number in it is of another container; here it may be that of another process.
 rm -f "$PGDATA/postmaster.pid"
 unset POSTGRES_PASSWORD POSTGRES_POSTGRES_PASSWORD
+watching=
+case $(cat "$files/postgresql.conf") in
+*"ssl_cert_file = '$tls/"*)
+  await_certificate
+  watch_certificate &
+  watching=$!
+  ;;
+esac
 run INT postgres -D "$PGDATA" -c "config_file=$conf/postgresql.conf" -c "hba_file=$conf/pg_hba.conf" "$@"
+[ -z "$watching" ] || kill "$watching" 2>/dev/null || true
 exit "$status"

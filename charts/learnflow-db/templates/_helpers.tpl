@@ -110,9 +110,43 @@ app.kubernetes.io/component: primary
 {{ .Values.postgresql.enabled | ternary .Values.postgresql.auth.database .Values.externalDatabase.database }}
 {{- end }}
 
-{{/* TLS mode; the built-in PostgreSQL has no TLS unless postgresql.tls.enabled, and prefer takes it where it is. */}}
+{{/* Whether the built-in PostgreSQL has a certificate that clients verify; "" for no. */}}
+{{- define "learnflow-db.hasServerTls" -}}
+{{- if and .Values.postgresql.enabled .Values.postgresql.serverTls.enabled }}true{{ end -}}
+{{- end }}
+
+{{/* Whether this release creates that certificate, and the authority that signs it; "" for no. */}}
+{{- define "learnflow-db.makesServerTls" -}}
+{{- $tls := .Values.postgresql.serverTls -}}
+{{- if and (include "learnflow-db.hasServerTls" .) (not $tls.existingSecret) (not $tls.issuerRef) }}true{{ end -}}
+{{- end }}
+
+{{/* Name of the Secret with that certificate; empty where there is none. */}}
+{{- define "learnflow-db.tlsSecret" -}}
+{{- if include "learnflow-db.hasServerTls" . -}}
+{{ .Values.postgresql.serverTls.existingSecret | default (printf "%s-tls" .Release.Name) }}
+{{- end -}}
+{{- end }}
+
+{{/* Names under which clients reach the built-in PostgreSQL, as a YAML list. */}}
+{{- define "learnflow-db.tlsNames" -}}
+{{- $service := include "learnflow-db.postgresqlName" . -}}
+{{- range list $service (printf "%s-hl" $service) }}
+- {{ . }}
+- {{ . }}.{{ $.Release.Namespace }}
+- {{ . }}.{{ $.Release.Namespace }}.svc
+- {{ . }}.{{ $.Release.Namespace }}.svc.{{ $.Values.clusterDomain }}
+{{- end }}
+- localhost
+{{- end }}
+
+{{/* TLS mode; without a certificate of the built-in PostgreSQL, prefer takes what postgresql.tls gives it. */}}
 {{- define "learnflow-db.sslmode" -}}
+{{- if include "learnflow-db.hasServerTls" . -}}
+verify-full
+{{- else -}}
 {{ .Values.postgresql.enabled | ternary "prefer" .Values.externalDatabase.sslmode }}
+{{- end -}}
 {{- end }}
 
 {{/* Role that owns the database. */}}
@@ -143,9 +177,10 @@ before the question mark.
 {{- $database := include "learnflow-db.database" . | urlquery | replace "+" "%20" -}}
 {{- $host := include "learnflow-db.host" . -}}
 postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . }}/{{ $database }}
-{{- if not .Values.postgresql.enabled -}}
-?sslmode={{ .Values.externalDatabase.sslmode }}
+{{- if or (not .Values.postgresql.enabled) (include "learnflow-db.hasServerTls" .) -}}
+?sslmode={{ include "learnflow-db.sslmode" . }}
 {{- if include "learnflow-db.hasCertificate" . }}&sslrootcert=/tls/ca.crt{{ end }}
+{{- if include "learnflow-db.hasServerTls" . }}&channel_binding=require{{ end }}
 {{- end -}}
 {{- end }}
 
@@ -365,7 +400,7 @@ volumes:
 
 {{/* Whether there is a certificate of the database's authority; "" for no. */}}
 {{- define "learnflow-db.hasCertificate" -}}
-{{- if and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret }}true{{ end -}}
+{{- if or (include "learnflow-db.hasServerTls" .) (and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret) }}true{{ end -}}
 {{- end }}
 
 {{/*
@@ -376,11 +411,11 @@ Kubernetes does not keep the pod waiting for a missing Secret or key: the progra
 {{- if include "learnflow-db.hasCertificate" . -}}
 - name: tls
   secret:
-    secretName: {{ .Values.externalDatabase.ca.existingSecret }}
+    secretName: {{ include "learnflow-db.tlsSecret" . | default .Values.externalDatabase.ca.existingSecret }}
     optional: true
     defaultMode: 0440
     items:
-      - key: {{ .Values.externalDatabase.ca.key }}
+      - key: {{ include "learnflow-db.hasServerTls" . | empty | ternary .Values.externalDatabase.ca.key "ca.crt" }}
         path: ca.crt
 {{- end }}
 {{- end }}
@@ -414,6 +449,27 @@ rules:
         status: "True"
 {{- end }}
 
+{{/* Environment of pods that create and renew the server's certificate; empty where the release does not. */}}
+{{- define "learnflow-db.tlsEnvironment" -}}
+{{- if include "learnflow-db.makesServerTls" . -}}
+- name: LEARNFLOW_DB_TLS_SECRET
+  value: {{ include "learnflow-db.tlsSecret" . | quote }}
+- name: LEARNFLOW_DB_TLS_NAME
+  value: {{ include "learnflow-db.tlsNames" . | fromYamlArray | join "," | quote }}
+{{- end -}}
+{{- end }}
+
+{{/* Rule of a role: these Secrets. */}}
+{{- define "learnflow-db.tlsRule" -}}
+{{- if include "learnflow-db.makesServerTls" . -}}
+# The server's certificate and its authority: created as the Secret with the passwords is, and renewed.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "learnflow-db.tlsSecret" . }}, {{ include "learnflow-db.tlsSecret" . }}-authority]
+  verbs: [get, create, update, patch]
+{{- end -}}
+{{- end }}
+
 {{/* Environment of the credentials pod. */}}
 {{- define "learnflow-db.credentialsEnvironment" -}}
 - name: LEARNFLOW_DB_RELEASE
@@ -431,6 +487,9 @@ rules:
 - name: LEARNFLOW_DB_BACKUP_STORAGE_CLASS
   value: {{ . | quote }}
 {{- end }}
+{{- end }}
+{{- with include "learnflow-db.tlsEnvironment" . }}
+{{ . }}
 {{- end }}
 - name: LEARNFLOW_DB_DATA_CLAIM
   value: {{ include "learnflow-db.dataClaim" . | default "none" | quote }}
@@ -494,7 +553,7 @@ rules:
 Pod template of a Job that works on the database as the migrate Job does: with its account, its environment and the passwords of
 owner and service role.
 Parameters: context; component; args, the component by default; admin, whether it gets the admin's password too; environment, a YAML
-list of more.
+list of more; serviceAccount, if it is another one.
 */}}
 {{- define "learnflow-db.migratorTemplate" -}}
 {{- $root := .context -}}
@@ -503,12 +562,29 @@ metadata:
 spec:
   {{- include "learnflow-db.podSpec" (dict "context" $root "component" .component
     "args" (.args | default (list .component))
-    "serviceAccount" (printf "%s-migrate" $root.Release.Name)
+    "serviceAccount" (.serviceAccount | default (printf "%s-migrate" $root.Release.Name))
     "environment" (list
       (include "learnflow-db.migrateEnvironment" $root)
       (.admin | ternary (include "learnflow-db.adminEnvironment" $root) "")
       (.environment | default "") | join "\n")
     "volumes" (include "learnflow-db.databaseVolumes" (dict "context" $root "admin" .admin "app" true))) | nindent 2 }}
+{{- end }}
+
+{{/* Account of the reconcile CronJob: its own where it may write more than the migrate Job. */}}
+{{- define "learnflow-db.reconcileAccount" -}}
+{{ .Release.Name }}-{{ include "learnflow-db.makesServerTls" . | empty | ternary "migrate" "reconcile" }}
+{{- end }}
+
+{{/* Who may do what the migrate Job may, as a YAML list. */}}
+{{- define "learnflow-db.migrateSubjects" -}}
+- kind: ServiceAccount
+  name: {{ .Release.Name }}-migrate
+  namespace: {{ .Release.Namespace }}
+{{- if and .Values.reconcile.schedule (include "learnflow-db.makesServerTls" .) }}
+- kind: ServiceAccount
+  name: {{ include "learnflow-db.reconcileAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
 {{- end }}
 
 {{/* The token of a pod's service account as Kubernetes itself mounts it, for the one container that needs it. */}}

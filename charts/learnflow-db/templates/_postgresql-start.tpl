@@ -54,11 +54,21 @@ include_dir = 'conf.d'
 
 {{/* TLS of the server, lines of postgresql.conf; empty without TLS. Context: the subchart's. */}}
 {{- define "learnflow-db.serverTls" -}}
-{{- if (.Values.tls).enabled -}}
+{{- if .Values.serverTls.enabled -}}
+ssl = on
+ssl_cert_file = '/tls/tls.crt'
+ssl_key_file = '/tls/tls.key'
+ssl_min_protocol_version = 'TLSv1.3'
+{{- else if (.Values.tls).enabled -}}
 ssl = on
 ssl_cert_file = '/opt/bitnami/postgresql/certs/{{ .Values.tls.certFilename }}'
 ssl_key_file = '/opt/bitnami/postgresql/certs/{{ .Values.tls.certKeyFilename }}'
 {{- end -}}
+{{- end }}
+
+{{/* Name of the Secret with the server's certificate. Context: the subchart's. */}}
+{{- define "learnflow-db.serverTlsSecret" -}}
+{{ .Values.serverTls.existingSecret | default (printf "%s-tls" .Release.Name) }}
 {{- end }}
 
 {{/*
@@ -72,9 +82,9 @@ host    all all ::1/128         scram-sha-256
 {{ include "learnflow-db.remoteConnections" . }} all all all             scram-sha-256
 {{- end }}
 
-{{/* Connections from other pods: host or hostssl, as pg_hba.conf says it. Context: the subchart's. */}}
+{{/* Connections from other pods, as pg_hba.conf says it: hostssl, those with TLS, or host, all. Context: the subchart's. */}}
 {{- define "learnflow-db.remoteConnections" -}}
-host   {{/* as wide as hostssl */ -}}
+{{ and .Values.serverTls.enabled (not .Values.serverTls.acceptPlaintext) | ternary "hostssl" "host   " }}
 {{- end }}
 
 {{/*
@@ -95,10 +105,12 @@ postgresql.image is {{ $image }}, which starts itself: put --values values-bitna
 {{- range $mounts }}{{ $paths = append $paths .mountPath }}{{ end -}}
 {{- $names := list -}}
 {{- range $volumes }}{{ $names = append $names .name }}{{ end -}}
-{{- if not (has "start" $names) }}
-postgresql.primary.extraVolumes lacks the volume start, with which PostgreSQL is started: repeat the lines of this chart's values.yaml above yours
+{{- range list "start" "tls" -}}
+{{- if not (has . $names) }}
+postgresql.primary.extraVolumes lacks the volume {{ . }}, with which PostgreSQL is started: repeat the lines of this chart's values.yaml above yours
 {{- end }}
-{{- range list "/start" "/etc/passwd" "/var/run/postgresql" -}}
+{{- end }}
+{{- range list "/start" "/tls" "/etc/passwd" "/var/run/postgresql" -}}
 {{- if not (has . $paths) }}
 postgresql.primary.extraVolumeMounts lacks {{ . }}, with which PostgreSQL is started: repeat the lines of this chart's values.yaml above yours
 {{- end }}
@@ -138,7 +150,12 @@ postgresql.architecture=replication works with Bitnami-compatible images alone: 
 {{- if and (dig "audit" "pgAuditLog" "" $postgresql) (not (contains "pgaudit" ($postgresql.postgresqlSharedPreloadLibraries | default ""))) }}
 postgresql.audit.pgAuditLog needs pgaudit, which {{ $image }} may not have: use an image with it, and set postgresql.postgresqlSharedPreloadLibraries to pgaudit
 {{- end }}
-{{- else if regexMatch "(^|/)library/postgres$" $image }}
+{{- else -}}
+{{- if $postgresql.serverTls.enabled }}
+postgresql.serverTls.enabled is true, but the image starts itself, since postgresql.primary.command is empty: set postgresql.serverTls.enabled=false, or postgresql.tls as Bitnami's chart describes it
+{{- end }}
+{{- if regexMatch "(^|/)library/postgres$" $image }}
 postgresql.image is {{ $image }}, which needs this chart's start script: remove your postgresql.primary.command, or name a Bitnami-compatible image
+{{- end }}
 {{- end }}
 {{- end }}
