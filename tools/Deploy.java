@@ -367,6 +367,8 @@ final class Deploy {
               settings.namespace,
               "delete",
               "secret/" + settings.release + "-credentials",
+              "secret/" + settings.release + "-tls",
+              "secret/" + settings.release + "-tls-authority",
               "persistentvolumeclaim/" + settings.release + "-backups",
               "--ignore-not-found"));
     }
