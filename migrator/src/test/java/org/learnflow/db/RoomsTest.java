@@ -36,7 +36,8 @@ class RoomsTest {
           "programs",
           "publish",
           "connect",
-          "postgres");
+          "postgres",
+          "certificates");
 
   private static final int LONGEST_COMMAND = 160;
 

@@ -31,6 +31,14 @@ final class CredentialsEnsureCommand extends BaseCommand {
   private boolean noSecret;
 
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
+  @Mixin private TlsOptions tls = new TlsOptions();
+
+  @Option(
+      names = "--tls-rotate-authority",
+      description =
+          "Begin to replace the authority: clients get both; run it again, once they have both, and"
+              + " the new one signs.")
+  private boolean rotateAuthority;
 
   @Option(
       names = "--data-claim",
@@ -106,6 +114,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
                     dataDirectory,
                     retiredClaims,
                     server()));
+    tls.ensure(cluster(), rotateAuthority, progress);
     backups.ensure(cluster(), progress);
     String text =
         "Secret %s in namespace %s: %s"
