@@ -23,7 +23,8 @@ import picocli.CommandLine.Option;
     name = "reconcile",
     description =
         "For a schedule: verifies the database, reports what was changed outside migrations, and"
-            + " publishes the connection again if it is missing or differs. Applies no migration,"
+            + " publishes the connection again if it is missing or differs. Renews the server's"
+            + " certificate if --tls-secret is given. Applies no migration,"
             + " loads no seeds and creates no role. If another learnflow-db is changing the"
             + " database, it does nothing and exits with 0.")
 final class ReconcileCommand extends BaseCommand {
@@ -33,6 +34,7 @@ final class ReconcileCommand extends BaseCommand {
 
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private SeedOptions seeds = new SeedOptions();
+  @Mixin private TlsOptions tls = new TlsOptions();
 
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -53,6 +55,7 @@ final class ReconcileCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
+    tls.ensure(cluster(), false, progress);
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
     DatabaseAccess access = database.access(cluster(), false, progress);
