@@ -22,6 +22,9 @@ public final class Connector {
    */
   public static final int MOST_SCRAM_ITERATIONS = 100_000;
 
+  /** A server that nobody has verified could ask for the password itself, and would get it. */
+  private static final String NO_CLEAR_PASSWORD = "!password";
+
   private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /**
@@ -104,6 +107,9 @@ public final class Connector {
             + lockTimeout.toMillis()
             + " -c learnflow_db.timeout="
             + timeout.toMillis());
+    if (address.sslMode() != SslMode.VERIFY_CA && address.sslMode() != SslMode.VERIFY_FULL) {
+      source.setRequireAuth(NO_CLEAR_PASSWORD);
+    }
     source.setScramMaxIterations(MOST_SCRAM_ITERATIONS);
     // A text without parameters is sent as it is, so that error positions count from its start.
     source.setPreferQueryMode(PreferQueryMode.EXTENDED_FOR_PREPARED);
