@@ -22,8 +22,11 @@ public final class Connector {
    */
   public static final int MOST_SCRAM_ITERATIONS = 100_000;
 
-  /** A server that nobody has verified could ask for the password itself, and would get it. */
-  private static final String NO_CLEAR_PASSWORD = "!password";
+  /**
+   * A server that was not verified could ask for the password itself, and would get it. libpq's
+   * require_auth, from version 16 on.
+   */
+  public static final String NO_CLEAR_PASSWORD = "!password";
 
   private static final Duration LONGEST_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
@@ -107,7 +110,7 @@ public final class Connector {
             + lockTimeout.toMillis()
             + " -c learnflow_db.timeout="
             + timeout.toMillis());
-    if (address.sslMode() != SslMode.VERIFY_CA && address.sslMode() != SslMode.VERIFY_FULL) {
+    if (!address.sslMode().verifies()) {
       source.setRequireAuth(NO_CLEAR_PASSWORD);
     }
     source.setScramMaxIterations(MOST_SCRAM_ITERATIONS);

@@ -243,6 +243,9 @@ public final class Readiness {
         .ifPresent(failure -> {
           throw failure;
         });
+    if (isClearPasswordRefused(e)) {
+      throw asksForClearPassword(e, message);
+    }
     if (state.equals(SqlStates.INVALID_AUTHORIZATION) && message.contains("pg_hba.conf")) {
       throw notLetIn(e, message);
     }
@@ -291,6 +294,19 @@ public final class Readiness {
           new Attempt.NotYet(message, false);
       default -> unreachable(e, message);
     };
+  }
+
+  /** LDAP, RADIUS, PAM and password in pg_hba.conf; or somebody who wants to have it. */
+  private Failure asksForClearPassword(SQLException e, String message) {
+    return Failure.of(ExitCode.REFUSED, message)
+        .where("%s with sslmode %s".formatted(address, address.sslMode().text()))
+        .state("nothing was changed; the password was not sent")
+        .next(
+            "verify the server: sslmode=verify-full and sslrootcert=FILE, in a release"
+                + " externalDatabase.sslmode and externalDatabase.ca; or let "
+                + address.user()
+                + " log in with scram-sha-256 in the server's pg_hba.conf")
+        .causedBy(e);
   }
 
   /** Whatever the password is: the server's rules for addresses and TLS reject the connection. */
@@ -400,8 +416,17 @@ public final class Readiness {
     return Optional.empty();
   }
 
+  /** pgjdbc has no SQLSTATE of its own for this. */
+  private static boolean isClearPasswordRefused(SQLException e) {
+    return SqlStates.CONNECTION_REJECTED.equals(e.getSQLState())
+        && String.valueOf(e.getMessage()).contains("requireAuth");
+  }
+
   /** The server's or the socket's own words, without pgjdbc's advice. */
   static String message(SQLException e) {
+    if (isClearPasswordRefused(e)) {
+      return "the server asks for the password in clear text, and its certificate is not verified";
+    }
     Throwable cause = e.getCause();
     String text =
         cause instanceof IOException && cause.getMessage() != null

@@ -21,6 +21,16 @@ public enum SslMode {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
+  /** Whether a session without TLS is refused. */
+  public boolean requiresTls() {
+    return compareTo(REQUIRE) >= 0;
+  }
+
+  /** Whether the server has to show a certificate of an authority that is trusted. */
+  public boolean verifies() {
+    return compareTo(VERIFY_CA) >= 0;
+  }
+
   /** The mode that libpq writes as {@code text}. */
   public static Optional<SslMode> parse(String text) {
     return Arrays.stream(values()).filter(mode -> mode.text().equals(text)).findFirst();

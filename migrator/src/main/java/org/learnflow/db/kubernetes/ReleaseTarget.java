@@ -10,7 +10,6 @@ import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.RoleNames;
-import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.connect.Target;
 
 /** The database of a release. */
@@ -51,9 +50,7 @@ public final class ReleaseTarget {
 
   private static DatabaseAddress withCertificate(KubernetesApi api, Release found) {
     DatabaseAddress owner = found.owner();
-    boolean checked =
-        owner.sslMode() == SslMode.VERIFY_CA || owner.sslMode() == SslMode.VERIFY_FULL;
-    return (checked ? found.certificate(api) : Optional.<String>empty())
+    return (owner.sslMode().verifies() ? found.certificate(api) : Optional.<String>empty())
         .map(pem ->
             new DatabaseAddress(
                 owner.host(),

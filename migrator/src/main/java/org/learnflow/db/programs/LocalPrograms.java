@@ -200,6 +200,9 @@ public final class LocalPrograms implements PostgresPrograms {
     environment.put("PGUSER", address.user());
     environment.put("PGSSLMODE", address.sslMode().text());
     address.rootCertificate().ifPresent(file -> environment.put("PGSSLROOTCERT", file.toString()));
+    if (!address.sslMode().verifies()) {
+      environment.put("PGREQUIREAUTH", Connector.NO_CLEAR_PASSWORD);
+    }
     environment.put("PGAPPNAME", Connector.APPLICATION_NAME);
     environment.put("PGCONNECT_TIMEOUT", "10");
     password.ifPresent(known -> environment.put("PGPASSWORD", known.value()));
