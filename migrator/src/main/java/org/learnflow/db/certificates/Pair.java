@@ -6,7 +6,6 @@ import java.security.PublicKey;
 import java.security.Signature;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
@@ -53,15 +52,7 @@ public record Pair(String certificate, String key) {
 
   /** Whether it is valid now and a third of its life is left. */
   boolean isFresh(Instant now) {
-    return read()
-        .filter(found -> {
-          Instant begin = found.getNotBefore().toInstant();
-          Instant end = found.getNotAfter().toInstant();
-          return !begin.isAfter(now)
-              && Duration.between(now, end).compareTo(Duration.between(begin, end).dividedBy(3))
-                  >= 0;
-        })
-        .isPresent();
+    return read().map(Life::of).filter(life -> life.isFresh(now)).isPresent();
   }
 
   /** When it was issued. */
@@ -76,13 +67,7 @@ public record Pair(String certificate, String key) {
 
   /** Whether {@code authority} has signed it. */
   boolean isSignedBy(X509Certificate authority) {
-    try {
-      X509Certificate own = read().orElseThrow();
-      own.verify(authority.getPublicKey());
-      return own.getIssuerX500Principal().equals(authority.getSubjectX500Principal());
-    } catch (GeneralSecurityException e) {
-      return false;
-    }
+    return Chain.isBy(read().orElseThrow(), authority);
   }
 
   /** The names and addresses that it is for, sorted. */

@@ -41,7 +41,7 @@ final class StatusCommand extends BaseCommand {
     }
     DatabaseAccess access = database.access(cluster(), false, progress);
     try (Session session = access.ownerSession()) {
-      DatabaseStatus status = read(session, migrations, access.target().owner().toString());
+      DatabaseStatus status = read(session, migrations, access);
       print(StatusText.of(status), status);
       return ExitCode.OK;
     }
@@ -69,7 +69,7 @@ final class StatusCommand extends BaseCommand {
             throw Failure.of(ExitCode.NOT_REACHED, obstacle.what()).next(obstacle.next());
           });
       try (Session session = access.ownerSession()) {
-        DatabaseStatus read = read(session, migrations, access.target().owner().toString());
+        DatabaseStatus read = read(session, migrations, access);
         List<KubernetesTarget.Found> published =
             new KubernetesTarget(cluster().api(), release.name(), release.publishNamespaces())
                 .compare(PublishedConnection.of(access.target()), read.schemaVersion());
@@ -88,10 +88,10 @@ final class StatusCommand extends BaseCommand {
     return code;
   }
 
-  private DatabaseStatus read(Session session, MigrationFiles migrations, String address) {
+  private DatabaseStatus read(Session session, MigrationFiles migrations, DatabaseAccess access) {
     return new TimeLimit(database.timeout())
         .run(() ->
             session.run(
-                "status", connection -> DatabaseStatus.read(connection, migrations, address)));
+                "status", connection -> DatabaseStatus.read(connection, migrations, access)));
   }
 }

@@ -88,6 +88,7 @@ final class StatusText {
         """
         Database:    %s
         Server:      PostgreSQL %s, %.1f MiB, %s connections
+        TLS:         %s
         Schema:      %s (%d applied)
         Pending:     %s
         Differences: %s
@@ -100,6 +101,7 @@ final class StatusText {
                 status.serverVersion(),
                 status.sizeBytes() / 1048576.0,
                 status.connections(),
+                status.tls(),
                 status.schemaVersion(),
                 status.applied(),
                 listed(status.pending()),

@@ -119,6 +119,7 @@ final class VerifyCommand extends BaseCommand {
     Verifier verifier = new Verifier(access, migrations, sets);
     try (Session session = access.ownerSession()) {
       stages.addAll(verifier.verify(session).stages());
+      stages.addAll(verifier.plainText());
       stages.add(session.run("verify", verifier::drift));
       around
           .map(found ->

@@ -93,6 +93,12 @@ public final class DatabaseAccess {
     return new Readiness(source, address, password, timeout, progress, target.hosting());
   }
 
+  /** Asks the server about TLS without a session. */
+  public TlsProbe tlsProbe() {
+    DatabaseAddress route = target.hosting().route(target.owner());
+    return new TlsProbe(route, route.host().equals(target.owner().host()));
+  }
+
   /** Sessions of the admin, if there are admin credentials. */
   public Optional<AdminSessions> admin() {
     return target.admin().map(this::admin);

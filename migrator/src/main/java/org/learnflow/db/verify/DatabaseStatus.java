@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.drift.CatalogDifference;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.SqlStates;
@@ -21,6 +22,7 @@ import org.learnflow.db.seed.SeedLedger;
  *
  * @param database address without password
  * @param serverVersion of PostgreSQL
+ * @param tls what the session speaks, and until when the certificates are valid, or "none"
  * @param sizeBytes of the whole database on disk
  * @param connections open now, and how many the server allows
  * @param schemaVersion newest applied migration, or "none"
@@ -35,6 +37,7 @@ import org.learnflow.db.seed.SeedLedger;
 public record DatabaseStatus(
     String database,
     String serverVersion,
+    String tls,
     long sizeBytes,
     String connections,
     String schemaVersion,
@@ -58,16 +61,17 @@ public record DatabaseStatus(
   /**
    * Reads it, in a session of the owner.
    *
-   * @param address without password
+   * @param access how the session was opened
    */
   public static DatabaseStatus read(
-      Connection connection, MigrationFiles migrations, String address) throws SQLException {
+      Connection connection, MigrationFiles migrations, DatabaseAccess access) throws SQLException {
     SchemaState state = SchemaState.read(connection, migrations);
     Map<String, String> seeds = new LinkedHashMap<>();
     SeedLedger.read(connection)
         .forEach((set, entry) -> seeds.put(set, entry.mode().name().toLowerCase(Locale.ROOT)));
     Drift drift = drift(connection);
     Optional<LastBackup> backup = LastBackup.read(connection);
+    String tls = TlsState.text(connection, access);
     try (var statement = connection.createStatement();
         var row =
             statement.executeQuery(
@@ -78,8 +82,9 @@ public record DatabaseStatus(
                 """)) {
       row.next();
       return new DatabaseStatus(
-          address,
+          access.target().owner().toString(),
           connection.getMetaData().getDatabaseProductVersion(),
+          tls,
           row.getLong(1),
           row.getString(2),
           state.currentText(),

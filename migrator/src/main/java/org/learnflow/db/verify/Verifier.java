@@ -89,6 +89,7 @@ public final class Verifier {
     stages.add(
         StageResult.good("reachable", connection.getCatalog() + " answers and accepts writes"));
     stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
+    stages.addAll(look("tls", () -> TlsState.look(connection, access)));
     stages.addAll(look("space", () -> space(connection)));
     List<StageResult> schema =
         look(
@@ -150,6 +151,11 @@ public final class Verifier {
           name,
           "could not be checked: %s (SQLSTATE %s)".formatted(e.getMessage(), e.getSQLState()));
     }
+  }
+
+  /** Whether clients without TLS are refused, if TLS is required. */
+  public List<StageResult> plainText() {
+    return TlsState.plainText(access);
   }
 
   /** Reports something only if something is wrong. */
