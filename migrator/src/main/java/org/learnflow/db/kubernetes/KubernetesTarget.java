@@ -99,10 +99,12 @@ public final class KubernetesTarget implements PublishTarget {
   }
 
   private List<Wanted> wanted(PublishedConnection connection, String schemaVersion) {
+    Map<String, String> open = connection.openEnvironment(schemaVersion);
+    open.putAll(connection.certificateEnvironment());
     return List.of(
         new Wanted(Kind.SECRET, release, "servicebinding.io/postgresql", connection.binding()),
         new Wanted(Kind.SECRET, release + "-env", "Opaque", connection.secretEnvironment()),
-        new Wanted(Kind.CONFIG_MAP, release, "", connection.openEnvironment(schemaVersion)));
+        new Wanted(Kind.CONFIG_MAP, release, "", open));
   }
 
   /** A reference to ConfigMap R-owner where there is one. */

@@ -20,7 +20,8 @@ import org.learnflow.db.Reason;
 /**
  * A file of {@code KEY=value} lines, mode 0600, replaced atomically. A value is quoted for a POSIX
  * shell, and only if it has to be, so that {@code docker --env-file}, which does not support
- * quotes, reads generated passwords too.
+ * quotes, reads generated passwords too. The authority's certificate is written into a file beside
+ * it, since it has several lines.
  *
  * @param file the file
  */
@@ -35,16 +36,28 @@ public record EnvFileTarget(Path file) implements PublishTarget {
   public String publish(PublishedConnection connection, String schemaVersion) {
     Map<String, String> keys = new LinkedHashMap<>(connection.secretEnvironment());
     keys.putAll(connection.openEnvironment(schemaVersion));
-    String text =
+    Map<Path, String> files = new LinkedHashMap<>();
+    connection
+        .certificate()
+        .ifPresent(pem -> {
+          Path certificate = Path.of(file.toAbsolutePath() + ".crt");
+          files.put(certificate, pem);
+          keys.put("PGSSLROOTCERT", certificate.toString());
+        });
+    files.put(
+        file,
         keys.entrySet().stream()
             .map(entry -> entry.getKey() + "=" + quoted(entry.getValue()) + "\n")
-            .collect(Collectors.joining());
+            .collect(Collectors.joining()));
     try {
-      if (isUnchanged(text)) {
-        return file + " unchanged";
+      boolean written = false;
+      for (Map.Entry<Path, String> each : files.entrySet()) {
+        if (!isUnchanged(each.getKey(), each.getValue())) {
+          write(each.getKey(), each.getValue());
+          written = true;
+        }
       }
-      write(text);
-      return file + " written";
+      return file + (written ? " written" : " unchanged");
     } catch (IOException e) {
       throw Failure.of(
               ExitCode.PUBLISHING_FAILED, "the connection could not be written: " + Reason.of(e))
@@ -66,14 +79,14 @@ public record EnvFileTarget(Path file) implements PublishTarget {
     return file.toString();
   }
 
-  private boolean isUnchanged(String text) throws IOException {
+  private static boolean isUnchanged(Path file, String text) throws IOException {
     return Files.isRegularFile(file)
         && Files.getPosixFilePermissions(file).equals(OWNER_ONLY)
         && Files.size(file) == text.getBytes(StandardCharsets.UTF_8).length
         && new String(Files.readAllBytes(file), StandardCharsets.UTF_8).equals(text);
   }
 
-  private void write(String text) throws IOException {
+  private static void write(Path file, String text) throws IOException {
     Path directory = file.toAbsolutePath().getParent();
     if (directory == null || Files.isDirectory(file)) {
       throw new FileSystemException(file.toString(), null, "it is a folder");

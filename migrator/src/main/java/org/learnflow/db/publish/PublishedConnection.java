@@ -24,6 +24,11 @@ import org.learnflow.db.connect.Target;
  * @param password of the service role
  */
 public record PublishedConnection(DatabaseAddress address, Password password) {
+  /**
+   * Linux starts no program with a variable of more than 128 KiB, and the bundle of a cloud's
+   * authorities is longer.
+   */
+  private static final int LONGEST_VARIABLE = 32 << 10;
 
   /**
    * The connection of the service role.
@@ -62,6 +67,18 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
     keys.put("PGDATABASE", address.database());
     keys.put("PGSSLMODE", address.sslMode().text());
     keys.put("SCHEMA_VERSION", schemaVersion);
+    return keys;
+  }
+
+  /**
+   * The certificate as text, for services that cannot mount a file; empty if there is none, or it
+   * is too long for that.
+   */
+  public SequencedMap<String, String> certificateEnvironment() {
+    SequencedMap<String, String> keys = new LinkedHashMap<>();
+    certificate()
+        .filter(pem -> pem.length() <= LONGEST_VARIABLE)
+        .ifPresent(pem -> keys.put("DATABASE_CA_CERT", pem));
     return keys;
   }
 
@@ -167,7 +184,8 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
     return field.replace("\\", "\\\\").replace(":", "\\:");
   }
 
-  private Optional<String> certificate() {
+  /** What clients trust, PEM. */
+  Optional<String> certificate() {
     return address
         .rootCertificate()
         .map((Path file) -> {

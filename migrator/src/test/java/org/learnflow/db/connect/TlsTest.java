@@ -246,11 +246,15 @@ class TlsTest {
         .answers("healthy");
     assertThat(directory.resolve("env"))
         .content()
-        .contains("/" + database.name() + "?sslmode=verify-full\n", "PGSSLMODE=verify-full\n");
+        .contains(
+            "/" + database.name() + "?sslmode=verify-full\n",
+            "PGSSLMODE=verify-full\n",
+            "PGSSLROOTCERT=" + directory.resolve("env.crt") + "\n");
     assertThat(database.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
         .as("the server offers TLS to whoever prefers it")
         .containsExactly("t");
     String pem = Files.readString(certificates.authority());
+    assertThat(directory.resolve("env.crt")).hasContent(pem);
     assertThat(cli.run("connection", "--output", "json").out())
         .contains("\"ca.crt\":\"" + pem.replace("\n", "\\n") + "\"");
   }
@@ -264,7 +268,7 @@ class TlsTest {
     assertThat(cli.run("run", "--publish-to", "file:" + env)).exited(ExitCode.OK);
     CliResult psql =
         Programs.run(
-            Map.of("PGSSLROOTCERT", certificates.authority().toString()),
+            Map.of(),
             List.of(
                 "sh",
                 "-c",

@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -24,6 +26,7 @@ import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.publish.PublishedConnection;
 import org.learnflow.db.testing.ApiServer;
+import org.learnflow.db.testing.TestFiles;
 
 /** What is published in a cluster. */
 class KubernetesTargetTest {
@@ -66,6 +69,29 @@ class KubernetesTargetTest {
     ConfigMap map = client().configMaps().inNamespace(namespace).withName("learnflow-db").get();
     assertThat(map.getData()).isEqualTo(CONNECTION.openEnvironment("009"));
     assertThat(map.getMetadata().getLabels()).doesNotContainKey("app.kubernetes.io/instance");
+  }
+
+  /** A longer one would keep each service that takes it from starting. */
+  @Test
+  void aCertificateIsInTheEnvironmentToo(@TempDir Path folder) {
+    for (int lines : List.of(10, 1000)) {
+      String pem = "0123456789012345678901234567890123456789\n".repeat(lines);
+      DatabaseAddress plain = CONNECTION.address();
+      DatabaseAddress address =
+          new DatabaseAddress(
+              plain.host(),
+              plain.port(),
+              plain.database(),
+              plain.user(),
+              SslMode.VERIFY_FULL,
+              Optional.of(TestFiles.write(folder.resolve("ca.crt"), pem)));
+      target(namespace).publish(new PublishedConnection(address, CONNECTION.password()), "009");
+      assertThat(decoded(secret("learnflow-db"))).containsEntry("ca.crt", pem);
+      ConfigMap map = client().configMaps().inNamespace(namespace).withName("learnflow-db").get();
+      assertThat(map.getData()).containsEntry("PGSSLMODE", "verify-full");
+      assertThat(Optional.ofNullable(map.getData().get("DATABASE_CA_CERT")))
+          .isEqualTo(lines == 10 ? Optional.of(pem) : Optional.empty());
+    }
   }
 
   @Test

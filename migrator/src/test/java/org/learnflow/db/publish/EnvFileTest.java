@@ -102,6 +102,31 @@ class EnvFileTest {
   }
 
   @Test
+  void theAuthoritysCertificateIsInAFileBesideIt() throws IOException {
+    Path file = directory.resolve("connection.env");
+    Path certificate = directory.resolve("connection.env.crt");
+    EnvFileTarget target = new EnvFileTarget(file);
+    assertThat(target.publish(trusting("one\n"), "009")).isEqualTo(file + " written");
+    assertThat(certificate).hasContent("one\n");
+    assertThat(file).content().contains("\nPGSSLROOTCERT=" + certificate + "\n");
+    assertThat(target.publish(trusting("one\n"), "009")).isEqualTo(file + " unchanged");
+    assertThat(target.publish(trusting("two\n"), "009")).isEqualTo(file + " written");
+    assertThat(certificate).hasContent("two\n");
+  }
+
+  private PublishedConnection trusting(String certificate) {
+    return new PublishedConnection(
+        new DatabaseAddress(
+            "db.example",
+            5432,
+            "learnflow",
+            "user",
+            SslMode.VERIFY_FULL,
+            Optional.of(TestFiles.write(directory.resolve("ca"), certificate))),
+        new Password("x"));
+  }
+
+  @Test
   void generatedPasswordsNeedNoQuotesWhichDockerWouldNotUnderstand() throws IOException {
     Path file = directory.resolve("connection.env");
     new EnvFileTarget(file).publish(connection("Generated0123"), "009");
