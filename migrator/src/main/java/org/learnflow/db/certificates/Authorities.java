@@ -20,6 +20,9 @@ public record Authorities(Pair current, Optional<Pair> next, Optional<String> pr
   /** How long both are trusted before and after the next one begins to sign. */
   public static final Duration OVERLAP = Duration.ofDays(30);
 
+  /** Until a Secret that has changed is in each pod that mounts it, and a bit. */
+  public static final Duration DISTRIBUTION = Duration.ofMinutes(5);
+
   /** New ones; {@code previous} is still trusted, since the server shows a certificate by it. */
   public static Authorities create(Optional<String> previous, Instant now) {
     return new Authorities(Issuer.authority(now), Optional.empty(), previous);
@@ -54,14 +57,53 @@ public record Authorities(Pair current, Optional<Pair> next, Optional<String> pr
     if (over) {
       return new Authorities(current, next, Optional.empty());
     }
-    return requested || !current.isFresh(now)
+    return (requested && !isUnfinished(server)) || !current.isFresh(now)
         ? new Authorities(current, Optional.of(Issuer.authority(now)), previous)
         : this;
+  }
+
+  /**
+   * The same, but what is to sign and was never in {@code ca.crt}, because a run was killed, is
+   * replaced: its time begins again, so that clients have it before it signs.
+   *
+   * @param server what the server has
+   * @param trusted what clients trust, PEM; empty if that is unknown
+   */
+  public Authorities untilDistributed(Optional<Pair> server, String trusted, Instant now) {
+    if (trusted.isEmpty()) {
+      return this;
+    }
+    boolean signs = server.isEmpty() || isOurs(server.get());
+    return new Authorities(
+        signs ? current : distributed(current, trusted, now),
+        next.map(pair -> distributed(pair, trusted, now)),
+        previous);
+  }
+
+  private static Pair distributed(Pair authority, String trusted, Instant now) {
+    boolean late = authority.issued().plus(DISTRIBUTION).isBefore(now);
+    return late && !trusted.contains(authority.certificate()) ? Issuer.authority(now) : authority;
   }
 
   /** Whether it is signed by the current one. */
   private boolean isOurs(Pair server) {
     return server.read().isPresent() && current.read().map(server::isSignedBy).orElse(false);
+  }
+
+  /**
+   * Since when clients can know the authority that is to sign; empty if no rotation has begun.
+   *
+   * @param server what the server has
+   */
+  public Optional<Instant> rotating(Optional<Pair> server) {
+    return next.or(() -> Optional.of(current).filter(_ -> isUnfinished(server))).map(Pair::issued);
+  }
+
+  /** Whether the server still has a certificate by the previous one. */
+  public boolean isUnfinished(Optional<Pair> server) {
+    return next.isEmpty()
+        && previous.isPresent()
+        && server.filter(pair -> !isOurs(pair)).isPresent();
   }
 
   /** What clients trust, PEM. */
@@ -78,8 +120,9 @@ public record Authorities(Pair current, Optional<Pair> next, Optional<String> pr
    *
    * @param server what it has
    * @param names that it must be for
+   * @param atOnce whether not to wait for that
    */
-  public Optional<String> flaw(Pair server, Collection<String> names, Instant now) {
+  public Optional<String> flaw(Pair server, Collection<String> names, boolean atOnce, Instant now) {
     if (!server.fits()) {
       return Optional.of("its key and certificate do not belong together");
     }
@@ -89,7 +132,7 @@ public record Authorities(Pair current, Optional<Pair> next, Optional<String> pr
     if (!server.names().containsAll(names.stream().map(Pair::normal).toList())) {
       return Optional.of("it lacks a name");
     }
-    if (!isOurs(server) && current.issued().plus(OVERLAP).isBefore(now)) {
+    if (!isOurs(server) && (atOnce || current.issued().plus(OVERLAP).isBefore(now))) {
       return Optional.of("its authority was replaced");
     }
     List<X509Certificate> trusted = Pem.certificates(bundle());

@@ -3,6 +3,7 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -23,6 +24,7 @@ import org.learnflow.db.certificates.Pair;
  */
 public final class TlsSecrets {
   private static final int ATTEMPTS = 5;
+
   private static final String CERTIFICATE = "tls.crt";
   private static final String KEY = "tls.key";
   private static final String AUTHORITY = "ca.crt";
@@ -62,62 +64,90 @@ public final class TlsSecrets {
   public List<String> ensure(Collection<String> names, boolean rotate, Instant now) {
     List<String> done = new ArrayList<>();
     boolean requested = rotate;
+    boolean atOnce = false;
     for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      Optional<JsonNode> foundAuthority = read(authority);
-      Optional<JsonNode> foundServer = read(server);
-      foundServer.ifPresent(this::refuseAnotherType);
-      Map<String, String> serverValues = foundServer.map(SecretData::decode).orElse(Map.of());
-      Optional<Pair> pair = pair(serverValues, CERTIFICATE, KEY);
-      Optional<Authorities> before =
-          foundAuthority.map(SecretData::decode).map(TlsSecrets::authorities);
-      if (foundAuthority.isPresent() && before.filter(found -> found.usable(now)).isEmpty()) {
-        throw unusable();
+      Found found = find(now);
+      if (requested) {
+        found
+            .before()
+            .flatMap(before -> before.rotating(found.pair()))
+            .ifPresent(since -> refuseTooSoon(since, now));
+        atOnce |= found.before().filter(before -> before.isUnfinished(found.pair())).isPresent();
       }
-      Authorities after =
-          before
-              .map(found -> found.step(pair, requested, now))
-              .orElseGet(
-                  () -> Authorities.create(Optional.ofNullable(serverValues.get(AUTHORITY)), now));
-      boolean changed = before.filter(after::equals).isEmpty();
-      if (changed && !write(authority, AUTHORITY_TYPE, foundAuthority, values(after))) {
-        continue;
+      Authorities after = found.step(requested, now);
+      if (found.before().filter(after::equals).isEmpty()) {
+        requested = false; // if another one was faster, it did what was requested
+        if (!write(authority, AUTHORITY_TYPE, found.authority(), values(after))) {
+          continue;
+        }
+        atOnce |= found.promotes(after);
+        done.add(found.before().map(_ -> rotated(found, after)).orElse("created " + authority));
       }
-      if (changed) {
-        done.add(
-            foundAuthority.isPresent() ? rotated(before.get(), after) : "created " + authority);
-      }
-      boolean promoted =
-          before.filter(found -> !found.current().equals(after.current())).isPresent();
-      Optional<Pair> issued = issued(after, pair, names, promoted, now);
+      Optional<Pair> issued = issued(after, found.pair(), names, atOnce, now);
       Map<String, String> wanted = new TreeMap<>();
       issued
-          .or(() -> pair)
+          .or(found::pair)
           .ifPresent(last -> {
             wanted.put(CERTIFICATE, last.certificate());
             wanted.put(KEY, last.key());
           });
       wanted.put(AUTHORITY, after.bundle());
-      if (wanted.equals(serverValues) || write(server, SERVER_TYPE, foundServer, wanted)) {
-        if (!wanted.equals(serverValues)) {
-          done.add(
-              foundServer.isEmpty()
-                  ? "created " + server
-                  : (issued.isPresent() ? "renewed " : "updated ca.crt of ") + server);
-        }
+      if (wanted.equals(found.values())) {
         return List.copyOf(done);
       }
-      // Another one was faster; a step of the rotation that is done is not repeated.
-      if (changed) {
-        return again(names, done, now);
+      if (write(server, SERVER_TYPE, found.server(), wanted)) {
+        done.add(
+            found.server().isEmpty()
+                ? "created " + server
+                : (issued.isPresent() ? "renewed " : "updated ca.crt of ") + server);
+        return List.copyOf(done);
       }
     }
     throw changesAllTheTime();
   }
 
-  private List<String> again(Collection<String> names, List<String> done, Instant now) {
-    List<String> all = new ArrayList<>(done);
-    all.addAll(ensure(names, false, now));
-    return List.copyOf(all);
+  /**
+   * Both Secrets as they were found.
+   *
+   * @param values of the one with the server's certificate
+   * @param before the authorities in the other one
+   */
+  private record Found(
+      Optional<JsonNode> authority,
+      Optional<JsonNode> server,
+      Map<String, String> values,
+      Optional<Authorities> before) {
+    Optional<Pair> pair() {
+      return TlsSecrets.pair(values, CERTIFICATE, KEY);
+    }
+
+    Authorities step(boolean requested, Instant now) {
+      Optional<String> bundle = Optional.ofNullable(values.get(AUTHORITY));
+      return before
+          .map(found -> {
+            Authorities known = found.untilDistributed(pair(), bundle.orElse(""), now);
+            return known.equals(found) ? found.step(pair(), requested, now) : known;
+          })
+          .orElseGet(() -> Authorities.create(bundle, now));
+    }
+
+    /** Whether the next authority becomes the one that signs. */
+    boolean promotes(Authorities after) {
+      return before.flatMap(Authorities::next).filter(after.current()::equals).isPresent();
+    }
+  }
+
+  private Found find(Instant now) {
+    Optional<JsonNode> foundAuthority = read(authority);
+    Optional<JsonNode> foundServer = read(server);
+    foundServer.ifPresent(this::refuseAnotherType);
+    Optional<Authorities> before =
+        foundAuthority.map(SecretData::decode).map(TlsSecrets::authorities);
+    if (before.filter(found -> !found.usable(now)).isPresent()) {
+      throw unusable();
+    }
+    return new Found(
+        foundAuthority, foundServer, foundServer.map(SecretData::decode).orElse(Map.of()), before);
   }
 
   /** A new certificate, if the server needs one. */
@@ -125,28 +155,47 @@ public final class TlsSecrets {
       Authorities authorities,
       Optional<Pair> pair,
       Collection<String> names,
-      boolean promoted,
+      boolean atOnce,
       Instant now) {
     Collection<String> wanted =
         names.isEmpty() ? pair.map(Authorities::names).orElse(List.of()) : names;
-    if (pair.isPresent() && !promoted && authorities.flaw(pair.get(), wanted, now).isEmpty()) {
+    if (pair.isPresent() && authorities.flaw(pair.get(), wanted, atOnce, now).isEmpty()) {
       return Optional.empty();
     }
     if (wanted.isEmpty()) {
       throw Failure.of(ExitCode.USAGE, "the names of the server's certificate are unknown")
-          .state("nothing was changed")
+          .state("the server's certificate was not changed")
           .next("specify them: --tls-name NAME, repeated or separated by commas");
     }
     return Optional.of(authorities.issue(wanted, now));
   }
 
-  private String rotated(Authorities before, Authorities after) {
-    if (!before.current().equals(after.current())) {
+  private String rotated(Found found, Authorities after) {
+    if (found.promotes(after)) {
       return "the next authority in %s signs from now on; both are trusted".formatted(authority);
     }
-    return after.next().isPresent()
-        ? "created the next authority in %s; both are trusted".formatted(authority)
-        : "the previous authority in %s is no longer trusted".formatted(authority);
+    if (!after.next().equals(found.before().flatMap(Authorities::next))) {
+      return "created the next authority in %s; both are trusted".formatted(authority);
+    }
+    return found.before().map(Authorities::current).filter(after.current()::equals).isPresent()
+        ? "the previous authority in %s is no longer trusted".formatted(authority)
+        : "created " + authority + " again";
+  }
+
+  /** An authority must not sign before clients know it, even if the same command runs twice. */
+  private void refuseTooSoon(Instant since, Instant now) {
+    Instant earliest = since.plus(Authorities.DISTRIBUTION);
+    if (now.isBefore(earliest)) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "the next authority was created less than %d minutes ago"
+                  .formatted(Authorities.DISTRIBUTION.toMinutes()))
+          .where("Secret %s in namespace %s".formatted(authority, namespace))
+          .state("nothing was changed; ca.crt contains both authorities")
+          .next(
+              "wait until all services have loaded ca.crt, and run the same command again after "
+                  + earliest.truncatedTo(ChronoUnit.SECONDS));
+    }
   }
 
   private Optional<JsonNode> read(String name) {

@@ -91,10 +91,10 @@ class AuthoritiesTest {
 
   @Test
   void aCertificateIsRenewedWhenLessThanAThirdOfItsLifeIsLeft() {
-    assertThat(authorities.flaw(server, NAMES, now)).isEmpty();
-    assertThat(authorities.flaw(server, NAMES, after(Duration.ofDays(242)))).isEmpty();
-    assertThat(authorities.flaw(server, NAMES, after(Duration.ofDays(245)))).isPresent();
-    assertThat(authorities.flaw(server, NAMES, after(Duration.ofDays(400)))).isPresent();
+    assertThat(authorities.flaw(server, NAMES, false, now)).isEmpty();
+    assertThat(authorities.flaw(server, NAMES, false, after(Duration.ofDays(242)))).isEmpty();
+    assertThat(authorities.flaw(server, NAMES, false, after(Duration.ofDays(245)))).isPresent();
+    assertThat(authorities.flaw(server, NAMES, false, after(Duration.ofDays(400)))).isPresent();
   }
 
   @Test
@@ -108,7 +108,7 @@ class AuthoritiesTest {
             "another authority", Authorities.create(Optional.empty(), now).issue(NAMES, now),
             "life", authorities.issue(NAMES, after(Duration.ofDays(3))));
     flawed.forEach((why, pair) ->
-        assertThat(authorities.flaw(pair, NAMES, now))
+        assertThat(authorities.flaw(pair, NAMES, false, now))
             .hasValueSatisfying(text -> assertThat(text).contains(why)));
     for (Pair broken :
         List.of(
@@ -116,7 +116,7 @@ class AuthoritiesTest {
             new Pair(server.certificate(), ""),
             new Pair("nonsense", server.key()),
             new Pair(server.certificate(), "nonsense"))) {
-      assertThat(authorities.flaw(broken, NAMES, now)).isPresent();
+      assertThat(authorities.flaw(broken, NAMES, false, now)).isPresent();
     }
   }
 
@@ -125,16 +125,16 @@ class AuthoritiesTest {
     Authorities begun = authorities.step(Optional.of(server), true, now);
     assertThat(begun.current()).isEqualTo(authorities.current());
     assertThat(Pem.certificates(begun.bundle())).hasSize(2);
-    assertThat(begun.flaw(server, NAMES, now)).isEmpty();
+    assertThat(begun.flaw(server, NAMES, false, now)).isEmpty();
     assertThat(begun.step(Optional.of(server), false, after(Duration.ofDays(29)))).isEqualTo(begun);
 
     Instant later = after(Duration.ofDays(31));
     Authorities signing = begun.step(Optional.of(server), false, later);
     assertThat(Optional.of(signing.current())).isEqualTo(begun.next());
     assertThat(Pem.certificates(signing.bundle())).hasSize(2);
-    assertThat(signing.flaw(server, NAMES, later)).contains("its authority was replaced");
+    assertThat(signing.flaw(server, NAMES, false, later)).contains("its authority was replaced");
     Pair renewed = signing.issue(NAMES, later);
-    assertThat(signing.flaw(renewed, NAMES, later)).isEmpty();
+    assertThat(signing.flaw(renewed, NAMES, false, later)).isEmpty();
     assertThat(signing.step(Optional.of(renewed), false, after(Duration.ofDays(50))))
         .isEqualTo(signing);
 
@@ -154,8 +154,46 @@ class AuthoritiesTest {
   @Test
   void afterALostAuthorityTheServersCertificateServesUntilClientsKnowTheNewOne() {
     Authorities made = Authorities.create(Optional.of(authorities.bundle()), now);
-    assertThat(made.flaw(server, NAMES, now)).isEmpty();
-    assertThat(made.flaw(server, NAMES, after(Duration.ofDays(31)))).isPresent();
+    assertThat(made.flaw(server, NAMES, false, now)).isEmpty();
+    assertThat(made.flaw(server, NAMES, false, after(Duration.ofDays(31)))).isPresent();
+  }
+
+  @Test
+  void whatClientsNeverGotIsReplacedBeforeItSigns() {
+    Optional<Pair> shown = Optional.of(server);
+    Authorities begun = authorities.step(shown, true, now);
+    Instant later = after(Duration.ofDays(31));
+    assertThat(begun.untilDistributed(shown, begun.bundle(), later)).isEqualTo(begun);
+    assertThat(begun.untilDistributed(shown, authorities.bundle(), after(Duration.ofMinutes(4))))
+        .isEqualTo(begun);
+    Authorities again = begun.untilDistributed(shown, authorities.bundle(), later);
+    assertThat(again.current()).isEqualTo(begun.current());
+    assertThat(again.next()).isPresent().isNotEqualTo(begun.next());
+    assertThat(again.step(shown, false, later)).isEqualTo(again);
+
+    Authorities lost = Authorities.create(Optional.of(authorities.bundle()), now);
+    assertThat(lost.untilDistributed(shown, authorities.bundle(), later).current())
+        .isNotEqualTo(lost.current());
+    assertThat(lost.untilDistributed(shown, lost.bundle(), later)).isEqualTo(lost);
+    assertThat(authorities.untilDistributed(shown, "", later)).isEqualTo(authorities);
+    assertThat(authorities.untilDistributed(Optional.empty(), "other", later))
+        .isEqualTo(authorities);
+  }
+
+  /** The authority signs already, but the server has a certificate by the previous one. */
+  @Test
+  void aRequestFinishesARotationBeforeItBeginsAnother() {
+    Optional<Pair> shown = Optional.of(server);
+    Authorities signing = authorities.step(shown, true, now).step(shown, true, now);
+    assertThat(signing.isUnfinished(shown)).isTrue();
+    assertThat(signing.step(shown, true, now)).isEqualTo(signing);
+    assertThat(signing.flaw(server, NAMES, false, now)).isEmpty();
+    assertThat(signing.flaw(server, NAMES, true, now)).contains("its authority was replaced");
+    assertThat(signing.rotating(shown)).contains(now);
+    Optional<Pair> renewed = Optional.of(signing.issue(NAMES, now));
+    assertThat(signing.isUnfinished(renewed)).isFalse();
+    assertThat(signing.rotating(renewed)).isEmpty();
+    assertThat(signing.step(renewed, true, now).next()).isPresent();
   }
 
   @Test
