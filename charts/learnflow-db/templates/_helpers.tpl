@@ -403,6 +403,20 @@ volumes:
 {{- if or (include "learnflow-db.hasServerTls" .) (and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret) }}true{{ end -}}
 {{- end }}
 
+{{/* Name of the Secret with that certificate; empty where there is none. */}}
+{{- define "learnflow-db.caSecret" -}}
+{{- if include "learnflow-db.hasCertificate" . -}}
+{{ include "learnflow-db.tlsSecret" . | default .Values.externalDatabase.ca.existingSecret }}
+{{- end -}}
+{{- end }}
+
+{{/* Its key in that Secret. */}}
+{{- define "learnflow-db.caKey" -}}
+{{- if include "learnflow-db.hasCertificate" . -}}
+{{ include "learnflow-db.hasServerTls" . | empty | ternary .Values.externalDatabase.ca.key "ca.crt" }}
+{{- end -}}
+{{- end }}
+
 {{/*
 The volume with that certificate; a YAML list, empty where there is none. It is optional, so that
 Kubernetes does not keep the pod waiting for a missing Secret or key: the program reports the missing file at once.
@@ -411,11 +425,11 @@ Kubernetes does not keep the pod waiting for a missing Secret or key: the progra
 {{- if include "learnflow-db.hasCertificate" . -}}
 - name: tls
   secret:
-    secretName: {{ include "learnflow-db.tlsSecret" . | default .Values.externalDatabase.ca.existingSecret }}
+    secretName: {{ include "learnflow-db.caSecret" . }}
     optional: true
     defaultMode: 0440
     items:
-      - key: {{ include "learnflow-db.hasServerTls" . | empty | ternary .Values.externalDatabase.ca.key "ca.crt" }}
+      - key: {{ include "learnflow-db.caKey" . }}
         path: ca.crt
 {{- end }}
 {{- end }}

@@ -24,6 +24,7 @@ import org.learnflow.db.connect.SslMode;
  * @param appUser role of the services
  * @param adminUser role that may make roles, if there is one
  * @param credentialsSecret with the passwords
+ * @param certificate of the authority, if the server has one
  * @param publishNamespaces its own first
  */
 public record Release(
@@ -38,7 +39,15 @@ public record Release(
     String appUser,
     Optional<String> adminUser,
     SecretKeys credentialsSecret,
+    Optional<CertificateKey> certificate,
     List<String> publishNamespaces) {
+
+  /**
+   * Where the certificate is that clients trust.
+   *
+   * @param secret its name
+   */
+  public record CertificateKey(String secret, String key) {}
 
   /**
    * Where the roles' passwords are.
@@ -103,6 +112,9 @@ public record Release(
                 .optional("app-credentials-secret")
                 .orElseGet(() -> fields.required("credentials-secret")),
             fields.required("app-password-key")),
+        fields
+            .optional("ca-secret")
+            .map(secret -> new CertificateKey(secret, fields.required("ca-key"))),
         fields.list("publish-namespaces"));
   }
 
@@ -203,10 +215,15 @@ public record Release(
         .map(Password::new);
   }
 
-  /** The certificate that the services trust, PEM, where it was published. */
+  /** The certificate that clients trust, PEM: as it was published, or where that is taken from. */
   public Optional<String> certificate(KubernetesApi api) {
-    return api.get(Kind.SECRET, namespace, name)
+    return value(api, name, "ca.crt")
+        .or(() -> certificate.flatMap(from -> value(api, from.secret(), from.key())));
+  }
+
+  private Optional<String> value(KubernetesApi api, String secret, String key) {
+    return api.get(Kind.SECRET, namespace, secret)
         .map(SecretData::decode)
-        .flatMap(values -> Optional.ofNullable(values.get("ca.crt")));
+        .flatMap(values -> Optional.ofNullable(values.get(key)));
   }
 }
