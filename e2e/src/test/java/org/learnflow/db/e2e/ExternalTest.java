@@ -100,7 +100,7 @@ class ExternalTest {
         .containsEntry("ca.crt", certificates.authority());
     assertThat(release.published(namespace)).containsEntry("PGSSLMODE", "verify-full");
     new Service(workspace, namespace)
-        .runWithCertificate("verified,add,find,everything,refused", "ada");
+        .run("verified,add,find,everything,refused", "ada");
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
 
     Map<String, String> published = release.published(namespace);
@@ -116,7 +116,7 @@ class ExternalTest {
             "TLS failed", "trust anchors", "sslmode verify-full", "next:", "externalDatabase.ca");
     assertThat(jobs.exitCode(DUMP)).isEqualTo(10);
     assertThat(release.published(namespace)).isEqualTo(published);
-    new Service(workspace, namespace).runWithCertificate("find", "ada");
+    new Service(workspace, namespace).run("find", "ada");
   }
 
   private static Command verified(Release release, String host, String authority) {

@@ -98,37 +98,6 @@ final class Service {
     end(workspace.client().resource(pod(List.of(arguments)).build()).create());
   }
 
-  /**
-   * The same with the authority's certificate, which is no environment variable: the service reads
-   * it from the published Secret.
-   */
-  void runWithCertificate(String... arguments) {
-    makeSources();
-    Pod pod =
-        pod(List.of(arguments))
-            .editSpec()
-            .editFirstContainer()
-            .addNewEnv()
-            .withName("PGSSLROOTCERT")
-            .withValue(TLS + "/ca.crt")
-            .endEnv()
-            .addNewVolumeMount()
-            .withName("tls")
-            .withMountPath(TLS)
-            .endVolumeMount()
-            .endContainer()
-            .addNewVolume()
-            .withName("tls")
-            .withNewSecret()
-            .withSecretName(release)
-            .addNewItem("ca.crt", null, "ca.crt")
-            .endSecret()
-            .endVolume()
-            .endSpec()
-            .build();
-    end(workspace.client().resource(pod).create());
-  }
-
   /** Starts service.py. */
   Pod start(String... arguments) {
     makeSources();
@@ -254,12 +223,29 @@ final class Service {
         .withName(SOURCES)
         .withMountPath(FOLDER)
         .endVolumeMount()
+        // As docs/how-to/verify-server.md says; without a certificate the variable means nothing.
+        .addNewEnv()
+        .withName("PGSSLROOTCERT")
+        .withValue(TLS + "/ca.crt")
+        .endEnv()
+        .addNewVolumeMount()
+        .withName("tls")
+        .withMountPath(TLS)
+        .endVolumeMount()
         .endContainer()
         .addNewVolume()
         .withName(SOURCES)
         .withNewConfigMap()
         .withName(SOURCES)
         .endConfigMap()
+        .endVolume()
+        .addNewVolume()
+        .withName("tls")
+        .withNewSecret()
+        .withSecretName(release)
+        .withOptional(true)
+        .addNewItem("ca.crt", null, "ca.crt")
+        .endSecret()
         .endVolume()
         .endSpec();
   }

@@ -4,8 +4,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.pipeline.Pipeline;
@@ -55,7 +57,7 @@ final class ReconcileCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
-    tls.ensure(cluster(), false, progress);
+    Optional<Failure> certificate = renewCertificate(progress);
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
     DatabaseAccess access = database.access(cluster(), false, progress);
@@ -71,7 +73,21 @@ final class ReconcileCommand extends BaseCommand {
       Reconcile.Result result = new Reconcile(pipeline, rebuildEmpty).run(session);
       print(text(result), document(result));
       conclude(conclusion(result, pipeline));
+      certificate.ifPresent(failure -> {
+        throw failure;
+      });
       return result.outcome() == Reconcile.Outcome.UNHEALTHY ? ExitCode.FAILED : ExitCode.OK;
+    }
+  }
+
+  /** A failure does not keep the database from being verified and published; it is thrown after. */
+  private Optional<Failure> renewCertificate(ConsoleProgress progress) {
+    try {
+      tls.ensure(cluster(), false, progress);
+      return Optional.empty();
+    } catch (Failure failure) {
+      progress.line("tls", failure.what());
+      return Optional.of(failure);
     }
   }
 
