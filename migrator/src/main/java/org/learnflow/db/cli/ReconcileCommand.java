@@ -37,6 +37,7 @@ final class ReconcileCommand extends BaseCommand {
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private SeedOptions seeds = new SeedOptions();
   @Mixin private TlsOptions tls = new TlsOptions();
+  @Mixin private VerifyOptions verifying = new VerifyOptions();
 
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -67,6 +68,7 @@ final class ReconcileCommand extends BaseCommand {
             MigrateStep.all(migrations, progress),
             SeedStep.missing(progress),
             sets,
+            verifying.requireNewestMinor(),
             publishing.publisher(access, database, cluster(), progress),
             progress);
     try (Session session = access.ownerSession()) {

@@ -28,6 +28,7 @@ final class RunCommand extends BaseCommand {
 
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private SeedOptions seeds = new SeedOptions();
+  @Mixin private VerifyOptions verifying = new VerifyOptions();
   @Mixin private SeedOptions.Loading loading = new SeedOptions.Loading();
   @Mixin private MigrateOptions migrating = new MigrateOptions();
 
@@ -53,6 +54,7 @@ final class RunCommand extends BaseCommand {
             migrating.step(migrations, progress),
             loading.step(progress),
             sets,
+            verifying.requireNewestMinor(),
             publishing.publisher(access, database, cluster(), progress),
             progress);
     try (Session session = access.ownerSession()) {

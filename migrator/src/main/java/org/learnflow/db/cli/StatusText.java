@@ -88,7 +88,7 @@ final class StatusText {
         """
         Database:    %s
         Server:      PostgreSQL %s, %.1f MiB, %s connections
-        TLS:         %s
+        %sTLS:         %s
         Schema:      %s (%d applied)
         Pending:     %s
         Differences: %s
@@ -101,6 +101,7 @@ final class StatusText {
                 status.serverVersion(),
                 status.sizeBytes() / 1048576.0,
                 status.connections(),
+                status.outdated().isEmpty() ? "" : "Outdated:    " + status.outdated() + "\n",
                 status.tls(),
                 status.schemaVersion(),
                 status.applied(),

@@ -37,6 +37,7 @@ final class VerifyCommand extends BaseCommand {
 
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private SeedOptions seeds = new SeedOptions();
+  @Mixin private VerifyOptions verifying = new VerifyOptions();
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
@@ -116,7 +117,7 @@ final class VerifyCommand extends BaseCommand {
     if (pod.filter(stage -> !stage.ok()).isPresent()) {
       return;
     }
-    Verifier verifier = new Verifier(access, migrations, sets);
+    Verifier verifier = new Verifier(access, migrations, sets, verifying.requireNewestMinor());
     try (Session session = access.ownerSession()) {
       stages.addAll(verifier.verify(session).stages());
       stages.addAll(verifier.plainText());

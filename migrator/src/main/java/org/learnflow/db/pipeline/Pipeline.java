@@ -14,12 +14,17 @@ import org.learnflow.db.seed.SeedStep;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
-/** Roles, migrate, seed, verify and, if the database is healthy, publish. */
+/**
+ * Roles, migrate, seed, verify and, if the database is healthy, publish.
+ *
+ * @param requireNewestMinor whether a PostgreSQL that lacks published fixes is unhealthy
+ */
 public record Pipeline(
     DatabaseAccess access,
     MigrateStep migrating,
     SeedStep seeding,
     List<SeedSet> sets,
+    boolean requireNewestMinor,
     Publisher publisher,
     Progress progress) {
 
@@ -73,7 +78,7 @@ public record Pipeline(
   }
 
   Verifier verifier() {
-    return new Verifier(access, migrating.files(), sets);
+    return new Verifier(access, migrating.files(), sets, requireNewestMinor);
   }
 
   /** One line about a published database. */

@@ -2,6 +2,8 @@ package org.learnflow.db.verify;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,6 +24,7 @@ import org.learnflow.db.seed.SeedLedger;
  *
  * @param database address without password
  * @param serverVersion of PostgreSQL
+ * @param outdated why it may lack published fixes, otherwise empty
  * @param tls what the session speaks, and until when the certificates are valid, or "none"
  * @param sizeBytes of the whole database on disk
  * @param connections open now, and how many the server allows
@@ -37,6 +40,7 @@ import org.learnflow.db.seed.SeedLedger;
 public record DatabaseStatus(
     String database,
     String serverVersion,
+    String outdated,
     String tls,
     long sizeBytes,
     String connections,
@@ -81,9 +85,11 @@ public record DatabaseStatus(
                        || ' of ' || current_setting('max_connections')
                 """)) {
       row.next();
+      ServerRelease server = ServerRelease.of(connection);
       return new DatabaseStatus(
           access.target().owner().toString(),
-          connection.getMetaData().getDatabaseProductVersion(),
+          server.text(),
+          server.lack(LocalDate.now(ZoneOffset.UTC)).orElse(""),
           tls,
           row.getLong(1),
           row.getString(2),

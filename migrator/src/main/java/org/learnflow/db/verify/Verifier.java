@@ -2,7 +2,6 @@ package org.learnflow.db.verify;
 
 import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DatabaseMetaData;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -33,6 +32,7 @@ public final class Verifier {
   private final DatabaseAccess access;
   private final MigrationFiles migrations;
   private final List<SeedSet> seeds;
+  private final boolean requireNewestMinor;
 
   /**
    * A verifier.
@@ -40,9 +40,24 @@ public final class Verifier {
    * @param seeds the sets that must be loaded
    */
   public Verifier(DatabaseAccess access, MigrationFiles migrations, List<SeedSet> seeds) {
+    this(access, migrations, seeds, false);
+  }
+
+  /**
+   * A verifier.
+   *
+   * @param seeds the sets that must be loaded
+   * @param requireNewestMinor whether a PostgreSQL that lacks published fixes is unhealthy
+   */
+  public Verifier(
+      DatabaseAccess access,
+      MigrationFiles migrations,
+      List<SeedSet> seeds,
+      boolean requireNewestMinor) {
     this.access = access;
     this.migrations = migrations;
     this.seeds = List.copyOf(seeds);
+    this.requireNewestMinor = requireNewestMinor;
   }
 
   /**
@@ -85,10 +100,9 @@ public final class Verifier {
   private Verification verify(Connection connection, boolean mayBeBehind, boolean withRights)
       throws SQLException {
     List<StageResult> stages = new ArrayList<>();
-    DatabaseMetaData server = connection.getMetaData();
     stages.add(
         StageResult.good("reachable", connection.getCatalog() + " answers and accepts writes"));
-    stages.add(StageResult.good("version", "PostgreSQL " + server.getDatabaseProductVersion()));
+    stages.add(ServerRelease.of(connection).stage(requireNewestMinor));
     stages.addAll(look("tls", () -> TlsState.look(connection, access)));
     stages.addAll(look("space", () -> space(connection)));
     List<StageResult> schema =

@@ -72,7 +72,7 @@ class VerifyTest {
     assertThat(lines).hasSize(9);
     assertThat(lines.get(0))
         .isEqualTo("✓ reachable: " + database.name() + " answers and accepts writes");
-    assertThat(lines.get(1)).matches("✓ version: PostgreSQL 17\\.\\d+.*");
+    assertThat(lines.get(1)).matches("[✓!] version: PostgreSQL 17\\.\\d+.*");
     assertThat(lines.get(2)).isEqualTo("✓ migrations: 9 applied, at 009");
     assertThat(lines.get(3)).isEqualTo("✓ objects: 3 tables and views present");
     assertThat(lines.get(4))

@@ -1,6 +1,7 @@
 package org.learnflow.db.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.io.Reader;
@@ -82,6 +83,24 @@ class VersionsTest {
     assertThat(text("migrator/src/main/java/org/learnflow/db/connect/Readiness.java"))
         .contains("OLDEST_VERSION = %s;".formatted(version("postgresql.oldest")))
         .contains("NEWEST_VERSION = %s;".formatted(version("postgresql.newest")));
+  }
+
+  @Test
+  void theNewestReleaseOfEveryPostgresqlIsKnown() {
+    for (String major : majors()) {
+      assertThat(version("postgresql.%s.release".formatted(major))).matches(major + "\\.\\d+");
+      assertThat(version("postgresql.%s.end".formatted(major))).matches("20\\d\\d-11-\\d\\d");
+    }
+  }
+
+  @Test
+  void theChartsDefaultImageIsTheNewestRelease() {
+    var image = Repository.yaml(Repository.CHART.resolve("values.yaml")).at("/postgresql/image");
+    assumeThat(image.path("repository").asText()).endsWith("library/postgres");
+    String tag = image.path("tag").asText();
+    assertThat(tag)
+        .startsWith(
+            version("postgresql.%s.release".formatted(tag.replaceFirst("\\..*", ""))) + "-");
   }
 
   @Test
