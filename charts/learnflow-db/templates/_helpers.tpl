@@ -257,6 +257,10 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
   value: {{ .Values.seeds.sets | join "," | default "none" | quote }}
 - name: LEARNFLOW_DB_TIMEOUT
   value: {{ .Values.migrator.timeout | quote }}
+{{- if .Values.verify.requireNewestMinor }}
+- name: LEARNFLOW_DB_REQUIRE_NEWEST_MINOR
+  value: "true"
+{{- end }}
 {{- end }}
 
 {{/*
