@@ -16,7 +16,7 @@ allowed, such as labels. Without a README in the archive nothing is reported.
 {{- end -}}
 {{- if $known -}}
 {{- /* What Helm and the umbrella put there. The maintainers leave the images' tags out of their table. */ -}}
-{{- range concat (list "enabled" "global" "image.acceptStart" "serverTls") (keys (.Subcharts | default dict)) }}{{ $_ := set $known . "value" }}{{ end -}}
+{{- range concat (list "enabled" "global" "image.acceptStart" "image.acceptFrozen" "serverTls") (keys (.Subcharts | default dict)) }}{{ $_ := set $known . "value" }}{{ end -}}
 {{- range keys $known -}}
 {{- if hasSuffix "image.repository" . }}{{ $_ := set $known (printf "%stag" (trimSuffix "repository" .)) "value" }}{{ end -}}
 {{- end -}}
