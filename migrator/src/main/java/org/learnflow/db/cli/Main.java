@@ -40,6 +40,7 @@ public final class Main extends StandardOptions {
           ConnectionCommand.class,
           StatusCommand.class,
           DriftCommand.class,
+          ReindexCommand.class,
           AdoptCommand.class,
           BackupCommand.class,
           RestoreCommand.class,

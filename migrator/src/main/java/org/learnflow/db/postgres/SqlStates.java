@@ -81,6 +81,9 @@ public final class SqlStates {
   /** The row already exists. */
   public static final String UNIQUE_VIOLATION = "23505";
 
+  /** A row that an exclusion constraint does not allow beside another one. */
+  public static final String EXCLUSION_VIOLATION = "23P01";
+
   /** A referenced row is missing. */
   public static final String FOREIGN_KEY_VIOLATION = "23503";
 
@@ -144,6 +147,12 @@ public final class SqlStates {
   public static boolean lockProblem(Throwable thrown) {
     String state = of(thrown);
     return state.equals(LOCK_NOT_AVAILABLE) || state.equals(DEADLOCK_DETECTED);
+  }
+
+  /** Whether a row cannot be beside another one. */
+  public static boolean isDuplicate(Throwable thrown) {
+    String state = of(thrown);
+    return state.equals(UNIQUE_VIOLATION) || state.equals(EXCLUSION_VIOLATION);
   }
 
   /**

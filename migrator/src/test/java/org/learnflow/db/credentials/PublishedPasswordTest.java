@@ -92,7 +92,9 @@ class PublishedPasswordTest {
                 "LEARNFLOW_DB_PASSWORD_FILE",
                 database.passwords().file(database.service()).toString());
     for (String command :
-        new String[] {"status", "verify", "migrate", "seed", "plan", "drift", "publish", "run"}) {
+        new String[] {
+          "status", "verify", "migrate", "seed", "plan", "drift", "publish", "run", "reindex"
+        }) {
       assertThat(mistaken.run(command))
           .exited(ExitCode.USAGE)
           .says(
