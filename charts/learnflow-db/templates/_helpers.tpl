@@ -229,6 +229,12 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{ .Values.global.imageRegistry | default $image.registry }}/{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end }}
 {{- end }}
 
+{{/* The same with its tag beside a digest: the tag says the major version, a digest says nothing. */}}
+{{- define "learnflow-db.postgresqlImageAndTag" -}}
+{{- $image := .Values.postgresql.image -}}
+{{- include "learnflow-db.postgresqlImage" . | replace "@" (empty $image.tag | ternary "@" (printf ":%v@" $image.tag)) }}
+{{- end }}
+
 {{/* Namespaces that get the connection, comma separated, the release's own first; empty where nothing is published. */}}
 {{- define "learnflow-db.publishNamespaces" -}}
 {{- if .Values.publish.enabled -}}
@@ -525,7 +531,7 @@ rules:
 - name: LEARNFLOW_DB_DATA_SIZE
   value: {{ include "learnflow-db.dataSize" . | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_IMAGE
-  value: {{ include "learnflow-db.postgresqlImage" . | quote }}
+  value: {{ include "learnflow-db.postgresqlImageAndTag" . | quote }}
 - name: LEARNFLOW_DB_POSTGRESQL_START
   value: {{ include "learnflow-db.startsPostgresql" . | empty | ternary "image" "script" }}
 {{- with .Values.postgresql.image.acceptStart }}

@@ -76,6 +76,6 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
     StatefulSetChange change = new StatefulSetChange(api, namespace, statefulSet);
     change.checkRelease(release);
     change.checkDeletion(release, wanted.claims(), wanted.retired());
-    wanted.server().ifPresent(change::check);
+    wanted.server().ifPresent(server -> change.check(release, server));
   }
 }

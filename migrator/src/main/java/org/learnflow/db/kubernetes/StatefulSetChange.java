@@ -47,15 +47,12 @@ public final class StatefulSetChange {
           Map.entry("Pi", BigDecimal.TWO.pow(50)),
           Map.entry("Ei", BigDecimal.TWO.pow(60)));
 
-  /** Of a tag such as 17, 17.6 or 17.6.0-debian-12-r4; a tag that names something else is none. */
-  private static final Pattern MAJOR = Pattern.compile(":(?<major>[12]\\d)(?!\\d)");
-
   /**
    * What the values request.
    *
    * @param size of the data volume, as Kubernetes writes it; {@link #EXISTING} where it is that of
    *     an existing claim, empty where there shall be none
-   * @param image of PostgreSQL; empty if that is not checked
+   * @param image of PostgreSQL, with its tag beside a digest too; empty if that is not checked
    * @param start who starts PostgreSQL in it; empty if that is not checked
    * @param acceptedStart whom the values name as the one that starts it on the same volume from now
    *     on; empty for whoever does now
@@ -157,7 +154,7 @@ public final class StatefulSetChange {
    *
    * @throws Failure 10 that names the page with the way
    */
-  public void check(Wanted wanted) {
+  public void check(String release, Wanted wanted) {
     if (found.isEmpty()) {
       return;
     }
@@ -187,19 +184,27 @@ public final class StatefulSetChange {
               : "enlarge the claim first: docs/how-to/volume.md");
     }
     if (!size.isEmpty()) {
-      checkMajor(found.get().at(IMAGE).asText(), wanted.image());
+      checkMajor(release, PostgresImage.of(wanted.image()));
       checkStart(found.get(), wanted);
     }
   }
 
-  private void checkMajor(String living, String wanted) {
-    Matcher old = MAJOR.matcher(living);
-    Matcher now = MAJOR.matcher(wanted);
-    if (old.find() && now.find() && !old.group("major").equals(now.group("major"))) {
+  /** Refuses only what is known: an image whose tag does not say its version may be any. */
+  private void checkMajor(String release, PostgresImage wanted) {
+    PostgresImage living = PostgresImage.of(found.orElseThrow().at(IMAGE).asText());
+    Optional<String> old = living.major().or(() -> recordedMajor(release, living));
+    if (wanted.sameAs(living) || old.isEmpty() || wanted.major().isEmpty()) {
+      return;
+    }
+    if (!old.equals(wanted.major())) {
       throw refused(
           "the values want PostgreSQL %s, which does not start on the data of PostgreSQL %s"
-              .formatted(now.group("major"), old.group("major")),
-          "restore postgresql.image.tag; how to change the major version: docs/how-to/major-upgrade.md");
+              .formatted(wanted.major().get(), old.get()),
+          "restore postgresql.image.tag%s; how to change the major version: docs/how-to/major-upgrade.md"
+              .formatted(
+                  wanted.digest().isEmpty()
+                      ? ""
+                      : ", which has to name the version of postgresql.image.digest"));
     }
   }
 
@@ -217,6 +222,14 @@ public final class StatefulSetChange {
               "to stay as it is, %s; to change it on the same volume, do what docs/how-to/official-image.md says, and set postgresql.image.acceptStart=%s"
                   .formatted(now.stay(), start));
         });
+  }
+
+  /** The subchart names an image with a digest without its tag; the release's ConfigMap has it. */
+  private Optional<String> recordedMajor(String release, PostgresImage living) {
+    return api.get(Kind.CONFIG_MAP, namespace, release + "-release")
+        .map(map -> PostgresImage.of(map.at("/data/postgresql-image").asText()))
+        .filter(living::sameAs)
+        .flatMap(PostgresImage::major);
   }
 
   private Failure refused(String what, String next) {

@@ -229,6 +229,71 @@ class StatefulSetChangeTest {
     assertThat(started("none", "--postgresql-start", "script")).exited(ExitCode.OK);
   }
 
+  private static String digest(String begin) {
+    return "sha256:" + begin + "0123456789abcdef".repeat(4).substring(begin.length());
+  }
+
+  /** As the subchart names an image by digest, and what the chart says about it. */
+  private void livingByDigest(String digest, String recorded) {
+    living(TEN_GIBIBYTES);
+    server
+        .client()
+        .apps()
+        .statefulSets()
+        .inNamespace(server.namespace())
+        .withName("postgres")
+        .edit(set -> {
+          set.getSpec()
+              .getTemplate()
+              .getSpec()
+              .getContainers()
+              .getFirst()
+              .setImage("registry.example:5000/db@" + digest);
+          return set;
+        });
+    server.apply(
+        """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: learnflow-db-release}
+        data: {postgresql-image: "%s"}
+        """
+            .formatted(recorded));
+  }
+
+  @Test
+  void theTagBesideADigestSaysTheMajorVersion() {
+    String living = digest("17ab");
+    livingByDigest(living, "registry.example:5000/db:17.11-trixie@" + living);
+    assertThat(wanted("10Gi", "17.12-trixie@" + digest("18cd"))).exited(ExitCode.OK);
+    assertThat(wanted("10Gi", "17.12-trixie")).exited(ExitCode.OK);
+    assertThat(wanted("10Gi", "18.7-trixie@" + digest("17cd")))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "PostgreSQL 18, which does not start on the data of PostgreSQL 17",
+            "restore postgresql.image.tag, which has to name the version of postgresql.image.digest",
+            "docs/how-to/major-upgrade.md");
+    assertThat(wanted("10Gi", "18.7-trixie")).exited(ExitCode.REFUSED);
+    // The same image, whatever its tag says.
+    assertThat(wanted("10Gi", "18.7-trixie@" + living)).exited(ExitCode.OK);
+  }
+
+  @Test
+  void aDigestAloneSaysNothing() {
+    livingByDigest(digest("17ab"), "registry.example:5000/db:17.11-trixie@" + digest("99"));
+    assertThat(wanted("10Gi", "18.7-trixie")).exited(ExitCode.OK);
+    livingByDigest(digest("17ab"), "registry.example:5000/db@" + digest("17ab"));
+    assertThat(wanted("10Gi", "18.7-trixie")).exited(ExitCode.OK);
+    living(TEN_GIBIBYTES);
+    assertThat(
+            ensure(
+                "--data-size",
+                "10Gi",
+                "--postgresql-image",
+                "registry.example:5000/db@" + digest("18ab")))
+        .exited(ExitCode.OK);
+  }
+
   /** A StatefulSet of release {@code learnflow-db}, as the subchart labels it. */
   private void ofLearnflowDb(String instanceLabel) {
     server.apply(
