@@ -235,6 +235,14 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{- include "learnflow-db.postgresqlImage" . | replace "@" (empty $image.tag | ternary "@" (printf ":%v@" $image.tag)) }}
 {{- end }}
 
+{{/* Paths of the subchart's images that the release uses, below postgresql, separated by spaces. */}}
+{{- define "learnflow-db.subchartImages" -}}
+{{- $postgresql := .Values.postgresql -}}
+image
+{{- if or (dig "volumePermissions" "enabled" false $postgresql) (dig "tls" "enabled" false $postgresql) }} volumePermissions.image{{ end -}}
+{{- if dig "metrics" "enabled" false $postgresql }} metrics.image{{ end -}}
+{{- end }}
+
 {{/* Namespaces that get the connection, comma separated, the release's own first; empty where nothing is published. */}}
 {{- define "learnflow-db.publishNamespaces" -}}
 {{- if .Values.publish.enabled -}}

@@ -87,9 +87,15 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- $errors = append $errors "global.postgresql is not read by this chart: set the same under postgresql" -}}
 {{- end -}}
 {{- /* Also in a mirror that keeps the path. */ -}}
-{{- $image := $postgresql.image | default dict -}}
-{{- if and (not $image.acceptFrozen) (regexMatch "(^|/)bitnami(legacy)?/[^/]+$" ($image.repository | default "bitnami/postgresql")) -}}
-{{- $errors = append $errors (printf "postgresql.image.repository is %q, which has been frozen since August 2025: every security hole that PostgreSQL fixed since then stays open; choose a maintained image, see docs/how-to/postgresql-images.md, or accept that for now: postgresql.image.acceptFrozen=true" ($image.repository | default "bitnami/postgresql")) -}}
+{{- if not (dig "image" "acceptFrozen" false $postgresql) -}}
+{{- range $path := include "learnflow-db.subchartImages" . | splitList " " -}}
+{{- $image := $postgresql -}}
+{{- range splitList "." $path }}{{ $image = get ($image | default dict) . }}{{ end -}}
+{{- $repository := get ($image | default dict) "repository" | default (printf "bitnami/%s" $path) -}}
+{{- if regexMatch "(^|/)bitnami(legacy)?/[^/]+$" (printf "%s/%s" (get ($image | default dict) "registry" | default "") $repository) -}}
+{{- $errors = append $errors (printf "postgresql.%s.repository is %q, which has been frozen since August 2025: every security hole that was fixed since then stays open; choose a maintained image, see docs/how-to/postgresql-images.md, or accept frozen images for now: postgresql.image.acceptFrozen=true" $path $repository) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if and (eq ($postgresql.architecture | default "standalone") "replication") (not $credentials.existingSecret) -}}
 {{- $errors = append $errors "postgresql.architecture=replication needs a Secret with the key replication-password too: create it, and set credentials.existingSecret and postgresql.auth.existingSecret to its name" -}}
