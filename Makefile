@@ -122,7 +122,7 @@ $(IMAGE_TAR): $(DIST)/lib/learnflow-db.jar $(DIST)/bin/jdk $(IMAGE_SOURCES) tool
 	@$(BUILD_JAVA)/CheckImage.java $@ migrator/target/image-root $(if $(ACCEPT),accept) > migrator/target/image-layers.txt
 migration:; @$(JAVA) tools/Migration.java ## the next migration with its undo script: make migration NAME=add_badges
 test: test-java test-chart ## all tests, on a real PostgreSQL, but for those of the full level (LEVEL=full: these too)
-test-java: $(CLIENTS) $(if $(shell command -v apt-get),tools/bin/pgbouncer); @$(MVN) package $(call without,)
+test-java: $(CLIENTS) $(if $(shell command -v apt-get),tools/bin/pgbouncer) $(if $(shell command -v npm),tools/bin/drivers); @$(MVN) package $(call without,)
 test-chart: deps-test tools ## tests of the chart; POSTGRESQL_CHART=ARCHIVE tries another one of bitnami/postgresql
 	@$(call MODULE_MVN,tools/chart-tests) test $(call without,) $(if $(POSTGRESQL_CHART),-Dpostgresql.chart=$(call absolute,POSTGRESQL_CHART))
 	@tools/bin/helm-unittest --strict --output-type JUnit --output-file tools/chart-tests/target/surefire-reports/TEST-unittest.xml charts/learnflow-db
@@ -150,6 +150,7 @@ tools/bin/postgresql-%: tools/postgresql/%.txt; $(BRING)
 tools/bin/yamllint: tools/requirements.txt; $(BRING)
 tools/bin/yamale tools/bin/squawk: tools/bin/yamllint
 tools/bin/pgbouncer:; $(BRING)
+tools/bin/drivers: examples/requirements.txt examples/node/package-lock.json; $(BRING)
 clean:; @rm -rf migrator/target e2e/target ## removes what was built
 
 ##@ Develop: images, clusters, and the product on them

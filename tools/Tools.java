@@ -1,3 +1,4 @@
+import cache.Drivers;
 import cache.GoTool;
 import cache.PgBouncer;
 import cache.PostgresClients;
@@ -59,6 +60,8 @@ final class Tools {
       }
     } else if (name.startsWith(POSTGRESQL)) {
       link(link, PostgresClients.unpack(name.substring(POSTGRESQL.length())));
+    } else if (name.equals("drivers")) {
+      link(link, Drivers.install());
     } else if (name.equals("pgbouncer")) {
       try {
         link(link, PgBouncer.unpack());
