@@ -159,13 +159,11 @@ class ExamplesTest {
         Pattern.compile("value: \\$\\(JDBC_URI\\)(&\\S*sslrootcert=)/tls/ca.crt")
             .matcher(TestFiles.read(EXAMPLES.resolve("spring/deployment.yaml")));
     assertThat(url.find()).isTrue();
-    try (var connection =
-            DriverManager.getConnection(jdbc + url.group(1) + tls.authority());
+    try (var connection = DriverManager.getConnection(jdbc + url.group(1) + tls.authority());
         var answer = connection.createStatement().executeQuery(IS_TLS)) {
       assertThat(answer.next() && answer.getBoolean(1)).isTrue();
     }
-    assertThatThrownBy(
-            () -> DriverManager.getConnection(jdbc + url.group(1) + other.authority()))
+    assertThatThrownBy(() -> DriverManager.getConnection(jdbc + url.group(1) + other.authority()))
         .hasMessageContaining("SSL")
         .hasStackTraceContaining("CertPath");
   }

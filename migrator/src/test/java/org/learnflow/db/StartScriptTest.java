@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -32,6 +33,7 @@ import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.EverySupportedVersion;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.Programs;
+import org.learnflow.db.testing.ServerTls;
 import org.learnflow.db.testing.TestFiles;
 
 /** How files/start.sh of the chart starts PostgreSQL, in every shell that an image may have. */
@@ -194,6 +196,52 @@ class StartScriptTest {
       signal(server, signal);
     }
     assertThat(folder.resolve("log")).content().contains("received fast shutdown request");
+  }
+
+  /** Kubernetes replaces all files of a Secret at once, by a link. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bash", "dash", "busybox sh"})
+  void aCertificateIsAwaitedAndLoadedAgainWhenItChanges(String shell) throws Exception {
+    Path mounted = folder.resolve("tls");
+    ServerTls first = ServerTls.in(Files.createDirectory(folder.resolve("first")));
+    ServerTls second = ServerTls.in(Files.createDirectory(folder.resolve("second")));
+    Path configuration = folder.resolve("start/postgresql.conf");
+    TestFiles.write(
+        configuration,
+        TestFiles.read(configuration)
+            + "ssl = on\nssl_cert_file = '%1$s/tls.crt'\nssl_key_file = '%1$s/tls.key'\n"
+                .formatted(mounted));
+    Process server =
+        run(shell, false, PostgresServers.DEFAULT_MAJOR, Map.of("TLS_DIR", mounted.toString()));
+    Eventually.within(
+        PATIENCE,
+        "it waits",
+        () ->
+            TestFiles.read(folder.resolve("log")).contains("waiting for the server's certificate"));
+    mount(mounted, first);
+    Eventually.within(PATIENCE, "the first certificate", () -> isShown(first));
+    String start = query("SELECT pg_postmaster_start_time()");
+    mount(mounted, second);
+    Eventually.within(PATIENCE, "the second certificate", () -> isShown(second));
+    assertThat(isShown(first)).isFalse();
+    assertThat(query("SELECT pg_postmaster_start_time()")).isEqualTo(start);
+    signal(server, "TERM");
+  }
+
+  private void mount(Path link, ServerTls tls) throws IOException {
+    Path next = Files.createSymbolicLink(folder.resolve("next"), tls.directory());
+    Files.move(next, link, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private boolean isShown(ServerTls tls) {
+    String url =
+        "jdbc:postgresql://127.0.0.1:%d/postgres?sslmode=verify-full&sslrootcert=%s"
+            .formatted(port, tls.authority());
+    try (Connection connection = DriverManager.getConnection(url, "postgres", PASSWORD)) {
+      return connection.isValid(5);
+    } catch (SQLException e) {
+      return false;
+    }
   }
 
   @Test
