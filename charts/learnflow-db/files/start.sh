@@ -117,7 +117,7 @@ watch_certificate() {
 
 # The Secret may be created at the same time as this pod.
 await_certificate() {
-  for _ in 0 1 2 3 4 5 6 7 8 9 10 11; do
+  for _ in 0 1 2 3 4 5; do
     [ ! -s "$tls/tls.crt" ] || [ ! -s "$tls/tls.key" ] || return 0
     echo "start: waiting for the server's certificate" >&2
     sleep 5

@@ -98,6 +98,9 @@ class TlsTest {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     Certificates certificates = Certificates.of("postgres.%s.svc.cluster.local".formatted(namespace));
+    String[] mine = {"--set", "postgresql.serverTls.existingSecret=mine"};
+    new OnCall(release, "no Secret with the server's certificate")
+        .installs(mine, "the Secret with the server's certificate does not exist");
     workspace
         .client()
         .resource(
@@ -111,7 +114,7 @@ class TlsTest {
                 .addToStringData("ca.crt", certificates.authority())
                 .build())
         .create();
-    release.upgradeInstall("--set", "postgresql.serverTls.existingSecret=mine").successful();
+    release.upgradeInstall(mine).successful();
     assertThat(release.binding(namespace)).containsEntry("ca.crt", certificates.authority());
     assertThat(release.secret(namespace, SECRET)).isNull();
     assertThat(release.secret(namespace, AUTHORITY)).isNull();
