@@ -18,6 +18,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
@@ -278,12 +279,16 @@ class StatefulSetChangeTest {
     assertThat(wanted("10Gi", "18.7-trixie@" + living)).exited(ExitCode.OK);
   }
 
+  /** Nothing says which version that is. */
+  @ParameterizedTest
+  @ValueSource(strings = {":17.11-trixie@sha256:99", "@sha256:17ab"})
+  void aDigestAloneSaysNothing(String recorded) {
+    livingByDigest(digest("17ab"), "registry.example:5000/db" + recorded);
+    assertThat(wanted("10Gi", "18.7-trixie")).exited(ExitCode.OK);
+  }
+
   @Test
-  void aDigestAloneSaysNothing() {
-    livingByDigest(digest("17ab"), "registry.example:5000/db:17.11-trixie@" + digest("99"));
-    assertThat(wanted("10Gi", "18.7-trixie")).exited(ExitCode.OK);
-    livingByDigest(digest("17ab"), "registry.example:5000/db@" + digest("17ab"));
-    assertThat(wanted("10Gi", "18.7-trixie")).exited(ExitCode.OK);
+  void aWantedDigestAloneSaysNothing() {
     living(TEN_GIBIBYTES);
     assertThat(
             ensure(
