@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
 /** The stand-in knows every value that is set, and so does the real chart. */
 class StandInTest {
   /** Values below postgresql that are the umbrella's own. */
-  private static final List<String> OURS = List.of("/image/acceptStart", "/image/acceptFrozen", "/serverTls");
+  private static final List<String> OURS =
+      List.of("/image/acceptStart", "/image/acceptFrozen", "/serverTls");
 
   @Test
   void everyValueThatIsSetIsKnownToTheStandIn() throws IOException {
