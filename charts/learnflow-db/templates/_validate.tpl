@@ -86,6 +86,9 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- with .Values.global.postgresql -}}
 {{- $errors = append $errors "global.postgresql is not read by this chart: set the same under postgresql" -}}
 {{- end -}}
+{{- if and $postgresql.serverTls.enabled ($postgresql.tls | default dict).enabled -}}
+{{- $errors = append $errors "postgresql.tls.enabled and postgresql.serverTls.enabled exclude each other: remove postgresql.tls, and name its Secret, with a ca.crt, in postgresql.serverTls.existingSecret; or set postgresql.serverTls.enabled=false" -}}
+{{- end -}}
 {{- /* Also in a mirror that keeps the path. */ -}}
 {{- if not (dig "image" "acceptFrozen" false $postgresql) -}}
 {{- range $path := include "learnflow-db.subchartImages" . | splitList " " -}}

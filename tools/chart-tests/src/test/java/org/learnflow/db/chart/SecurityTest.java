@@ -156,6 +156,8 @@ class SecurityTest {
                 "--set",
                 "postgresql.tls.enabled=true,postgresql.tls.certificatesSecret=tls",
                 "--set",
+                "postgresql.image.acceptFrozen=true,postgresql.serverTls.enabled=false",
+                "--set",
                 "postgresql.tls.certFilename=tls.crt,postgresql.tls.certKeyFilename=tls.key",
                 "--set",
                 "postgresql.volumePermissions.enabled=true,postgresql.metrics.enabled=true");
