@@ -147,9 +147,9 @@ generate-chart: deps-test tools/bin/helm-values-schema-json tools/bin/helm-docs
 tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
 tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum; $(BRING)
 tools/bin/postgresql-%: tools/postgresql/%.txt; $(BRING)
-tools/bin/yamllint tools/bin/drivers: tools/requirements.txt examples/requirements.txt examples/node/package-lock.json; $(BRING)
+tools/bin/yamllint: tools/requirements.txt; $(BRING)
 tools/bin/yamale tools/bin/squawk: tools/bin/yamllint
-tools/bin/pgbouncer:; $(BRING)
+tools/bin/pgbouncer tools/bin/drivers: $(wildcard examples/requirements.txt examples/node/*.json); $(BRING)
 clean:; @rm -rf migrator/target e2e/target ## removes what was built
 
 ##@ Develop: images, clusters, and the product on them

@@ -202,7 +202,9 @@ final class DatabaseOptions {
     }
     uri.address()
         .rootCertificate()
-        .filter(file -> !Files.isReadable(file))
+        // A release's own server may get it later, and waiting for the server is waiting for it
+        // too.
+        .filter(file -> !Files.isReadable(file) && cluster.statefulSet().isEmpty())
         .ifPresent(file -> {
           throw Failures.usage(
                   "the file that sslrootcert names "
@@ -211,7 +213,7 @@ final class DatabaseOptions {
               .next(
                   "put the certificate of the certificate authority there; in a release: into the"
                       + " Secret that externalDatabase.ca.existingSecret names, under the key in"
-                      + " externalDatabase.ca.key");
+                      + " externalDatabase.ca.key, or for its own server: docs/explanation/tls.md");
         });
     Optional<Password> password =
         PasswordFile.read("--password-file", passwordFile)

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -158,11 +159,29 @@ public final class Readiness {
   }
 
   private Attempt attempt() {
-    return hosting
-        .obstacle()
-        .<Attempt>map(
-            obstacle -> new Attempt.NotYet(obstacle.what(), false, Optional.of(obstacle.next())))
+    return withoutCertificate()
+        .or(() ->
+            hosting
+                .obstacle()
+                .map(obstacle ->
+                    new Attempt.NotYet(obstacle.what(), false, Optional.of(obstacle.next()))))
         .orElseGet(this::connect);
+  }
+
+  /**
+   * Why a release's own server is not up either, if its Secret does not exist. Kubernetes adds a
+   * key to a mounted Secret up to about a minute after it was written.
+   */
+  private Optional<Attempt> withoutCertificate() {
+    return address
+        .rootCertificate()
+        .filter(file -> !Files.isReadable(file))
+        .map(file ->
+            new Attempt.NotYet(
+                "the authority's certificate is not there yet: " + file,
+                false,
+                Optional.of(
+                    "find out whether the Secret with the server's certificate exists and has the key ca.crt: docs/explanation/tls.md")));
   }
 
   private Attempt connect() {

@@ -56,7 +56,7 @@ class MistakesTest {
         "credentials rotat | unknown command \"rotat\"; did you mean rotate?",
         "deploy | unknown command; the commands are run, reconcile,",
         "help migrat | unknown command; the commands are run, reconcile,",
-        "verify --relese x | unknown option --relese; did you mean --release?",
+        "verify --relese x | unknown option --relese; did you mean --release",
         "verify --databse x | unknown option --databse; did you mean --database?",
         "--release x verify | unknown option --release; options follow the command: learnflow-db COMMAND --release",
         "verify --timeout 5s --timeout 6s | --timeout is given twice",
