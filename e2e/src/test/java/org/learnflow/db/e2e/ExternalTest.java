@@ -99,8 +99,7 @@ class ExternalTest {
         .containsEntry("sslmode", "verify-full")
         .containsEntry("ca.crt", certificates.authority());
     assertThat(release.published(namespace)).containsEntry("PGSSLMODE", "verify-full");
-    new Service(workspace, namespace)
-        .run("verified,add,find,everything,refused", "ada");
+    new Service(workspace, namespace).run("verified,add,find,everything,refused", "ada");
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
 
     Map<String, String> published = release.published(namespace);

@@ -6,6 +6,8 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Secret;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -57,8 +59,8 @@ class InstallTest {
     String namespace = workspace.restricted();
     Release release = new Release(workspace, "helm", namespace, "values-prod.yaml");
     release.upgradeInstall().successful();
-    assertPublished(release, namespace);
-    new Service(workspace, namespace).run("add,find,everything,refused", "ada");
+    assertPublished(release, namespace, "DATABASE_CA_CERT");
+    new Service(workspace, namespace).run("verified,add,find,everything,refused", "ada");
     Snapshot before = Snapshot.of(workspace.client(), workspace.namespaces());
     release.upgradeInstall().successful();
     assertThat(Snapshot.of(workspace.client(), workspace.namespaces()).changedSince(before))
@@ -75,7 +77,7 @@ class InstallTest {
     release.upgradeInstall().successful();
     assertThat(release.credentials()).isEqualTo(credentials);
     assertThat(release.published(namespace)).isEqualTo(published);
-    new Service(workspace, namespace).run("find", "ada");
+    new Service(workspace, namespace).run("verified,find", "ada");
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
   }
 
@@ -95,11 +97,12 @@ class InstallTest {
     assertNothingPublished(workspace, release.namespace());
   }
 
-  private static void assertPublished(Release release, String namespace) {
+  private static void assertPublished(Release release, String namespace, String... more) {
     Map<String, String> environment = release.published(namespace);
     String host = "postgres." + release.namespace() + ".svc.cluster.local";
-    assertThat(environment)
-        .containsOnlyKeys(
+    Set<String> keys = new TreeSet<>(List.of(more));
+    keys.addAll(
+        List.of(
             "DATABASE_URL",
             "PGUSER",
             "PGPASSWORD",
@@ -107,7 +110,9 @@ class InstallTest {
             "PGPORT",
             "PGDATABASE",
             "PGSSLMODE",
-            "SCHEMA_VERSION")
+            "SCHEMA_VERSION"));
+    assertThat(environment)
+        .containsOnlyKeys(keys)
         .containsEntry("PGHOST", host)
         .containsEntry("SCHEMA_VERSION", Repository.newestMigration());
     assertThat(environment.get("PGPASSWORD"))
