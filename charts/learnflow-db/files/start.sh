@@ -1,7 +1,7 @@
 # Starts PostgreSQL in the container of the chart bitnami/postgresql, from any image with sh, initdb and postgres on PATH:
 #   sh start.sh [ARGUMENT OF POSTGRES...]
 # postgresql.conf and pg_hba.conf are beside this script. The data may be those of Bitnami's image, which keeps both files outside
-# of the data directory too. Of other programs it uses only cat, chmod, cp, mkdir, mv, rm, rmdir, sleep and sync.
+# of the data directory too. Of other programs it uses only cat, chmod, cp, mkdir, mv, rm, rmdir, sleep and sync, and flock if it is there.
 set -eu
 umask 077
 files=${0%/*}
@@ -125,6 +125,22 @@ await_certificate() {
   fail "the Secret with the server's certificate does not exist, or lacks tls.crt or tls.key; the next upgrade creates it if it is the release's own"
 }
 
+# Two servers on one volume destroy the data. PostgreSQL's own check does not see processes of another container, such as those of a
+# pod that is still ending. This lock is held until the last process of a server has ended; it works between pods of one node, and only
+# there can a ReadWriteOnce volume be mounted twice.
+lock_volume() {
+  command -v flock >/dev/null || return 0
+  exec 9>"${PGDATA%/*}/start.lock"
+  waiting=
+  until flock -n 9; do
+    [ -n "$waiting" ] || echo "start: another server still uses $PGDATA; waiting for its end" >&2
+    waiting=yes
+    sleep 1
+    [ -z "$stopping" ] || exit 143
+  done
+}
+
+lock_volume
 rm -rf "${conf:?}"/*
 mkdir "$conf/conf.d"
 cp "$files/postgresql.conf" "$files/pg_hba.conf" "$conf/"
@@ -149,7 +165,7 @@ watching=
 case $(cat "$files/postgresql.conf") in
 *"ssl_cert_file = '$tls/"*)
   await_certificate
-  watch_certificate &
+  watch_certificate 9>&- &
   watching=$!
   ;;
 esac

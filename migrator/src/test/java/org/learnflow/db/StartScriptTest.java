@@ -244,6 +244,26 @@ class StartScriptTest {
     }
   }
 
+  /** As a pod that is still ending, while another one of the same volume starts on its node. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bash", "dash", "busybox sh"})
+  void aSecondServerWaitsForTheEndOfTheFirst(String shell) throws Exception {
+    Process first = run(shell, false);
+    awaitLogin();
+    Path log = folder.resolve("log");
+    Files.move(log, folder.resolve("log.first"));
+    Process second = run(shell, false);
+    Eventually.within(
+        PATIENCE,
+        "it waits",
+        () -> TestFiles.read(log).contains("another server still uses " + data));
+    assertThat(query("SELECT 1")).isEqualTo("1");
+    signal(first, "TERM");
+    awaitLogin();
+    assertThat(log).content().doesNotContain("was not properly shut down");
+    signal(second, "TERM");
+  }
+
   @Test
   void extendedConfigurationAndArgumentsWin() throws Exception {
     Files.createDirectories(folder.resolve("volume/conf/conf.d"));

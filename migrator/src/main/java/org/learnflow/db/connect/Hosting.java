@@ -42,6 +42,14 @@ public interface Hosting {
     return Optional.empty();
   }
 
+  /**
+   * Whether the server may still show a certificate that was just replaced, so that a TLS failure
+   * can be over in a minute.
+   */
+  default boolean renewsCertificate() {
+    return false;
+  }
+
   /** Free space on the disk of the server's data, if that is known without asking the server. */
   default OptionalLong freeBytes() {
     return OptionalLong.empty();

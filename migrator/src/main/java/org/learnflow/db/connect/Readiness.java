@@ -39,6 +39,9 @@ public final class Readiness {
   /** How long a host name can stay unknown: a Service's name takes a moment to appear in DNS. */
   private static final Duration UNKNOWN_HOST_GRACE = Duration.ofSeconds(10);
 
+  /** Until Kubernetes has updated a mounted Secret, and the server has loaded it, and a bit. */
+  private static final Duration RENEWAL_GRACE = Duration.ofSeconds(150);
+
   private static final Duration SHORTEST_PAUSE = Duration.ofMillis(100);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
 
@@ -94,9 +97,21 @@ public final class Readiness {
   private sealed interface Attempt {
     record Ready(Connection connection) implements Attempt {}
 
-    record NotYet(String reason, boolean hostUnknown, Optional<String> next) implements Attempt {
+    record NotYet(
+        String reason, boolean hostUnknown, Optional<String> next, Optional<Failure> failure)
+        implements Attempt {
+      NotYet(String reason, boolean hostUnknown, Optional<String> next) {
+        this(reason, hostUnknown, next, Optional.empty());
+      }
+
       NotYet(String reason, boolean hostUnknown) {
         this(reason, hostUnknown, Optional.empty());
+      }
+
+      /** Why there is no point in waiting any longer, after so long. */
+      boolean neverResolves(Duration waited) {
+        return (hostUnknown && waited.compareTo(UNKNOWN_HOST_GRACE) >= 0)
+            || (failure.isPresent() && waited.compareTo(RENEWAL_GRACE) >= 0);
       }
     }
   }
@@ -119,9 +134,8 @@ public final class Readiness {
       Attempt.NotYet notYet = (Attempt.NotYet) attempt;
       Duration waited = Duration.ofNanos(System.nanoTime() - start);
       Duration pause = pause(waited);
-      boolean neverResolves = notYet.hostUnknown() && waited.compareTo(UNKNOWN_HOST_GRACE) >= 0;
-      if (neverResolves || waited.plus(pause).compareTo(timeout) > 0) {
-        throw notReached(notYet, waited);
+      if (notYet.neverResolves(waited) || waited.plus(pause).compareTo(timeout) > 0) {
+        throw notYet.failure().orElseGet(() -> notReached(notYet, waited));
       }
       if (!notYet.reason().equals(told)) {
         told = notYet.reason();
@@ -258,10 +272,13 @@ public final class Readiness {
   private Attempt classify(SQLException e) {
     String state = Objects.requireNonNullElse(e.getSQLState(), "");
     String message = message(e);
-    tlsFailure(e, state, message)
-        .ifPresent(failure -> {
-          throw failure;
-        });
+    Optional<Failure> tls = tlsFailure(e, state, message);
+    if (tls.isPresent()) {
+      if (!hosting.renewsCertificate()) {
+        throw tls.get();
+      }
+      return new Attempt.NotYet(tls.get().what(), false, Optional.empty(), tls);
+    }
     if (isClearPasswordRefused(e)) {
       throw asksForClearPassword(e, message);
     }
@@ -397,9 +414,9 @@ public final class Readiness {
 
   /**
    * TLS that does not meet sslmode, which waiting does not fix, unless the other side only went
-   * away in the middle. pgjdbc reports it with the SQLSTATE of rejected credentials if the server
-   * offers no TLS, and with that of a lost connection, but without an I/O error as cause, if a
-   * certificate is wrong.
+   * away in the middle, or its certificate is being renewed. pgjdbc reports it with the SQLSTATE of
+   * rejected credentials if the server offers no TLS, and with that of a lost connection, but
+   * without an I/O error as cause, if a certificate is wrong.
    */
   private Optional<Failure> tlsFailure(SQLException e, String state, String message) {
     Optional<SSLException> handshake = cause(e, SSLException.class);

@@ -43,6 +43,12 @@ public final class StatefulSetHosting implements Hosting {
     this.forwardedService = forwardedService;
   }
 
+  /** A hook renewed it a moment ago; who asks from outside wants to know how it is now. */
+  @Override
+  public boolean renewsCertificate() {
+    return forwardedService.isEmpty();
+  }
+
   @Override
   public Optional<Obstacle> obstacle() {
     try {

@@ -13,6 +13,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -22,6 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Password;
+import org.learnflow.db.Progress;
 import org.learnflow.db.certificates.Pair;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
@@ -158,6 +161,52 @@ class ServerCertificateTest {
     assertThat(verifying("localhost").run("wait", "--timeout", "20s"))
         .exited(ExitCode.REFUSED)
         .says("TLS failed: ", "localhost");
+  }
+
+  /** The hook renews it, and the server shows the old one for up to a minute. */
+  @Test
+  void aReleasesOwnServerHasTimeToShowARenewedCertificate() throws Exception {
+    load(tls.authorities().issue(List.of("other.example"), Instant.now()));
+    DatabaseAddress address =
+        new DatabaseAddress(
+            "localhost",
+            database.server().port(),
+            database.name(),
+            database.owner(),
+            SslMode.VERIFY_FULL,
+            Optional.of(tls.authority()));
+    Optional<Password> password = Optional.of(database.password(database.owner()));
+    Hosting own =
+        new Hosting() {
+          @Override
+          public boolean renewsCertificate() {
+            return true;
+          }
+        };
+    List<String> told = new CopyOnWriteArrayList<>();
+    Readiness readiness =
+        new Readiness(
+            new Connector(LIMIT, LIMIT).dataSource(address, password),
+            address,
+            password,
+            LIMIT,
+            new Progress() {
+              @Override
+              public void line(String step, String text) {
+                told.add(text);
+              }
+
+              @Override
+              public void update(String step, String text) {}
+            },
+            own);
+    CompletableFuture<Connection> awaited = CompletableFuture.supplyAsync(readiness::await);
+    Eventually.within(
+        LIMIT, "it was refused", () -> String.join("", told).contains("TLS failed: "));
+    load(issued(Duration.ZERO));
+    try (Connection connection = awaited.join()) {
+      assertThat(connection.isValid(5)).isTrue();
+    }
   }
 
   @Test
