@@ -7,6 +7,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.security.GeneralSecurityException;
+import java.sql.SQLException;
 import java.util.List;
 import lib.Programs;
 
@@ -41,7 +42,7 @@ final class Staging {
   private Staging() {}
 
   public static void main(String[] arguments)
-      throws IOException, InterruptedException, GeneralSecurityException {
+      throws IOException, InterruptedException, GeneralSecurityException, SQLException {
     Path dist = Path.of(arguments[0]).toAbsolutePath();
     Path root = Path.of(arguments[1]).toAbsolutePath();
     Path work = Path.of(arguments[2]).toAbsolutePath();

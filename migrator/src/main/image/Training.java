@@ -2,13 +2,22 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import lib.Programs;
 import org.learnflow.db.Progress;
+import org.learnflow.db.certificates.Authorities;
+import org.learnflow.db.certificates.Pair;
 import org.learnflow.db.connect.EmbeddedServer;
 
 /**
@@ -75,19 +84,23 @@ final class Training {
   }
 
   /**
-   * The cache of the image, which works as the Job in the cluster does. Roles are made before, so
-   * that the run that is recorded finds them, as all runs but the first do.
+   * The cache of the image, which works as the Job in the cluster does, over TLS. Roles are made
+   * before, so that the run that is recorded finds them, as all runs but the first do.
    *
    * @param home directory of jre, lib, jvm.options, migrations and seeds
    * @param work directory for the database
    */
   static void train(Path home, Path work)
-      throws IOException, InterruptedException, GeneralSecurityException {
+      throws IOException, InterruptedException, GeneralSecurityException, SQLException {
     Path cache = home.resolve(CACHE);
     EmbeddedServer server = EmbeddedServer.in(work.resolve("postgresql"));
     try (TrainingKubernetesApi kubernetes = new TrainingKubernetesApi(work)) {
       int port = server.start(List.of("learnflow_owner", "learnflow_user"), Progress.SILENT);
-      Map<String, String> environment = environment(port, server, kubernetes);
+      Map<String, String> environment = environment(server, kubernetes);
+      environment.put(
+          "LEARNFLOW_DB_DATABASE",
+          "postgresql://learnflow_owner@127.0.0.1:%d/learnflow?sslmode=verify-full&sslrootcert=%s&channel_binding=require"
+              .formatted(port, encrypt(port, server, Files.createDirectory(work.resolve("tls")))));
       run(home, environment, "-XX:AOTMode=off", "roles");
       run(home, environment, "-XX:AOTCacheOutput=" + cache, "run", "-v");
       kubernetes.checkPublished();
@@ -119,11 +132,30 @@ final class Training {
     Programs.run(builder);
   }
 
-  private static Map<String, String> environment(
-      int port, EmbeddedServer server, TrainingKubernetesApi kubernetes) {
+  /** Gives the server a certificate, and returns that of its authority. */
+  private static Path encrypt(int port, EmbeddedServer server, Path folder)
+      throws IOException, SQLException {
+    Authorities authorities = Authorities.create(Optional.empty(), Instant.now());
+    Pair pair = authorities.issue(List.of("127.0.0.1"), Instant.now());
+    Path certificate = Files.writeString(folder.resolve("tls.crt"), pair.certificate());
+    Path key = folder.resolve("tls.key");
+    Files.createFile(
+        key, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Files.writeString(key, pair.key());
+    String url = "jdbc:postgresql://127.0.0.1:%d/postgres".formatted(port);
+    String password = Files.readString(server.passwords().file(EmbeddedServer.ADMIN)).strip();
+    try (Connection admin = DriverManager.getConnection(url, EmbeddedServer.ADMIN, password);
+        Statement statement = admin.createStatement()) {
+      statement.execute("ALTER SYSTEM SET ssl_cert_file = '%s'".formatted(certificate));
+      statement.execute("ALTER SYSTEM SET ssl_key_file = '%s'".formatted(key));
+      statement.execute("ALTER SYSTEM SET ssl = on");
+      statement.execute("SELECT pg_reload_conf()");
+    }
+    return Files.writeString(folder.resolve("ca.crt"), authorities.bundle());
+  }
+
+  private static Map<String, String> environment(EmbeddedServer server, TrainingKubernetesApi kubernetes) {
     Map<String, String> environment = new HashMap<>(kubernetes.environment());
-    environment.put(
-        "LEARNFLOW_DB_DATABASE", "postgresql://learnflow_owner@127.0.0.1:" + port + "/learnflow");
     environment.put("LEARNFLOW_DB_PASSWORD_FILE", passwordFile(server, "learnflow_owner"));
     environment.put("LEARNFLOW_DB_ADMIN_USER", EmbeddedServer.ADMIN);
     environment.put("LEARNFLOW_DB_ADMIN_PASSWORD_FILE", passwordFile(server, EmbeddedServer.ADMIN));

@@ -120,7 +120,7 @@ final class VerifyCommand extends BaseCommand {
     Verifier verifier = new Verifier(access, migrations, sets, verifying.requireNewestMinor());
     try (Session session = access.ownerSession()) {
       stages.addAll(verifier.verify(session).stages());
-      stages.addAll(verifier.plainText());
+      stages.addAll(verifier.encryption(session));
       stages.add(session.run("verify", verifier::drift));
       around
           .map(found ->

@@ -103,7 +103,6 @@ public final class Verifier {
     stages.add(
         StageResult.good("reachable", connection.getCatalog() + " answers and accepts writes"));
     stages.add(ServerRelease.of(connection).stage(requireNewestMinor));
-    stages.addAll(look("tls", () -> TlsState.look(connection, access)));
     stages.addAll(look("space", () -> space(connection)));
     List<StageResult> schema =
         look(
@@ -167,9 +166,16 @@ public final class Verifier {
     }
   }
 
-  /** Whether clients without TLS are refused, if TLS is required. */
-  public List<StageResult> plainText() {
-    return TlsState.plainText(access);
+  /**
+   * The server's certificate, and what clients without TLS get. Not among what is verified before
+   * each publication, since asking takes more connections.
+   */
+  public List<StageResult> encryption(Session owner) {
+    List<StageResult> stages = new ArrayList<>();
+    stages.addAll(
+        owner.run("verify", connection -> look("tls", () -> TlsState.look(connection, access))));
+    stages.addAll(TlsState.plainText(access));
+    return stages;
   }
 
   /** Reports something only if something is wrong. */
