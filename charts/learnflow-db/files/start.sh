@@ -129,8 +129,13 @@ await_certificate() {
 # pod that is still ending. This lock is held until the last process of a server has ended; it works between pods of one node, and only
 # there can a ReadWriteOnce volume be mounted twice.
 lock_volume() {
+  lock=${PGDATA%/*}/start.lock
   command -v flock >/dev/null || return 0
-  exec 9>"${PGDATA%/*}/start.lock"
+  if ! (: >>"$lock") 2>/dev/null; then
+    echo "start: $lock cannot be written: a second server on this volume would not be noticed" >&2
+    return 0
+  fi
+  exec 9>>"$lock"
   waiting=
   until flock -n 9; do
     [ -n "$waiting" ] || echo "start: another server still uses $PGDATA; waiting for its end" >&2

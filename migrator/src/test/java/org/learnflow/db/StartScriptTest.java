@@ -264,6 +264,16 @@ class StartScriptTest {
     signal(second, "TERM");
   }
 
+  /** A folder stands for a file that belongs to somebody else, since root may write any file. */
+  @Test
+  void aVolumeThatCannotBeLockedIsUsedAllTheSame() throws Exception {
+    Files.createDirectory(folder.resolve("volume/start.lock"));
+    Process server = run("sh", false);
+    awaitLogin();
+    assertThat(folder.resolve("log")).content().contains("start.lock cannot be written");
+    signal(server, "TERM");
+  }
+
   @Test
   void extendedConfigurationAndArgumentsWin() throws Exception {
     Files.createDirectories(folder.resolve("volume/conf/conf.d"));
