@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -66,6 +67,7 @@ class TlsTest {
   }
 
   @Test
+  @Tag("full")
   @DisplayName(
       "a release without TLS gets it: a service that runs meanwhile goes on, first without a certificate; with acceptPlaintext plain text stays possible, and verify says so")
   void later(Workspace workspace) {
