@@ -79,8 +79,7 @@ public final class DataStay {
           .state(
               "nothing was changed, the database keeps running; two servers would destroy the data")
           .next(
-              "uninstall the release first, which keeps volume and passwords, see docs/how-to/database-name.md: helm uninstall %s -n %s --wait"
-                  .formatted(release, namespace));
+              "first stop the old server, which keeps volume and passwords, with the commands in docs/how-to/database-name.md");
     }
   }
 
