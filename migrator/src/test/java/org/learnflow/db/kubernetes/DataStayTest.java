@@ -199,7 +199,8 @@ class DataStayTest {
         .says(
             "StatefulSet pgnew would open PersistentVolumeClaim data-postgres-0 while StatefulSet"
                 + " postgres still does",
-            "helm uninstall learnflow-db -n %s --wait".formatted(server.namespace()));
+            "first stop the old server",
+            "docs/how-to/database-name.md");
   }
 
   @Test
