@@ -125,17 +125,25 @@ class ReindexTest {
         .answers("{\"reindexed\":[],\"refreshed\":[]}");
   }
 
-  @EverySupportedVersion
-  void aDuplicateIsNamedAndNothingIsRecordedUntilItIsGone(int major, @TempDir Path directory)
+  /** Table words has a word twice, which an index that sorted otherwise has not refused. */
+  private static TestDatabase withDuplicate(int major, Path directory, String columns, String index)
       throws Exception {
     TestDatabase database = german(major, directory);
     database.execute(
         database.owner(),
-        "CREATE TABLE words (word text PRIMARY KEY); INSERT INTO words VALUES ('a')");
-    String ready = "UPDATE pg_index SET indisready = %s WHERE indexrelid = 'words_pkey'::regclass;";
+        "CREATE TABLE words (%s); INSERT INTO words VALUES ('a')".formatted(columns));
+    String ready =
+        "UPDATE pg_index SET indisready = %%s WHERE indexrelid = '%s'::regclass;".formatted(index);
     database.execute(ADMIN, MOVED + ready.formatted(false));
     database.execute(database.owner(), "INSERT INTO words VALUES ('a')");
     database.execute(ADMIN, MOVED + ready.formatted(true));
+    return database;
+  }
+
+  @EverySupportedVersion
+  void aDuplicateIsNamedAndNothingIsRecordedUntilItIsGone(int major, @TempDir Path directory)
+      throws Exception {
+    TestDatabase database = withDuplicate(major, directory, "word text PRIMARY KEY", "words_pkey");
 
     assertThat(cli(database).run("reindex"))
         .exited(ExitCode.FAILED)
@@ -196,15 +204,9 @@ class ReindexTest {
   @EverySupportedVersion
   void whatAnExclusionConstraintShouldHaveRefusedIsNamedToo(int major, @TempDir Path directory)
       throws Exception {
-    TestDatabase database = german(major, directory);
-    database.execute(
-        database.owner(),
-        "CREATE TABLE words (word text, EXCLUDE USING btree (word WITH =)); INSERT INTO words VALUES ('a')");
-    String ready =
-        "UPDATE pg_index SET indisready = %s WHERE indexrelid = 'words_word_excl'::regclass;";
-    database.execute(ADMIN, MOVED + ready.formatted(false));
-    database.execute(database.owner(), "INSERT INTO words VALUES ('a')");
-    database.execute(ADMIN, MOVED + ready.formatted(true));
+    TestDatabase database =
+        withDuplicate(
+            major, directory, "word text, EXCLUDE USING btree (word WITH =)", "words_word_excl");
     assertThat(cli(database).run("reindex"))
         .exited(ExitCode.FAILED)
         .says("index public.words_word_excl cannot be rebuilt", "23P01");
