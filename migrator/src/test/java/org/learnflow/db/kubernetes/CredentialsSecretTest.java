@@ -47,10 +47,7 @@ class CredentialsSecretTest {
   }
 
   private CliResult ensure(String... more) {
-    List<String> arguments =
-        new ArrayList<>(List.of("credentials", "ensure", "--namespace", server.namespace()));
-    arguments.addAll(List.of(more));
-    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+    return server.ensure(List.of(), more);
   }
 
   private Secret secret() {

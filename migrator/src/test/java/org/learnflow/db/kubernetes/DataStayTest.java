@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -13,7 +12,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.ApiServer;
-import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 
 /** No values make a release begin with an empty database while its data are still there. */
@@ -67,14 +65,11 @@ class DataStayTest {
   }
 
   private CliResult wanted(String statefulSet, String claim, String... more) {
-    List<String> arguments =
-        new ArrayList<>(List.of("credentials", "ensure", "--namespace", server.namespace()));
+    List<String> always = new ArrayList<>(List.of("--data-claim", claim));
     if (!statefulSet.isEmpty()) {
-      arguments.addAll(List.of("--stateful-set", statefulSet));
+      always.addAll(List.of("--stateful-set", statefulSet));
     }
-    arguments.addAll(List.of("--data-claim", claim));
-    arguments.addAll(List.of(more));
-    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+    return server.ensure(always, more);
   }
 
   /** Each with and without a release that is still installed. */

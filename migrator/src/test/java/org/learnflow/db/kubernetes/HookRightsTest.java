@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -75,19 +74,8 @@ class HookRightsTest {
   }
 
   private CliResult ensure(String... more) {
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "credentials",
-                "ensure",
-                "--namespace",
-                server.namespace(),
-                "--stateful-set",
-                "postgres",
-                "--data-claim",
-                "data-postgres-0"));
-    arguments.addAll(List.of(more));
-    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+    return server.ensure(
+        List.of("--stateful-set", "postgres", "--data-claim", "data-postgres-0"), more);
   }
 
   private void becomeTheFirstHook() {

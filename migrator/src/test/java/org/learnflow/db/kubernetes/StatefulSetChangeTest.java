@@ -2,6 +2,7 @@ package org.learnflow.db.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaim;
 import io.fabric8.kubernetes.api.model.PersistentVolumeClaimList;
@@ -10,9 +11,9 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -21,7 +22,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.ApiServer;
-import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.Eventually;
 
@@ -63,18 +63,22 @@ class StatefulSetChangeTest {
             .formatted(volumes.strip()));
   }
 
+  /** Changes the living one's container. */
+  private void edit(Consumer<Container> change) {
+    server
+        .client()
+        .apps()
+        .statefulSets()
+        .inNamespace(server.namespace())
+        .withName("postgres")
+        .edit(set -> {
+          change.accept(set.getSpec().getTemplate().getSpec().getContainers().getFirst());
+          return set;
+        });
+  }
+
   private CliResult ensure(String... more) {
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "credentials",
-                "ensure",
-                "--namespace",
-                server.namespace(),
-                "--stateful-set",
-                "postgres"));
-    arguments.addAll(List.of(more));
-    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+    return server.ensure(List.of("--stateful-set", "postgres"), more);
   }
 
   private CliResult wanted(String size, String tag) {
@@ -163,21 +167,8 @@ class StatefulSetChangeTest {
   /** A living StatefulSet that the chart's script starts. */
   private void startedByTheScript(String volumes) {
     living(volumes);
-    server
-        .client()
-        .apps()
-        .statefulSets()
-        .inNamespace(server.namespace())
-        .withName("postgres")
-        .edit(set -> {
-          set.getSpec()
-              .getTemplate()
-              .getSpec()
-              .getContainers()
-              .getFirst()
-              .setCommand(List.of("sh", "-c", "exec sh /start/start.sh \"$@\"", "0123"));
-          return set;
-        });
+    edit(container ->
+        container.setCommand(List.of("sh", "-c", "exec sh /start/start.sh \"$@\"", "0123")));
   }
 
   private CliResult started(String size, String... more) {
@@ -237,21 +228,7 @@ class StatefulSetChangeTest {
   /** As the subchart names an image by digest, and what the chart says about it. */
   private void livingByDigest(String digest, String recorded) {
     living(TEN_GIBIBYTES);
-    server
-        .client()
-        .apps()
-        .statefulSets()
-        .inNamespace(server.namespace())
-        .withName("postgres")
-        .edit(set -> {
-          set.getSpec()
-              .getTemplate()
-              .getSpec()
-              .getContainers()
-              .getFirst()
-              .setImage("registry.example:5000/db@" + digest);
-          return set;
-        });
+    edit(container -> container.setImage("registry.example:5000/db@" + digest));
     server.apply(
         """
         apiVersion: v1

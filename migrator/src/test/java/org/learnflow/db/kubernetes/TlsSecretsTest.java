@@ -26,7 +26,6 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.certificates.Authorities;
 import org.learnflow.db.certificates.Chain;
 import org.learnflow.db.testing.ApiServer;
-import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.LosingApi;
 
@@ -40,19 +39,8 @@ class TlsSecretsTest {
   }
 
   private CliResult ensure(String... more) {
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "credentials",
-                "ensure",
-                "--namespace",
-                server.namespace(),
-                "--tls-secret",
-                "r-tls",
-                "--tls-name",
-                "postgres,localhost,127.0.0.1,::1"));
-    arguments.addAll(List.of(more));
-    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
+    return server.ensure(
+        List.of("--tls-secret", "r-tls", "--tls-name", "postgres,localhost,127.0.0.1,::1"), more);
   }
 
   private List<String> at(Duration later) {

@@ -10,6 +10,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assumptions;
@@ -91,6 +94,19 @@ public final class ApiServer implements AutoCloseable {
   /** The test's own namespace. */
   public String namespace() {
     return namespace;
+  }
+
+  /**
+   * Runs {@code credentials ensure} in this namespace.
+   *
+   * @param always options of each run of a test
+   */
+  public CliResult ensure(List<String> always, String... more) {
+    List<String> arguments =
+        new ArrayList<>(List.of("credentials", "ensure", "--namespace", namespace));
+    arguments.addAll(always);
+    arguments.addAll(List.of(more));
+    return new Cli(Map.of()).run(arguments.toArray(String[]::new));
   }
 
   /** Makes the objects of a manifest in this namespace, their status too. */
