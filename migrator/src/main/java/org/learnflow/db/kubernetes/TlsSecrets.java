@@ -248,7 +248,7 @@ public final class TlsSecrets {
           .where("namespace " + namespace)
           .state("nothing was changed")
           .next(
-              "use it as it is: set tls.existingSecret=%1$s; or, if nobody needs it: kubectl -n %2$s delete secret %1$s; then run the same command again"
+              "use it as it is: set postgresql.serverTls.existingSecret=%1$s; or, if nobody needs it: kubectl -n %2$s delete secret %1$s; then run the same command again"
                   .formatted(server, namespace));
     }
   }

@@ -292,7 +292,7 @@ class TlsSecretsTest {
         """);
     assertThat(ensure())
         .exited(ExitCode.REFUSED)
-        .says("Secret r-tls is somebody else's", "tls.existingSecret=r-tls");
+        .says("Secret r-tls is somebody else's", "set postgresql.serverTls.existingSecret=r-tls");
     assertThat(secret("r-tls-authority")).isNull();
   }
 }
