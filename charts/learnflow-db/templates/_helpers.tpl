@@ -124,7 +124,7 @@ app.kubernetes.io/component: primary
 {{/* Name of the Secret with that certificate; empty where there is none. */}}
 {{- define "learnflow-db.tlsSecret" -}}
 {{- if include "learnflow-db.hasServerTls" . -}}
-{{ .Values.postgresql.serverTls.existingSecret | default (printf "%s-tls" .Release.Name) }}
+{{ include "learnflow-db.serverTlsSecret" (dict "Values" .Values.postgresql "Release" .Release) }}
 {{- end -}}
 {{- end }}
 
