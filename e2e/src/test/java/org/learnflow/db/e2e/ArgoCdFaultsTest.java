@@ -218,8 +218,7 @@ class ArgoCdFaultsTest {
     hook.delete();
     hook.waitUntilCondition((Job there) -> there == null, SECONDS, TimeUnit.SECONDS);
     Jobs jobs = new Jobs(workspace, namespace);
-    jobs.start(Release.NAME + "-reconcile", "now");
-    assertThat(jobs.end("now", SECONDS).strip())
+    assertThat(jobs.runNow(Release.NAME + "-reconcile", "now", SECONDS).strip())
         .contains("3 written")
         .containsPattern("(?m)^healthy$");
     assertThat(deployed.release().published(namespace)).isEqualTo(published);

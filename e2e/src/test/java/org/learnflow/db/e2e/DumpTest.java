@@ -96,8 +96,7 @@ class DumpTest {
     Jobs jobs = new Jobs(workspace, namespace);
     String first = "";
     for (String name : List.of("first", "second")) {
-      jobs.start(Release.NAME + "-backup", name);
-      String log = jobs.end(name, 60);
+      String log = jobs.runNow(Release.NAME + "-backup", name, 60);
       assertThat(log).contains("bytes, SHA-256");
       if (!first.isEmpty()) {
         assertThat(log).contains("removed " + first);

@@ -259,8 +259,7 @@ class FluxFaultsTest {
     database.helmRelease().reconcile();
     database.helmRelease().awaitReady();
     assertThat(database.release().secret(namespace, Release.NAME + "-env")).isNull();
-    jobs.start(Release.NAME + "-reconcile", "periodic");
-    assertThat(jobs.end("periodic", 90).strip())
+    assertThat(jobs.runNow(Release.NAME + "-reconcile", "periodic", 90).strip())
         .contains("2 written")
         .containsPattern("(?m)^healthy$");
     assertThat(database.release().published(namespace)).isEqualTo(published);

@@ -57,7 +57,7 @@ class HostileTenantTest {
     String next = Images.withMigration("hostile", Migrations.FILE, Migrations.BADGES);
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
-    String[] values = {"--set-string", "reconcile.schedule=0 0 31 2 *"};
+    String[] values = Release.RECONCILE_NEVER;
     release.upgradeInstall(values).successful();
     Pods pods = new Pods(workspace.client());
     String before = pods.sql(namespace, "postgres", SERVER);
@@ -73,10 +73,8 @@ class HostileTenantTest {
         """);
 
     Jobs jobs = new Jobs(workspace, namespace);
-    jobs.start(Release.NAME + "-backup", "nightly");
-    assertThat(jobs.end("nightly", 60)).contains("bytes, SHA-256");
-    jobs.start(Release.NAME + "-reconcile", "periodic");
-    jobs.end("periodic", 60);
+    assertThat(jobs.runNow(Release.NAME + "-backup", "nightly", 60)).contains("bytes, SHA-256");
+    jobs.runNow(Release.NAME + "-reconcile", "periodic", 60);
     Path dump = folder.resolve("dump");
     release.learnflowDb("backup", dump.toString()).successful();
     // A right to be repaired, so that the hooks' admin has something to do; also one only it can.

@@ -76,6 +76,17 @@ final class Jobs {
   }
 
   /**
+   * Runs a CronJob's Job now.
+   *
+   * @return its log
+   * @throws AssertionError where it fails
+   */
+  String runNow(String cronJob, String name, int seconds) {
+    start(cronJob, name);
+    return end(name, seconds);
+  }
+
+  /**
    * Waits for a Job's end.
    *
    * @return the log of its last pod

@@ -20,16 +20,13 @@ class ReconcileTest {
   private static final int READY_SECONDS = 90;
   private static final int RUN_SECONDS = 90;
 
-  /** Never: the tests start its Jobs themselves. */
-  private static final String[] SCHEDULE = {"--set", "reconcile.schedule=0 0 31 2 *"};
-
   @Test
   @DisplayName(
       "the periodic run brings a deleted published Secret and ConfigMap back with the same content, and writes nothing where nothing is missing")
   void comesBack(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
-    release.upgradeInstall(SCHEDULE).successful();
+    release.upgradeInstall(Release.RECONCILE_NEVER).successful();
     Map<String, String> published = release.published(namespace);
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
     assertThat(run(workspace, namespace, "first"))
@@ -53,7 +50,7 @@ class ReconcileTest {
   void devComesBack(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
-    release.upgradeInstall(SCHEDULE).successful();
+    release.upgradeInstall(Release.RECONCILE_NEVER).successful();
     new Service(workspace, namespace).run("add,everything", "ada");
 
     PodResource pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
@@ -73,9 +70,10 @@ class ReconcileTest {
 
   /** Starts the CronJob's Job now, and returns its log. */
   private static String run(Workspace workspace, String namespace, String name) {
-    Jobs jobs = new Jobs(workspace, namespace);
-    jobs.start(Release.NAME + "-reconcile", name);
-    String log = jobs.end(name, RUN_SECONDS).strip();
+    String log =
+        new Jobs(workspace, namespace)
+            .runNow(Release.NAME + "-reconcile", name, RUN_SECONDS)
+            .strip();
     System.out.printf(
         "reconcile, %s: %d s in its container%n", name, seconds(workspace, namespace, name));
     return log;
