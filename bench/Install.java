@@ -136,9 +136,6 @@ class Install {
           "image pull and credentials hook",
           watch.first("pods", credentials, "ADDED"),
           watch.first("pods", credentials, "Succeeded"));
-      var dump = Cluster.RELEASE + "-dump";
-      run.part(
-          "dump hook", watch.first("jobs", dump, "ADDED"), watch.first("jobs", dump, "Complete"));
       var ready = watch.first("pods", "postgres-0", "Ready");
       run.part("PostgreSQL until Ready", watch.first("pods", "postgres-0", "ADDED"), ready);
       migrate(run, watch);

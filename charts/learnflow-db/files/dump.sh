@@ -1,7 +1,6 @@
 # Dumps a database, reads the dump back completely, and only then names and records it:  sh dump.sh KIND KEEP
-# Dumps of a kind that are older than the newest KEEP are removed afterwards. KIND "before-migrate" does so only if the
-# container before this one found pending migrations. libpq's variables give the database's address, along with
-# PGPASSWORD_FILE and PGDUMP_DIR.
+# Dumps of a kind that are older than the newest KEEP are removed afterwards. libpq's variables give the database's address,
+# along with PGPASSWORD_FILE and PGDUMP_DIR. Each line of an error begins as the migrator's errors do, which reads them.
 set -eu
 kind=$1
 keep=$2
@@ -12,19 +11,6 @@ case $0 in
   */*) scripts=$(cd "${0%/*}" && pwd) ;;
   *) scripts=$PWD ;;
 esac
-
-if [ "$kind" = before-migrate ]; then
-  if [ -e /pending/failure ]; then
-    cat /pending/failure >&2
-    echo "no dump was created, and so no migration was applied" >&2
-    exit "$(cat /pending/code)"
-  fi
-  if [ ! -s /pending/pending ]; then
-    echo "nothing to do: no migration is pending, or nothing is applied yet"
-    exit 0
-  fi
-  echo "pending: $(tr '\n' ' ' </pending/pending)"
-fi
 
 name=$kind-$(date -u +%Y%m%dT%H%M%SZ).dump
 part=$kind.part
@@ -42,13 +28,32 @@ ended() {
   exit "$code"
 }
 trap ended EXIT
-trap 'exit 1' TERM INT
+
+# What takes long runs beside this shell, which would otherwise see a signal only when it has ended.
+child=
+trap '[ -z "$child" ] || kill "$child"; exit 1' TERM INT
+run() {
+  "$@" &
+  child=$!
+  wait "$child"
+  child=
+}
 
 PGPASSWORD=$(cat "$PGPASSWORD_FILE")
 export PGPASSWORD
 ask() {
   psql --no-psqlrc --quiet --tuples-only --no-align --no-password --set ON_ERROR_STOP=1 "$@"
 }
+
+client=$(pg_dump --version)
+client=${client##*PostgreSQL) }
+client=${client%%[!0-9]*}
+server=$(ask --command "SELECT current_setting('server_version_num')::int / 10000")
+if [ "$client" -lt "$server" ]; then
+  echo "the server is PostgreSQL $server, and pg_dump of this image only reads up to PostgreSQL $client" >&2
+  next="set postgresql.image to an image of PostgreSQL $server, and run the same command again"
+  exit 1
+fi
 
 cd "$PGDUMP_DIR"
 version=$(ask --command "SELECT coalesce((SELECT version FROM public.flyway_schema_history
@@ -93,14 +98,14 @@ END
 # Made new, and through no link.
 rm -f "$part"
 set -C
-pg_dump --format=custom --no-password "$@" ${shown:+--enable-row-security} >"$part"
+run pg_dump --format=custom --no-password "$@" ${shown:+--enable-row-security} >"$part"
 set +C
 security=$(ask_row_security)
 if [ "$(row_security nothing)" != "$shown" ]; then
   echo "row level security policies changed while the dump was being created, so it may lack rows" >&2
   exit 1
 fi
-pg_restore --file=/dev/null "$part"
+run pg_restore --file=/dev/null "$part"
 sync "$part"
 bytes=$(wc -c <"$part")
 sha256=$(sha256sum "$part" | cut -d ' ' -f 1)

@@ -585,14 +585,14 @@ rules:
 Pod template of a Job that works on the database as the migrate Job does: with its account, its environment and the passwords of
 owner and service role.
 Parameters: context; component; args, the component by default; admin, whether it gets the admin's password too; environment, a YAML
-list of more; serviceAccount, if it is another one.
+list of more; serviceAccount, if it is another one; postgresql, whether PostgreSQL's image is used too.
 */}}
 {{- define "learnflow-db.migratorTemplate" -}}
 {{- $root := .context -}}
 metadata:
   {{- include "learnflow-db.podMetadata" (dict "context" $root "component" .component "client" true) | nindent 2 }}
 spec:
-  {{- include "learnflow-db.podSpec" (dict "context" $root "component" .component
+  {{- include "learnflow-db.podSpec" (dict "context" $root "component" .component "postgresql" .postgresql
     "args" (.args | default (list .component))
     "serviceAccount" (.serviceAccount | default (printf "%s-migrate" $root.Release.Name))
     "environment" (list
@@ -619,7 +619,18 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* The token of a pod's service account as Kubernetes itself mounts it, for the one container that needs it. */}}
+{{/*
+Gives the token of a pod's service account to its first container alone. Changes the pod's spec, its parameter, and renders nothing.
+*/}}
+{{- define "learnflow-db.tokenForFirst" -}}
+{{- $first := index .containers 0 -}}
+{{- $_ := set $first "volumeMounts" (append $first.volumeMounts
+  (dict "name" "token" "mountPath" "/var/run/secrets/kubernetes.io/serviceaccount" "readOnly" true)) -}}
+{{- $_ := set . "volumes" (append .volumes (include "learnflow-db.tokenVolume" . | fromYaml)) -}}
+{{- $_ := set . "automountServiceAccountToken" false -}}
+{{- end }}
+
+{{/* That token as Kubernetes itself mounts it. */}}
 {{- define "learnflow-db.tokenVolume" -}}
 name: token
 projected:
@@ -643,14 +654,14 @@ projected:
 
 {{/*
 A container that dumps with PostgreSQL's own programs. It gets the owner's password alone.
-Parameters: context; kind of dump; keep, how many of this kind; mounts, a YAML list of more.
+Parameters: context; command, a list.
 */}}
 {{- define "learnflow-db.dumpContainer" -}}
 {{- $root := .context -}}
 name: dump
 image: {{ include "learnflow-db.postgresqlImage" $root | quote }}
 imagePullPolicy: {{ $root.Values.postgresql.image.pullPolicy | default "IfNotPresent" }}
-command: {{ list "sh" "/scripts/dump.sh" .kind (toString .keep) | toJson }}
+command: {{ toJson .command }}
 env:
   {{- include "learnflow-db.dumpEnvironment" $root | nindent 2 }}
 {{- with $root.Values.backup.resources }}
@@ -677,9 +688,6 @@ volumeMounts:
   - name: tls
     mountPath: /tls
     readOnly: true
-  {{- end }}
-  {{- with .mounts }}
-  {{- . | nindent 2 }}
   {{- end }}
 {{- end }}
 

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class CredentialsTest {
   private static final String SECRET = Release.NAME + "-credentials";
 
-  /** The first Job that talks to the database, with values-prod.yaml. */
-  private static final String DUMP = Release.NAME + "-dump";
+  /** The Job that talks to the database. */
+  private static final String MIGRATE = Release.NAME + "-migrate";
 
   private static final String MISMATCH = "the Secret and the volume do not belong together";
 
@@ -83,9 +83,9 @@ class CredentialsTest {
     Command install = onCall.installs(new String[0], MISMATCH, "credentials repair --release");
     assertThat(install.duration()).isLessThan(Duration.ofMinutes(1));
     Jobs jobs = new Jobs(workspace, namespace);
-    assertThat(jobs.exitCode(DUMP)).isEqualTo(5);
-    assertThat(jobs.attempts(DUMP)).isEqualTo(1);
-    assertThat(jobs.terminationMessage(DUMP)).contains(MISMATCH);
+    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(5);
+    assertThat(jobs.attempts(MIGRATE)).isEqualTo(1);
+    assertThat(jobs.terminationMessage(MIGRATE)).contains(MISMATCH);
     onCall.asks(MISMATCH, "credentials repair --release");
 
     release.learnflowDb("credentials", "repair", "--yes").successful();

@@ -2,10 +2,7 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -31,8 +28,8 @@ class DumpTest {
     Service service = new Service(workspace, namespace);
     service.run("add,without_badges", "ada");
     Jobs jobs = new Jobs(workspace, namespace);
-    String dump = Release.NAME + "-dump";
-    assertThat(jobs.log(dump)).contains("nothing to do");
+    String job = Release.NAME + "-migrate";
+    assertThat(jobs.log(job)).doesNotContain("dump ");
     onVolume(workspace, namespace, FILL);
 
     OnCall onCall = new OnCall(release, "volume for dumps full");
@@ -44,46 +41,43 @@ class DumpTest {
     onVolume(workspace, namespace, "rm /backups/filler");
     release.upgradeInstall(upgrade).successful();
     service.run("find,award_badge", "ada");
-    assertThat(jobs.log(dump)).contains("pending: " + Migrations.FILE, "before-migrate-");
+    assertThat(jobs.log(job)).contains("pending: " + Migrations.FILE, "before-migrate-");
+    assertThat(jobs.log(job, "dump")).contains("before-migrate-");
     assertThat(backups(release))
         .contains("before-migrate", "schema " + Repository.newestMigration());
     release.upgradeInstall(upgrade).successful();
-    assertThat(jobs.log(dump)).contains("nothing to do");
-    release.assertNoPasswordIn(jobs.log(dump), release.kept().output());
+    assertThat(jobs.log(job)).doesNotContain("dump ");
+    release.assertNoPasswordIn(jobs.log(job), release.kept().output());
   }
 
   @Test
   @DisplayName(
-      "prod: an image of PostgreSQL that cannot be pulled fails an upgrade as soon as the database was waited for, with the reason in the log of the Job that dumps; the rows stay, and the right image heals it")
+      "prod: an image of PostgreSQL that cannot be pulled ends an upgrade in its first hook, whose log names it; nothing is applied, PostgreSQL runs on, and the right image is taken at once")
   void imageCannotBePulled(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     release.upgradeInstall("--wait").successful();
     Service service = new Service(workspace, namespace);
     service.run("add", "ada");
+    Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
     assertThat(
             release
                 .upgradeInstall(
                     "--set-string",
                     "postgresql.image.tag=no-such-tag",
                     "--set",
-                    "migrator.timeout=45s")
+                    "migrator.image.checkSeconds=8")
                 .failed()
                 .output())
-        .contains(Release.NAME + "-dump");
-    assertThat(new Jobs(workspace, namespace).log(Release.NAME + "-dump", "pending"))
-        .contains("ImagePullBackOff", "no-such-tag");
+        .contains(
+            Release.NAME + "-image-pull-and-credentials",
+            "no-such-tag",
+            "nothing was applied",
+            "correct postgresql.image");
+    assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
+    service.run("find", "ada");
 
-    var pod = workspace.client().pods().inNamespace(namespace).withName("postgres-0");
-    CompletableFuture<Command> corrected = release.upgradeInstallMeanwhile("--wait");
-    release
-        .statefulSet()
-        .waitUntilCondition(
-            set -> !Serialization.asYaml(set.getSpec()).contains("no-such-tag"),
-            60,
-            TimeUnit.SECONDS);
-    pod.delete();
-    corrected.join().successful();
+    release.upgradeInstall("--wait").successful();
     service.run("find,everything", "ada");
   }
 

@@ -15,7 +15,7 @@ class ExternalTest {
   private static final String SECRET = "passwords";
 
   /** The first Job that talks to the database, with values-prod.yaml. */
-  private static final String DUMP = Release.NAME + "-dump";
+  private static final String MIGRATE = Release.NAME + "-migrate";
 
   @Test
   @DisplayName(
@@ -59,7 +59,7 @@ class ExternalTest {
     assertThat(failed.output())
         .contains("side_owner cannot fix this", "ALTER ROLE side_user NOCREATEDB;")
         .doesNotContain("event    not written");
-    assertThat(new Jobs(workspace, namespace).exitCode(DUMP)).isEqualTo(10);
+    assertThat(new Jobs(workspace, namespace).exitCode(MIGRATE)).isEqualTo(10);
   }
 
   @Test
@@ -108,12 +108,12 @@ class ExternalTest {
     Command wrongHost = verified(release, unnamed, "right").failed();
     assertThat(wrongHost.output())
         .contains("TLS failed", unnamed, "sslmode verify-full", "next:", "externalDatabase.ca");
-    assertThat(jobs.exitCode(DUMP)).isEqualTo(10);
+    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(10);
     Command wrongAuthority = verified(release, host, "wrong").failed();
     assertThat(wrongAuthority.output())
         .contains(
             "TLS failed", "trust anchors", "sslmode verify-full", "next:", "externalDatabase.ca");
-    assertThat(jobs.exitCode(DUMP)).isEqualTo(10);
+    assertThat(jobs.exitCode(MIGRATE)).isEqualTo(10);
     assertThat(release.published(namespace)).isEqualTo(published);
     new Service(workspace, namespace).run("find", "ada");
   }

@@ -363,7 +363,7 @@ class PagesTest {
       release.upgradeInstall().successful();
       assertThat(workspace.client().pods().inNamespace(namespace).list().getItems())
           .as("what holds the claim for dumps")
-          .anyMatch(pod -> pod.getMetadata().getName().startsWith(Release.NAME + "-dump"));
+          .anyMatch(pod -> pod.getMetadata().getName().startsWith(Release.NAME + "-migrate"));
       release
           .shell(
               notes

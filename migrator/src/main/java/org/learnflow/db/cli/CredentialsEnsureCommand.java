@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.credentials.Ensure;
 import org.learnflow.db.kubernetes.CredentialsSecret;
+import org.learnflow.db.kubernetes.ImagePulls;
 import org.learnflow.db.kubernetes.ServerStart;
 import org.learnflow.db.kubernetes.StatefulSetChange;
 import picocli.CommandLine.Command;
@@ -90,6 +91,15 @@ final class CredentialsEnsureCommand extends BaseCommand {
       description = "Accept that PostgreSQL is started so from now on, on the same volume.")
   private @Nullable ServerStart acceptedStart;
 
+  @Option(
+      names = "--pod",
+      paramLabel = "NAME",
+      hidden = true,
+      description =
+          "For the chart's first hook: the pod that this runs in. Waits until the images of its"
+              + " other containers are pulled, or says why they are not.")
+  private String pod = "";
+
   /**
    * What ensure did.
    *
@@ -116,6 +126,9 @@ final class CredentialsEnsureCommand extends BaseCommand {
                     server()));
     tls.ensure(cluster(), rotateAuthority, progress);
     backups.ensure(cluster(), progress);
+    if (!pod.isEmpty()) {
+      new ImagePulls(cluster().api(), namespace, pod, progress).await();
+    }
     String text =
         "Secret %s in namespace %s: %s"
             .formatted(

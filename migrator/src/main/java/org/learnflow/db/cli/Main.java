@@ -45,7 +45,6 @@ public final class Main extends StandardOptions {
           BackupCommand.class,
           RestoreCommand.class,
           CredentialsCommand.class,
-          PendingCommand.class,
           CommandLine.HelpCommand.class);
 
   private static final String HELP = name(CommandLine.HelpCommand.class);

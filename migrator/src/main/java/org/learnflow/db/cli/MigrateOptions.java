@@ -5,6 +5,7 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.schema.BeforeMigrations;
 import org.learnflow.db.schema.MigrateStep;
 import org.learnflow.db.schema.MigrationFiles;
 import picocli.CommandLine.Option;
@@ -49,6 +50,6 @@ final class MigrateOptions {
   }
 
   MigrateStep step(MigrationFiles files, ConsoleProgress progress) {
-    return new MigrateStep(files, target(), lockRetries, progress);
+    return new MigrateStep(files, target(), lockRetries, BeforeMigrations.NOTHING, progress);
   }
 }

@@ -1,12 +1,16 @@
 package org.learnflow.db.cli;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.backup.RequestedDump;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.pipeline.Pipeline;
+import org.learnflow.db.schema.BeforeMigrations;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.seed.SeedReport;
@@ -14,6 +18,7 @@ import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.verify.Verification;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** The whole pipeline. */
 @Command(
@@ -36,6 +41,15 @@ final class RunCommand extends BaseCommand {
   @SuppressWarnings("NullAway.Init")
   private PublishOptions publishing;
 
+  @Option(
+      names = "--dump-requests",
+      paramLabel = "DIR",
+      hidden = true,
+      description =
+          "For the chart's migrate Job: before migrations are applied to a database that has some,"
+              + " request a dump in this folder, and apply none without it.")
+  private @Nullable Path dumpRequests;
+
   @Override
   boolean raisesEvents() {
     return true;
@@ -51,7 +65,7 @@ final class RunCommand extends BaseCommand {
     Pipeline pipeline =
         new Pipeline(
             access,
-            migrating.step(migrations, progress),
+            migrating.step(migrations, progress).after(beforeMigrations(progress)),
             loading.step(progress),
             sets,
             verifying.requireNewestMinor(),
@@ -67,6 +81,12 @@ final class RunCommand extends BaseCommand {
               : verification.summary());
       return verification.healthy() ? ExitCode.OK : ExitCode.FAILED;
     }
+  }
+
+  private BeforeMigrations beforeMigrations(ConsoleProgress progress) {
+    return dumpRequests == null
+        ? BeforeMigrations.NOTHING
+        : new RequestedDump(dumpRequests, progress);
   }
 
   private static String text(Pipeline.Outcome outcome) {

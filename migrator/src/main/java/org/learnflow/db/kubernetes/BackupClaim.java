@@ -52,7 +52,7 @@ public final class BackupClaim {
     if (found.filter(Deletion::isUnderWay).isPresent()) {
       String holders =
           new Deletion(api, namespace)
-              .holders(found.get(), Optional.empty(), Optional.of(release + "-dump"));
+              .holders(found.get(), Optional.empty(), Optional.of(release + "-migrate"));
       throw Failure.of(
               ExitCode.REFUSED,
               "PersistentVolumeClaim %s for dumps is being deleted".formatted(name))
@@ -61,7 +61,7 @@ public final class BackupClaim {
               "it was not changed; its dumps exist until no pod uses it, not even a completed one, and a new pod would wait for it")
           .next(
               ("if you need the dumps, copy them first: docs/how-to/backup.md; then release it:"
-                      + " kubectl -n %1$s delete job %2$s-dump; what else uses it is listed under Used By: kubectl -n %1$s describe pvc %3$s; then run the same command again")
+                      + " kubectl -n %1$s delete job %2$s-migrate; what else uses it is listed under Used By: kubectl -n %1$s describe pvc %3$s; then run the same command again")
                   .formatted(namespace, release, name));
     }
     if (found.isPresent()) {

@@ -11,20 +11,31 @@ import org.learnflow.db.roles.RoleManager;
  *
  * @param target up to which version; all if it is empty
  * @param lockRetries how often a migration that could not get a lock is tried again
+ * @param before what has to succeed before anything is applied to a database that has migrations
  */
 public record MigrateStep(
-    MigrationFiles files, Optional<MigrationVersion> target, int lockRetries, Progress progress) {
+    MigrationFiles files,
+    Optional<MigrationVersion> target,
+    int lockRetries,
+    BeforeMigrations before,
+    Progress progress) {
   /** How often a migration that could not get a lock is tried again by default. */
   public static final int DEFAULT_LOCK_RETRIES = 3;
 
   /** All migrations. */
   public static MigrateStep all(MigrationFiles files, Progress progress) {
-    return new MigrateStep(files, Optional.empty(), DEFAULT_LOCK_RETRIES, progress);
+    return new MigrateStep(
+        files, Optional.empty(), DEFAULT_LOCK_RETRIES, BeforeMigrations.NOTHING, progress);
   }
 
   /** The same with other files. */
   public MigrateStep with(MigrationFiles others) {
-    return new MigrateStep(others, target, lockRetries, progress);
+    return new MigrateStep(others, target, lockRetries, before, progress);
+  }
+
+  /** The same, if something succeeds before it. */
+  public MigrateStep after(BeforeMigrations first) {
+    return new MigrateStep(files, target, lockRetries, first, progress);
   }
 
   /** Applies what is pending, in the database of the owner's session. */
@@ -41,7 +52,7 @@ public record MigrateStep(
     Migrator migrator =
         new Migrator(owner.source(), files, lockRetries, progress, Optional.of(roles), confinement);
     MigrationReport report =
-        owner.run("migrate", connection -> migrator.migrate(connection, target));
+        owner.run("migrate", connection -> migrator.migrate(connection, target, before));
     progress.line(
         "migrate",
         (report.applied().isEmpty()

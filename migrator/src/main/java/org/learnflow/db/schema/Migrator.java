@@ -73,15 +73,23 @@ public final class Migrator {
     this.confinement = confinement;
   }
 
+  /** Applies what is pending, at once. */
+  public MigrationReport migrate(Connection connection, Optional<MigrationVersion> target)
+      throws SQLException {
+    return migrate(connection, target, BeforeMigrations.NOTHING);
+  }
+
   /**
    * Applies what is pending.
    *
    * @param connection a session of the owner in autocommit mode
    * @param target apply nothing newer than this
+   * @param beforehand has to succeed before anything is applied to a database that has migrations
    * @throws Failure 6 if a migration fails, 7 if history and files differ, 10 if the schema was
    *     created by something else, 2 if the target does not exist
    */
-  public MigrationReport migrate(Connection connection, Optional<MigrationVersion> target)
+  public MigrationReport migrate(
+      Connection connection, Optional<MigrationVersion> target, BeforeMigrations beforehand)
       throws SQLException {
     files.notes().forEach(note -> progress.line(STEP, note));
     SchemaState before = SchemaState.read(connection, files);
@@ -113,6 +121,9 @@ public final class Migrator {
         forgetGivenUp(connection, before);
         CatalogLedger.bringUpToDate(connection, progress);
         return report(before, before, List.of());
+      }
+      if (!first) {
+        beforehand.run(connection, pending);
       }
       beginCatalog(connection, first);
       try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.FLYWAY, progress)) {

@@ -8,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -27,6 +29,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DumpScriptTest {
   private static final Path SCRIPT = Repository.CHART.resolve("files/dump.sh");
 
+  private static final String VERSION =
+      "case $1 in --version) echo 'pg_dump (PostgreSQL) 17.12'; exit ;; esac; ";
+
   @TempDir private Path directory;
   private Path volume;
   private Path programs;
@@ -36,8 +41,8 @@ class DumpScriptTest {
     volume = Files.createDirectory(directory.resolve("backups"));
     programs = Files.createDirectory(directory.resolve("programs"));
     Files.writeString(directory.resolve("password"), "secret");
-    program("psql", "echo 009");
-    program("pg_dump", "echo dump");
+    program("psql", "case $* in *server_version*) echo 17 ;; *) echo 009 ;; esac");
+    program("pg_dump", VERSION + "echo dump");
     program("pg_restore", "exit 0");
   }
 
@@ -88,6 +93,35 @@ class DumpScriptTest {
     assertThat(result.errors()).contains("error: no dump was created");
     assertThat(elsewhere).doesNotExist();
     assertThat(dumps()).isEmpty();
+  }
+
+  /** The shell does not wait for a program that it could end. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bash", "dash", "busybox sh"})
+  void asItIsEndedItEndsWhatItRunsAndLeavesNoPart(String shell) throws IOException {
+    program("pg_dump", VERSION + "kill $PPID; exec sleep 60");
+    Instant begun = Instant.now();
+
+    assertThat(run(shell).exit()).isEqualTo(1);
+
+    assertThat(Duration.between(begun, Instant.now())).isLessThan(Duration.ofSeconds(30));
+    try (Stream<Path> files = Files.list(volume)) {
+      assertThat(files).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bash", "dash", "busybox sh"})
+  void anOlderPgDumpThanTheServerIsNamed(String shell) throws IOException {
+    program("pg_dump", "echo 'pg_dump (PostgreSQL) 16.2 (Debian 16.2-1)'");
+
+    Result result = run(shell);
+
+    assertThat(result.exit()).isEqualTo(1);
+    assertThat(result.errors())
+        .contains(
+            "the server is PostgreSQL 17, and pg_dump of this image only reads up to PostgreSQL 16",
+            "set postgresql.image to an image of PostgreSQL 17");
   }
 
   private Result run(String shell) {

@@ -1,0 +1,174 @@
+package org.learnflow.db.backup;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.learnflow.db.ExitCode;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Pause;
+import org.learnflow.db.Progress;
+import org.learnflow.db.Reason;
+import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.StateSchema;
+import org.learnflow.db.schema.BeforeMigrations;
+import org.learnflow.db.schema.MigrationFile;
+
+/**
+ * A dump that another container of this pod makes, since PostgreSQL's programs are in its image. It
+ * is requested with a file, and answered with two: {@code N.request} has the names of the pending
+ * migrations; then {@code N.log} gets the dump's output, and {@code N.code} its exit code. The
+ * container's side is {@code dump-on-request.sh} of the chart.
+ *
+ * @param folder that both containers have
+ */
+public record RequestedDump(Path folder, Progress progress) implements BeforeMigrations {
+  private static final String STEP = "dump";
+  private static final Duration POLL = Duration.ofMillis(50);
+
+  /** The other container looks for requests ten times a second, if it runs. */
+  private static final Duration UNTIL_TAKEN = Duration.ofSeconds(60);
+
+  /** How long a lost connection, and the lock with it, can go unnoticed. */
+  private static final Duration STILL_CONNECTED = Duration.ofSeconds(5);
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws Failure 10 if there is no dump
+   */
+  @Override
+  public void run(Connection connection, List<MigrationFile> pending) throws SQLException {
+    StateSchema.ensure(connection);
+    String number = Long.toString(System.nanoTime());
+    Output output = new Output(folder.resolve(number + ".log"), progress);
+    progress.line(
+        STEP,
+        pending.size() == 1
+            ? "requested, because 1 migration is pending: " + pending.getFirst().name()
+            : "requested, because %d migrations are pending: %s to %s"
+                .formatted(pending.size(), pending.getFirst().name(), pending.getLast().name()));
+    try {
+      request(number, pending);
+      await(connection, number, output);
+      String code = Files.readString(folder.resolve(number + ".code")).strip();
+      output.relay();
+      if (!code.equals("0")) {
+        requireConnected(connection);
+        throw output.failure(code);
+      }
+    } catch (IOException e) {
+      throw failure("no dump was created: " + Reason.of(e)).where(folder.toString()).causedBy(e);
+    }
+  }
+
+  private void request(String number, List<MigrationFile> pending) throws IOException {
+    Path part = folder.resolve(number + ".part");
+    Files.writeString(
+        part, String.join("\n", pending.stream().map(MigrationFile::name).toList()) + "\n");
+    Files.move(part, folder.resolve(number + ".request"), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private void await(Connection connection, String number, Output output)
+      throws IOException, SQLException {
+    Instant asked = Instant.now();
+    Instant looked = asked;
+    while (!Files.exists(folder.resolve(number + ".code"))) {
+      Pause.of(POLL);
+      output.relay();
+      Instant now = Instant.now();
+      if (Files.exists(folder.resolve(number + ".request"))
+          && now.isAfter(asked.plus(UNTIL_TAKEN))) {
+        throw failure("the container that creates dumps does not answer")
+            .where(folder.toString())
+            .next("see what its container dump says: kubectl describe pod, of the migrate Job");
+      }
+      if (now.isAfter(looked.plus(STILL_CONNECTED))) {
+        looked = now;
+        requireConnected(connection);
+        progress.update(STEP, "%d s so far".formatted(Duration.between(asked, now).toSeconds()));
+      }
+    }
+  }
+
+  /** Without the session there is no lock, and others could migrate meanwhile. */
+  private static void requireConnected(Connection connection) throws SQLException {
+    if (!connection.isValid((int) STILL_CONNECTED.toSeconds())) {
+      throw new SQLException(
+          "the connection was lost during the dump", SqlStates.CONNECTION_FAILURE);
+    }
+  }
+
+  private static Failure failure(String what) {
+    return Failure.of(ExitCode.REFUSED, what)
+        .state("no migration was applied")
+        .next("correct the cause and repeat; docs/how-to/backup.md");
+  }
+
+  /** What the dump prints, line by line; its error becomes a failure. */
+  private static final class Output {
+    private static final String ERROR = "error: ";
+
+    private final Path log;
+    private final Progress progress;
+    private final List<String> error = new ArrayList<>();
+    private long read;
+
+    Output(Path log, Progress progress) {
+      this.log = log;
+      this.progress = progress;
+    }
+
+    /** Reports the lines that were completed since the last time. */
+    void relay() throws IOException {
+      if (!Files.exists(log)) {
+        return;
+      }
+      try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "r")) {
+        byte[] bytes = new byte[(int) (file.length() - read)];
+        file.seek(read);
+        file.readFully(bytes);
+        int end = bytes.length;
+        while (end > 0 && bytes[end - 1] != '\n') {
+          end--;
+        }
+        read += end;
+        new String(bytes, 0, end, StandardCharsets.UTF_8).lines().forEach(this::line);
+      }
+    }
+
+    private void line(String line) {
+      if (!error.isEmpty() || line.startsWith(ERROR)) {
+        error.add(line);
+      } else {
+        progress.line(STEP, line);
+      }
+    }
+
+    /** In the words of the script, which prints a failure as this program does. */
+    Failure failure(String code) {
+      Failure failure =
+          RequestedDump.failure(
+              part(ERROR).orElse("no dump was created: its program ended with exit code " + code));
+      failure = part("  where: ").map(failure::where).orElse(failure);
+      failure = part("  state: ").map(failure::state).orElse(failure);
+      return part("  next:  ").map(failure::next).orElse(failure);
+    }
+
+    private Optional<String> part(String label) {
+      return error.stream()
+          .filter(line -> line.startsWith(label))
+          .findFirst()
+          .map(line -> line.substring(label.length()));
+    }
+  }
+}
