@@ -50,6 +50,12 @@ public interface Hosting {
     return false;
   }
 
+  /** What to do where the server's TLS does not satisfy {@code sslmode}. */
+  default String tlsAdvice() {
+    return "specify the right sslrootcert, the host that the certificate names, or another"
+        + " sslmode; in a release: externalDatabase.ca, .host, .sslmode";
+  }
+
   /** Free space on the disk of the server's data, if that is known without asking the server. */
   default OptionalLong freeBytes() {
     return OptionalLong.empty();

@@ -437,9 +437,7 @@ public final class Readiness {
         Failure.of(ExitCode.REFUSED, "TLS failed: " + why)
             .where(address + " with sslmode " + address.sslMode().text())
             .state("nothing was changed")
-            .next(
-                "specify the right sslrootcert, the host that the certificate names, or another"
-                    + " sslmode; in a release: externalDatabase.ca, .host, .sslmode")
+            .next(hosting.tlsAdvice())
             .causedBy(e));
   }
 

@@ -49,6 +49,14 @@ public final class StatefulSetHosting implements Hosting {
     return forwardedService.isEmpty();
   }
 
+  /** The certificate is the release's own, or that of a Secret that its values name. */
+  @Override
+  public String tlsAdvice() {
+    return "run the same helm upgrade again, which renews the server's certificate; if it is that of"
+        + " postgresql.serverTls.existingSecret or .issuerRef, renew it there; see what the server"
+        + " shows: learnflow-db verify --release %s --namespace %s".formatted(release, namespace);
+  }
+
   @Override
   public Optional<Obstacle> obstacle() {
     try {
