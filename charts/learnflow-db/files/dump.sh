@@ -98,7 +98,7 @@ END
 # Made new, and through no link.
 rm -f "$part"
 set -C
-run pg_dump --format=custom --no-password "$@" ${shown:+--enable-row-security} >"$part"
+run pg_dump --format=custom --no-password --lock-wait-timeout=60s "$@" ${shown:+--enable-row-security} >"$part"
 set +C
 security=$(ask_row_security)
 if [ "$(row_security nothing)" != "$shown" ]; then

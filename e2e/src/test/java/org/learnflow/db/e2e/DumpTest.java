@@ -3,6 +3,7 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -48,6 +49,75 @@ class DumpTest {
     release.upgradeInstall(upgrade).successful();
     assertThat(jobs.log(job)).doesNotContain("dump ");
     release.assertNoPasswordIn(jobs.log(job), release.kept().output());
+  }
+
+  @Test
+  @DisplayName(
+      "prod: a container that is killed in the dump for its memory limit ends the upgrade, which says so and applies nothing; with more memory it succeeds, and no part of the first dump is left")
+  void killedInTheDump(Workspace workspace) {
+    String next = Images.withMigration("dumped", Migrations.FILE, Migrations.BADGES);
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall("--wait").successful();
+    new Pods(workspace.client())
+        .sql(
+            namespace,
+            "learnflow",
+            "SET ROLE learnflow_owner; CREATE TABLE large AS SELECT string_agg(md5(i::text), '') AS body FROM generate_series(1, 3000000) i");
+    String[] upgrade = {"--set", "migrator.image.tag=" + next};
+
+    assertThat(
+            release
+                .upgradeInstall(upgrade[0], upgrade[1] + ",backup.resources.limits.memory=128Mi")
+                .failed()
+                .output())
+        .contains(
+            "its container was killed",
+            "no migration was applied",
+            "raise backup.resources.limits.memory");
+    Jobs jobs = new Jobs(workspace, namespace);
+    assertThat(jobs.attempts(Release.NAME + "-migrate")).isEqualTo(1);
+    assertThat(jobs.restarts(Release.NAME + "-migrate", "dump")).isEqualTo(1);
+    assertThat(backups(release)).isEqualTo("none");
+    onVolume(workspace, namespace, "test -z \"$(ls /backups)\"");
+
+    release
+        .upgradeInstall(upgrade[0], upgrade[1] + ",backup.resources.limits.memory=1Gi")
+        .successful();
+    assertThat(backups(release)).contains("before-migrate");
+    onVolume(workspace, namespace, "test \"$(ls /backups | wc -l)\" = 1");
+  }
+
+  @Test
+  @Tag("full")
+  @DisplayName(
+      "prod: a Job whose deadline passes during the dump ends at once, and leaves no part of it; without the lock that kept it, the same command succeeds")
+  void deadlineInTheDump(Workspace workspace) {
+    String next = Images.withMigration("dumped", Migrations.FILE, Migrations.BADGES);
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    release.upgradeInstall("--wait").successful();
+    String upgrade = "migrator.image.tag=" + next;
+    Pods pods = new Pods(workspace.client());
+    CompletableFuture<String> locked =
+        CompletableFuture.supplyAsync(() ->
+            pods.sql(
+                namespace,
+                "learnflow",
+                "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(45)"));
+    Command failed =
+        release
+            .upgradeInstall(
+                "--set", upgrade + ",migrator.deadlineSeconds=20,backup.deadlineSeconds=20")
+            .failed();
+    Jobs jobs = new Jobs(workspace, namespace);
+    assertThat(failed.output()).contains("deadline");
+    assertThat(jobs.hasEnded(Release.NAME + "-migrate")).isTrue();
+    onVolume(workspace, namespace, "test -z \"$(ls /backups)\"");
+    locked.join();
+
+    release.upgradeInstall("--set", upgrade).successful();
+    assertThat(backups(release)).contains("before-migrate");
   }
 
   @Test

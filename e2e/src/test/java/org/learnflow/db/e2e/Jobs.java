@@ -168,6 +168,15 @@ final class Jobs {
     return Pods.end(lastPod(job)).getMessage();
   }
 
+  /** How often a container beside the main one of a Job's last pod was started again. */
+  int restarts(String job, String container) {
+    return lastPod(job).getStatus().getInitContainerStatuses().stream()
+        .filter(status -> status.getName().equals(container))
+        .findFirst()
+        .orElseThrow()
+        .getRestartCount();
+  }
+
   /** How many pods a Job has had. */
   int attempts(String job) {
     return pods(job).size();
