@@ -1,3 +1,5 @@
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import harness.Cluster;
 import harness.ClusterReport;
 import harness.Options;
@@ -20,6 +22,7 @@ import lib.Tool;
  */
 class Install {
   private static final String NAMESPACE = "learnflow-db-bench";
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   /** What is installed, and whether PostgreSQL's chart alone is installed beside it. */
   private record Environment(String name, Path values, List<String> options, boolean beside) {}
@@ -29,9 +32,9 @@ class Install {
           new Environment("dev", Path.of("values-dev.yaml"), List.of(), true),
           new Environment("prod", Path.of("values-prod.yaml"), List.of(), true),
           new Environment(
-              "prod without dump",
+              "prod without TLS",
               Path.of("values-prod.yaml"),
-              List.of("--set", "backup.beforeMigrate=false"),
+              List.of("--set", "postgresql.serverTls.enabled=false"),
               false));
 
   private final Path work = Workspace.create();
@@ -89,8 +92,15 @@ class Install {
   /** PostgreSQL's chart with the values that the release before has given to it. */
   private Timeline.Run postgresqlAlone() throws IOException, InterruptedException {
     var postgresql = postgresqlValues();
+    var needed = new ArrayList<Path>();
+    for (var object : List.of("configmap/%s-start", "secret/%s-tls")) {
+      needed.add(copy(object.formatted(Cluster.RELEASE)));
+    }
     Cluster.createNamespace(NAMESPACE);
     createPasswords();
+    for (var object : needed) {
+      Cluster.kubectl("apply", "-n", NAMESPACE, "-f", object.toString());
+    }
     return timed(
         List.of(
             "install",
@@ -108,6 +118,21 @@ class Install {
     var all = Cluster.helm(List.of("get", "values", Cluster.RELEASE, "-n", NAMESPACE, "--all"));
     var block = all.replaceAll("(?s).*\npostgresql:\n(( [^\n]*\n)*).*", "$1").indent(-2);
     return Files.writeString(work.resolve("postgresql.yaml"), block);
+  }
+
+  /** What the release made for PostgreSQL's pod, without which it does not start; or nothing. */
+  private Path copy(String object) throws IOException, InterruptedException {
+    var found =
+        Cluster.kubectl("get", object, "-n", NAMESPACE, "-o", "json", "--ignore-not-found");
+    var copy = JSON.createObjectNode().put("apiVersion", "v1").put("kind", "List");
+    var items = copy.putArray("items");
+    if (!found.isBlank()) {
+      var item = (ObjectNode) JSON.readTree(found);
+      item.putObject("metadata").put("name", object.substring(object.indexOf('/') + 1));
+      items.add(item);
+    }
+    return Files.writeString(
+        work.resolve(object.replace('/', '-') + ".json"), JSON.writeValueAsString(copy));
   }
 
   private static void createPasswords() throws IOException, InterruptedException {

@@ -35,8 +35,13 @@ trap '[ -z "$child" ] || kill "$child"; exit 1' TERM INT
 run() {
   "$@" &
   child=$!
-  wait "$child"
+  wait "$child" && code=0 || code=$?
   child=
+  if [ "$code" = 137 ]; then
+    echo "$1 was killed, probably because it needed more memory than the container may use" >&2
+    next="raise backup.resources.limits.memory, and run the same command again"
+  fi
+  return "$code"
 }
 
 PGPASSWORD=$(cat "$PGPASSWORD_FILE")

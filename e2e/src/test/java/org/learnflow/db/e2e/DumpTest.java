@@ -2,6 +2,7 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.Pod;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.DisplayName;
@@ -53,39 +54,42 @@ class DumpTest {
 
   @Test
   @DisplayName(
-      "prod: a container that is killed in the dump for its memory limit ends the upgrade, which says so and applies nothing; with more memory it succeeds, and no part of the first dump is left")
+      "prod: a dump's container that ends in a dump, which Kubernetes starts again, ends the upgrade, which says so and applies nothing; the same command again succeeds, and no part of the first dump is left")
   void killedInTheDump(Workspace workspace) {
     String next = Images.withMigration("dumped", Migrations.FILE, Migrations.BADGES);
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
     String namespace = release.namespace();
     release.upgradeInstall("--wait").successful();
-    new Pods(workspace.client())
-        .sql(
-            namespace,
-            "learnflow",
-            "SET ROLE learnflow_owner; CREATE TABLE large AS SELECT string_agg(md5(i::text), '') AS body FROM generate_series(1, 3000000) i");
+    String job = Release.NAME + "-migrate";
     String[] upgrade = {"--set", "migrator.image.tag=" + next};
-
-    assertThat(
-            release
-                .upgradeInstall(upgrade[0], upgrade[1] + ",backup.resources.limits.memory=128Mi")
-                .failed()
-                .output())
-        .contains(
-            "its container was killed",
-            "no migration was applied",
-            "raise backup.resources.limits.memory");
     Jobs jobs = new Jobs(workspace, namespace);
-    assertThat(jobs.attempts(Release.NAME + "-migrate")).isEqualTo(1);
-    assertThat(jobs.restarts(Release.NAME + "-migrate", "dump")).isEqualTo(1);
+    Pods pods = new Pods(workspace.client());
+    CompletableFuture<String> locked = lock(pods, namespace, 30);
+    CompletableFuture<Command> failing = release.upgradeInstallMeanwhile(upgrade);
+    Pod pod = jobs.awaitRunning(job, 60);
+    pods.awaitLog(pod, "dumping learnflow");
+    pods.shell(pod, "dump", "kill 1");
+    assertThat(failing.join().failed().output())
+        .contains("its container was killed", "no migration was applied");
+    assertThat(jobs.attempts(job)).isEqualTo(1);
+    assertThat(jobs.restarts(job, "dump")).isEqualTo(1);
     assertThat(backups(release)).isEqualTo("none");
     onVolume(workspace, namespace, "test -z \"$(ls /backups)\"");
+    locked.join();
 
-    release
-        .upgradeInstall(upgrade[0], upgrade[1] + ",backup.resources.limits.memory=1Gi")
-        .successful();
+    release.upgradeInstall(upgrade).successful();
     assertThat(backups(release)).contains("before-migrate");
     onVolume(workspace, namespace, "test \"$(ls /backups | wc -l)\" = 1");
+  }
+
+  /** Keeps a dump waiting. */
+  private static CompletableFuture<String> lock(Pods pods, String namespace, int seconds) {
+    return CompletableFuture.supplyAsync(() ->
+        pods.sql(
+            namespace,
+            "learnflow",
+            "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(%d)"
+                .formatted(seconds)));
   }
 
   @Test
@@ -98,13 +102,7 @@ class DumpTest {
     String namespace = release.namespace();
     release.upgradeInstall("--wait").successful();
     String upgrade = "migrator.image.tag=" + next;
-    Pods pods = new Pods(workspace.client());
-    CompletableFuture<String> locked =
-        CompletableFuture.supplyAsync(() ->
-            pods.sql(
-                namespace,
-                "learnflow",
-                "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(45)"));
+    CompletableFuture<String> locked = lock(new Pods(workspace.client()), namespace, 45);
     Command failed =
         release
             .upgradeInstall(

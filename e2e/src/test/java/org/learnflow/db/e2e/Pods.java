@@ -5,6 +5,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.ExecWatch;
 import io.fabric8.kubernetes.client.dsl.PodResource;
+import io.fabric8.kubernetes.client.dsl.TtyExecOutputErrorable;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -84,17 +85,20 @@ final class Pods {
    * @throws AssertionError where it fails
    */
   String shell(String namespace, String script, String... words) {
+    return shell(client.pods().inNamespace(namespace).withName("postgres-0"), script, words);
+  }
+
+  /** The same in a container of any pod. */
+  String shell(Pod pod, String container, String script) {
+    return shell(client.pods().resource(pod).inContainer(container), script);
+  }
+
+  private static String shell(TtyExecOutputErrorable pod, String script, String... words) {
     List<String> command = new ArrayList<>(List.of("sh", "-c", script));
     command.addAll(List.of(words));
     ByteArrayOutputStream output = new ByteArrayOutputStream();
     try (ExecWatch shell =
-        client
-            .pods()
-            .inNamespace(namespace)
-            .withName("postgres-0")
-            .writingOutput(output)
-            .writingError(output)
-            .exec(command.toArray(String[]::new))) {
+        pod.writingOutput(output).writingError(output).exec(command.toArray(String[]::new))) {
       Integer code = shell.exitCode().get(60, TimeUnit.SECONDS);
       String text = output.toString(StandardCharsets.UTF_8);
       if (code != 0) {

@@ -260,6 +260,20 @@ class RequestedDumpTest {
   }
 
   @Test
+  void aPgDumpThatIsKilledForItsMemoryIsNamed() throws Exception {
+    applied();
+    program(
+        "pg_dump",
+        "case $1 in --version) exec \"%s/pg_dump\" \"$@\" ;; esac; kill -9 $$"
+            .formatted(server.bin()));
+    assertThat(cli.run("run"))
+        .exited(ExitCode.REFUSED)
+        .says("pg_dump was killed", "no migration was applied", "raise backup.resources.limits");
+    assertThat(versions()).containsExactly("1");
+    assertThat(parts()).isEmpty();
+  }
+
+  @Test
   void aContainerThatIsKilledInADumpEndsTheRunAndLeavesNoPart() throws Exception {
     applied();
     hold();

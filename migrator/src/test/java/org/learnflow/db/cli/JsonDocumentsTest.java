@@ -194,8 +194,7 @@ public class JsonDocumentsTest {
 
   @Test
   void everyCommandIsDocumented() {
-    assertThat(EXAMPLES.keySet())
-        .containsAll(OptionsTest.commands().collect(Collectors.toSet()));
+    assertThat(EXAMPLES.keySet()).containsAll(OptionsTest.commands().collect(Collectors.toSet()));
   }
 
   @Test
