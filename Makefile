@@ -79,8 +79,7 @@ deps: ## the PostgreSQL chart that learnflow-db needs; STANDIN=1 takes the one o
 deps deps-test: tools/bin/helm; @$(JAVA) tools/Dependencies.java $(FROM) $(if $(POSTGRESQL_CHART),"$$POSTGRESQL_CHART")
 image: $(IMAGE_TAR); @cat migrator/target/image-layers.txt ## the migrator's image as a tar, built without Docker: IMAGE_BASE=distroless|debian
 image-push: $(IMAGE_TAR) ## pushes the image: make image-push REGISTRY=ghcr.io/you
-	@$(JIB) jib:build -Dimage.name="$$REGISTRY/learnflow-db"
-	@echo "pushed $$REGISTRY/learnflow-db:$$VERSION@$$(cat migrator/target/jib-image.digest)"
+	@$(JIB) jib:build -Dimage.name="$$REGISTRY/learnflow-db"; echo "pushed $$REGISTRY/learnflow-db:$$VERSION@$$(cat migrator/target/jib-image.digest)"
 
 ##@ Day two: ask and change what is deployed
 # With QUIET=1 only the lines of the output that count; the error where there are none.
@@ -188,11 +187,12 @@ e2e-gitops: $(E2E_NEEDS) $(if $(GITOPS_INSTALLED),,$(GITOPS)) ## the same with A
 
 ##@ Measure
 BENCH = @JAVA_HOME="$(JDK)" "$(JDK)/bin/java" -cp "$(DIST)/lib/*" bench
-bench: bench-migrations bench-seeds bench-startup bench-operations bench-install ## all measurements, against psql and other tools
+bench: bench-migrations bench-seeds bench-startup bench-operations bench-tls bench-install ## all measurements, against psql and other tools
 bench-migrations: build; $(BENCH)/Migrations.java ## migrations against psql, goose, golang-migrate, Flyway and Liquibase
 bench-seeds: build; $(BENCH)/Seeds.java ## bulk seeds against psql
 bench-startup: $(IMAGE_TAR); $(BENCH)/Startup.java ## a run with nothing to do against other tools, and in a pod where there is a cluster
 bench-operations: build; $(BENCH)/Operations.java ## plan, drift and rollback, against psql with the same files
+bench-tls: build; $(BENCH)/Tls.java ## connections and COPY with TLS and without
 bench-install: bench-image; $(BENCH)/Install.java --runs 3 ## helm upgrade --install taken apart, where there is a cluster
 bench-backup: bench-image build; $(BENCH)/Backup.java ## backup and restore of 5,000,000 rows through the pod against pg_dump and pg_restore
 bench-fleet: bench-image; $(BENCH)/Fleet.java "$${RELEASES:-50}" "$${PARALLEL:-10}" ## many releases at once: RELEASES=50 PARALLEL=10

@@ -6,25 +6,27 @@ import java.util.stream.Collectors;
 
 /** A case as text: for the terminal, and as Markdown with a chart. */
 final class Tables {
-  private static final List<String> HEADINGS =
-      List.of("contestant", "wall s", "times psql", "CPU s", "peak MiB");
-
   private Tables() {}
+
+  private static List<String> headings(Case measured) {
+    var baseline = measured.baseline().map(found -> found.contestant().name()).orElse("psql");
+    return List.of("contestant", "wall s", "times " + baseline, "CPU s", "peak MiB");
+  }
 
   static String plain(Case measured) {
     var text = new StringBuilder("\n" + measured.title() + "\n");
-    text.append(plain(HEADINGS));
+    text.append(plain(headings(measured)));
     rows(measured).forEach(row -> text.append(plain(row)));
     return text.toString().stripTrailing();
   }
 
   private static String plain(List<String> row) {
-    return "%-50s %10s %10s %10s %10s%n".formatted(row.toArray());
+    return "%-50s %10s %17s %10s %10s%n".formatted(row.toArray());
   }
 
   static String markdown(Case measured) {
     var text = new StringBuilder("### " + measured.title() + "\n\n");
-    text.append(markdown(HEADINGS)).append("|---|---:|---:|---:|---:|\n");
+    text.append(markdown(headings(measured))).append("|---|---:|---:|---:|---:|\n");
     rows(measured).forEach(row -> text.append(markdown(row)));
     return text.append('\n').append(chart(measured)).toString();
   }
