@@ -132,6 +132,14 @@ class RequestedDumpTest {
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
+  private static void empty(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+
   private void awaitDump() throws Exception {
     Eventually.within(
         LIMIT, "it dumps", () -> Files.exists(folder.resolve("dumping")) && !parts().isEmpty());
@@ -312,6 +320,27 @@ class RequestedDumpTest {
     assertThat(cli.run("run")).exited(ExitCode.OK);
     assertThat(versions()).containsExactly("1", "2");
     assertThat(dumps()).hasSize(1);
+  }
+
+  @Test
+  void eightPodsThatAreKilledInTheirDumpLeaveNothing() throws Exception {
+    applied();
+    hold();
+    for (int i = 0; i < 8; i++) {
+      Cli.Running run = cli.start("run");
+      awaitDump();
+      run.kill();
+      kill();
+      assertThat(parts()).hasSize(1);
+      Files.delete(folder.resolve("dumping"));
+      empty(requests); // each pod has its own
+      sidecar = sidecar(server.bin());
+    }
+    Files.delete(folder.resolve("hold"));
+    assertThat(cli.run("run")).exited(ExitCode.OK);
+    assertThat(versions()).containsExactly("1", "2");
+    assertThat(dumps()).hasSize(1);
+    assertThat(parts()).isEmpty();
   }
 
   @Test
