@@ -64,7 +64,7 @@ class ExternalTest {
 
   @Test
   @DisplayName(
-      "external database, TLS verified (verify-full): migrated and published with the authority's certificate, by which services verify too; another host name or authority is refused, and what was published stays")
+      "external database, TLS verified (verify-full): migrated, dumped before the next migration, and published with the authority's certificate, by which services verify too; another host name or authority is refused, and what was published stays")
   void tls(Workspace workspace) {
     Release other = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String host = host("postgres", other);
@@ -102,14 +102,20 @@ class ExternalTest {
     new Service(workspace, namespace).run("verified,add,find,everything,refused", "ada");
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
 
-    Map<String, String> published = release.published(namespace);
+    String next =
+        "migrator.image.tag="
+            + Images.withMigration("external-dumped", Migrations.FILE, Migrations.BADGES);
+    verified(release, host, "right", next).successful();
     Jobs jobs = new Jobs(workspace, namespace);
+    assertThat(jobs.log(MIGRATE)).contains("pending: " + Migrations.FILE, "before-migrate-");
+
+    Map<String, String> published = release.published(namespace);
     String unnamed = host("postgres-hl", other);
-    Command wrongHost = verified(release, unnamed, "right").failed();
+    Command wrongHost = verified(release, unnamed, "right", next).failed();
     assertThat(wrongHost.output())
         .contains("TLS failed", unnamed, "sslmode verify-full", "next:", "externalDatabase.ca");
     assertThat(jobs.exitCode(MIGRATE)).isEqualTo(10);
-    Command wrongAuthority = verified(release, host, "wrong").failed();
+    Command wrongAuthority = verified(release, host, "wrong", next).failed();
     assertThat(wrongAuthority.output())
         .contains(
             "TLS failed", "trust anchors", "sslmode verify-full", "next:", "externalDatabase.ca");
@@ -118,8 +124,11 @@ class ExternalTest {
     new Service(workspace, namespace).run("find", "ada");
   }
 
-  private static Command verified(Release release, String host, String authority) {
+  private static Command verified(
+      Release release, String host, String authority, String... values) {
     return release.upgradeInstall(
+        "--set",
+        String.join(",", values),
         "--set",
         external(host),
         "--set",
