@@ -64,6 +64,8 @@ final class Incident {
     assertThat(Snapshot.of(client(), List.of(namespace)).without(Flux.KINDS).versions().keySet())
         .containsExactlyInAnyOrder(
             "Secret %s/%s-credentials".formatted(namespace, Release.NAME),
+            "Secret %s/%s-tls".formatted(namespace, Release.NAME),
+            "Secret %s/%s-tls-authority".formatted(namespace, Release.NAME),
             "PersistentVolumeClaim %s/data-postgres-0".formatted(namespace),
             "PersistentVolumeClaim %s/%s-backups".formatted(namespace, Release.NAME),
             "ConfigMap %s/kube-root-ca.crt".formatted(namespace),
