@@ -1,11 +1,15 @@
 package org.learnflow.db.backup;
 
 import java.io.IOException;
-import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -60,7 +64,8 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
     try {
       request(number, pending);
       await(connection, number, output);
-      String code = Files.readString(folder.resolve(number + ".code")).strip();
+      String code =
+          new String(read(folder.resolve(number + ".code"), 0), StandardCharsets.UTF_8).strip();
       output.relay();
       if (!code.equals("0")) {
         requireConnected(connection);
@@ -86,8 +91,7 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
       Pause.of(POLL);
       output.relay();
       Instant now = Instant.now();
-      if (Files.exists(folder.resolve(number + ".request"))
-          && now.isAfter(asked.plus(UNTIL_TAKEN))) {
+      if (now.isAfter(asked.plus(UNTIL_TAKEN)) && !isAtWork()) {
         throw failure("the container that creates dumps does not answer")
             .where(folder.toString())
             .next("see what its container dump says: kubectl describe pod, of the migrate Job");
@@ -97,6 +101,26 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
         requireConnected(connection);
         progress.update(STEP, "%d s so far".formatted(Duration.between(asked, now).toSeconds()));
       }
+    }
+  }
+
+  /** Also on a dump that was requested before a connection was lost. */
+  private boolean isAtWork() throws IOException {
+    try (DirectoryStream<Path> running = Files.newDirectoryStream(folder, "*.running")) {
+      return running.iterator().hasNext();
+    }
+  }
+
+  /** What the other container wrote, and not what it put a link to: it may read less. */
+  private static byte[] read(Path file, long from) throws IOException {
+    try (SeekableByteChannel channel =
+        Files.newByteChannel(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+      ByteBuffer bytes = ByteBuffer.allocate((int) (channel.size() - from));
+      channel.position(from);
+      while (bytes.hasRemaining() && channel.read(bytes) >= 0) {
+        // Goes on.
+      }
+      return bytes.array();
     }
   }
 
@@ -130,20 +154,16 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
 
     /** Reports the lines that were completed since the last time. */
     void relay() throws IOException {
-      if (!Files.exists(log)) {
+      if (!Files.exists(log, LinkOption.NOFOLLOW_LINKS)) {
         return;
       }
-      try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "r")) {
-        byte[] bytes = new byte[(int) (file.length() - read)];
-        file.seek(read);
-        file.readFully(bytes);
-        int end = bytes.length;
-        while (end > 0 && bytes[end - 1] != '\n') {
-          end--;
-        }
-        read += end;
-        new String(bytes, 0, end, StandardCharsets.UTF_8).lines().forEach(this::line);
+      byte[] bytes = RequestedDump.read(log, read);
+      int end = bytes.length;
+      while (end > 0 && bytes[end - 1] != '\n') {
+        end--;
       }
+      read += end;
+      new String(bytes, 0, end, StandardCharsets.UTF_8).lines().forEach(this::line);
     }
 
     private void line(String line) {

@@ -399,6 +399,23 @@ class RequestedDumpTest {
     assertThat(parts()).isEmpty();
   }
 
+  /** The container beside it may read fewer passwords. */
+  @Test
+  void aLinkIsNotFollowed() throws Exception {
+    applied();
+    kill();
+    Path secret = Files.writeString(folder.resolve("secret"), "the admin's password\n");
+    CompletableFuture<CliResult> run = cli.runInBackground("run");
+    Eventually.within(LIMIT, "it requests a dump", () -> requested() == 1);
+    String number = names(requests, ".request").getFirst().replace(".request", "");
+    Files.createSymbolicLink(requests.resolve(number + ".log"), secret);
+    assertThat(run.get(1, TimeUnit.MINUTES))
+        .exited(ExitCode.REFUSED)
+        .says("no dump was created")
+        .doesNotSay("the admin's password");
+    assertThat(versions()).containsExactly("1");
+  }
+
   @Test
   void noAnswerIsAFailure() throws Exception {
     applied();
