@@ -5,8 +5,7 @@
 # "$$NAME", or $$NAME where a list of words is meant, not $(NAME), so that no value is ever read as code.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
 GIVEN := VERSION NAME RELEASE NAMESPACE ENV HELM HELM_FLAGS REGISTRY FILE TO BACKUP NO_BACKUP ROLE RESTART REPLACE YES PURGE QUIET \
-	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES \
-	PARALLEL MODULE LEVEL BITNAMI
+	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES PARALLEL MODULE LEVEL BITNAMI
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # Given as 0, no, false or off, a flag is not set.
 $(foreach flag,NO_BACKUP RESTART REPLACE YES PURGE QUIET STANDIN ACCEPT BITNAMI,\
@@ -196,4 +195,5 @@ bench-tls: build; $(BENCH)/Tls.java ## connections and COPY with TLS and without
 bench-install: bench-image; $(BENCH)/Install.java --runs 3 ## helm upgrade --install taken apart, where there is a cluster
 bench-backup: bench-image build; $(BENCH)/Backup.java ## backup and restore of 5,000,000 rows through the pod against pg_dump and pg_restore
 bench-fleet: bench-image; $(BENCH)/Fleet.java "$${RELEASES:-50}" "$${PARALLEL:-10}" ## many releases at once: RELEASES=50 PARALLEL=10
+bench-summary: build; $(BENCH)/Summary.java ## the wanted figures beside the last results, without measuring
 bench-image: deps-test tools/bin/helm $(IMAGE_TAR); @[ ! -e e2e/cluster/kubeconfig ] || $(CLUSTER) load $(IMAGE_TAR)

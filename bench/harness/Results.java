@@ -13,14 +13,16 @@ import lib.Failure;
 public record Results(String name, List<Case> cases, Options options) {
 
   public void publish(Server server) throws IOException, InterruptedException {
-    cases.forEach(measured -> System.out.println(Tables.plain(measured)));
     if (options.save()) {
       var machine = Machine.now();
       save(
           name,
           Json.of(machine, server, options.runs(), cases),
           markdown(machine, server.version()));
+    } else {
+      Summary.publish(false);
     }
+    cases.forEach(measured -> System.out.println(Tables.plain(measured)));
     if (cases.stream().anyMatch(Case::anyFailed)) {
       throw new Failure("a contestant failed, see above");
     }
@@ -48,17 +50,23 @@ public record Results(String name, List<Case> cases, Options options) {
     var bench = Path.of("bench");
     Files.createDirectories(bench.resolve("results"));
     Files.writeString(bench.resolve("results/" + name + ".json"), Json.text(results));
-    var readme = bench.resolve("README.md");
-    Files.writeString(readme, withGenerated(Files.readString(readme), name, markdown));
+    replace(bench.resolve("README.md"), name, markdown);
+    Summary.publish(true);
   }
 
-  private static String withGenerated(String readme, String name, String text) {
+  /** Writes the generated part of a Markdown file. */
+  static void replace(Path file, String name, String markdown) throws IOException {
+    Files.writeString(file, withGenerated(file, name, markdown));
+  }
+
+  private static String withGenerated(Path file, String name, String text) throws IOException {
+    var readme = Files.readString(file);
     var start = "<!-- generated: " + name + " -->\n";
     var end = "<!-- /generated -->";
     int from = readme.indexOf(start);
     int to = readme.indexOf(end, from);
     if (from < 0 || to < 0) {
-      throw new Failure("bench/README.md has no lines " + start.strip() + " and " + end);
+      throw new Failure(file + " has no lines " + start.strip() + " and " + end);
     }
     return readme.substring(0, from) + start + text + readme.substring(to);
   }
