@@ -60,8 +60,9 @@ final class NormalizedInput extends InputStream {
   }
 
   private int indexOfCarriageReturn(int end) {
+    byte[] bytes = raw; // local, which the JVM's first compiler keeps in a register
     for (int i = position; i < end; i++) {
-      if (raw[i] == '\r') {
+      if (bytes[i] == '\r') {
         return i;
       }
     }
