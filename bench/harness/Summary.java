@@ -65,10 +65,10 @@ public final class Summary {
               OURS,
               Measure.SECONDS,
               2),
-          moment("Install dev, published", "dev", "the connection is published", 20),
-          moment("Install prod, published", "prod", "the connection is published", 30),
-          moment("Install dev again", "dev, again", "Helm has ended", 10),
-          moment("Install prod again", "prod, again", "Helm has ended", 10));
+          moment("Install dev, published", "dev", "the connection is published", 9),
+          moment("Install prod, published", "prod", "the connection is published", 11),
+          moment("Install dev again", "dev, again", "Helm has ended", 8),
+          moment("Install prod again", "prod, again", "Helm has ended", 8));
 
   private Summary() {}
 
