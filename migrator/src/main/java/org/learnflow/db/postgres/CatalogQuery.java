@@ -12,9 +12,14 @@ import java.util.List;
  * pg_catalog's own functions, operators, types and relations are found by their names.
  */
 public final class CatalogQuery {
-  /** Goes before a query in the same text, which is one transaction. */
+  /**
+   * Goes before a query in the same text, which is one transaction. PostgreSQL estimates that
+   * queries of the catalog are expensive, and compiling them takes longer than running them.
+   */
   public static final String FIXED_PATH =
-      "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);\n";
+      """
+      SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('jit', 'off', true);
+      """;
 
   private CatalogQuery() {}
 
@@ -28,7 +33,8 @@ public final class CatalogQuery {
   /**
    * All rows of a query.
    *
-   * @param connection in autocommit mode; otherwise the path stays until the transaction ends
+   * @param connection in autocommit mode; otherwise path and {@code jit} stay until the transaction
+   *     ends
    * @param query without parameters
    */
   public static <T> List<T> rows(Connection connection, String query, Row<T> row)
