@@ -48,6 +48,7 @@ public final class Main extends StandardOptions {
           CommandLine.HelpCommand.class);
 
   private static final String HELP = name(CommandLine.HelpCommand.class);
+  private static final Set<String> VERSION = Set.of("-V", "--version");
 
   private Main() {}
 
@@ -70,20 +71,27 @@ public final class Main extends StandardOptions {
    */
   public static int execute(
       String[] arguments, Map<String, String> environment, PrintWriter out, PrintWriter err) {
-    List<Class<?>> named =
-        COMMANDS.stream()
-            .filter(command -> arguments.length > 0 && name(command).equals(arguments[0]))
-            .filter(command -> !name(command).equals(HELP)) // which describes all of them
-            .toList();
     try {
-      return commandLine(named.isEmpty() ? COMMANDS : named, environment, out, err)
-          .execute(arguments);
+      return commandLine(commands(List.of(arguments)), environment, out, err).execute(arguments);
     } catch (Error e) { // before a command began
       Failure failure = FailureHandler.unexpected(e);
       err.println(Printable.text(failure.text()));
       err.flush();
       return failure.code().value();
     }
+  }
+
+  /** The command that is named; none for the version, and all of them if none is named. */
+  private static List<Class<?>> commands(List<String> arguments) {
+    if (arguments.size() == 1 && VERSION.contains(arguments.getFirst())) {
+      return List.of();
+    }
+    List<Class<?>> named =
+        COMMANDS.stream()
+            .filter(command -> !arguments.isEmpty() && name(command).equals(arguments.getFirst()))
+            .filter(command -> !name(command).equals(HELP)) // which describes all of them
+            .toList();
+    return named.isEmpty() ? COMMANDS : named;
   }
 
   private static String name(Class<?> command) {
