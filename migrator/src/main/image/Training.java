@@ -21,12 +21,42 @@ import org.learnflow.db.certificates.Pair;
 import org.learnflow.db.connect.EmbeddedServer;
 
 /**
- * Trains an AOT cache: runs the whole pipeline once against an embedded PostgreSQL and an answering
- * Kubernetes API. The cache fits only the runtime and the jar files that it was trained with.
+ * Trains an AOT cache: runs the commands against an embedded PostgreSQL and an answering Kubernetes
+ * API. The cache fits only the runtime and the jar files that it was trained with.
  */
 final class Training {
   private static final String CACHE = "learnflow-db.aot";
   private static final String MAIN = "org.learnflow.db.cli.Main";
+
+  /** The JVM knows all classes of one process, so that one process runs them all. */
+  private static final String REHEARSAL = "org.learnflow.db.cli.Rehearsal";
+
+  /**
+   * Whose classes the cache has: first with work to do, then as most of them run, with none. The
+   * help describes, and loads, all commands.
+   */
+  private static final List<String> COMMANDS =
+      List.of(
+          "run -v",
+          "run",
+          "reconcile",
+          "verify",
+          "connection",
+          "connection --output json",
+          "status",
+          "plan",
+          "drift",
+          "wait",
+          "--version",
+          "--help");
+
+  /**
+   * Otherwise each start compiles what the training has compiled, which takes longer than it gains:
+   * most commands end before.
+   */
+  private static final String UNLOCK = "-XX:+UnlockDiagnosticVMOptions";
+
+  private static final String NOT_COMPILED = "-XX:-AOTRecordTraining";
 
   private Training() {}
 
@@ -63,20 +93,18 @@ final class Training {
       Map<String, String> environment = new HashMap<>(kubernetes.outsideEnvironment());
       environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
       environment.put("LEARNFLOW_DB_RELEASE", "learnflow-db");
-      run(
+      environment.put("LEARNFLOW_DB_EMBEDDED", database.toString());
+      environment.put("LEARNFLOW_DB_SEEDS", "reference,sample");
+      rehearse(
           environment,
           Programs.jdk("java"),
-          "-XX:AOTCacheOutput=" + dist.resolve(CACHE),
           "@" + dist.resolve("jvm.options"),
+          "-XX:AOTCacheOutput=" + dist.resolve(CACHE),
+          UNLOCK,
+          NOT_COMPILED,
           "-cp",
           // As in its launcher.
-          dist.resolve("lib/learnflow-db.jar") + ":" + dist.resolve("lib/embedded/*"),
-          MAIN,
-          "run",
-          "--embedded",
-          database.toString(),
-          "--seeds",
-          "reference,sample");
+          dist.resolve("lib/learnflow-db.jar") + ":" + dist.resolve("lib/embedded/*"));
       kubernetes.checkPublished();
     } finally {
       EmbeddedServer.in(database).stop("immediate");
@@ -101,27 +129,31 @@ final class Training {
           "LEARNFLOW_DB_DATABASE",
           "postgresql://learnflow_owner@127.0.0.1:%d/learnflow?sslmode=verify-full&sslrootcert=%s&channel_binding=require"
               .formatted(port, encrypt(port, server, Files.createDirectory(work.resolve("tls")))));
-      run(home, environment, "-XX:AOTMode=off", "roles");
-      run(home, environment, "-XX:AOTCacheOutput=" + cache, "run", "-v");
+      run(environment, java(home, "-XX:AOTMode=off", MAIN, "roles"));
+      rehearse(environment, java(home, "-XX:AOTCacheOutput=" + cache, UNLOCK, NOT_COMPILED));
       kubernetes.checkPublished();
     } finally {
       server.stop("immediate");
     }
   }
 
-  private static void run(
-      Path home, Map<String, String> environment, String option, String... arguments)
-      throws IOException, InterruptedException {
+  private static String[] java(Path home, String... more) {
     List<String> command =
         new ArrayList<>(
             List.of(
                 home.resolve("jre/bin/java").toString(),
-                option,
                 "@" + home.resolve("jvm.options"),
                 "-cp",
-                home.resolve("lib/learnflow-db.jar").toString(),
-                MAIN));
-    command.addAll(List.of(arguments));
+                home.resolve("lib/learnflow-db.jar").toString()));
+    command.addAll(List.of(more));
+    return command.toArray(String[]::new);
+  }
+
+  private static void rehearse(Map<String, String> environment, String... java)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of(java));
+    command.add(REHEARSAL);
+    command.addAll(COMMANDS);
     run(environment, command.toArray(String[]::new));
   }
 
