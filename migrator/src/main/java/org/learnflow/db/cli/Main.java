@@ -4,8 +4,8 @@ import java.io.PrintWriter;
 import java.io.Writer;
 import java.security.Security;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.Failure;
@@ -94,8 +94,9 @@ public final class Main extends StandardOptions {
     return named.isEmpty() ? COMMANDS : named;
   }
 
+  /** Not read from the annotations, since that would read those of all commands at each start. */
   private static String name(Class<?> command) {
-    return Objects.requireNonNull(command.getAnnotation(Command.class)).name();
+    return command.getSimpleName().replace("Command", "").toLowerCase(Locale.ROOT);
   }
 
   private static PodReport pod(Map<String, String> environment) {

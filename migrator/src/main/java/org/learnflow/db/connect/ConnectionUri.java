@@ -129,12 +129,14 @@ public record ConnectionUri(DatabaseAddress address, Optional<Password> password
         throw unusable(name, "its password belongs between user and host");
       }
       // Not named if libpq does not know it: it may be the end of a password that was not encoded.
-      switch (LibpqParameter.of(key, value)
-          .orElseThrow(() -> unusable(name, "it has a parameter that libpq does not know"))) {
-        case LibpqParameter.Used _ -> parameters.put(key, value);
-        case LibpqParameter.Accepted _ -> {}
-        case LibpqParameter.Refused(String why) ->
-            throw unusable(name, "its parameter %s is not supported: %s".formatted(key, why));
+      LibpqParameter parsed =
+          LibpqParameter.of(key, value)
+              .orElseThrow(() -> unusable(name, "it has a parameter that libpq does not know"));
+      if (parsed instanceof LibpqParameter.Refused(String why)) {
+        throw unusable(name, "its parameter %s is not supported: %s".formatted(key, why));
+      }
+      if (parsed instanceof LibpqParameter.Used) {
+        parameters.put(key, value);
       }
     }
     return parameters;

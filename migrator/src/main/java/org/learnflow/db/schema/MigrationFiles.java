@@ -74,7 +74,7 @@ public record MigrationFiles(
     } catch (IOException e) {
       throw new UncheckedIOException("reading migrations in " + directory, e);
     }
-    files.sort(Comparator.comparing(MigrationFile::version));
+    files.sort((one, other) -> one.version().compareTo(other.version()));
     refuseDuplicates(files);
     notes.sort(Comparator.naturalOrder());
     return new MigrationFiles(directory, List.copyOf(files), undoFiles, false, notes);
