@@ -28,27 +28,30 @@ final class Training {
   private static final String CACHE = "learnflow-db.aot";
   private static final String MAIN = "org.learnflow.db.cli.Main";
 
-  /** The JVM knows all classes of one process, so that one process runs them all. */
+  /** Runs all commands: the JVM keeps what one process has loaded. */
   private static final String REHEARSAL = "org.learnflow.db.cli.Rehearsal";
+
+  /** After each command. */
+  private static final String END = ",";
 
   /**
    * Whose classes the cache has: first with work to do, then as most of them run, with none. The
-   * help describes, and loads, all commands.
+   * help, below, describes, and loads, all commands.
    */
   private static final List<String> COMMANDS =
       List.of(
           "run -v",
           "run",
           "reconcile",
-          "verify",
+          "verify --lock-timeout 5s",
           "connection",
           "connection --output json",
           "status",
           "plan",
           "drift",
-          "wait",
-          "--version",
-          "--help");
+          "wait");
+
+  private static final List<String> WITHOUT_DATABASE = List.of("--version", "--help");
 
   /**
    * Otherwise each start compiles what the training has compiled, which takes longer than it gains:
@@ -93,10 +96,10 @@ final class Training {
       Map<String, String> environment = new HashMap<>(kubernetes.outsideEnvironment());
       environment.put("LEARNFLOW_DB_PUBLISH_TO", "kubernetes");
       environment.put("LEARNFLOW_DB_RELEASE", "learnflow-db");
-      environment.put("LEARNFLOW_DB_EMBEDDED", database.toString());
       environment.put("LEARNFLOW_DB_SEEDS", "reference,sample");
       rehearse(
           environment,
+          List.of("--embedded", database.toString()),
           Programs.jdk("java"),
           "@" + dist.resolve("jvm.options"),
           "-XX:AOTCacheOutput=" + dist.resolve(CACHE),
@@ -125,12 +128,13 @@ final class Training {
     try (TrainingKubernetesApi kubernetes = new TrainingKubernetesApi(work)) {
       int port = server.start(List.of("learnflow_owner", "learnflow_user"), Progress.SILENT);
       Map<String, String> environment = environment(server, kubernetes);
-      environment.put(
-          "LEARNFLOW_DB_DATABASE",
-          "postgresql://learnflow_owner@127.0.0.1:%d/learnflow?sslmode=verify-full&sslrootcert=%s&channel_binding=require"
-              .formatted(port, encrypt(port, server, Files.createDirectory(work.resolve("tls")))));
-      run(environment, java(home, "-XX:AOTMode=off", MAIN, "roles"));
-      rehearse(environment, java(home, "-XX:AOTCacheOutput=" + cache, UNLOCK, NOT_COMPILED));
+      List<String> database =
+          List.of(
+              "--database",
+              "postgresql://learnflow_owner@127.0.0.1:%d/learnflow?sslmode=verify-full&sslrootcert=%s&channel_binding=require"
+                  .formatted(port, encrypt(port, server, Files.createDirectory(work.resolve("tls")))));
+      run(environment, java(home, "-XX:AOTMode=off", MAIN, "roles", database.getFirst(), database.getLast()));
+      rehearse(environment, database, java(home, "-XX:AOTCacheOutput=" + cache, UNLOCK, NOT_COMPILED));
       kubernetes.checkPublished();
     } finally {
       server.stop("immediate");
@@ -149,11 +153,19 @@ final class Training {
     return command.toArray(String[]::new);
   }
 
-  private static void rehearse(Map<String, String> environment, String... java)
+  private static void rehearse(
+      Map<String, String> environment, List<String> database, String... java)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of(java));
     command.add(REHEARSAL);
-    command.addAll(COMMANDS);
+    for (String rehearsed : COMMANDS) {
+      command.addAll(List.of(rehearsed.split(" ", -1)));
+      command.addAll(database);
+      command.add(END);
+    }
+    for (String rehearsed : WITHOUT_DATABASE) {
+      command.addAll(List.of(rehearsed, END));
+    }
     run(environment, command.toArray(String[]::new));
   }
 
