@@ -26,7 +26,7 @@ import org.learnflow.db.connect.EmbeddedServer;
  */
 final class Training {
   private static final String CACHE = "learnflow-db.aot";
-  private static final String MAIN = "org.learnflow.db.cli.Main";
+  static final String MAIN = "org.learnflow.db.cli.Main";
 
   /** Runs all commands: the JVM keeps what one process has loaded. */
   private static final String REHEARSAL = "org.learnflow.db.cli.Rehearsal";
@@ -136,6 +136,8 @@ final class Training {
       run(environment, java(home, "-XX:AOTMode=off", MAIN, "roles", database.getFirst(), database.getLast()));
       rehearse(environment, database, java(home, "-XX:AOTCacheOutput=" + cache, UNLOCK, NOT_COMPILED));
       kubernetes.checkPublished();
+      new StartCheck(java(home, "-XX:AOTMode=on", "-XX:AOTCache=" + cache), environment, database, work)
+          .check();
     } finally {
       server.stop("immediate");
     }
@@ -193,6 +195,7 @@ final class Training {
       statement.execute("ALTER SYSTEM SET ssl_cert_file = '%s'".formatted(certificate));
       statement.execute("ALTER SYSTEM SET ssl_key_file = '%s'".formatted(key));
       statement.execute("ALTER SYSTEM SET ssl = on");
+      statement.execute("ALTER SYSTEM SET log_connections = on");
       statement.execute("SELECT pg_reload_conf()");
     }
     return Files.writeString(folder.resolve("ca.crt"), authorities.bundle());

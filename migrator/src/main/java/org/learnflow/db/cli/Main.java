@@ -54,12 +54,17 @@ public final class Main extends StandardOptions {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] arguments) {
-    // The JVM would remember for 10 s that a name is unknown, while a new Service gets its DNS
-    // name.
-    Security.setProperty("networkaddress.cache.negative.ttl", "1");
+    prepare();
     PrintWriter out = new PrintWriter(System.out, true, java.nio.charset.StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, java.nio.charset.StandardCharsets.UTF_8);
     System.exit(execute(arguments, System.getenv(), out, err));
+  }
+
+  /**
+   * The JVM would remember for 10 s that a name is unknown, while a new Service gets its DNS name.
+   */
+  static void prepare() {
+    Security.setProperty("networkaddress.cache.negative.ttl", "1");
   }
 
   /**

@@ -20,6 +20,7 @@ final class Rehearsal {
    * @param words of the commands, with a comma after each command
    */
   public static void main(String[] words) {
+    Main.prepare();
     PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
     for (List<String> left = Arrays.asList(words); !left.isEmpty(); ) {
