@@ -24,16 +24,16 @@ import lib.Programs;
 import lib.Tool;
 
 /**
- * A run that finds nothing to do: the content of the image, with and without its AOT cache, beside
- * other tools; and in a pod, with and without looking at what is published.
+ * A run that finds nothing to do: the content of the image, with and without its AOT cache, and over
+ * TLS, beside other tools; and in a pod, with and without looking at what is published. And the
+ * commands that only read.
  */
 class Startup {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final int MIGRATIONS = 12;
 
-  private static final Contestant CACHED = new Contestant("learnflow-db run", "", false);
-  private static final Contestant UNCACHED =
-      new Contestant("learnflow-db run, no AOT cache", "", false);
+  private static final Contestant CACHED = named("learnflow-db run");
+  private static final Contestant UNCACHED = named("learnflow-db run, no AOT cache");
 
   /** A contestant's whole process, measured. */
   private interface Measured {
@@ -86,7 +86,39 @@ class Startup {
       contestants.add(
           Map.entry(cached ? CACHED : UNCACHED, () -> stopwatch.measure(database, work, line)));
     }
+    contestants.add(overTls(stopwatch, passwords));
     measure("Run with nothing to do", contestants);
+    measure(
+        "Commands that only read",
+        List.of(
+            Map.entry(
+                named("learnflow-db verify"),
+                () ->
+                    stopwatch.measure(
+                        database, work, image.command("verify", database, passwords))),
+            Map.entry(
+                named("learnflow-db connection"),
+                () ->
+                    stopwatch.measure(
+                        database, work, image.command("connection", database, passwords))),
+            Map.entry(
+                named("learnflow-db --version"),
+                () -> stopwatch.measure(database, work, image.version()))));
+  }
+
+  /** The server has TLS for no other contestant, since all of them would use it. */
+  private Map.Entry<Contestant, Measured> overTls(Stopwatch stopwatch, Path passwords)
+      throws IOException, InterruptedException {
+    var authority = work.resolve("ca.crt");
+    var database = Server.openWithTls(authority).create("bench_learnflow");
+    var line = image.runOverTls(database, passwords, authority);
+    done(stopwatch.measure(database, work, line));
+    return Map.entry(
+        named("learnflow-db run, over TLS"), () -> stopwatch.measure(database, work, line));
+  }
+
+  private static Contestant named(String name) {
+    return new Contestant(name, "", false);
   }
 
   private void inPod() throws IOException, InterruptedException {

@@ -5,11 +5,13 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import lib.Cached;
 import lib.Failure;
 import lib.Programs;
+import org.learnflow.db.certificates.Pair;
 
 /** A PostgreSQL of our own with the settings that initdb gives it, stopped at the end. */
 final class OwnPostgres {
@@ -23,22 +25,43 @@ final class OwnPostgres {
   }
 
   static Database start() throws IOException, InterruptedException {
-    var server = new OwnPostgres(Files.createTempDirectory("learnflow-db-bench-postgresql"));
-    return server.initializeAndStart();
+    return create().initializeAndStart("");
   }
 
-  private Database initializeAndStart() throws IOException, InterruptedException {
-    var passwordFile = Files.writeString(folder.resolve("password"), PASSWORD);
+  /** The same with a certificate, for clients that ask for TLS. */
+  static Database startWithTls(Pair pair) throws IOException, InterruptedException {
+    var server = create();
+    var certificate = Files.writeString(server.folder.resolve("tls.crt"), pair.certificate());
+    var key =
+        Files.createFile(
+            server.folder.resolve("tls.key"),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Files.writeString(key, pair.key());
+    give(certificate);
+    give(key);
+    return server.initializeAndStart(
+        " -c ssl=on -c ssl_cert_file=%s -c ssl_key_file=%s".formatted(certificate, key));
+  }
+
+  private static OwnPostgres create() throws IOException {
+    return new OwnPostgres(Files.createTempDirectory("learnflow-db-bench-postgresql"));
+  }
+
+  /** PostgreSQL does not run as root. */
+  private static void give(Path path) throws IOException {
     if (ROOT) {
-      var postgres =
-          folder.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByName("postgres");
-      Files.setOwner(passwordFile, postgres);
-      Files.setOwner(folder, postgres);
+      var users = path.getFileSystem().getUserPrincipalLookupService();
+      Files.setOwner(path, users.lookupPrincipalByName("postgres"));
     }
+  }
+
+  private Database initializeAndStart(String settings) throws IOException, InterruptedException {
+    give(Files.writeString(folder.resolve("password"), PASSWORD));
+    give(folder);
     run(
         "initdb",
         "--username=postgres",
-        "--pwfile=" + passwordFile,
+        "--pwfile=" + folder.resolve("password"),
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         "--locale=C.UTF-8",
@@ -49,8 +72,8 @@ final class OwnPostgres {
         "pg_ctl",
         "--pgdata=" + data(),
         "--log=" + folder.resolve("log"),
-        "--options=-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s"
-            .formatted(port, folder),
+        "--options=-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s%s"
+            .formatted(port, folder, settings),
         "--wait",
         "start");
     return new Database("127.0.0.1", port, "postgres", PASSWORD, "postgres");

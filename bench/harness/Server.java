@@ -1,7 +1,13 @@
 package harness;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
 import lib.Programs;
+import org.learnflow.db.certificates.Authorities;
 
 /** The PostgreSQL that all contestants work on, used through psql. */
 public final class Server {
@@ -20,6 +26,18 @@ public final class Server {
     return url == null
         ? new Server(OwnPostgres.start(), "started for the run with default settings")
         : new Server(Database.parse(url), "given by BENCH_DATABASE_URL");
+  }
+
+  /**
+   * Another server, one with TLS.
+   *
+   * @param authority the file for the certificate that verifies the server's
+   */
+  public static Server openWithTls(Path authority) throws IOException, InterruptedException {
+    var authorities = Authorities.create(Optional.empty(), Instant.now());
+    Files.writeString(authority, authorities.bundle());
+    var pair = authorities.issue(List.of("127.0.0.1"), Instant.now());
+    return new Server(OwnPostgres.startWithTls(pair), "started for the run, with TLS");
   }
 
   /** An empty database of that name; one left over from another run goes. */

@@ -37,26 +37,61 @@ public final class StagedImage {
   /** {@code learnflow-db run}, with all that a Job of the chart gives it. */
   public List<String> run(
       boolean cached, String publishTo, Database database, Path passwords, String... more) {
-    var line = new ArrayList<>(List.of(home + "/jre/bin/java", "@" + home + "/jvm.options"));
-    line.add(cached ? "-XX:AOTCache=" + home + "/learnflow-db.aot" : "-XX:AOTMode=off");
-    line.addAll(List.of("-cp", home + "/lib/learnflow-db.jar", "org.learnflow.db.cli.Main", "run"));
-    line.addAll(
-        List.of(
-            "--database",
-            "postgresql://learnflow_owner@%s:%d/%s"
-                .formatted(database.host(), database.port(), database.name()),
-            "--password-file",
-            passwords.resolve("password").toString(),
-            "--admin-user",
-            database.user(),
-            "--admin-password-file",
-            passwords.resolve("postgres-password").toString(),
-            "--app-password-file",
-            passwords.resolve("app-password").toString(),
-            "--publish-to",
-            publishTo));
+    var line = java(cached, "run");
+    line.addAll(database(database, passwords, ""));
+    line.addAll(List.of("--publish-to", publishTo));
     line.addAll(List.of(more));
     return line;
+  }
+
+  /** The same over TLS, with a server that the certificate of an authority verifies. */
+  public List<String> runOverTls(Database database, Path passwords, Path authority) {
+    var line = java(true, "run");
+    line.addAll(
+        database(
+            database,
+            passwords,
+            "?sslmode=verify-full&channel_binding=require&sslrootcert=" + authority));
+    line.addAll(List.of("--publish-to", "none"));
+    return line;
+  }
+
+  /** A command that only reads, such as verify. */
+  public List<String> command(String name, Database database, Path passwords) {
+    var line = java(true, name);
+    line.addAll(database(database, passwords, ""));
+    return line;
+  }
+
+  public List<String> version() {
+    return java(true, "--version");
+  }
+
+  private List<String> java(boolean cached, String command) {
+    return new ArrayList<>(
+        List.of(
+            home + "/jre/bin/java",
+            "@" + home + "/jvm.options",
+            cached ? "-XX:AOTCache=" + home + "/learnflow-db.aot" : "-XX:AOTMode=off",
+            "-cp",
+            home + "/lib/learnflow-db.jar",
+            "org.learnflow.db.cli.Main",
+            command));
+  }
+
+  private static List<String> database(Database database, Path passwords, String parameters) {
+    return List.of(
+        "--database",
+        "postgresql://learnflow_owner@%s:%d/%s%s"
+            .formatted(database.host(), database.port(), database.name(), parameters),
+        "--password-file",
+        passwords.resolve("password").toString(),
+        "--admin-user",
+        database.user(),
+        "--admin-password-file",
+        passwords.resolve("postgres-password").toString(),
+        "--app-password-file",
+        passwords.resolve("app-password").toString());
   }
 
   /** An archive of the directory, without the root's name. */
