@@ -166,7 +166,12 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
       new String(bytes, 0, end, StandardCharsets.UTF_8).lines().forEach(this::line);
     }
 
+    /** The last error counts: one before it is that of a container that was started again. */
     private void line(String line) {
+      if (line.startsWith(ERROR)) {
+        error.forEach(earlier -> progress.line(STEP, earlier));
+        error.clear();
+      }
       if (!error.isEmpty() || line.startsWith(ERROR)) {
         error.add(line);
       } else {

@@ -302,6 +302,29 @@ class RequestedDumpTest {
   }
 
   @Test
+  void aContainerThatIsEndedInADumpAndStartedAgainEndsTheRun() throws Exception {
+    applied();
+    hold();
+    CompletableFuture<CliResult> run = cli.runInBackground("run");
+    awaitDump();
+    List<ProcessHandle> children = sidecar.descendants().toList();
+    sidecar.destroy();
+    assertThat(sidecar.waitFor(2, TimeUnit.SECONDS)).isTrue();
+    // Its script tells its end too, unless its container is gone before.
+    Eventually.within(
+        LIMIT, "the script has ended", () -> children.stream().noneMatch(ProcessHandle::isAlive));
+    sidecar = sidecar(server.bin());
+    assertThat(run.get(1, TimeUnit.MINUTES))
+        .exited(ExitCode.REFUSED)
+        .says(
+            "dump     error: no dump was created of database " + database.name(),
+            "its container was killed",
+            "no migration was applied");
+    assertThat(parts()).isEmpty();
+    assertThat(versions()).containsExactly("1");
+  }
+
+  @Test
   void whenTheProgramHasEndedTheContainerEndsAtOnceAndLeavesNoPart() throws Exception {
     applied();
     hold();
