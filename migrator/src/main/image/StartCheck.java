@@ -30,7 +30,7 @@ record StartCheck(
   private static final List<Start> STARTS =
       List.of(
           new Start("run", true, 52, 2),
-          new Start("verify", true, 58, 2),
+          new Start("verify", true, 52, 2),
           new Start("connection", true, 33, 0),
           new Start("--version", false, 14, 0));
 

@@ -14,6 +14,9 @@ import org.learnflow.db.Failure;
  * does not resolve, the Kubernetes API. None of these can be interrupted, so late work is abandoned
  * until the process ends.
  *
+ * <p>Not in a virtual thread: its sockets are polled by a thread that the JVM waits for when it
+ * ends, for 300 ms (VM_Exit::wait_for_threads_in_native_to_block in HotSpot's vmOperations.cpp).
+ *
  * @param time the limit
  */
 record TimeLimit(Duration time) {
@@ -31,7 +34,7 @@ record TimeLimit(Duration time) {
   <T> T run(Supplier<T> work) {
     Duration limit = time.isZero() ? ONE_ATTEMPT : time;
     CompletableFuture<T> done =
-        CompletableFuture.supplyAsync(work, task -> Thread.ofVirtual().start(task));
+        CompletableFuture.supplyAsync(work, task -> Thread.ofPlatform().daemon().start(task));
     try {
       return done.get(limit.plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
