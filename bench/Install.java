@@ -12,7 +12,10 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import lib.Programs;
 import lib.Tool;
 
@@ -89,50 +92,48 @@ class Install {
     again.add(timed(command));
   }
 
-  /** PostgreSQL's chart with the values that the release before has given to it. */
+  /** What PostgreSQL's chart has rendered for the release before, as a release of its own. */
   private Timeline.Run postgresqlAlone() throws IOException, InterruptedException {
-    var postgresql = postgresqlValues();
-    var needed = new ArrayList<Path>();
-    for (var object : List.of("configmap/%s-start", "secret/%s-tls")) {
-      needed.add(copy(object.formatted(Cluster.RELEASE)));
-    }
+    var chart = postgresqlChart();
+    var certificate = copyOfCertificate();
     Cluster.createNamespace(NAMESPACE);
     createPasswords();
-    for (var object : needed) {
-      Cluster.kubectl("apply", "-n", NAMESPACE, "-f", object.toString());
+    if (certificate.isPresent()) {
+      Cluster.kubectl("create", "-n", NAMESPACE, "-f", certificate.get().toString());
     }
     return timed(
-        List.of(
-            "install",
-            Cluster.RELEASE,
-            Cluster.postgresqlChart().toString(),
-            "-n",
-            NAMESPACE,
-            "-f",
-            postgresql.toString(),
-            "--wait"));
+        List.of("install", Cluster.RELEASE, chart.toString(), "-n", NAMESPACE, "--wait"));
   }
 
-  /** What the release has given to PostgreSQL's chart. */
-  private Path postgresqlValues() throws IOException, InterruptedException {
-    var all = Cluster.helm(List.of("get", "values", Cluster.RELEASE, "-n", NAMESPACE, "--all"));
-    var block = all.replaceAll("(?s).*\npostgresql:\n(( [^\n]*\n)*).*", "$1").indent(-2);
-    return Files.writeString(work.resolve("postgresql.yaml"), block);
+  /** Without our chart it cannot be rendered, since its values use templates and files of ours. */
+  private Path postgresqlChart() throws IOException, InterruptedException {
+    var manifest = Cluster.helm(List.of("get", "manifest", Cluster.RELEASE, "-n", NAMESPACE));
+    var documents =
+        Stream.of(manifest.split("(?m)^---$"))
+            .filter(document ->
+                document.contains("/charts/postgresql/templates/")
+                    || document.contains("/templates/postgresql-start.yaml"))
+            .collect(Collectors.joining("---"));
+    var chart = Files.createDirectories(work.resolve("postgresql/templates")).getParent();
+    Files.writeString(
+        chart.resolve("Chart.yaml"), "{apiVersion: v2, name: postgresql, version: 0.0.0}");
+    Files.writeString(chart.resolve("templates/all.yaml"), documents);
+    return chart;
   }
 
-  /** What the release made for PostgreSQL's pod, without which it does not start; or nothing. */
-  private Path copy(String object) throws IOException, InterruptedException {
+  /** Of the server, made by the release before, without which its pod does not start. */
+  private Optional<Path> copyOfCertificate() throws IOException, InterruptedException {
+    var name = Cluster.RELEASE + "-tls";
     var found =
-        Cluster.kubectl("get", object, "-n", NAMESPACE, "-o", "json", "--ignore-not-found");
-    var copy = JSON.createObjectNode().put("apiVersion", "v1").put("kind", "List");
-    var items = copy.putArray("items");
-    if (!found.isBlank()) {
-      var item = (ObjectNode) JSON.readTree(found);
-      item.putObject("metadata").put("name", object.substring(object.indexOf('/') + 1));
-      items.add(item);
+        Cluster.kubectl(
+            "get", "secret", name, "-n", NAMESPACE, "-o", "json", "--ignore-not-found");
+    if (found.isBlank()) {
+      return Optional.empty();
     }
-    return Files.writeString(
-        work.resolve(object.replace('/', '-') + ".json"), JSON.writeValueAsString(copy));
+    var copy = (ObjectNode) JSON.readTree(found);
+    copy.putObject("metadata").put("name", name);
+    return Optional.of(
+        Files.writeString(work.resolve("certificate.json"), JSON.writeValueAsString(copy)));
   }
 
   private static void createPasswords() throws IOException, InterruptedException {

@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import lib.Failure;
 import lib.Programs;
 
 /** The cluster of {@code make cluster}, used through kubectl and helm as people use it. */
@@ -41,13 +40,6 @@ public final class Cluster {
     return line(
         List.of("upgrade", "--install", RELEASE, CHART.toString(), "-n", namespace),
         line(List.of("-f", values.toString()), images()));
-  }
-
-  /** The archive of PostgreSQL's chart. */
-  public static Path postgresqlChart() throws IOException {
-    try (var archives = Files.list(CHART.resolve("charts"))) {
-      return archives.findFirst().orElseThrow(() -> new Failure("run make deps first"));
-    }
   }
 
   /** A new namespace that enforces PSA restricted; one left over from another run goes. */
