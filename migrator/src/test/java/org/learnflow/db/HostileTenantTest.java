@@ -37,7 +37,8 @@ class HostileTenantTest {
       Stream.of(
               "SHOW transaction_timeout",
               "SELECT current_setting\\('server_version_num'\\).*",
-              "SELECT pg_catalog\\.set_config\\('search_path', 'pg_catalog, pg_temp', true\\);"
+              "SELECT pg_catalog\\.set_config\\('search_path', 'pg_catalog, pg_temp', true\\),"
+                  + " pg_catalog\\.set_config\\('jit', 'off', true\\);"
                   + " WITH roles AS \\( SELECT oid AS owner_oid, pg_catalog\\.quote_ident.*",
               "SELECT (pg_catalog\\.)?pg_(try_)?advisory_(un)?lock(_all)?\\(.*",
               "SELECT .*FROM (pg_catalog\\.)?pg_locks .*",

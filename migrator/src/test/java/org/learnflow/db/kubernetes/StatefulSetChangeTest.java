@@ -396,15 +396,15 @@ class StatefulSetChangeTest {
     ensure("--backup-claim", "r-backups");
     server.client().resource(claim()).delete();
     assertThat(claim().isMarkedForDeletion()).isTrue();
-    uses("r-dump-x", "r-backups");
+    uses("r-migrate-x", "r-backups");
 
     assertThat(ensure("--release", "r", "--backup-claim", "r-backups"))
         .exited(ExitCode.REFUSED)
         .says(
             "PersistentVolumeClaim r-backups for dumps is being deleted",
-            "held by finalizer kubernetes.io/pvc-protection; it is used by pod r-dump-x (",
+            "held by finalizer kubernetes.io/pvc-protection; it is used by pod r-migrate-x (",
             "its dumps exist until no pod uses it",
-            "kubectl -n %s delete job r-dump".formatted(server.namespace()),
+            "kubectl -n %s delete job r-migrate".formatted(server.namespace()),
             "the same command again");
 
     release("r-backups");
