@@ -32,7 +32,7 @@ class FluxFaultsTest {
 
   private static final String PROD_VALUES = "charts/learnflow-db/values-prod.yaml";
 
-  /** A dump needs PostgreSQL's image too, and waits for it until its Job's deadline. */
+  /** A dump needs PostgreSQL's image too, without which the first hook ends the upgrade. */
   private static final Consumer<ObjectNode> NO_DUMP =
       values -> values.withObject("/backup").put("beforeMigrate", false);
 
