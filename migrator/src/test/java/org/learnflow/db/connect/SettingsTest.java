@@ -572,7 +572,7 @@ class SettingsTest {
             "V900__sets.sql",
             """
             SET search_path = compat; SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'ISO, DMY';
-            SET statement_timeout = '1ms'; SET default_transaction_isolation = serializable;
+            SET statement_timeout = '250ms'; SET default_transaction_isolation = serializable;
             SET check_function_bodies = off; SET session_replication_role = DEFAULT; SET work_mem = '77MB';
             SET ROLE %s;
             """

@@ -60,7 +60,7 @@ class RehearsalTest {
           DECLARE c CURSOR FOR SELECT 1                        | DECLARE c CURSOR FOR SELECT 2
           SET LOCAL search_path = pg_catalog                   | DROP TABLE child
           SELECT set_config('search_path', '', false)          | DROP TABLE child
-          SET LOCAL statement_timeout = '1ms'                  | SELECT pg_sleep(0.1)
+          SET LOCAL statement_timeout = '300ms'                | SELECT pg_sleep(0.5)
           SELECT pg_advisory_unlock_all()                      | SELECT 2
           ALTER TYPE mood ADD VALUE 'new'                      | SELECT 2
           """)

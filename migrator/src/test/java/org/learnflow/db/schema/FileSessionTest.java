@@ -33,7 +33,7 @@ class FileSessionTest {
     migrations =
         new MigrationDirectory(directory)
             .with("V1__one.sql", "CREATE TABLE one (id int);")
-            .with("V3__three.sql", "CREATE TABLE three AS SELECT current_user AS who;");
+            .with("V3__three.sql", "CREATE TABLE three AS SELECT current_user AS who FROM pg_sleep(0.2);");
     cli = migrations.cli(database);
   }
 
@@ -45,7 +45,7 @@ class FileSessionTest {
         "SET ROLE %s",
         "SET search_path = pg_temp",
         "SELECT set_config('search_path', '', false)",
-        "SET statement_timeout = '1ms'",
+        "SET statement_timeout = '150ms'",
         "SET lock_timeout = '1ms'",
         "SET default_transaction_read_only = on",
         "SET SESSION AUTHORIZATION DEFAULT; SET TimeZone = 'Asia/Tokyo'",

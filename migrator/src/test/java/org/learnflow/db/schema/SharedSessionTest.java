@@ -124,8 +124,8 @@ class SharedSessionTest {
           Trace.of(
               "LOCK TABLE parent IN ACCESS EXCLUSIVE MODE",
               "INSERT INTO seen SELECT mode FROM pg_locks WHERE relation = 'parent'::regclass"),
-          Trace.of("SET LOCAL statement_timeout = '20ms'", "SELECT pg_sleep(0.1)"),
-          Trace.of("SET statement_timeout = '20ms'", "SELECT pg_sleep(0.1)"),
+          Trace.of("SET LOCAL statement_timeout = '200ms'", "SELECT pg_sleep(0.4)"),
+          Trace.of("SET statement_timeout = '200ms'", "SELECT pg_sleep(0.4)"),
           Trace.of("SET standard_conforming_strings = off", "INSERT INTO seen VALUES ('a\\nb')"),
           Trace.of(
               "SET DateStyle = 'ISO, DMY'",
