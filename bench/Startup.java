@@ -1,6 +1,7 @@
 import harness.Case;
 import harness.Cluster;
 import harness.Contestant;
+import harness.Database;
 import harness.LearnflowDb;
 import harness.MigrationTool;
 import harness.Options;
@@ -34,6 +35,9 @@ class Startup {
 
   private static final Contestant CACHED = named("learnflow-db run");
   private static final Contestant UNCACHED = named("learnflow-db run, no AOT cache");
+
+  /** For what the checkout that BENCH_BEFORE names was built from. */
+  private static final String BEFORE = ", before";
 
   /** A contestant's whole process, measured. */
   private interface Measured {
@@ -86,35 +90,52 @@ class Startup {
       contestants.add(
           Map.entry(cached ? CACHED : UNCACHED, () -> stopwatch.measure(database, work, line)));
     }
-    contestants.add(overTls(stopwatch, passwords));
+    contestants.add(overTls(stopwatch, passwords, image, ""));
+    var reading = reading(stopwatch, database, passwords, image, "");
+    var before = StagedImage.before();
+    if (before.isPresent()) {
+      var old = server.create("bench_before");
+      var line = before.get().run(true, "none", old, passwords);
+      done(stopwatch.measure(old, work, line));
+      contestants.add(
+          Map.entry(
+              named("learnflow-db run" + BEFORE), () -> stopwatch.measure(old, work, line)));
+      contestants.add(overTls(stopwatch, passwords, before.get(), BEFORE));
+      reading.addAll(reading(stopwatch, old, passwords, before.get(), BEFORE));
+    }
     measure("Run with nothing to do", contestants);
-    measure(
-        "Commands that only read",
-        List.of(
-            Map.entry(
-                named("learnflow-db verify"),
-                () ->
-                    stopwatch.measure(
-                        database, work, image.command("verify", database, passwords))),
-            Map.entry(
-                named("learnflow-db connection"),
-                () ->
-                    stopwatch.measure(
-                        database, work, image.command("connection", database, passwords))),
-            Map.entry(
-                named("learnflow-db --version"),
-                () -> stopwatch.measure(database, work, image.version()))));
+    measure("Commands that only read", reading);
+  }
+
+  private static List<Map.Entry<Contestant, Measured>> reading(
+      Stopwatch stopwatch, Database database, Path passwords, StagedImage image, String suffix) {
+    var work = passwords.getParent();
+    var contestants = new ArrayList<Map.Entry<Contestant, Measured>>();
+    for (var command : List.of("verify", "connection")) {
+      contestants.add(
+          Map.entry(
+              named("learnflow-db " + command + suffix),
+              () ->
+                  stopwatch.measure(database, work, image.command(command, database, passwords))));
+    }
+    contestants.add(
+        Map.entry(
+            named("learnflow-db --version" + suffix),
+            () -> stopwatch.measure(database, work, image.version())));
+    return contestants;
   }
 
   /** The server has TLS for no other contestant, since all of them would use it. */
-  private Map.Entry<Contestant, Measured> overTls(Stopwatch stopwatch, Path passwords)
+  private Map.Entry<Contestant, Measured> overTls(
+      Stopwatch stopwatch, Path passwords, StagedImage program, String suffix)
       throws IOException, InterruptedException {
-    var authority = work.resolve("ca.crt");
+    var authority = work.resolve("ca%d.crt".formatted(suffix.length()));
     var database = Server.openWithTls(authority).create("bench_learnflow");
-    var line = image.runOverTls(database, passwords, authority);
+    var line = program.runOverTls(database, passwords, authority);
     done(stopwatch.measure(database, work, line));
     return Map.entry(
-        named("learnflow-db run, over TLS"), () -> stopwatch.measure(database, work, line));
+        named("learnflow-db run, over TLS" + suffix),
+        () -> stopwatch.measure(database, work, line));
   }
 
   private static Contestant named(String name) {

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import lib.Failure;
 import lib.Programs;
 
@@ -22,9 +23,19 @@ public final class StagedImage {
   }
 
   public static StagedImage find() {
-    var home = Path.of(ROOT + HOME).toAbsolutePath();
+    return in(ROOT);
+  }
+
+  /** That of another commit's checkout beside this one, which BENCH_BEFORE names. */
+  public static Optional<StagedImage> before() {
+    return Optional.ofNullable(System.getenv("BENCH_BEFORE"))
+        .map(checkout -> in(Path.of(checkout).resolve(ROOT)));
+  }
+
+  private static StagedImage in(Path root) {
+    var home = Path.of(root + HOME).toAbsolutePath();
     if (!Files.exists(home.resolve("learnflow-db.aot"))) {
-      throw new Failure("no " + ROOT + ", run make image first");
+      throw new Failure("no " + root + ", run make image first");
     }
     return new StagedImage(home.toString());
   }

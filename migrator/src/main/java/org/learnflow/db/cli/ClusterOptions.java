@@ -1,6 +1,9 @@
 package org.learnflow.db.cli;
 
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.kubernetes.KubernetesApi;
 import picocli.CommandLine.Option;
@@ -37,7 +40,7 @@ final class ClusterOptions implements AutoCloseable {
       description = "The database's StatefulSet, to wait for (default: the release's).")
   private @Nullable String statefulSet;
 
-  private @Nullable KubernetesApi api;
+  private @Nullable CompletableFuture<KubernetesApi> api;
 
   ClusterOptions(Environment environment) {
     this.environment = environment;
@@ -66,11 +69,35 @@ final class ClusterOptions implements AutoCloseable {
   }
 
   KubernetesApi api() {
-    KubernetesApi open =
-        Optional.ofNullable(api)
-            .orElseGet(() -> KubernetesApi.open(Optional.ofNullable(context), inPod()));
-    api = open;
-    return open;
+    CompletableFuture<KubernetesApi> opened =
+        Optional.ofNullable(api).orElseGet(() -> CompletableFuture.completedFuture(open()));
+    api = opened;
+    try {
+      return opened.join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RuntimeException failure ? failure : e;
+    }
+  }
+
+  /** Begins to open it beside other work: loading the client and its handshake take longest. */
+  void openAhead() {
+    CompletableFuture<KubernetesApi> opened = new CompletableFuture<>();
+    api = opened;
+    Thread.ofPlatform()
+        .daemon()
+        .start(() -> {
+          try {
+            KubernetesApi open = open();
+            opened.complete(open);
+            open.greet();
+          } catch (RuntimeException | Error e) {
+            opened.completeExceptionally(e);
+          }
+        });
+  }
+
+  private KubernetesApi open() {
+    return KubernetesApi.open(Optional.ofNullable(context), inPod());
   }
 
   /** What this process leaves behind if it runs in a pod. */
@@ -80,7 +107,9 @@ final class ClusterOptions implements AutoCloseable {
 
   @Override
   public void close() {
-    Optional.ofNullable(api).ifPresent(KubernetesApi::close);
+    Optional.ofNullable(api)
+        .filter(opened -> opened.state() == Future.State.SUCCESS)
+        .ifPresent(opened -> opened.resultNow().close());
     api = null;
   }
 }

@@ -72,6 +72,13 @@ final class PublishOptions {
     return new KubernetesTarget(cluster.api(), cluster.release(), all);
   }
 
+  /** Begins what publishing from a pod needs, beside the work that comes before it. */
+  void prepare(ClusterOptions cluster) {
+    if (inPod() && destination(true).equals(KUBERNETES)) {
+      cluster.openAhead();
+    }
+  }
+
   /**
    * Refuses to publish nowhere if publishing is all that was asked for.
    *

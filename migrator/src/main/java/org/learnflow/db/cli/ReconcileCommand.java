@@ -58,6 +58,7 @@ final class ReconcileCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
+    publishing.prepare(cluster());
     Optional<Failure> certificate = renewCertificate(progress);
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));

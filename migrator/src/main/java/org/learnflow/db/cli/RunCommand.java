@@ -58,6 +58,7 @@ final class RunCommand extends BaseCommand {
   @Override
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
+    publishing.prepare(cluster());
     migrating.check();
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));

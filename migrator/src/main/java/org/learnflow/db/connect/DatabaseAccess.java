@@ -21,6 +21,7 @@ public final class DatabaseAccess {
   private final Duration timeout;
   private final Progress progress;
   private @Nullable LoggedIn lastLogin;
+  private @Nullable LoginAhead ahead;
 
   /**
    * Access to a database.
@@ -165,11 +166,26 @@ public final class DatabaseAccess {
   }
 
   /**
+   * Begins a login that is needed soon, beside the owner's: most of its time is spent in
+   * handshakes. If it does not succeed at once, {@link #login} begins again.
+   */
+  public void logInAhead(String role, Password password) {
+    DataSource source =
+        connector.guarded(target.hosting().route(target.owner().as(role)), Optional.of(password));
+    ahead = LoginAhead.begin(source, role, password);
+  }
+
+  /**
    * Logs in, unless the same login has just succeeded.
    *
    * @throws Failure 4 if the server did not answer in time
    */
   public PasswordCheck.Login login(String role, Password password) {
+    LoginAhead begun = ahead;
+    if (begun != null) {
+      ahead = null;
+      begun.end().ifPresent(loggedIn -> lastLogin = loggedIn);
+    }
     LoggedIn known = lastLogin;
     if (known != null && known.isOf(role, password)) {
       return new PasswordCheck.Login(PasswordCheck.Answer.LOGGED_IN, "");
@@ -187,7 +203,7 @@ public final class DatabaseAccess {
   }
 
   /** A login that has succeeded. */
-  private record LoggedIn(String role, Password password, long nanos) {
+  record LoggedIn(String role, Password password, long nanos) {
     private static final Duration JUST = Duration.ofSeconds(15);
 
     boolean isOf(String otherRole, Password other) {

@@ -83,6 +83,15 @@ public final class KubernetesApi implements AutoCloseable {
     return JsonNodeFactory.instance.objectNode();
   }
 
+  /** Connects, so that the next call need not; whether it works, that call says. */
+  public void greet() {
+    try {
+      send("GET", "/version", "", JSON_TYPE);
+    } catch (Failure e) {
+      // The next call reports it.
+    }
+  }
+
   /** The object of that name, if it exists. */
   Optional<JsonNode> get(Kind kind, String namespace, String name) {
     ApiAnswer answer = send("GET", kind.path(namespace) + "/" + name, "", JSON_TYPE);

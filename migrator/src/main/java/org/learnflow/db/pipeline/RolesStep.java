@@ -43,6 +43,9 @@ public final class RolesStep {
    * @throws Failure 10 if there are no admin credentials and only an admin can do what is left
    */
   public List<String> run(Session owner) {
+    target
+        .servicePassword()
+        .ifPresent(password -> access.logInAhead(target.names().service(), password));
     List<String> done =
         allRight(owner)
             ? List.of()

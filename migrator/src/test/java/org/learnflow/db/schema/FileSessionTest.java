@@ -33,7 +33,9 @@ class FileSessionTest {
     migrations =
         new MigrationDirectory(directory)
             .with("V1__one.sql", "CREATE TABLE one (id int);")
-            .with("V3__three.sql", "CREATE TABLE three AS SELECT current_user AS who FROM pg_sleep(0.2);");
+            .with(
+                "V3__three.sql",
+                "CREATE TABLE three AS SELECT current_user AS who FROM pg_sleep(0.2);");
     cli = migrations.cli(database);
   }
 
