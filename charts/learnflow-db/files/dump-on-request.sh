@@ -38,7 +38,9 @@ END
   rm "$running"
 done
 
-while :; do
+# The migrator says when it ends. This container ends a moment later, because Kubernetes takes a second to see that a container has
+# ended, and another one if it has to end this one too. It starts it again while the migrator runs, hence the moment.
+while ! rm ending 2>/dev/null; do
   for request in *.request; do
     [ -e "$request" ] || continue
     number=${request%.request}
@@ -53,3 +55,4 @@ while :; do
   sleep 0.1 &
   wait $!
 done
+sleep 0.1

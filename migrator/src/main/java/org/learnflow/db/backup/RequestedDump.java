@@ -76,6 +76,15 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
     }
   }
 
+  /** Says that nothing is requested any more, because this process ends now. */
+  public void end() {
+    try {
+      Files.createFile(folder.resolve("ending"));
+    } catch (IOException e) {
+      // Kubernetes ends the other container too.
+    }
+  }
+
   private void request(String number, List<MigrationFile> pending) throws IOException {
     Path part = folder.resolve(number + ".part");
     Files.writeString(

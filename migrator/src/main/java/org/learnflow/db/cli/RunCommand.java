@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.backup.RequestedDump;
@@ -63,10 +64,14 @@ final class RunCommand extends BaseCommand {
     MigrationFiles migrations = files.migrations();
     List<SeedSet> sets = seeds.sets(files, database.release(cluster()));
     DatabaseAccess access = database.access(cluster(), true, progress);
+    Optional<RequestedDump> dump =
+        Optional.ofNullable(dumpRequests).map(folder -> new RequestedDump(folder, progress));
     Pipeline pipeline =
         new Pipeline(
             access,
-            migrating.step(migrations, progress).after(beforeMigrations(progress)),
+            migrating
+                .step(migrations, progress)
+                .after(dump.isPresent() ? dump.get() : BeforeMigrations.NOTHING),
             loading.step(progress),
             sets,
             verifying.requireNewestMinor(),
@@ -80,14 +85,9 @@ final class RunCommand extends BaseCommand {
           verification.healthy()
               ? pipeline.healthy(outcome.migrated().to())
               : verification.summary());
+      dump.ifPresent(RequestedDump::end);
       return verification.healthy() ? ExitCode.OK : ExitCode.FAILED;
     }
-  }
-
-  private BeforeMigrations beforeMigrations(ConsoleProgress progress) {
-    return dumpRequests == null
-        ? BeforeMigrations.NOTHING
-        : new RequestedDump(dumpRequests, progress);
   }
 
   private static String text(Pipeline.Outcome outcome) {
