@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # What people give, and git's tags: kept as it is, never expanded, and handed to the shell in the environment. A recipe writes
-# "$$NAME", or $$NAME where a list of words is meant, not $(NAME), so that no value is ever read as code.
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0)
+# "$$NAME", or $$NAME for a list of words, not $(NAME), so that no value is ever read as code. Helm takes a tag 12345e7 for a number.
+VERSION := $(or $(shell git describe --tags --dirty 2>/dev/null),$(addprefix g,$(shell git describe --always --dirty 2>/dev/null)),none)
 GIVEN := VERSION NAME RELEASE NAMESPACE ENV HELM HELM_FLAGS REGISTRY FILE TO BACKUP NO_BACKUP ROLE RESTART REPLACE YES PURGE QUIET \
 	SEED_MODE IMAGE IMAGE_BASE ACCEPT JIB_FLAGS POSTGRESQL_CHART STANDIN TEST E2E_KUBECONFIG E2E_LOAD GITOPS_INSTALLED RELEASES PARALLEL MODULE LEVEL BITNAMI
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
