@@ -12,9 +12,14 @@ import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The server's certificate, from the first hook to its renewal. */
+@DisabledIfSystemProperty(
+    named = "postgresql.bitnami",
+    matches = "true",
+    disabledReason = "an image that starts itself reads no certificate of the chart's")
 @ExtendWith(Workspaces.class)
 class TlsTest {
   private static final String SECRET = Release.NAME + "-tls";
