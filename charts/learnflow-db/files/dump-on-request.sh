@@ -38,8 +38,8 @@ END
   rm "$running"
 done
 
-# The migrator says when it ends. This container ends a moment later, because Kubernetes takes a second to see that a container has
-# ended, and another one if it has to end this one too. It starts it again while the migrator runs, hence the moment.
+# The migrator says when it ends, and this container ends with it: Kubernetes takes a second to see that a container has ended, and
+# another one if it has to end this one too.
 while ! rm ending 2>/dev/null; do
   for request in *.request; do
     [ -e "$request" ] || continue
@@ -55,4 +55,3 @@ while ! rm ending 2>/dev/null; do
   sleep 0.1 &
   wait $!
 done
-sleep 0.1
