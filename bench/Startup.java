@@ -107,21 +107,20 @@ class Startup {
     measure("Commands that only read", reading);
   }
 
-  private static List<Map.Entry<Contestant, Measured>> reading(
-      Stopwatch stopwatch, Database database, Path passwords, StagedImage image, String suffix) {
-    var work = passwords.getParent();
+  private List<Map.Entry<Contestant, Measured>> reading(
+      Stopwatch stopwatch, Database database, Path passwords, StagedImage program, String suffix) {
     var contestants = new ArrayList<Map.Entry<Contestant, Measured>>();
     for (var command : List.of("verify", "connection")) {
       contestants.add(
           Map.entry(
               named("learnflow-db " + command + suffix),
               () ->
-                  stopwatch.measure(database, work, image.command(command, database, passwords))));
+                  stopwatch.measure(database, work, program.command(command, database, passwords))));
     }
     contestants.add(
         Map.entry(
             named("learnflow-db --version" + suffix),
-            () -> stopwatch.measure(database, work, image.version())));
+            () -> stopwatch.measure(database, work, program.version())));
     return contestants;
   }
 
@@ -129,7 +128,7 @@ class Startup {
   private Map.Entry<Contestant, Measured> overTls(
       Stopwatch stopwatch, Path passwords, StagedImage program, String suffix)
       throws IOException, InterruptedException {
-    var authority = work.resolve("ca%d.crt".formatted(suffix.length()));
+    var authority = Files.createTempFile(work, "ca", ".crt");
     var database = Server.openWithTls(authority).create("bench_learnflow");
     var line = program.runOverTls(database, passwords, authority);
     done(stopwatch.measure(database, work, line));
