@@ -37,6 +37,8 @@ public enum WholeFile {
       ExitCode.REFUSED,
       "the database was not changed",
       "copy it again; or move it away to use the dump without a description"),
+  /** Which services there are, and what each may do. */
+  SERVICES(ExitCode.USAGE, "nothing was changed", "specify the file with the services"),
   /** The list of objects next to migrations. */
   OBJECTS(ExitCode.FAILED, "nothing was changed", "create it again with: make generate");
 

@@ -7,6 +7,7 @@ import java.util.OptionalLong;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
@@ -34,12 +35,13 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
 
   /** Refuses a server without the service role, which gets its privileges in the dump. */
   void requireService() throws SQLException {
-    String service = target.names().service();
-    if (!missingRoles(List.of(service)).isEmpty()) {
+    List<String> missing =
+        missingRoles(target.names().services().stream().map(ServiceRole::role).toList());
+    if (!missing.isEmpty()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,
               "role %s, which services connect as, does not exist on this server"
-                  .formatted(service))
+                  .formatted(missing.getFirst()))
           .next(
               "create it: learnflow-db roles, with admin credentials; then run the same command again");
     }

@@ -19,6 +19,7 @@ import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.ReleaseTarget;
 import org.learnflow.db.kubernetes.StatefulSetHosting;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Where the database is, and which roles are used. */
@@ -79,6 +80,8 @@ final class DatabaseOptions {
       paramLabel = "FILE",
       description = "File with the service role's password.")
   private @Nullable Path appPasswordFile;
+
+  @Mixin private ServiceOptions services = new ServiceOptions();
 
   @Option(
       names = "--timeout",
@@ -226,8 +229,8 @@ final class DatabaseOptions {
             .map(user ->
                 new AdminSessions.Credentials(
                     user, PasswordFile.read("--admin-password-file", adminPasswordFile))),
-        new RoleNames(uri.address().user(), appUser),
-        PasswordFile.read("--app-password-file", appPasswordFile),
+        new RoleNames(uri.address().user(), services.roles(appUser)),
+        services.passwords(appUser, PasswordFile.read("--app-password-file", appPasswordFile)),
         cluster
             .statefulSet()
             .<Hosting>map(set ->

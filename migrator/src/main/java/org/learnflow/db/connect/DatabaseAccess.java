@@ -3,10 +3,11 @@ package org.learnflow.db.connect;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import javax.sql.DataSource;
-import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -20,8 +21,8 @@ public final class DatabaseAccess {
   private final Connector connector;
   private final Duration timeout;
   private final Progress progress;
-  private @Nullable LoggedIn lastLogin;
-  private @Nullable LoginAhead ahead;
+  private final Map<String, LoggedIn> lastLogins = new HashMap<>();
+  private final Map<String, LoginAhead> ahead = new HashMap<>();
 
   /**
    * Access to a database.
@@ -172,7 +173,7 @@ public final class DatabaseAccess {
   public void logInAhead(String role, Password password) {
     DataSource source =
         connector.guarded(target.hosting().route(target.owner().as(role)), Optional.of(password));
-    ahead = LoginAhead.begin(source, role, password);
+    ahead.put(role, LoginAhead.begin(source, role, password));
   }
 
   /**
@@ -181,12 +182,11 @@ public final class DatabaseAccess {
    * @throws Failure 4 if the server did not answer in time
    */
   public PasswordCheck.Login login(String role, Password password) {
-    LoginAhead begun = ahead;
+    LoginAhead begun = ahead.remove(role);
     if (begun != null) {
-      ahead = null;
-      begun.end().ifPresent(loggedIn -> lastLogin = loggedIn);
+      begun.end().ifPresent(loggedIn -> lastLogins.put(role, loggedIn));
     }
-    LoggedIn known = lastLogin;
+    LoggedIn known = lastLogins.get(role);
     if (known != null && known.isOf(role, password)) {
       return new PasswordCheck.Login(PasswordCheck.Answer.LOGGED_IN, "");
     }
@@ -197,7 +197,7 @@ public final class DatabaseAccess {
         new PasswordCheck(connector, timeout, progress, target.hosting())
             .login(admin ? address.in(DatabaseAddress.MAINTENANCE_DATABASE) : address, password);
     if (login.answer() == PasswordCheck.Answer.LOGGED_IN) {
-      lastLogin = new LoggedIn(role, password, System.nanoTime());
+      lastLogins.put(role, new LoggedIn(role, password, System.nanoTime()));
     }
     return login;
   }

@@ -2,6 +2,7 @@ package org.learnflow.db.connect;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -40,7 +41,7 @@ public final class EmbeddedTarget {
             new AdminSessions.Credentials(
                 EmbeddedServer.ADMIN, Optional.of(passwords.getOrCreate(EmbeddedServer.ADMIN)))),
         names,
-        Optional.of(passwords.getOrCreate(names.service())),
+        Map.of(names.service(), passwords.getOrCreate(names.service())),
         server.hosting(),
         Target.Server.OWN);
   }

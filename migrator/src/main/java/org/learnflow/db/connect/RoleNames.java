@@ -1,6 +1,9 @@
 package org.learnflow.db.connect;
 
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.postgres.Identifier;
@@ -9,14 +12,24 @@ import org.learnflow.db.postgres.Identifier;
  * The roles of one LearnFlow database.
  *
  * @param owner owns database and schemas; the migrator's own role
- * @param service the role that LearnFlow's services log in as
+ * @param services the roles that LearnFlow's services log in as; at least one
  */
-public record RoleNames(String owner, String service) {
+public record RoleNames(String owner, List<ServiceRole> services) {
   /** Name of the owner if no other is given. */
   public static final String DEFAULT_OWNER = "learnflow_owner";
 
   /** Name of the service role if no other is given. */
   public static final String DEFAULT_SERVICE = "learnflow_user";
+
+  /** With one role for all services. */
+  public RoleNames(String owner, String service) {
+    this(owner, List.of(ServiceRole.ofAll(service)));
+  }
+
+  /** The role whose connection is published under the release's own name. */
+  public String service() {
+    return services.getFirst().role();
+  }
 
   /** What a name is for, and where it is set. */
   private enum Use {
@@ -47,12 +60,18 @@ public record RoleNames(String owner, String service) {
     refuse(Use.DATABASE, database, Identifier.problem(database));
     admin.ifPresent(name -> refuse(Use.ADMIN, name, Identifier.problem(name)));
     refuse(Use.OWNER, owner, Identifier.problem(owner).or(() -> reserved(owner)));
-    refuse(
-        Use.SERVICE,
-        service,
-        Identifier.problem(service)
-            .or(() -> reserved(service))
-            .or(() -> admin.filter(service::equals).map(_ -> "it is the admin's role")));
+    Set<String> seen = new HashSet<>();
+    for (ServiceRole service : services) {
+      String role = service.role();
+      refuse(
+          Use.SERVICE,
+          role,
+          Identifier.problem(role)
+              .or(() -> reserved(role))
+              .or(() -> admin.filter(role::equals).map(_ -> "it is the admin's role"))
+              .or(() ->
+                  seen.add(role) ? Optional.empty() : Optional.of("two services have this role")));
+    }
   }
 
   /** IsReservedName and the role specification in PostgreSQL's grammar, quoted or not. */

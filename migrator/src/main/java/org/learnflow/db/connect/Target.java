@@ -1,5 +1,7 @@
 package org.learnflow.db.connect;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -11,7 +13,7 @@ import org.learnflow.db.Password;
  * @param password of the owner
  * @param admin credentials for work that only an admin can do
  * @param names the roles
- * @param servicePassword of the service role
+ * @param servicePasswords of the services' roles, by role, as far as they are known
  * @param hosting who runs the server, and how this process reaches it
  * @param server whose server it is
  */
@@ -20,7 +22,7 @@ public record Target(
     Optional<Password> password,
     Optional<AdminSessions.Credentials> admin,
     RoleNames names,
-    Optional<Password> servicePassword,
+    Map<String, Password> servicePasswords,
     Hosting hosting,
     Server server) {
 
@@ -39,11 +41,24 @@ public record Target(
    */
   public Target {
     names.requireUsable(owner.database(), admin.map(AdminSessions.Credentials::user));
+    servicePasswords = Map.copyOf(servicePasswords);
+  }
+
+  /** Of the role whose connection is published under the release's own name. */
+  public Optional<Password> servicePassword() {
+    return servicePassword(names.service());
+  }
+
+  /** Of a service's role. */
+  public Optional<Password> servicePassword(String role) {
+    return Optional.ofNullable(servicePasswords.get(role));
   }
 
   /** The same target with other passwords. */
   public Target with(Optional<Password> ownerPassword, Password other) {
-    return new Target(owner, ownerPassword, admin, names, Optional.of(other), hosting, server);
+    Map<String, Password> passwords = new HashMap<>(servicePasswords);
+    passwords.put(names.service(), other);
+    return new Target(owner, ownerPassword, admin, names, passwords, hosting, server);
   }
 
   /** Another database of the server, owned by another role and without an admin. */
@@ -52,8 +67,8 @@ public record Target(
         owner.in(database).as(otherOwner),
         otherPassword,
         Optional.empty(),
-        new RoleNames(otherOwner, names.service()),
-        servicePassword,
+        new RoleNames(otherOwner, names.services()),
+        servicePasswords,
         hosting,
         Server.SHARED);
   }

@@ -14,6 +14,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.CredentialsSecret;
@@ -194,9 +195,10 @@ public record Repair(
         .ifPresent(
             admin -> admin.password().ifPresent(password -> passwords.put(admin.user(), password)));
     target.password().ifPresent(password -> passwords.put(target.names().owner(), password));
-    target
-        .servicePassword()
-        .ifPresent(password -> passwords.put(target.names().service(), password));
+    target.names().services().stream()
+        .map(ServiceRole::role)
+        .forEach(role ->
+            target.servicePassword(role).ifPresent(password -> passwords.put(role, password)));
     return passwords;
   }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.AdminSessions;
@@ -43,7 +44,7 @@ public final class ReleaseTarget {
         password.or(() -> Optional.of(passwords.owner())),
         found.adminUser().map(user -> new AdminSessions.Credentials(user, passwords.admin())),
         new RoleNames(owner.user(), found.appUser()),
-        Optional.of(passwords.app()),
+        Map.of(found.appUser(), passwords.app()),
         hosting,
         server(found.statefulSet()));
   }

@@ -8,6 +8,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.drift.CatalogLedger;
@@ -43,9 +44,11 @@ public final class RolesStep {
    * @throws Failure 10 if there are no admin credentials and only an admin can do what is left
    */
   public List<String> run(Session owner) {
-    target
-        .servicePassword()
-        .ifPresent(password -> access.logInAhead(target.names().service(), password));
+    for (ServiceRole service : target.names().services()) {
+      target
+          .servicePassword(service.role())
+          .ifPresent(password -> access.logInAhead(service.role(), password));
+    }
     List<String> done =
         allRight(owner)
             ? List.of()
@@ -135,10 +138,13 @@ public final class RolesStep {
             "roles",
             connection ->
                 RightsCheck.deviations(connection, target.names(), target.server()).isEmpty())
-        && target
-            .servicePassword()
-            .flatMap(password -> access.login(target.names().service(), password).isPasswordRight())
-            .orElse(false);
+        && target.names().services().stream()
+            .map(ServiceRole::role)
+            .allMatch(role ->
+                target
+                    .servicePassword(role)
+                    .flatMap(password -> access.login(role, password).isPasswordRight())
+                    .orElse(false));
   }
 
   /**
@@ -178,8 +184,11 @@ public final class RolesStep {
   }
 
   private List<RolePassword> passwords() {
-    return List.of(
-        new RolePassword(target.names().owner(), target.password()),
-        new RolePassword(target.names().service(), target.servicePassword()));
+    List<RolePassword> passwords = new ArrayList<>();
+    passwords.add(new RolePassword(target.names().owner(), target.password()));
+    for (ServiceRole service : target.names().services()) {
+      passwords.add(new RolePassword(service.role(), target.servicePassword(service.role())));
+    }
+    return passwords;
   }
 }

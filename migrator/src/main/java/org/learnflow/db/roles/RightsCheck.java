@@ -5,7 +5,10 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.Sql;
@@ -34,9 +37,9 @@ public final class RightsCheck {
                          CASE WHEN s.rolcreaterole THEN 'NOCREATEROLE' END,
                          CASE WHEN s.rolreplication THEN 'NOREPLICATION' END,
                          CASE WHEN s.rolbypassrls THEN 'NOBYPASSRLS' END) AS service_must_be
-        FROM pg_roles o, pg_roles s WHERE o.rolname = @OWNER@ AND s.rolname = @SERVICE@
+        FROM pg_roles o, pg_roles s WHERE o.rolname = @OWNER@ AND s.rolname IN (@SERVICES@)
       )
-      SELECT 'owner may not log in' AS kind, 1 AS number, owner AS subject, '' AS object FROM roles WHERE NOT owner_canlogin
+      SELECT DISTINCT 'owner may not log in' AS kind, 1 AS number, owner AS subject, '' AS object FROM roles WHERE NOT owner_canlogin
       UNION ALL
       SELECT 'attributes', 2, service, service_must_be FROM roles WHERE service_must_be <> ''
       UNION ALL
@@ -49,38 +52,56 @@ public final class RightsCheck {
         FROM roles r JOIN pg_auth_members m ON m.member = r.service_oid JOIN pg_roles g ON g.oid = m.roleid
         WHERE g.rolsuper OR g.rolcreatedb OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls
            OR g.rolname IN (@POWERFUL_ROLES@)
+           -- A service with rights of its own would have those of others too.
+           OR g.rolname IN (@SERVICES@) OR r.service_oid IN (SELECT oid FROM pg_roles WHERE rolname IN (@LIMITED@))
       UNION ALL
-      SELECT 'database owner', 6, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
+      SELECT DISTINCT 'database owner', 6, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
         WHERE d.datname = @DATABASE@ AND d.datdba <> r.owner_oid
       UNION ALL
       SELECT 'may connect', 7, r.service, quote_ident(d.datname) FROM roles r, pg_database d
         WHERE @OWN_SERVER@ AND d.datname IN ('postgres', 'template1') AND NOT r.service_super
           AND has_database_privilege(r.service_oid, d.oid, 'CONNECT')
       UNION ALL
-      SELECT 'may not connect', 8, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
+      SELECT DISTINCT 'may not connect', 8, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
         WHERE d.datname = 'postgres' AND NOT has_database_privilege(r.owner_oid, d.oid, 'CONNECT')
           AND (@OWN_SERVER@ OR pg_has_role(d.datdba, 'USAGE'))
+      UNION ALL
+      SELECT 'limit', 9, r.service, l.connections::text
+        FROM (VALUES @LIMITS@) l (service, connections) JOIN pg_roles s ON s.rolname = l.service JOIN roles r ON r.service_oid = s.oid
+        WHERE s.rolconnlimit <> l.connections
+      UNION ALL
+      SELECT 'setting', 10, r.service, w.name || '=' || w.value
+        FROM (VALUES @SETTINGS@) w (service, name, value) JOIN pg_roles s ON s.rolname = w.service JOIN roles r ON r.service_oid = s.oid
+        WHERE NOT EXISTS (SELECT FROM pg_db_role_setting c JOIN pg_database d ON d.oid = c.setdatabase
+                          WHERE c.setrole = s.oid AND d.datname = @DATABASE@ AND w.name || '=' || w.value = ANY (c.setconfig))
       ORDER BY 2, 3, 4
       """;
 
   /**
-   * What the database contains, and which privileges on it the service role should have and has.
+   * What the database contains, and which privileges on it each service's role should have and has.
+   * A role with rights of its own has exactly these, on whole relations or on columns; the others
+   * have all that is usual. Only for the latter is anything withheld.
    */
   private static final String RIGHTS =
       """
-      WITH names AS (
-        SELECT @OWNER@::text AS owner, @SERVICE@::text AS service, current_database()::text AS db
+      WITH wanted (service, everything) AS (
+        VALUES @SERVICES@
+      ), written (service, relation, privilege, column_name) AS (
+        SELECT w.service, to_regclass(w.relation)::oid, w.privilege, w.column_name
+        FROM (VALUES @WRITTEN@) w (service, relation, privilege, column_name)
+      ), owners AS (
+        SELECT o.oid AS owner_oid, o.rolname AS owner, current_database()::text AS db FROM pg_roles o WHERE o.rolname = @OWNER@
       ), roles AS (
-        SELECT n.*, o.oid AS owner_oid, s.oid AS service_oid, s.rolsuper
-        FROM names n JOIN pg_roles o ON o.rolname = n.owner JOIN pg_roles s ON s.rolname = n.service
+        SELECT o.*, s.oid AS service_oid, s.rolname AS service, s.rolsuper, w.everything
+        FROM owners o, wanted w JOIN pg_roles s ON s.rolname = w.service
       ), withheld AS (
         SELECT relation::oid AS relation, schema, privilege FROM @WITHHELD@
       ), schemas AS (
         SELECT n.oid, n.nspname, n.nspowner, n.nspname = 'learnflow_db' AS private
-        FROM pg_namespace n, roles r
+        FROM pg_namespace n, owners r
         WHERE @OWN_SCHEMA@ -- a superuser may own pg_catalog and information_schema
       ), relations AS (
-        SELECT c.oid, c.relkind, format('%I.%I', s.nspname, c.relname) AS name, c.relowner, s.private,
+        SELECT c.oid, c.relkind, c.relnamespace, format('%I.%I', s.nspname, c.relname) AS name, c.relowner, s.private,
                s.nspname = 'public' AND c.relname = 'flyway_schema_history' AS history,
                s.nspname = 'public' AND c.relname = 'schema_migrations'
                  OR c.relkind = 'm' AS read_only
@@ -88,35 +109,60 @@ public final class RightsCheck {
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
       ), rights AS (
-        SELECT t.*, p.privilege, has_table_privilege(r.service_oid, t.oid, p.privilege) AS held,
+        SELECT t.*, r.service, r.service_oid, r.rolsuper, r.everything, p.privilege, has_table_privilege(r.service_oid, t.oid, p.privilege) AS held,
                CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
                     THEN has_any_column_privilege(r.service_oid, t.oid, p.privilege)
                     ELSE has_table_privilege(r.service_oid, t.oid, p.privilege) END AS held_somewhere,
                CASE WHEN t.history THEN false
+                    WHEN NOT r.everything
+                    THEN EXISTS (SELECT FROM written w WHERE w.service = r.service AND w.relation = t.oid
+                                   AND w.privilege = p.privilege AND w.column_name IS NULL)
                     WHEN p.privilege = 'SELECT' THEN true
                     WHEN p.privilege IN ('INSERT', 'UPDATE', 'DELETE') THEN NOT t.read_only
-                    ELSE false END AS due
-        FROM relations t, roles r, unnest(string_to_array('@TABLE_PRIVILEGES@', ' ')) p (privilege)
-        WHERE NOT t.private AND t.relkind <> 'S' AND t.relowner = r.owner_oid
+                    ELSE false END AS due,
+               ARRAY(SELECT w.column_name FROM written w WHERE w.service = r.service AND w.relation = t.oid
+                       AND w.privilege = p.privilege AND w.column_name IS NOT NULL AND NOT t.history) AS due_columns
+        FROM relations t JOIN owners o ON o.owner_oid = t.relowner, roles r,
+             unnest(string_to_array('@TABLE_PRIVILEGES@', ' ')) p (privilege)
+        WHERE NOT t.private AND t.relkind <> 'S'
+      ), columns AS (
+        SELECT t.name, t.service, t.rolsuper, t.privilege, a.attname,
+               a.attname = ANY (t.due_columns) AS due,
+               has_column_privilege(t.service_oid, t.oid, a.attnum, t.privilege) AS held
+        FROM rights t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE t.due_columns <> '{}' AND NOT t.due
+      ), sequences AS (
+        SELECT t.oid, t.name, r.service, r.service_oid, r.rolsuper, r.everything, p.privilege,
+               has_sequence_privilege(r.service_oid, t.oid, p.privilege) AS held,
+               CASE WHEN r.everything THEN p.privilege <> 'UPDATE'
+                    ELSE p.privilege = 'USAGE' -- for the default of a column; an identity column needs nothing
+                      AND EXISTS (SELECT FROM pg_depend d JOIN written w ON w.relation = d.refobjid
+                                  WHERE d.classid = 'pg_class'::regclass AND d.objid = t.oid AND d.deptype = 'a'
+                                    AND d.refobjsubid > 0 AND w.service = r.service AND w.privilege = 'INSERT') END AS due
+        FROM relations t JOIN owners o ON o.owner_oid = t.relowner, roles r, (VALUES ('USAGE'), ('SELECT'), ('UPDATE')) p (privilege)
+        WHERE t.relkind = 'S' AND NOT t.private
+      ), usages AS (
+        SELECT s.*, r.service, r.service_oid, r.rolsuper, r.everything, has_schema_privilege(r.service_oid, s.oid, 'USAGE') AS held,
+               r.everything OR EXISTS (SELECT FROM written w JOIN relations t ON t.oid = w.relation
+                                       WHERE w.service = r.service AND t.relnamespace = s.oid) AS due
+        FROM schemas s, roles r WHERE NOT s.private
       ), defaults AS (
         SELECT d.defaclobjtype AS objtype, d.defaclnamespace AS namespace, a.grantee, a.privilege_type AS privilege
-        FROM pg_default_acl d, aclexplode(d.defaclacl) a, roles r
-        WHERE d.defaclrole = r.owner_oid AND a.grantee IN (0, r.service_oid)
+        FROM pg_default_acl d JOIN owners o ON o.owner_oid = d.defaclrole, aclexplode(d.defaclacl) a
+        WHERE a.grantee = 0 OR a.grantee IN (SELECT service_oid FROM roles)
       ), missing AS (
-        SELECT t.oid AS object, t.oid AS relation, NULL AS schema, t.relkind, t.name, t.privilege
+        SELECT t.oid AS object, t.oid AS relation, NULL AS schema, t.relkind, t.name, t.privilege, t.service, t.everything
         FROM rights t WHERE t.due AND NOT t.held
         UNION ALL
-        SELECT t.oid, t.oid, NULL, t.relkind, t.name, p.privilege
-        FROM relations t, roles r, (VALUES ('USAGE'), ('SELECT')) p (privilege)
-        WHERE t.relkind = 'S' AND NOT t.private AND t.relowner = r.owner_oid
-          AND NOT has_sequence_privilege(r.service_oid, t.oid, p.privilege)
+        SELECT q.oid, q.oid, NULL, 'S', q.name, q.privilege, q.service, q.everything FROM sequences q WHERE q.due AND NOT q.held
         UNION ALL
-        SELECT s.oid, NULL, quote_ident(s.nspname), NULL, quote_ident(s.nspname), 'USAGE'
-        FROM schemas s, roles r WHERE NOT s.private AND NOT has_schema_privilege(r.service_oid, s.oid, 'USAGE')
+        SELECT u.oid, NULL, quote_ident(u.nspname), NULL, quote_ident(u.nspname), 'USAGE', u.service, u.everything
+        FROM usages u WHERE u.due AND NOT u.held
       ), due AS (
         SELECT m.* FROM missing m
-        WHERE NOT EXISTS (SELECT FROM withheld w
-                          WHERE (w.relation = m.relation OR w.schema = m.schema) AND w.privilege = m.privilege)
+        WHERE NOT (m.everything
+                   AND EXISTS (SELECT FROM withheld w
+                               WHERE (w.relation = m.relation OR w.schema = m.schema) AND w.privilege = m.privilege))
       )
       """;
 
@@ -134,47 +180,67 @@ public final class RightsCheck {
       UNION ALL
       SELECT 30, format('schema %I is not owned by %I', s.nspname, r.owner),
              format('ALTER SCHEMA %I OWNER TO %I', s.nspname, r.owner)
-        FROM roles r, schemas s WHERE s.nspowner <> r.owner_oid
+        FROM owners r, schemas s WHERE s.nspowner <> r.owner_oid
       UNION ALL
       SELECT 31, format('%I may create in schema %I', r.service, s.nspname),
              format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, %I', s.nspname, r.service)
         FROM roles r, schemas s WHERE NOT r.rolsuper AND has_schema_privilege(r.service_oid, s.oid, 'CREATE')
       UNION ALL
-      SELECT 32, format('%I may not use schema %s', r.service, d.schema),
-             format('GRANT USAGE ON SCHEMA %s TO %I', d.schema, r.service)
-        FROM roles r, due d WHERE d.schema IS NOT NULL
+      SELECT 32, format('%I may not use schema %s', d.service, d.schema),
+             format('GRANT USAGE ON SCHEMA %s TO %I', d.schema, d.service)
+        FROM due d WHERE d.schema IS NOT NULL
       UNION ALL
       SELECT 33, format('%I may use schema %I', r.service, s.nspname),
              format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, %I', s.nspname, r.service)
         FROM roles r, schemas s
         WHERE NOT r.rolsuper AND s.private AND has_schema_privilege(r.service_oid, s.oid, 'USAGE')
       UNION ALL
+      -- In schema public everybody has it, and learns no more from it than from the catalog.
+      SELECT 34, format('%I may use schema %I', u.service, u.nspname),
+             format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, %I', u.nspname, u.service)
+        FROM usages u WHERE NOT u.rolsuper AND NOT u.everything AND u.held AND NOT u.due AND u.nspname <> 'public'
+      UNION ALL
       SELECT 40, format('%s is not owned by %I', t.name, r.owner),
              format('ALTER TABLE %s OWNER TO %I', t.name, r.owner)
-        FROM roles r, relations t
+        FROM owners r, relations t
         WHERE t.relowner <> r.owner_oid
           -- A column's own sequence follows its table.
           AND NOT (t.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                      AND d.objid = t.oid AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')))
       UNION ALL
-      SELECT 41, format('%I may not %s %s', r.service, lower(string_agg(d.privilege, ', ' ORDER BY d.privilege)), d.name),
-             format('GRANT %s ON %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege), d.name, r.service)
-        FROM roles r, due d WHERE d.relkind <> 'S' GROUP BY d.name, r.service
+      SELECT 41, format('%I may not %s %s', d.service, lower(string_agg(d.privilege, ', ' ORDER BY d.privilege)), d.name),
+             format('GRANT %s ON %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege), d.name, d.service)
+        FROM due d WHERE d.relkind <> 'S' GROUP BY d.name, d.service
       UNION ALL
-      SELECT 42, format('%I may %s %s', r.service, lower(string_agg(t.privilege, ', ' ORDER BY t.privilege)), t.name),
-             format('REVOKE %s ON %s FROM PUBLIC, %I', string_agg(t.privilege, ', ' ORDER BY t.privilege), t.name, r.service)
-        FROM roles r, rights t WHERE NOT r.rolsuper AND t.held_somewhere AND NOT t.due GROUP BY t.name, r.service
+      -- Of a whole relation, this revokes it of its columns too: those that are due are granted again.
+      SELECT 42, format('%I may %s %s', t.service, lower(string_agg(t.privilege, ', ' ORDER BY t.privilege)), t.name),
+             format('REVOKE %s ON %s FROM PUBLIC, %I', string_agg(t.privilege, ', ' ORDER BY t.privilege), t.name, t.service)
+        FROM rights t
+        WHERE NOT t.rolsuper AND NOT t.due AND (t.held OR t.held_somewhere AND t.due_columns = '{}') GROUP BY t.name, t.service
       UNION ALL
-      SELECT 43, format('%I may not use sequence %s', r.service, d.name),
-             format('GRANT %s ON SEQUENCE %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege DESC), d.name, r.service)
-        FROM roles r, due d WHERE d.relkind = 'S' GROUP BY d.name, r.service
+      SELECT 43, format('%I may not use sequence %s', d.service, d.name),
+             format('GRANT %s ON SEQUENCE %s TO %I', string_agg(d.privilege, ', ' ORDER BY d.privilege DESC), d.name, d.service)
+        FROM due d WHERE d.relkind = 'S' GROUP BY d.name, d.service
+      UNION ALL
+      SELECT 44, format('%I may not %s %s of %s', c.service, lower(c.privilege), string_agg(quote_ident(c.attname), ', ' ORDER BY c.attname), c.name),
+             format('GRANT %s (%s) ON %s TO %I', c.privilege, string_agg(quote_ident(c.attname), ', ' ORDER BY c.attname), c.name, c.service)
+        FROM columns c WHERE c.due AND NOT c.held GROUP BY c.name, c.service, c.privilege
+      UNION ALL
+      SELECT 45, format('%I may %s %s of %s', c.service, lower(c.privilege), string_agg(quote_ident(c.attname), ', ' ORDER BY c.attname), c.name),
+             format('REVOKE %s (%s) ON %s FROM PUBLIC, %I', c.privilege, string_agg(quote_ident(c.attname), ', ' ORDER BY c.attname), c.name, c.service)
+        FROM columns c WHERE NOT c.rolsuper AND c.held AND NOT c.due GROUP BY c.name, c.service, c.privilege
+      UNION ALL
+      SELECT 46, format('%I may %s sequence %s', q.service, lower(string_agg(q.privilege, ', ' ORDER BY q.privilege)), q.name),
+             format('REVOKE %s ON SEQUENCE %s FROM PUBLIC, %I', string_agg(q.privilege, ', ' ORDER BY q.privilege), q.name, q.service)
+        FROM sequences q WHERE NOT q.rolsuper AND NOT q.everything AND q.held AND NOT q.due GROUP BY q.name, q.service
       UNION ALL
       SELECT 50, format('%I gets no privileges on %s that %I creates later', r.service, lower(d.kind), r.owner),
              format('ALTER DEFAULT PRIVILEGES FOR ROLE %I GRANT %s ON %s TO %I', r.owner, d.privileges, d.kind, r.service)
         FROM roles r, (VALUES ('r'::"char", 'TABLES', 'SELECT, INSERT, UPDATE, DELETE'),
                               ('S', 'SEQUENCES', 'USAGE, SELECT'),
                               ('n', 'SCHEMAS', 'USAGE')) d (objtype, kind, privileges)
-        WHERE EXISTS (SELECT unnest(string_to_array(d.privileges, ', '))
+        WHERE r.everything
+          AND EXISTS (SELECT unnest(string_to_array(d.privileges, ', '))
                       EXCEPT
                       SELECT f.privilege FROM defaults f
                       WHERE f.objtype = d.objtype AND f.namespace = 0 AND f.grantee = r.service_oid)
@@ -183,13 +249,14 @@ public final class RightsCheck {
              format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE %s ON %s FROM %s', r.owner,
                     (SELECT format(' IN SCHEMA %I', n.nspname) FROM pg_namespace n WHERE n.oid = g.namespace),
                     g.privileges, g.kind, g.name)
-        FROM roles r,
-             (SELECT namespace, CASE objtype WHEN 'r' THEN 'TABLES' ELSE 'SCHEMAS' END AS kind,
-                     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS name,
-                     string_agg(privilege, ', ' ORDER BY privilege) AS privileges
-              FROM defaults
-              WHERE objtype = 'r' AND privilege NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-                 OR objtype = 'n' AND privilege = 'CREATE'
+        FROM owners r,
+             (SELECT f.namespace, CASE f.objtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' ELSE 'SCHEMAS' END AS kind,
+                     CASE f.grantee WHEN 0 THEN 'PUBLIC' ELSE f.grantee::regrole::text END AS name,
+                     string_agg(f.privilege, ', ' ORDER BY f.privilege) AS privileges
+              FROM defaults f LEFT JOIN roles s ON s.service_oid = f.grantee
+              WHERE f.objtype = 'r' AND f.privilege NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+                 OR f.objtype = 'n' AND f.privilege = 'CREATE'
+                 OR f.objtype IN ('r', 'S', 'n') AND NOT s.everything
               GROUP BY 1, 2, 3) g
       ORDER BY 1, 2
       """;
@@ -254,21 +321,44 @@ public final class RightsCheck {
             ON_SERVER,
             Map.of(
                 "OWNER", Sql.literal(names.owner()),
-                "SERVICE", Sql.literal(names.service()),
+                "SERVICES", Sql.literals(names.services().stream().map(ServiceRole::role).toList()),
                 "IS_MEMBER", isMember,
                 "POWERFUL_ROLES", powerfulRoles(),
+                "LIMITED",
+                    Sql.literals(
+                        Stream.concat(
+                                Stream.of(""), // no role has this name
+                                names.services().stream()
+                                    .filter(service -> !service.hasAllRights())
+                                    .map(ServiceRole::role))
+                            .toList()),
+                "LIMITS", limits(names),
+                "SETTINGS", settings(names),
                 "OWN_SERVER", String.valueOf(server == Target.Server.OWN),
                 "DATABASE", Sql.literal(database)));
     return CatalogQuery.rows(
         connection,
         query,
-        row -> deviation(row.getString(1), row.getString(3), row.getString(4), grantOptions));
+        row ->
+            deviation(
+                row.getString(1), row.getString(3), row.getString(4), database, grantOptions));
   }
 
   /** Names are already quoted if necessary. */
   private static Deviation deviation(
-      String kind, String subject, String object, boolean grantOptions) {
+      String kind, String subject, String object, String database, boolean grantOptions) {
     return switch (kind) {
+      case "limit" ->
+          new Deviation(
+              "%s may not have exactly %s connections".formatted(subject, object),
+              "ALTER ROLE %s CONNECTION LIMIT %s".formatted(subject, object));
+      case "setting" -> {
+        String[] setting = object.split("=", 2);
+        yield new Deviation(
+            "%s does not have %s".formatted(subject, object),
+            "ALTER ROLE %s IN DATABASE %s SET %s = %s"
+                .formatted(subject, Sql.identifier(database), setting[0], Sql.literal(setting[1])));
+      }
       case "owner may not log in" ->
           new Deviation(subject + " may not log in", "ALTER ROLE %s LOGIN".formatted(subject));
       case "attributes" ->
@@ -334,7 +424,8 @@ public final class RightsCheck {
         RIGHTS + statement,
         Map.of(
             "OWNER", Sql.literal(names.owner()),
-            "SERVICE", Sql.literal(names.service()),
+            "SERVICES", services(names),
+            "WRITTEN", written(names),
             "OWN_SCHEMA", OwnSchemas.condition("r.owner_oid"),
             "WITHHELD",
                 WithheldPrivileges.areReadable(connection)
@@ -346,6 +437,59 @@ public final class RightsCheck {
                     + (connection.getMetaData().getDatabaseMajorVersion() >= 17
                         ? " MAINTAIN"
                         : "")));
+  }
+
+  private static String limits(RoleNames names) {
+    return values(
+        "(NULL::text, NULL::int)",
+        names.services().stream()
+            .filter(service -> service.connectionLimit().isPresent())
+            .map(service ->
+                "(%s, %d)"
+                    .formatted(Sql.literal(service.role()), service.connectionLimit().getAsInt())));
+  }
+
+  private static String settings(RoleNames names) {
+    return values(
+        "(NULL::text, NULL::text, NULL::text)",
+        names.services().stream()
+            .flatMap(service ->
+                service.settings().entrySet().stream()
+                    .map(setting ->
+                        "(%s, %s, %s)"
+                            .formatted(
+                                Sql.literal(service.role()),
+                                Sql.literal(setting.getKey()),
+                                Sql.literal(setting.getValue())))));
+  }
+
+  /** A row of nulls gives the types, and stands for none. */
+  private static String values(String nulls, Stream<String> rows) {
+    return Stream.concat(Stream.of(nulls), rows).collect(Collectors.joining(", "));
+  }
+
+  private static String services(RoleNames names) {
+    return names.services().stream()
+        .map(service ->
+            "(%s::text, %s)".formatted(Sql.literal(service.role()), service.rights().isEmpty()))
+        .collect(Collectors.joining(", "));
+  }
+
+  /** Of the services that have rights of their own. */
+  private static String written(RoleNames names) {
+    return values(
+        "(NULL::text, NULL::text, NULL::text, NULL::text)",
+        names.services().stream()
+            .flatMap(service ->
+                service.rights().stream()
+                    .flatMap(List::stream)
+                    .map(right ->
+                        "(%s, %s, %s, %s)"
+                            .formatted(
+                                Sql.literal(service.role()),
+                                Sql.literal(right.relation()),
+                                Sql.literal(right.privilege()),
+                                right.column().map(Sql::literal).orElse("NULL")))));
   }
 
   /** From PostgreSQL 16 on, a membership has options. */

@@ -17,6 +17,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.CatalogConflict;
@@ -95,15 +96,17 @@ public final class RoleManager {
 
   /** Its password would be overwritten, and whoever knows it controls the server. */
   private void refuseSuperuser(Connection admin) throws SQLException {
-    if (exists(admin, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = ?", names.service())) {
-      throw Failure.of(
-              ExitCode.REFUSED,
-              "%s, the service role, is already a superuser".formatted(names.service()))
-          .state("nothing was changed")
-          .next(
-              "if it is meant for the services: ALTER ROLE %s NOSUPERUSER; otherwise choose another"
-                      .formatted(Sql.identifier(names.service()))
-                  + " role: --app-user; in a release: roles.app");
+    for (ServiceRole service : names.services()) {
+      String role = service.role();
+      if (exists(admin, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = ?", role)) {
+        throw Failure.of(
+                ExitCode.REFUSED, "%s, the service role, is already a superuser".formatted(role))
+            .state("nothing was changed")
+            .next(
+                "if it is meant for the services: ALTER ROLE %s NOSUPERUSER; otherwise choose another"
+                        .formatted(Sql.identifier(role))
+                    + " role: --app-user; in a release: roles.app");
+      }
     }
   }
 
@@ -169,16 +172,22 @@ public final class RoleManager {
    */
   public List<String> ensureAsOwner(Connection owner, Target.Server server) throws SQLException {
     String alone = names.owner() + " cannot fix this, and there are no admin credentials";
-    if (!exists(owner, "SELECT 1 FROM pg_roles WHERE rolname = ?", names.service())) {
-      throw left(
-          alone,
-          List.of(
-              new Deviation(
-                  "there is no role " + names.service(),
-                  "CREATE ROLE %s LOGIN PASSWORD '...'".formatted(Sql.identifier(names.service()))),
-              new Deviation(
-                  "%s is not a member of it".formatted(names.owner()),
-                  membership(owner, names.service(), names.owner()))));
+    List<Deviation> missing = new ArrayList<>();
+    for (ServiceRole service : names.services()) {
+      String role = service.role();
+      if (!exists(owner, "SELECT 1 FROM pg_roles WHERE rolname = ?", role)) {
+        missing.add(
+            new Deviation(
+                "there is no role " + role,
+                "CREATE ROLE %s LOGIN PASSWORD '...'".formatted(Sql.identifier(role))));
+        missing.add(
+            new Deviation(
+                "%s is not a member of it".formatted(names.owner()),
+                membership(owner, role, names.owner())));
+      }
+    }
+    if (!missing.isEmpty()) {
+      throw left(alone, missing);
     }
     Repaired repaired = ensure(owner, false, () -> RightsCheck.deviations(owner, names, server));
     if (!repaired.left.isEmpty()) {

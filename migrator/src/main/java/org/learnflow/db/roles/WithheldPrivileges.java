@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.Sql;
 
@@ -41,29 +42,34 @@ public final class WithheldPrivileges {
   /** Without it a file revokes nothing; if it is in a comment, a query is wasted. */
   private static final Pattern REVOKE = Pattern.compile("revoke", Pattern.CASE_INSENSITIVE);
 
-  /** Every object, and each privilege on it that the services were granted, or are denied. */
+  /**
+   * Every object, and each privilege on it that the services with all rights were granted, or are
+   * denied.
+   */
   private static final String BEFORE =
       """
       SELECT t.oid, NULL FROM relations t
       UNION ALL
       SELECT s.oid, NULL FROM schemas s
       UNION ALL
-      SELECT c.oid, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a, roles r WHERE a.grantee = r.service_oid
+      SELECT c.oid, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a, roles r WHERE a.grantee = r.service_oid AND r.everything
       UNION ALL
-      SELECT n.oid, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a, roles r WHERE a.grantee = r.service_oid
+      SELECT n.oid, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a, roles r WHERE a.grantee = r.service_oid AND r.everything
       UNION ALL
-      SELECT m.object, m.privilege FROM missing m EXCEPT SELECT d.object, d.privilege FROM due d
+      SELECT m.object, m.privilege FROM missing m WHERE m.everything
+      EXCEPT SELECT d.object, d.privilege FROM due d WHERE d.everything
       """;
 
   private static final String FORGET_GRANTED =
       """
       DELETE FROM @TABLE@ w
       WHERE NOT EXISTS (SELECT FROM missing m
-                        WHERE (w.relation = m.relation OR w.schema = m.schema) AND w.privilege = m.privilege)
+                        WHERE m.everything AND (w.relation = m.relation OR w.schema = m.schema) AND w.privilege = m.privilege)
       """;
 
   private static final String DUE =
-      "SELECT object, relation, schema, privilege, coalesce('schema ' || schema, name) FROM due ORDER BY 5, 4";
+      "SELECT object, relation, schema, privilege, coalesce('schema ' || schema, name) FROM due"
+          + " WHERE everything ORDER BY 5, 4";
 
   private final RoleNames names;
   private boolean any;
@@ -107,7 +113,9 @@ public final class WithheldPrivileges {
    * @param sql the script's text
    */
   public void begin(Connection connection, String sql) throws SQLException {
-    looked = any || REVOKE.matcher(sql).find();
+    looked =
+        names.services().stream().anyMatch(ServiceRole::hasAllRights)
+            && (any || REVOKE.matcher(sql).find());
     if (looked) {
       before =
           Set.copyOf(

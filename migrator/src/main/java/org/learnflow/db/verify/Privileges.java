@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.roles.RightsCheck;
@@ -24,7 +25,7 @@ final class Privileges {
   private static final String QUERY =
       """
       WITH roles AS (
-        SELECT r.*, r.rolname = @SERVICE@ AS is_service FROM pg_roles r WHERE r.rolname IN (@OWNER@, @SERVICE@)
+        SELECT r.*, r.rolname IN (@SERVICES@) AS is_service FROM pg_roles r WHERE r.rolname IN (@OWNER@, @SERVICES@)
       )
       SELECT CASE WHEN is_service THEN 'service' ELSE 'owner' END, quote_ident(rolname),
              'is ' || concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
@@ -36,7 +37,7 @@ final class Privileges {
         WHERE p.rolname IN (@POWERFUL_ROLES@) AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER')
       UNION ALL
       SELECT 'superuser', quote_ident(rolname), '' FROM pg_roles
-        WHERE rolsuper AND oid <> 10 AND rolname NOT IN (@OWNER@, @SERVICE@, @ADMIN@)
+        WHERE rolsuper AND oid <> 10 AND rolname NOT IN (@OWNER@, @SERVICES@, @ADMIN@)
       UNION ALL
       SELECT 'code', quote_ident(c.relname), 'has the trigger ' || quote_ident(t.tgname)
         FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -79,7 +80,8 @@ final class Privileges {
                 QUERY,
                 Map.of(
                     "OWNER", Sql.literal(names.owner()),
-                    "SERVICE", Sql.literal(names.service()),
+                    "SERVICES",
+                        Sql.literals(names.services().stream().map(ServiceRole::role).toList()),
                     "ADMIN", Sql.literal(admin.orElse("")),
                     "POWERFUL_ROLES", RightsCheck.powerfulRoles())),
             row -> new Finding(row.getString(1), row.getString(2), row.getString(3)));
@@ -128,7 +130,10 @@ final class Privileges {
     if (functions.isEmpty()) {
       return Optional.empty();
     }
-    boolean services = functions.stream().anyMatch(found -> found.what.equals(names.service()));
+    boolean services =
+        functions.stream()
+            .anyMatch(found ->
+                names.services().stream().map(ServiceRole::role).anyMatch(found.what::equals));
     String text =
         functions.stream()
                 .map(found -> "%s belongs to %s".formatted(found.subject, found.what))

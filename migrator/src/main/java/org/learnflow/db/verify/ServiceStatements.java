@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.learnflow.db.connect.RoleNames;
 import org.learnflow.db.postgres.HistoryTable;
 import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
@@ -84,11 +83,11 @@ final class ServiceStatements {
   private record Text(String name, List<String> statements) {}
 
   /** Plans them all, table by table. */
-  static Outcome plan(Connection connection, RoleNames names) throws SQLException {
+  static Outcome plan(Connection connection, String owner, String service) throws SQLException {
     int planned = 0;
     long waited = 0;
     List<String> locked = new ArrayList<>();
-    for (Text text : texts(connection, names)) {
+    for (Text text : texts(connection, owner, service)) {
       if (!locked.isEmpty() && locked.getLast().equals(text.name)) {
         continue;
       }
@@ -100,9 +99,7 @@ final class ServiceStatements {
             connection,
             "SET LOCAL lock_timeout = %d; SET LOCAL ROLE %s; %s"
                 .formatted(
-                    look.toMillis(),
-                    Sql.identifier(names.service()),
-                    String.join("; ", text.statements)));
+                    look.toMillis(), Sql.identifier(service), String.join("; ", text.statements)));
         planned += text.statements.size();
       } catch (SQLException e) {
         if (SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
@@ -119,11 +116,12 @@ final class ServiceStatements {
     return new Outcome(planned, Optional.empty(), List.copyOf(locked));
   }
 
-  private static List<Text> texts(Connection connection, RoleNames names) throws SQLException {
+  private static List<Text> texts(Connection connection, String owner, String service)
+      throws SQLException {
     List<Text> texts = new ArrayList<>();
     try (PreparedStatement select = connection.prepareStatement(STATEMENTS)) {
-      select.setString(1, names.owner());
-      select.setString(2, names.service());
+      select.setString(1, owner);
+      select.setString(2, service);
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
           texts.add(new Text(rows.getString(1), List.of((String[]) rows.getArray(2).getArray())));

@@ -9,8 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.HiddenRows;
@@ -329,35 +334,38 @@ public final class Verifier {
 
   private StageResult rights(Connection connection) throws SQLException {
     String name = "rights";
+    RoleNames names = access.target().names();
     for (String role :
-        List.of(access.target().names().owner(), access.target().names().service())) {
+        Stream.concat(Stream.of(names.owner()), names.services().stream().map(ServiceRole::role))
+            .toList()) {
       if (!roleExists(connection, role)) {
         return StageResult.broken(name, "role " + role + " does not exist");
       }
     }
     List<Deviation> deviations =
-        RightsCheck.deviations(connection, access.target().names(), access.target().server());
+        RightsCheck.deviations(connection, names, access.target().server());
     if (!deviations.isEmpty()) {
       Deviation first = deviations.getFirst();
       String more = deviations.size() == 1 ? "" : " (and %d more)".formatted(deviations.size() - 1);
       return StageResult.broken(
           name, "%s%s; repair as an admin: %s;".formatted(first.what(), more, first.sql()));
     }
-    ServiceStatements.Outcome outcome = ServiceStatements.plan(connection, access.target().names());
-    return outcome
-        .refusal()
-        .map(refusal ->
-            StageResult.broken(
-                name,
-                "%s lacks a privilege: %s".formatted(access.target().names().service(), refusal)))
-        .orElseGet(() -> rights(outcome));
+    List<String> may = new ArrayList<>();
+    Set<String> locked = new TreeSet<>();
+    for (ServiceRole service : names.services()) {
+      ServiceStatements.Outcome outcome =
+          ServiceStatements.plan(connection, names.owner(), service.role());
+      if (outcome.refusal().isPresent()) {
+        return StageResult.broken(
+            name, "%s lacks a privilege: %s".formatted(service.role(), outcome.refusal().get()));
+      }
+      may.add("%s can run %d statements".formatted(service.role(), outcome.planned()));
+      locked.addAll(outcome.locked());
+    }
+    return rights(String.join(", ", may) + " on rows, and nothing else", List.copyOf(locked));
   }
 
-  private StageResult rights(ServiceStatements.Outcome outcome) {
-    String may =
-        "%s can run %d statements on rows, and nothing else"
-            .formatted(access.target().names().service(), outcome.planned());
-    List<String> locked = outcome.locked();
+  private static StageResult rights(String may, List<String> locked) {
     return locked.isEmpty()
         ? StageResult.good("rights", may)
         : StageResult.warning(
