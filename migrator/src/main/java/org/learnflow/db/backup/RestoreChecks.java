@@ -7,7 +7,6 @@ import java.util.OptionalLong;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAddress;
-import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.CatalogQuery;
@@ -35,8 +34,7 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
 
   /** Refuses a server without the service role, which gets its privileges in the dump. */
   void requireService() throws SQLException {
-    List<String> missing =
-        missingRoles(target.names().services().stream().map(ServiceRole::role).toList());
+    List<String> missing = missingRoles(target.names().serviceRoles());
     if (!missing.isEmpty()) {
       throw BackupFailures.refused(
               ExitCode.REFUSED,

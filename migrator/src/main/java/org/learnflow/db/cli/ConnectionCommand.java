@@ -1,5 +1,7 @@
 package org.learnflow.db.cli;
 
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Password;
 import org.learnflow.db.publish.PublishedConnection;
@@ -19,10 +21,17 @@ final class ConnectionCommand extends BaseCommand {
   @Option(names = "--show-password", description = "Show the password instead of a mask.")
   private boolean showPassword;
 
+  @Option(
+      names = "--service",
+      paramLabel = "NAME",
+      description = "A service with roles of its own (default: the connection of all services).")
+  private @Nullable String service;
+
   @Override
   ExitCode execute(ConsoleProgress progress) {
     PublishedConnection connection =
-        PublishedConnection.of(database.target(cluster(), false, progress));
+        PublishedConnection.of(
+            database.target(cluster(), false, progress), Optional.ofNullable(service));
     String text =
         """
         Host: %s

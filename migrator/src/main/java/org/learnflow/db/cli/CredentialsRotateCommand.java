@@ -1,13 +1,15 @@
 package org.learnflow.db.cli;
 
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.connect.Service;
 import org.learnflow.db.credentials.CredentialsRole;
 import org.learnflow.db.credentials.Rotation;
+import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.Workloads.Workload;
 import picocli.CommandLine.Command;
@@ -42,7 +44,23 @@ final class CredentialsRotateCommand extends BaseCommand {
       description =
           "Whose password: app (default), the service role; owner, the migrator; admin, the"
               + " superuser. Can be repeated.")
-  private List<CredentialsRole> roles = List.of(CredentialsRole.APP);
+  private List<CredentialsRole.Kind> roles = List.of();
+
+  @Option(
+      names = "--service",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "A service with roles of its own: its other role gets a new password and is published;"
+              + " the current one goes on until its login is revoked. Can be repeated.")
+  private List<String> services = List.of();
+
+  @Option(
+      names = "--revoke",
+      description =
+          "Replace nothing; revoke the login of the role that --service had before its last"
+              + " rotation. Refused while that role has open sessions.")
+  private boolean revoke;
 
   @Option(
       names = "--restart",
@@ -62,6 +80,7 @@ final class CredentialsRotateCommand extends BaseCommand {
    *     replaced
    * @param workloads that use the published Secrets
    * @param restarted whether they were restarted
+   * @param replaced roles that can still log in with the previous password of a service
    */
   record Rotated(
       String secret,
@@ -70,29 +89,50 @@ final class CredentialsRotateCommand extends BaseCommand {
       boolean finished,
       String published,
       List<Workload> workloads,
-      boolean restarted) {}
+      boolean restarted,
+      List<String> replaced) {}
+
+  /**
+   * What revoke did.
+   *
+   * @param revoked roles that can no longer log in
+   */
+  record Revoked(List<String> revoked) {}
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
     CredentialsCommand.requireRelease(
         database, cluster(), "only a release's passwords can be rotated");
     Release release = database.release(cluster()).orElseThrow();
-    Rotation.Result done =
+    requireKnown(release);
+    Rotation rotation =
         new Rotation(
-                cluster().api(),
-                release,
-                files::migrations,
-                () -> database.access(cluster(), false, progress),
-                confirmation,
-                progress)
-            .run(
-                EnumSet.copyOf(roles),
-                restart ? Optional.of(database.timeoutOr(ROLLOUT)) : Optional.empty());
+            cluster().api(),
+            release,
+            files::migrations,
+            () -> database.access(cluster(), false, progress),
+            confirmation,
+            progress);
+    if (revoke) {
+      List<String> revoked = rotation.revoke(services);
+      print("can no longer log in: " + String.join(", ", revoked), new Revoked(revoked));
+      return ExitCode.OK;
+    }
+    Rotation.Result done =
+        rotation.run(
+            keys(release), restart ? Optional.of(database.timeoutOr(ROLLOUT)) : Optional.empty());
     print(
         done.text()
             + (done.restarted()
                 ? "\nrestarted: " + Workload.titles(done.workloads())
-                : advice(done.workloads())),
+                : advice(done.workloads(), !done.replaced().isEmpty()))
+            + (done.replaced().isEmpty()
+                ? ""
+                : "\nonce nothing uses it any more, revoke the login of %s: %s --service %s --revoke"
+                    .formatted(
+                        String.join(", ", done.replaced()),
+                        CredentialsSecret.rotation(release.name(), release.namespace()),
+                        String.join(",", services))),
         new Rotated(
             release.credentialsSecret().name(),
             release.namespace(),
@@ -100,16 +140,46 @@ final class CredentialsRotateCommand extends BaseCommand {
             done.finished(),
             done.published(),
             done.workloads(),
-            done.restarted()));
+            done.restarted(),
+            done.replaced()));
     return ExitCode.OK;
   }
 
+  /** Keys in the Secret of the passwords that are to be replaced. */
+  private List<String> keys(Release release) {
+    List<CredentialsRole.Kind> kinds =
+        roles.isEmpty() && services.isEmpty() ? List.of(CredentialsRole.Kind.APP) : roles;
+    return Stream.concat(
+            kinds.stream().map(kind -> kind.key(release)),
+            services.stream().map(Service::passwordKey))
+        .distinct()
+        .toList();
+  }
+
+  private void requireKnown(Release release) {
+    List<String> known = release.services().stream().map(Service::name).toList();
+    for (String service : services) {
+      if (!known.contains(service)) {
+        throw Failures.usage("release %s has no service %s".formatted(release.name(), service))
+            .next(
+                known.isEmpty()
+                    ? "leave --service out: all services share one role"
+                    : "name one of " + String.join(", ", known));
+      }
+    }
+    if (revoke && services.isEmpty()) {
+      throw Failures.usage("--revoke needs a service").next("name it: --service NAME");
+    }
+  }
+
   /** What to type next, a line for each workload. */
-  private static String advice(List<Workload> workloads) {
+  private static String advice(List<Workload> workloads, boolean goesOn) {
     if (workloads.isEmpty()) {
       return "";
     }
-    return "\nopen sessions stay open; to open new ones, these workloads need the new password:"
+    return (goesOn
+            ? "\nthe previous password still works; these workloads have to get the new one:"
+            : "\nopen sessions stay open; to open new ones, these workloads need the new password:")
         + workloads.stream()
             .map(workload -> "\n  " + advice(workload))
             .collect(Collectors.joining());

@@ -3,6 +3,8 @@ package org.learnflow.db.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.Failure;
@@ -15,6 +17,8 @@ import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.EmbeddedTarget;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.ReleaseTarget;
@@ -72,7 +76,8 @@ final class DatabaseOptions {
   @Option(
       names = "--app-user",
       paramLabel = "ROLE",
-      description = "Role that services connect as (default: learnflow_user).")
+      description =
+          "Role that all services connect as (default: learnflow_user); none: each of --services has its own.")
   private String appUser = RoleNames.DEFAULT_SERVICE;
 
   @Option(
@@ -141,6 +146,11 @@ final class DatabaseOptions {
     return found;
   }
 
+  /** The services that have roles of their own. */
+  List<Service> services() {
+    return services.services();
+  }
+
   /**
    * Access to the database that the options describe.
    *
@@ -172,7 +182,7 @@ final class DatabaseOptions {
             .where(embedded.toString())
             .next("name another folder; it does not have to exist");
       }
-      return EmbeddedTarget.start(embedded, create, appUser, progress);
+      return EmbeddedTarget.start(embedded, create, services.roles(appUser), progress);
     }
     return release(cluster)
         .map(found ->
@@ -180,7 +190,8 @@ final class DatabaseOptions {
                 cluster.api(),
                 found,
                 PasswordFile.read("--password-file", passwordFile),
-                !cluster.inPod()))
+                !cluster.inPod(),
+                services::rights))
         .orElseGet(() -> uriTarget(cluster));
   }
 
@@ -222,6 +233,11 @@ final class DatabaseOptions {
         PasswordFile.read("--password-file", passwordFile)
             .or(() -> environment.get("PGPASSWORD").map(Password::new))
             .or(uri::password);
+    List<ServiceRole> roles = services.roles(appUser);
+    Map<String, Password> passwords = services.passwords(roles);
+    PasswordFile.read("--app-password-file", appPasswordFile)
+        .filter(_ -> !appUser.equals(ServiceRole.NONE))
+        .ifPresent(ofAll -> passwords.put(appUser, ofAll));
     return new Target(
         uri.address(),
         password,
@@ -229,8 +245,8 @@ final class DatabaseOptions {
             .map(user ->
                 new AdminSessions.Credentials(
                     user, PasswordFile.read("--admin-password-file", adminPasswordFile))),
-        new RoleNames(uri.address().user(), services.roles(appUser)),
-        services.passwords(appUser, PasswordFile.read("--app-password-file", appPasswordFile)),
+        new RoleNames(uri.address().user(), roles),
+        passwords,
         cluster
             .statefulSet()
             .<Hosting>map(set ->

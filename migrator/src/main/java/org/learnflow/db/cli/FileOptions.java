@@ -35,7 +35,7 @@ final class FileOptions {
    * Only the class path shows it: a class from an AOT cache knows where its jar was when the cache
    * was created.
    */
-  private static Path home() {
+  static Path home() {
     Path jar =
         Path.of(System.getProperty("java.class.path").replaceFirst(File.pathSeparator + ".*", ""));
     return Optional.ofNullable(jar.toAbsolutePath().getParent())

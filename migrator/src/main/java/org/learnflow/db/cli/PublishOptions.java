@@ -40,6 +40,13 @@ final class PublishOptions {
       description = "Namespaces to publish in, separated by commas (default: the release's).")
   private List<String> namespaces = List.of();
 
+  @Option(
+      names = "--service",
+      paramLabel = "NAME",
+      description =
+          "Publish only the connection of this service; for an env file, instead of the first.")
+  private @Nullable String service;
+
   PublishOptions(Environment environment) {
     this.environment = environment;
   }
@@ -50,7 +57,14 @@ final class PublishOptions {
       DatabaseOptions database,
       ClusterOptions cluster,
       ConsoleProgress progress) {
-    return new Publisher(access, () -> place(database.release(cluster), cluster), progress);
+    return new Publisher(
+        access,
+        () -> place(database.release(cluster), cluster),
+        progress,
+        target ->
+            service == null
+                ? PublishedConnection.all(target)
+                : List.of(PublishedConnection.of(target, Optional.of(service))));
   }
 
   private Optional<PublishTarget> place(Optional<Release> release, ClusterOptions cluster) {
@@ -102,7 +116,7 @@ final class PublishOptions {
   /** Refuses a connection that cannot be published before any work is done. */
   void requireConnection(Target target, Optional<Release> release) {
     if (!destination(inCluster(release)).equals(NONE)) {
-      PublishedConnection.of(target);
+      PublishedConnection.all(target);
     }
   }
 
@@ -124,7 +138,7 @@ final class PublishOptions {
 
   /** A release says whether its connection is published. */
   private boolean inCluster(Optional<Release> release) {
-    return release.map(found -> !found.publishNamespaces().isEmpty()).orElseGet(this::inPod);
+    return release.map(Release::publishes).orElseGet(this::inPod);
   }
 
   private boolean inPod() {

@@ -72,7 +72,9 @@ final class StatusCommand extends BaseCommand {
         DatabaseStatus read = read(session, migrations, access);
         List<KubernetesTarget.Found> published =
             new KubernetesTarget(cluster().api(), release.name(), release.publishNamespaces())
-                .compare(PublishedConnection.of(access.target()), read.schemaVersion());
+                .compare(
+                    release.publishes() ? PublishedConnection.all(access.target()) : List.of(),
+                    read.schemaVersion());
         String problem = CredentialsSecret.interruption(cluster().api(), release).orElse("");
         status = new ReleaseStatus(about, pods, storage, published, problem, read);
       }

@@ -11,6 +11,7 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.verify.DatabaseStatus;
 import org.learnflow.db.verify.LastBackup;
 import org.learnflow.db.verify.ReleaseStatus;
+import org.learnflow.db.verify.ServiceConnections;
 
 /** The screen that {@link StatusCommand} prints. */
 final class StatusText {
@@ -88,7 +89,7 @@ final class StatusText {
         """
         Database:    %s
         Server:      PostgreSQL %s, %.1f MiB, %s connections
-        %sTLS:         %s
+        %s%sTLS:         %s
         Schema:      %s (%d applied)
         Pending:     %s
         Differences: %s
@@ -101,6 +102,12 @@ final class StatusText {
                 status.serverVersion(),
                 status.sizeBytes() / 1048576.0,
                 status.connections(),
+                status.services().isEmpty()
+                    ? ""
+                    : "Services:    "
+                        + listed(
+                            status.services().stream().map(ServiceConnections.Use::text).toList())
+                        + "\n",
                 status.outdated().isEmpty() ? "" : "Outdated:    " + status.outdated() + "\n",
                 status.tls(),
                 status.schemaVersion(),

@@ -11,6 +11,8 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.SqlStates;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 /** The one place that checks whether a role can log in with a password: by logging in. */
 public final class PasswordCheck {
@@ -20,6 +22,10 @@ public final class PasswordCheck {
   /** The server reports these after it has accepted the password. */
   private static final Set<String> NOT_IN_THIS_DATABASE =
       Set.of(SqlStates.INVALID_CATALOG_NAME, SqlStates.INSUFFICIENT_PRIVILEGE);
+
+  /** Functions of the server that report the limit of a role, and that of a database. */
+  private static final Set<String> LIMIT_CHECKS =
+      Set.of("InitializeSessionUserId", "CheckMyDatabase");
 
   private final Connector connector;
   private final Duration timeout;
@@ -40,10 +46,13 @@ public final class PasswordCheck {
     LOGGED_IN,
     /** The password is right, but the database does not exist, or the role cannot connect to it. */
     NO_DATABASE,
+    /** The password is right, but the role, or the database, has all connections it may have. */
+    AT_LIMIT,
     /** Role or password was rejected. */
     REFUSED,
     /**
-     * The server rejected the connection whatever the password is, such as at a connection limit.
+     * The server rejected the connection whatever the password is, such as when it has no more
+     * connections for anybody.
      */
     UNKNOWN
   }
@@ -57,7 +66,7 @@ public final class PasswordCheck {
     /** Whether the password is right; empty if that is unknown. */
     public Optional<Boolean> isPasswordRight() {
       return switch (answer) {
-        case LOGGED_IN, NO_DATABASE -> Optional.of(true);
+        case LOGGED_IN, NO_DATABASE, AT_LIMIT -> Optional.of(true);
         case REFUSED -> Optional.of(false);
         case UNKNOWN -> Optional.empty();
       };
@@ -113,8 +122,22 @@ public final class PasswordCheck {
     Answer answer =
         REFUSED.contains(state) || isRefusedByUs(e)
             ? Answer.REFUSED
-            : NOT_IN_THIS_DATABASE.contains(state) ? Answer.NO_DATABASE : Answer.UNKNOWN;
+            : NOT_IN_THIS_DATABASE.contains(state)
+                ? Answer.NO_DATABASE
+                : isAfterPassword(e) ? Answer.AT_LIMIT : Answer.UNKNOWN;
     return new Login(answer, "%s (SQLSTATE %s)".formatted(Readiness.message(e), state));
+  }
+
+  /**
+   * The limits of a role and of a database are checked after the password, and those of all before.
+   */
+  private static boolean isAfterPassword(SQLException e) {
+    return SqlStates.TOO_MANY_CONNECTIONS.equals(SqlStates.of(e))
+        && e instanceof PSQLException from
+        && Optional.ofNullable(from.getServerErrorMessage())
+            .map(ServerErrorMessage::getRoutine)
+            .filter(LIMIT_CHECKS::contains)
+            .isPresent();
   }
 
   /** A verifier with so many iterations that pgjdbc gives up; it has to be replaced. */

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.connect.ServiceRole.Right;
 import org.learnflow.db.postgres.Identifier;
 
 /**
@@ -26,9 +27,28 @@ public record RoleNames(String owner, List<ServiceRole> services) {
     this(owner, List.of(ServiceRole.ofAll(service)));
   }
 
-  /** The role whose connection is published under the release's own name. */
+  /** The role of all services; if each has its own, that of the first. */
   public String service() {
-    return services.getFirst().role();
+    return current().getFirst().role();
+  }
+
+  /** Names of all roles that services have. */
+  public List<String> serviceRoles() {
+    return services.stream().map(ServiceRole::role).toList();
+  }
+
+  /** What a service's roles may do. */
+  public List<Right> rights(Service service) {
+    return services.stream()
+        .filter(role -> role.service().filter(service::equals).isPresent())
+        .map(ServiceRole::rights)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** The roles that are published: one for a service, and the one of all services. */
+  public List<ServiceRole> current() {
+    return services.stream().filter(ServiceRole::current).toList();
   }
 
   /** What a name is for, and where it is set. */

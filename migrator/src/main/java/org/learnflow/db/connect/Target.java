@@ -1,6 +1,6 @@
 package org.learnflow.db.connect;
 
-import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.Failure;
@@ -44,21 +44,22 @@ public record Target(
     servicePasswords = Map.copyOf(servicePasswords);
   }
 
-  /** Of the role whose connection is published under the release's own name. */
-  public Optional<Password> servicePassword() {
-    return servicePassword(names.service());
-  }
-
   /** Of a service's role. */
   public Optional<Password> servicePassword(String role) {
     return Optional.ofNullable(servicePasswords.get(role));
   }
 
   /** The same target with other passwords. */
-  public Target with(Optional<Password> ownerPassword, Password other) {
-    Map<String, Password> passwords = new HashMap<>(servicePasswords);
-    passwords.put(names.service(), other);
-    return new Target(owner, ownerPassword, admin, names, passwords, hosting, server);
+  public Target with(
+      Password ownerPassword, List<ServiceRole> services, Map<String, Password> passwords) {
+    return new Target(
+        owner,
+        Optional.of(ownerPassword),
+        admin,
+        new RoleNames(names.owner(), services),
+        passwords,
+        hosting,
+        server);
   }
 
   /** Another database of the server, owned by another role and without an admin. */

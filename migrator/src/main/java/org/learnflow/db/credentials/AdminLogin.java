@@ -4,7 +4,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -31,13 +30,13 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
 
   /** Logs in with whichever of the admin's passwords the database accepts now. */
   static AdminLogin open(DatabaseAccess access, CredentialsSecret secret, Release release) {
-    String name = CredentialsRole.ADMIN.name(release);
-    String key = CredentialsRole.ADMIN.key(release);
+    CredentialsRole role = CredentialsRole.admin(release);
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (true) {
-      for (Password password : candidates(secret, key)) {
+      for (Password password : candidates(secret, role.key())) {
         try {
-          return open(access.admin(new AdminSessions.Credentials(name, Optional.of(password))));
+          return open(
+              access.admin(new AdminSessions.Credentials(role.current(), Optional.of(password))));
         } catch (Failure failure) {
           if (!SqlStates.of(failure).equals(SqlStates.INVALID_PASSWORD)) {
             throw failure;
@@ -45,7 +44,7 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
         }
       }
       if (System.nanoTime() > end) {
-        throw PasswordExchange.notAccepted(Set.of(CredentialsRole.ADMIN), release);
+        throw PasswordExchange.notAccepted(List.of(role), release);
       }
       Pause.of(POLL);
     }

@@ -22,6 +22,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
    * What the values request.
    *
    * @param secret name of the Secret; empty if somebody else creates it
+   * @param services names of those that have roles of their own
    * @param statefulSet that is to run the database; empty for an external one
    * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty if that
    *     is not checked
@@ -31,6 +32,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
    */
   public record Wanted(
       Optional<String> secret,
+      List<String> services,
       Optional<String> statefulSet,
       String dataClaim,
       String dataDirectory,
@@ -67,7 +69,13 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
     return wanted
         .secret()
         .map(secret ->
-            new CredentialsSecret(api, namespace, release, secret, wanted.statefulSet().orElse(""))
+            new CredentialsSecret(
+                    api,
+                    namespace,
+                    release,
+                    secret,
+                    wanted.statefulSet().orElse(""),
+                    wanted.services())
                 .ensure(wanted.claims(), wanted.retired()))
         .orElse(List.of());
   }

@@ -2,12 +2,12 @@ package org.learnflow.db.credentials;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.EnumSet;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -19,6 +19,7 @@ import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.publish.PublishedConnection;
 import org.learnflow.db.publish.Publisher;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.MigrationFiles;
@@ -28,7 +29,7 @@ import org.learnflow.db.schema.SchemaState;
  * What a rotation does while it holds the lock CREDENTIALS. It continues where an earlier call
  * stopped, and can start again after a lost connection.
  *
- * @param target where the service role's password is published
+ * @param target where services' passwords are published
  */
 record PasswordExchange(
     Release release,
@@ -52,82 +53,98 @@ record PasswordExchange(
   /**
    * What was done.
    *
-   * @param roles whose passwords were replaced
-   * @param published where, and whether it was written; empty if the service role's password was
-   *     not replaced
+   * @param keys of the passwords that were replaced
+   * @param published where, and whether it was written; empty if no service's password was replaced
    */
-  record Done(Set<CredentialsRole> roles, Origin origin, String published) {}
+  record Done(List<String> keys, Origin origin, String published) {}
 
   /**
    * Does it, in the admin's session.
    *
+   * @param asked keys of the passwords to replace
    * @param before the passwords in force when the rotation was requested, by key
    */
-  Done run(Connection connection, Set<CredentialsRole> asked, Map<String, Password> before)
+  Done run(Connection connection, List<String> asked, Map<String, Password> before)
       throws SQLException {
-    Set<CredentialsRole> roles = CredentialsRole.withKeys(secret.pending().keySet(), release);
+    Map<String, Password> now = secret.current();
+    List<CredentialsRole> roles = roles(secret.pending().keySet(), now);
     Origin origin = roles.isEmpty() ? Origin.NEW : Origin.FINISHED;
     if (roles.isEmpty()) {
-      roles = asked;
-      Map<String, Password> now = secret.current();
+      roles = roles(asked, now);
+      List<CredentialsRole> unpublished = unpublished(roles, now);
       if (isReplaced(asked, before, now)) {
         origin = Origin.ELSEWHERE;
-      } else if (asked.contains(CredentialsRole.APP) && isUnpublished(now)) {
-        roles = EnumSet.of(CredentialsRole.APP);
+      } else if (!unpublished.isEmpty()) {
+        roles = unpublished;
         origin = Origin.FINISHED;
       } else {
-        replace(connection, asked);
+        replace(connection, roles);
       }
     } else {
       replace(connection, roles);
     }
-    return new Done(roles, origin, roles.contains(CredentialsRole.APP) ? publish() : "");
+    List<String> keys = CredentialsRole.keys(roles);
+    return new Done(
+        keys, origin, roles.stream().anyMatch(CredentialsRole::isPublished) ? publish(keys) : "");
   }
 
-  private boolean isReplaced(
-      Set<CredentialsRole> roles, Map<String, Password> before, Map<String, Password> now) {
-    return roles.stream()
-        .map(role -> role.key(release))
-        .noneMatch(key -> Objects.equals(before.get(key), now.get(key)));
+  private List<CredentialsRole> roles(Collection<String> keys, Map<String, Password> values) {
+    return CredentialsRole.withKeys(keys, release, values);
+  }
+
+  private static boolean isReplaced(
+      List<String> keys, Map<String, Password> before, Map<String, Password> now) {
+    return keys.stream().noneMatch(key -> Objects.equals(before.get(key), now.get(key)));
   }
 
   /**
-   * Whether a rotation stopped after it wrote the Secret and before it published in all namespaces.
+   * Those of which a rotation stopped after it wrote the Secret and before it published in all
+   * namespaces.
    */
-  private boolean isUnpublished(Map<String, Password> now) {
-    return Optional.ofNullable(now.get(CredentialsRole.APP.key(release)))
-        .filter(password -> accepts(CredentialsRole.APP, password))
-        .map(password -> !target.withAnotherPassword(password).isEmpty())
-        .orElse(false);
+  private List<CredentialsRole> unpublished(
+      List<CredentialsRole> roles, Map<String, Password> now) {
+    return roles.stream()
+        .filter(CredentialsRole::isPublished)
+        .filter(role ->
+            Optional.ofNullable(now.get(role.key()))
+                .filter(password -> accepts(role.current(), password))
+                .map(password ->
+                    target.hasAnotherPassword(
+                        new PublishedConnection(
+                            access.target().owner().as(role.current()), password, role.service())))
+                .orElse(false))
+        .toList();
   }
 
-  private boolean accepts(CredentialsRole role, @Nullable Password password) {
-    return password != null && access.accepts(role.name(release), password);
+  private boolean accepts(String role, @Nullable Password password) {
+    return password != null && access.accepts(role, password);
   }
 
-  private void replace(Connection connection, Set<CredentialsRole> roles) throws SQLException {
+  private void replace(Connection connection, List<CredentialsRole> roles) throws SQLException {
     Map<String, Password> current = secret.current();
     Map<String, Password> interrupted = secret.pending();
-    Set<CredentialsRole> unknown =
+    List<CredentialsRole> unknown =
         roles.stream()
             .filter(role ->
-                !accepts(role, interrupted.get(role.key(release)))
-                    && !accepts(role, current.get(role.key(release))))
-            .collect(Collectors.toCollection(() -> EnumSet.noneOf(CredentialsRole.class)));
+                !accepts(role.next(), interrupted.get(role.key()))
+                    && !accepts(role.current(), current.get(role.key())))
+            .toList();
     if (!unknown.isEmpty()) {
       throw notAccepted(unknown, release);
     }
-    Map<String, Password> next =
-        secret.begin(roles.stream().map(role -> role.key(release)).toList());
-    Set<CredentialsRole> replaced = CredentialsRole.withKeys(next.keySet(), release);
+    Map<String, String> users = new HashMap<>();
+    roles.forEach(
+        role -> role.service().ifPresent(service -> users.put(service.userKey(), role.next())));
+    Map<String, Password> next = secret.begin(CredentialsRole.keys(roles), users);
+    List<CredentialsRole> replaced = roles(next.keySet(), current);
     reached.kept(replaced);
     for (CredentialsRole role : replaced) {
       reached.setting(role);
       // Even if it was done: setting the same password again changes nothing.
       RoleManager.setPassword(
-          connection, role.name(release), Objects.requireNonNull(next.get(role.key(release))));
+          connection, role.next(), Objects.requireNonNull(next.get(role.key())));
       reached.set(role);
-      progress.line("rotate", "set in the database: " + role.name(release));
+      progress.line("rotate", "set in the database: " + role.next());
     }
     reached.finishing();
     secret.finish(next);
@@ -135,12 +152,11 @@ record PasswordExchange(
     progress.line("rotate", "in force in " + secret);
   }
 
-  static Failure notAccepted(Set<CredentialsRole> roles, Release release) {
+  static Failure notAccepted(Collection<CredentialsRole> roles, Release release) {
     return Failure.of(
             ExitCode.CREDENTIALS_REFUSED,
             "the database does not accept the password of %s that is in Secret %s"
-                .formatted(
-                    CredentialsRole.names(roles, release), release.credentialsSecret().name()))
+                .formatted(CredentialsRole.names(roles), release.credentialsSecret().name()))
         .where("namespace " + release.namespace())
         .state("nothing was changed by this call")
         .next(
@@ -151,24 +167,36 @@ record PasswordExchange(
                 .formatted(release.name(), release.namespace()));
   }
 
-  private String publish() {
-    Map<String, Password> current = secret.current();
-    Target renewed =
-        access
-            .target()
-            .with(
-                Optional.ofNullable(current.get(CredentialsRole.OWNER.key(release))),
-                Objects.requireNonNull(
-                    current.get(CredentialsRole.APP.key(release)), "the service role's password"));
-    if (release.publishNamespaces().isEmpty()) {
+  private Target renewed(Map<String, Password> current) {
+    Map<String, String> values = new HashMap<>();
+    current.forEach((key, password) -> values.put(key, password.value()));
+    Release.Passwords passwords =
+        release.passwords(values, values, access.target().names()::rights);
+    return access.target().with(passwords.owner(), passwords.roles(), passwords.services());
+  }
+
+  /** Publishes the connections whose passwords have these keys. */
+  private String publish(List<String> keys) {
+    if (!release.publishes()) {
       return "nowhere, as requested";
     }
+    Map<String, Password> current = secret.current();
+    Target renewed = renewed(current);
+    List<String> users = roles(keys, current).stream().map(CredentialsRole::current).toList();
     DatabaseAccess renewedAccess = access.with(renewed);
     try (Session owner = renewedAccess.ownerSession()) {
       String version =
           owner.run("publish", reading -> SchemaState.read(reading, migrations).currentText());
       String published =
-          new Publisher(renewedAccess, () -> Optional.of(target), progress).publishLocked(version);
+          new Publisher(
+                  renewedAccess,
+                  () -> Optional.of(target),
+                  progress,
+                  services ->
+                      PublishedConnection.all(services).stream()
+                          .filter(connection -> users.contains(connection.address().user()))
+                          .toList())
+              .publishLocked(version);
       progress.line("publish", published);
       return published;
     } catch (Failure failure) {

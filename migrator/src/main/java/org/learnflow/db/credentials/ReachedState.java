@@ -1,7 +1,8 @@
 package org.learnflow.db.credentials;
 
 import java.util.ArrayList;
-import java.util.EnumSet;
+import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.learnflow.db.Failure;
@@ -14,9 +15,9 @@ import org.learnflow.db.kubernetes.Release;
  */
 final class ReachedState {
   private final Release release;
-  private final Set<CredentialsRole> old = EnumSet.noneOf(CredentialsRole.class);
-  private final Set<CredentialsRole> unknown = EnumSet.noneOf(CredentialsRole.class);
-  private final Set<CredentialsRole> set = EnumSet.noneOf(CredentialsRole.class);
+  private final Set<CredentialsRole> old = new LinkedHashSet<>();
+  private final Set<CredentialsRole> unknown = new LinkedHashSet<>();
+  private final Set<CredentialsRole> set = new LinkedHashSet<>();
   private boolean kept;
   private boolean finishing;
   private boolean finished;
@@ -26,7 +27,7 @@ final class ReachedState {
   }
 
   /** The next passwords are in the Secret. */
-  void kept(Set<CredentialsRole> roles) {
+  void kept(Collection<CredentialsRole> roles) {
     kept = true;
     old.addAll(roles);
     old.removeAll(unknown);
@@ -84,7 +85,7 @@ final class ReachedState {
 
   private void state(List<String> states, Set<CredentialsRole> roles, String what) {
     if (!roles.isEmpty()) {
-      states.add(what + CredentialsRole.names(roles, release));
+      states.add(what + CredentialsRole.names(roles));
     }
   }
 }

@@ -14,6 +14,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.Service;
 import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
@@ -84,7 +85,14 @@ public record Repair(
 
   /** Creates the missing keys; services keep the password that they already have. */
   private List<String> complete(String secret) {
-    CredentialsSecret credentials = new CredentialsSecret(api, namespace, name, secret, "");
+    CredentialsSecret credentials =
+        new CredentialsSecret(
+            api,
+            namespace,
+            name,
+            secret,
+            "",
+            release.map(Release::services).orElse(List.of()).stream().map(Service::name).toList());
     List<String> missing = credentials.missing();
     if (missing.isEmpty()) {
       return List.of();
@@ -93,10 +101,7 @@ public record Repair(
         "Secret %s in namespace %s lacks %s: new passwords will be created and set in the database."
             .formatted(secret, namespace, String.join(", ", missing)));
     return credentials.complete(
-        release
-            .flatMap(found -> found.publishedPassword(api))
-            .map(password -> Map.of(CredentialsSecret.SERVICE_KEY, password))
-            .orElse(Map.of()));
+        release.map(found -> found.publishedPasswords(api)).orElse(Map.of()));
   }
 
   /** Sets the passwords that the database does not accept; returns the roles. */
@@ -174,12 +179,11 @@ public record Repair(
     if (!installed.ownsCredentials()) {
       return Map.of();
     }
-    Map<String, Password> pending = CredentialsSecret.of(api, installed).pending();
+    CredentialsSecret secret = CredentialsSecret.of(api, installed);
+    Map<String, Password> pending = secret.pending();
     Map<String, Password> next = new LinkedHashMap<>();
-    CredentialsRole.withKeys(pending.keySet(), installed)
-        .forEach(role ->
-            next.put(
-                role.name(installed), Objects.requireNonNull(pending.get(role.key(installed)))));
+    CredentialsRole.withKeys(pending.keySet(), installed, secret.current())
+        .forEach(role -> next.put(role.next(), Objects.requireNonNull(pending.get(role.key()))));
     if (!next.isEmpty()) {
       progress.line(
           "next",
@@ -195,7 +199,7 @@ public record Repair(
         .ifPresent(
             admin -> admin.password().ifPresent(password -> passwords.put(admin.user(), password)));
     target.password().ifPresent(password -> passwords.put(target.names().owner(), password));
-    target.names().services().stream()
+    target.names().current().stream()
         .map(ServiceRole::role)
         .forEach(role ->
             target.servicePassword(role).ifPresent(password -> passwords.put(role, password)));

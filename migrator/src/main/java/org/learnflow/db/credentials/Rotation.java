@@ -1,10 +1,12 @@
 package org.learnflow.db.credentials;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Supplier;
 import org.learnflow.db.Confirmation;
 import org.learnflow.db.ExitCode;
@@ -12,6 +14,8 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.Session;
 import org.learnflow.db.credentials.PasswordExchange.Done;
 import org.learnflow.db.credentials.PasswordExchange.Origin;
 import org.learnflow.db.kubernetes.CredentialsSecret;
@@ -21,6 +25,7 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.Workloads;
 import org.learnflow.db.kubernetes.Workloads.Workload;
 import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.schema.MigrationFiles;
 
 /**
@@ -38,17 +43,19 @@ public record Rotation(
     Supplier<DatabaseAccess> access,
     Confirmation confirmation,
     Progress progress) {
+  /** How long sessions of restarted workloads may take to end. */
+  private static final Duration SESSIONS_END = Duration.ofSeconds(30);
 
   /**
    * What was done.
    *
-   * @param roles whose passwords were replaced, by name
+   * @param roles whose passwords were replaced, by name: a role or a service
    * @param finished whether an interrupted call started it
    * @param text the same in one line, for people
-   * @param published where, and whether it was written; empty if the service role's password was
-   *     not replaced
+   * @param published where, and whether it was written; empty if no service's password was replaced
    * @param workloads that use the published Secrets
    * @param restarted whether they were restarted
+   * @param replaced roles that can still log in with the previous password of a service
    */
   public record Result(
       List<String> roles,
@@ -56,58 +63,153 @@ public record Rotation(
       String text,
       String published,
       List<Workload> workloads,
-      boolean restarted) {}
+      boolean restarted,
+      List<String> replaced) {}
 
   /**
-   * Replaces the passwords of {@code asked}, or of those whose rotation was interrupted.
+   * Replaces passwords, or those whose rotation was interrupted.
    *
+   * @param asked their keys in the Secret
    * @param restart how long to wait for the workloads that use the password; empty if they are not
    *     restarted
    * @throws Failure 10 if the passwords belong to somebody else or nobody confirms, 5 if the
    *     database does not accept those of the Secret, 9 if they cannot be published, 1 if workloads
    *     could not be restarted
    */
-  public Result run(Set<CredentialsRole> asked, Optional<Duration> restart) {
+  public Result run(List<String> asked, Optional<Duration> restart) {
     refuseForeign();
     MigrationFiles files = migrations.get();
     CredentialsSecret secret = CredentialsSecret.of(api, release);
     Map<String, Password> before = secret.current();
-    Set<CredentialsRole> pending = CredentialsRole.withKeys(secret.pending().keySet(), release);
-    Set<CredentialsRole> expected = pending.isEmpty() ? asked : pending;
-    Workloads published = new Workloads(api, release);
-    PublishedWorkloads workloads =
-        expected.contains(CredentialsRole.APP)
-            ? PublishedWorkloads.find(published, restart.isPresent(), progress)
-            : new PublishedWorkloads(published, List.of(), progress);
-    confirmation.confirm(question(expected, !pending.isEmpty(), workloads, restart.isPresent()));
+    Set<String> pending = secret.pending().keySet();
+    List<CredentialsRole> interrupted = CredentialsRole.withKeys(pending, release, before);
+    List<CredentialsRole> expected =
+        interrupted.isEmpty() ? CredentialsRole.withKeys(asked, release, before) : interrupted;
+    if (expected.isEmpty()) {
+      throw Failure.of(
+              ExitCode.USAGE, "no role of all services exists whose password could be replaced")
+          .state("nothing was changed")
+          .next("name a service: --service " + release.services().getFirst().name());
+    }
+    PublishedWorkloads workloads = workloads(expected, restart.isPresent());
+    confirmation.confirm(
+        question(expected, !interrupted.isEmpty(), workloads, restart.isPresent()));
 
-    Done done = exchange(secret, files, asked, before);
+    DatabaseAccess opened = access.get();
+    Done done = exchange(opened, secret, files, asked, before);
     boolean finished = done.origin() == Origin.FINISHED;
-    if (finished && !asked.equals(done.roles())) {
+    if (finished && !Set.copyOf(asked).equals(Set.copyOf(done.keys()))) {
       progress.line("next", "the requested rotation was not started; run the same command again");
     }
-    String text = text(done);
+    List<CredentialsRole> roles = CredentialsRole.withKeys(done.keys(), release, secret.current());
+    String text = text(done, roles);
     PublishedWorkloads users =
-        done.roles().contains(CredentialsRole.APP) ? workloads : workloads.none();
+        roles.stream().anyMatch(CredentialsRole::isPublished) ? workloads : workloads.none();
     boolean restarted = restart.isPresent() && users.canBeRestarted();
     if (restarted) {
       users.restart(restart.get(), text);
     }
+    // What a service's role was before is now its next one.
+    List<String> replaced =
+        roles.stream()
+            .filter(role -> role.service().isPresent())
+            .map(CredentialsRole::next)
+            .toList();
     return new Result(
-        done.roles().stream().map(role -> role.name(release)).toList(),
+        roles.stream().map(CredentialsRole::title).toList(),
         finished,
         text,
         done.published(),
         users.found(),
-        restarted);
+        restarted,
+        restarted ? revoke(opened, secret, replaced) : replaced);
+  }
+
+  private PublishedWorkloads workloads(List<CredentialsRole> roles, boolean restart) {
+    List<String> names = new ArrayList<>();
+    Set<String> namespaces = new TreeSet<>();
+    for (CredentialsRole role : roles) {
+      if (role.isPublished() && release.publishes()) {
+        names.add(role.service().map(Service::secret).orElse(release.name()));
+        namespaces.addAll(
+            role.service()
+                .map(service -> List.of(service.namespace()))
+                .orElse(release.publishNamespaces()));
+      }
+    }
+    Workloads published = new Workloads(api, names, namespaces);
+    return names.isEmpty()
+        ? new PublishedWorkloads(published, List.of(), progress)
+        : PublishedWorkloads.find(published, restart, progress);
+  }
+
+  /**
+   * Takes the login from the roles that services had before their last rotation.
+   *
+   * @param services their names
+   * @return the roles
+   * @throws Failure 10 if one of them has open sessions or nobody confirms, 5 if a rotation has to
+   *     be finished first
+   */
+  public List<String> revoke(List<String> services) {
+    refuseForeign();
+    CredentialsSecret secret = CredentialsSecret.of(api, release);
+    List<String> keys = services.stream().map(Service::passwordKey).toList();
+    List<String> roles =
+        CredentialsRole.withKeys(keys, release, secret.current()).stream()
+            .map(CredentialsRole::next)
+            .toList();
+    confirmation.confirm(
+        "%s will no longer be able to log in, so that only the current password of %s works."
+            .formatted(String.join(", ", roles), String.join(", ", services)));
+    List<String> open = revoke(access.get(), secret, roles);
+    if (!open.isEmpty()) {
+      throw Failure.of(ExitCode.REFUSED, "%s has open sessions".formatted(String.join(", ", open)))
+          .where("namespace " + release.namespace())
+          .state("it can still log in with the previous password")
+          .next(
+              "restart what uses it; this shows it: SELECT pid, client_addr, application_name FROM pg_stat_activity WHERE usename IN (%s);"
+                  .formatted(Sql.literals(open)));
+    }
+    return roles;
+  }
+
+  /** Waits for the sessions of roles and takes their login; returns those that have some left. */
+  private List<String> revoke(DatabaseAccess opened, CredentialsSecret secret, List<String> roles) {
+    return locked(
+        opened,
+        secret,
+        connection -> {
+          Set<String> pending = secret.pending().keySet();
+          if (!pending.isEmpty()) {
+            throw Failure.of(ExitCode.CREDENTIALS_REFUSED, "a rotation was interrupted")
+                .state("no login was taken away")
+                .next(
+                    "finish it: "
+                        + CredentialsSecret.rotation(release.name(), release.namespace()));
+          }
+          List<String> open = new ArrayList<>();
+          for (String role : roles) {
+            int sessions = new SpareRole(role).revoke(connection, SESSIONS_END);
+            progress.line(
+                "rotate",
+                sessions == 0
+                    ? role + " can no longer log in"
+                    : "%s has %d open sessions and can still log in".formatted(role, sessions));
+            if (sessions > 0) {
+              open.add(role);
+            }
+          }
+          return open;
+        });
   }
 
   private Done exchange(
+      DatabaseAccess opened,
       CredentialsSecret secret,
       MigrationFiles files,
-      Set<CredentialsRole> asked,
+      List<String> asked,
       Map<String, Password> before) {
-    DatabaseAccess opened = access.get();
     ReachedState reached = new ReachedState(release);
     PasswordExchange exchange =
         new PasswordExchange(
@@ -118,6 +220,15 @@ public record Rotation(
             files,
             reached,
             progress);
+    try {
+      return locked(opened, secret, connection -> exchange.run(connection, asked, before));
+    } catch (Failure failure) {
+      throw reached.explained(failure);
+    }
+  }
+
+  /** Does work in the admin's session while no other rotation, and nobody who publishes, does. */
+  private <T> T locked(DatabaseAccess opened, CredentialsSecret secret, Session.Step<T> work) {
     try (AdminLogin admin = AdminLogin.open(opened, secret, release)) {
       return admin
           .locking()
@@ -126,13 +237,9 @@ public record Rotation(
               connection -> {
                 try (var _ =
                     AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
-                  return admin
-                      .maintenance()
-                      .run("rotate", setting -> exchange.run(setting, asked, before));
+                  return admin.maintenance().run("rotate", work);
                 }
               });
-    } catch (Failure failure) {
-      throw reached.explained(failure);
     }
   }
 
@@ -164,23 +271,26 @@ public record Rotation(
   }
 
   private String question(
-      Set<CredentialsRole> expected,
+      List<CredentialsRole> expected,
       boolean interrupted,
       PublishedWorkloads workloads,
       boolean restart) {
+    boolean goesOn = expected.stream().allMatch(role -> role.service().isPresent());
     return (interrupted
                 ? "The interrupted rotation of %s in namespace %s will be finished."
                 : "The password of %s in namespace %s will be replaced.")
-            .formatted(CredentialsRole.names(expected, release), release.namespace())
+            .formatted(CredentialsRole.names(expected), release.namespace())
         + (workloads.found().isEmpty()
             ? ""
-            : " Open sessions continue; for new ones, %s %s."
+            : (goesOn
+                    ? " The current one goes on; for the new one, %s %s."
+                    : " Open sessions continue; for new ones, %s %s.")
                 .formatted(
                     Workload.titles(workloads.found()),
                     restart ? "will be restarted" : "need a restart"));
   }
 
-  private String text(Done done) {
+  private String text(Done done, List<CredentialsRole> roles) {
     String origin =
         switch (done.origin()) {
           case NEW -> "";
@@ -190,7 +300,7 @@ public record Rotation(
     return "%snew password for %s in the database, in Secret %s%s"
         .formatted(
             origin,
-            CredentialsRole.names(done.roles(), release),
+            CredentialsRole.names(roles),
             release.credentialsSecret().name(),
             done.published().isEmpty() ? "" : " and where it is published");
   }

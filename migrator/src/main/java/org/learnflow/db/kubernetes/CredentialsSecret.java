@@ -12,10 +12,12 @@ import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.PasswordDirectory;
+import org.learnflow.db.connect.Service;
 
 /**
  * The Secret with the release's passwords. It is created once, so that two runs cannot overwrite
@@ -34,7 +36,8 @@ public final class CredentialsSecret {
   /** Suffix of a key that contains a password which is not in force yet. */
   private static final String NEXT = "-next";
 
-  private static final List<String> KEYS = List.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY);
+  /** The keys whose passwords open the existing data; the roles step sets all others again. */
+  private static final Set<String> OPENING = Set.of(ADMIN_KEY, OWNER_KEY);
 
   /** Who changed it in the meantime is done soon. */
   private static final int ATTEMPTS = 5;
@@ -44,6 +47,7 @@ public final class CredentialsSecret {
   private final String release;
   private final String name;
   private final String statefulSet;
+  private final List<String> keys;
 
   /**
    * A Secret.
@@ -52,14 +56,25 @@ public final class CredentialsSecret {
    * @param name of the Secret
    * @param statefulSet whose volumes hold the data, besides those with the release's labels; empty
    *     if it is unknown
+   * @param services names of those that have roles of their own
    */
   public CredentialsSecret(
-      KubernetesApi api, String namespace, String release, String name, String statefulSet) {
+      KubernetesApi api,
+      String namespace,
+      String release,
+      String name,
+      String statefulSet,
+      List<String> services) {
     this.api = api;
     this.namespace = namespace;
     this.release = release;
     this.name = name;
     this.statefulSet = statefulSet;
+    this.keys =
+        Stream.concat(
+                Stream.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY),
+                services.stream().map(Service::passwordKey))
+            .toList();
   }
 
   /** The Secret of an installed release. */
@@ -69,7 +84,8 @@ public final class CredentialsSecret {
         release.namespace(),
         release.name(),
         release.credentialsSecret().name(),
-        release.statefulSet().orElse(""));
+        release.statefulSet().orElse(""),
+        release.services().stream().map(Service::name).toList());
   }
 
   /**
@@ -104,14 +120,14 @@ public final class CredentialsSecret {
 
   /** The missing keys; all of them if the Secret is missing. */
   public List<String> missing() {
-    return api.get(Kind.SECRET, namespace, name).map(CredentialsSecret::missingKeys).orElse(KEYS);
+    return api.get(Kind.SECRET, namespace, name).map(this::missingKeys).orElse(keys);
   }
 
   private List<String> make(
       Map<String, Password> known, BiConsumer<Optional<JsonNode>, List<String>> check) {
     return write(found -> {
       found.filter(Deletion::isUnderWay).ifPresent(this::refuse);
-      List<String> missing = found.map(CredentialsSecret::missingKeys).orElse(KEYS);
+      List<String> missing = found.map(this::missingKeys).orElse(keys);
       if (missing.isEmpty()) {
         return new Change(Optional.empty(), missing);
       }
@@ -211,14 +227,16 @@ public final class CredentialsSecret {
    * yet: of two concurrent rotations one creates them, and both continue with the same.
    *
    * @param keys of the passwords to replace
+   * @param users roles that come in force with them, by key
    * @return the next ones by key, as they are in the Secret now
    */
-  public Map<String, Password> begin(Collection<String> keys) {
+  public Map<String, Password> begin(Collection<String> keys, Map<String, String> users) {
     edit(secret -> {
       if (pending(secret).isEmpty()) {
         ObjectNode data = secret.withObjectProperty("data");
         keys.forEach(
             key -> data.put(key + NEXT, SecretData.encode(PasswordDirectory.generate().value())));
+        users.forEach((key, user) -> data.put(key + NEXT, SecretData.encode(user)));
       }
     });
     return pending();
@@ -313,8 +331,8 @@ public final class CredentialsSecret {
   }
 
   /** Keys that are missing or empty. */
-  static List<String> missingKeys(JsonNode secret) {
-    return KEYS.stream().filter(key -> secret.path("data").path(key).asText().isEmpty()).toList();
+  List<String> missingKeys(JsonNode secret) {
+    return keys.stream().filter(key -> secret.path("data").path(key).asText().isEmpty()).toList();
   }
 
   private void refuseIfThereIsData(DataClaims claims) {
@@ -336,9 +354,8 @@ public final class CredentialsSecret {
     }
   }
 
-  /** The roles step sets the service role's password again; the others open the existing data. */
   private void refuseIfPasswordsAreInUse(List<String> missing, DataClaims claims) {
-    List<String> inUse = missing.stream().filter(key -> !key.equals(SERVICE_KEY)).toList();
+    List<String> inUse = missing.stream().filter(OPENING::contains).toList();
     if (inUse.isEmpty()) {
       return;
     }

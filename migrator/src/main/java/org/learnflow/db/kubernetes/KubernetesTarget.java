@@ -3,6 +3,7 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -11,14 +12,16 @@ import java.util.Set;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
+import org.learnflow.db.connect.Service;
 import org.learnflow.db.publish.PublishTarget;
 import org.learnflow.db.publish.PublishedConnection;
 
 /**
  * Publishes by server-side apply: Secret {@code R} (a service binding), Secret {@code R-env} and
- * ConfigMap {@code R} (for envFrom) in each namespace. They belong to ConfigMap {@code R-owner}
- * where there is one. Labels and annotations that others add survive; unchanged content causes no
- * write. Where one of the names is somebody else's object, nothing is written anywhere.
+ * ConfigMap {@code R} (for envFrom) in each namespace; for a service with roles of its own, the
+ * same under its name in its namespace. They belong to ConfigMap {@code R-owner} where there is
+ * one. Labels and annotations that others add survive; unchanged content causes no write. Where one
+ * of the names is somebody else's object, nothing is written anywhere.
  */
 public final class KubernetesTarget implements PublishTarget {
   private static final String MANAGED_BY = "app.kubernetes.io/managed-by";
@@ -35,7 +38,7 @@ public final class KubernetesTarget implements PublishTarget {
    * A target.
    *
    * @param release name R of the release
-   * @param namespaces where to publish
+   * @param namespaces where to publish the connection of all services
    */
   public KubernetesTarget(KubernetesApi api, String release, List<String> namespaces) {
     this.api = api;
@@ -44,24 +47,45 @@ public final class KubernetesTarget implements PublishTarget {
   }
 
   @Override
-  public String publish(PublishedConnection connection, String schemaVersion) {
-    List<Place> places = new ArrayList<>();
-    for (String namespace : namespaces) {
-      Optional<ObjectNode> owner = owner(namespace);
-      for (Wanted wanted : wanted(connection, schemaVersion)) {
-        places.add(new Place(namespace, wanted, owner, before(namespace, wanted)));
+  public String publish(List<PublishedConnection> connections, String schemaVersion) {
+    Map<String, Optional<ObjectNode>> owners = new HashMap<>();
+    List<List<Place>> all = new ArrayList<>();
+    for (PublishedConnection connection : connections) {
+      List<Place> places = new ArrayList<>();
+      for (String namespace : namespaces(connection)) {
+        Optional<ObjectNode> owner = owners.computeIfAbsent(namespace, this::owner);
+        for (Wanted wanted : wanted(connection, schemaVersion)) {
+          places.add(new Place(namespace, wanted, owner, before(namespace, wanted)));
+        }
       }
+      all.add(places);
     }
-    refuseForeign(places);
+    refuseForeign(all.stream().flatMap(List::stream).toList());
+    List<String> done = new ArrayList<>();
+    for (int i = 0; i < connections.size(); i++) {
+      done.add(write(connections.get(i), all.get(i)));
+    }
+    return String.join("; ", done);
+  }
+
+  private String write(PublishedConnection connection, List<Place> places) {
     int written = 0;
     for (Place place : places) {
       written += write(place) ? 1 : 0;
     }
     return "Secrets %1$s and %1$s-env and ConfigMap %1$s in %2$s: %3$s"
         .formatted(
-            release,
-            String.join(", ", namespaces),
+            name(connection),
+            String.join(", ", namespaces(connection)),
             written == 0 ? "unchanged" : written + " written");
+  }
+
+  private String name(PublishedConnection connection) {
+    return connection.service().map(Service::secret).orElse(release);
+  }
+
+  private List<String> namespaces(PublishedConnection connection) {
+    return connection.service().map(Service::namespace).map(List::of).orElse(namespaces);
   }
 
   /**
@@ -101,10 +125,11 @@ public final class KubernetesTarget implements PublishTarget {
   private List<Wanted> wanted(PublishedConnection connection, String schemaVersion) {
     Map<String, String> open = connection.openEnvironment(schemaVersion);
     open.putAll(connection.certificateEnvironment());
+    String name = name(connection);
     return List.of(
-        new Wanted(Kind.SECRET, release, "servicebinding.io/postgresql", connection.binding()),
-        new Wanted(Kind.SECRET, release + "-env", "Opaque", connection.secretEnvironment()),
-        new Wanted(Kind.CONFIG_MAP, release, "", open));
+        new Wanted(Kind.SECRET, name, "servicebinding.io/postgresql", connection.binding()),
+        new Wanted(Kind.SECRET, name + "-env", "Opaque", connection.secretEnvironment()),
+        new Wanted(Kind.CONFIG_MAP, name, "", open));
   }
 
   /** A reference to ConfigMap R-owner where there is one. */
@@ -242,16 +267,17 @@ public final class KubernetesTarget implements PublishTarget {
   }
 
   /**
-   * Namespaces in which a Secret is there with another password than this one.
+   * Whether a Secret is there with another password than that of the connection.
    *
    * @throws Failure where it cannot be read
    */
-  public List<String> withAnotherPassword(Password password) {
-    return namespaces.stream()
-        .filter(namespace ->
-            isAnother(namespace, release, "password", password)
-                || isAnother(namespace, release + "-env", "PGPASSWORD", password))
-        .toList();
+  public boolean hasAnotherPassword(PublishedConnection connection) {
+    String name = name(connection);
+    Password password = connection.password();
+    return namespaces(connection).stream()
+        .anyMatch(namespace ->
+            isAnother(namespace, name, "password", password)
+                || isAnother(namespace, name + "-env", "PGPASSWORD", password));
   }
 
   private boolean isAnother(String namespace, String secret, String key, Password password) {
@@ -262,8 +288,8 @@ public final class KubernetesTarget implements PublishTarget {
   }
 
   @Override
-  public boolean isPublished(PublishedConnection connection, String schemaVersion) {
-    return compare(connection, schemaVersion).stream().allMatch(Found::matches);
+  public boolean isPublished(List<PublishedConnection> connections, String schemaVersion) {
+    return compare(connections, schemaVersion).stream().allMatch(Found::matches);
   }
 
   @Override
@@ -290,11 +316,14 @@ public final class KubernetesTarget implements PublishTarget {
    *
    * @throws Failure where it cannot be read
    */
-  public List<Found> compare(PublishedConnection connection, String schemaVersion) {
-    return namespaces.stream()
-        .flatMap(namespace ->
-            wanted(connection, schemaVersion).stream()
-                .map(wanted -> new Found(namespace, wanted.title(), state(namespace, wanted))))
+  public List<Found> compare(List<PublishedConnection> connections, String schemaVersion) {
+    return connections.stream()
+        .flatMap(connection ->
+            namespaces(connection).stream()
+                .flatMap(namespace ->
+                    wanted(connection, schemaVersion).stream()
+                        .map(wanted ->
+                            new Found(namespace, wanted.title(), state(namespace, wanted)))))
         .toList();
   }
 

@@ -2,13 +2,20 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeSet;
+import java.util.function.Function;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
+import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.ServiceRole;
+import org.learnflow.db.connect.ServiceRole.Right;
+import org.learnflow.db.connect.ServicesDocument;
 import org.learnflow.db.connect.SslMode;
 
 /**
@@ -21,7 +28,8 @@ import org.learnflow.db.connect.SslMode;
  * @param owner the database as the owner role, as pods reach it; without a root certificate
  * @param service in front of the database; none for an external one
  * @param statefulSet that runs the database; none for an external one
- * @param appUser role of the services
+ * @param appUser role of all services; {@link ServiceRole#NONE} if each has its own
+ * @param services that have roles of their own
  * @param adminUser role that may make roles, if there is one
  * @param credentialsSecret with the passwords
  * @param certificate of the authority, if the server has one
@@ -37,6 +45,7 @@ public record Release(
     Optional<String> service,
     Optional<String> statefulSet,
     String appUser,
+    List<Service> services,
     Optional<String> adminUser,
     SecretKeys credentialsSecret,
     Optional<CertificateKey> certificate,
@@ -61,11 +70,17 @@ public record Release(
   public record SecretKeys(String name, String owner, String admin, String appName, String app) {}
 
   /**
-   * The passwords of the roles.
+   * What the Secrets contain.
    *
    * @param admin empty where there is no admin
+   * @param services of current roles, by role
+   * @param roles that services log in as
    */
-  public record Passwords(Password owner, Password app, Optional<Password> admin) {}
+  public record Passwords(
+      Password owner,
+      Optional<Password> admin,
+      Map<String, Password> services,
+      List<ServiceRole> roles) {}
 
   /**
    * Reads a release.
@@ -103,6 +118,10 @@ public record Release(
         fields.optional("service"),
         fields.optional("stateful-set"),
         fields.required("app-user"),
+        fields
+            .optional("services")
+            .map(json -> ServicesDocument.read(json, "ConfigMap " + map))
+            .orElse(List.of()),
         fields.optional("admin-user"),
         new SecretKeys(
             fields.required("credentials-secret"),
@@ -158,17 +177,41 @@ public record Release(
   /**
    * Reads the passwords from the Secrets.
    *
+   * @param rights what a service may do
    * @throws Failure 1 where one is not there or lacks a key
    */
-  public Passwords passwords(KubernetesApi api) {
+  public Passwords passwords(KubernetesApi api, Function<Service, List<Right>> rights) {
     SecretKeys keys = credentialsSecret;
     Map<String, String> values = secret(api, keys.name());
-    Map<String, String> appValues =
-        keys.appName().equals(keys.name()) ? values : secret(api, keys.appName());
+    return passwords(
+        values, keys.appName().equals(keys.name()) ? values : secret(api, keys.appName()), rights);
+  }
+
+  /**
+   * The same from what has been read.
+   *
+   * @param values of the Secret with the passwords
+   * @param appValues of that with the services' passwords
+   * @throws Failure 1 where a key is missing
+   */
+  public Passwords passwords(
+      Map<String, String> values,
+      Map<String, String> appValues,
+      Function<Service, List<Right>> rights) {
+    SecretKeys keys = credentialsSecret;
+    List<ServiceRole> roles = ServiceRole.all(appUser, services, rights, appValues);
+    Map<String, Password> passwords = new HashMap<>();
+    for (ServiceRole role : roles) {
+      if (role.current()) {
+        String key = role.service().map(Service::passwordKey).orElse(keys.app());
+        passwords.put(role.role(), password(keys.appName(), appValues, key));
+      }
+    }
     return new Passwords(
         password(keys.name(), values, keys.owner()),
-        password(keys.appName(), appValues, keys.app()),
-        adminUser.map(_ -> password(keys.name(), values, keys.admin())));
+        adminUser.map(_ -> password(keys.name(), values, keys.admin())),
+        passwords,
+        roles);
   }
 
   private Map<String, String> secret(KubernetesApi api, String secret) {
@@ -205,14 +248,40 @@ public record Release(
     return credentialsSecret.name().equals(CredentialsSecret.ofRelease(name));
   }
 
-  /** The services' password, where it was published. */
-  public Optional<Password> publishedPassword(KubernetesApi api) {
-    return api.get(Kind.SECRET, namespace, name)
+  /** The services' passwords as they were published, by the key that they have in the Secret. */
+  public Map<String, Password> publishedPasswords(KubernetesApi api) {
+    Map<String, Password> found = new HashMap<>();
+    published(api, namespace, name, List.of(appUser))
+        .ifPresent(password -> found.put(credentialsSecret.app(), password));
+    for (Service service : services) {
+      published(api, service.namespace(), service.secret(), service.roles().subList(0, 1))
+          .ifPresent(password -> found.put(service.passwordKey(), password));
+    }
+    return found;
+  }
+
+  private static Optional<Password> published(
+      KubernetesApi api, String namespace, String secret, List<String> users) {
+    return api.get(Kind.SECRET, namespace, secret)
         .map(SecretData::decode)
-        .filter(values -> appUser.equals(values.get("username")))
+        .filter(values -> users.contains(values.getOrDefault("username", "")))
         .flatMap(values -> Optional.ofNullable(values.get("password")))
         .filter(text -> !text.isEmpty())
         .map(Password::new);
+  }
+
+  /** Whether anything is published. */
+  public boolean publishes() {
+    return !publishNamespaces.isEmpty();
+  }
+
+  /** All namespaces in which something is published. */
+  public List<String> namespaces() {
+    TreeSet<String> all = new TreeSet<>(publishNamespaces);
+    if (publishes()) {
+      services.stream().map(Service::namespace).forEach(all::add);
+    }
+    return List.copyOf(all);
   }
 
   /** The certificate that clients trust, PEM: as it was published, or where that is taken from. */

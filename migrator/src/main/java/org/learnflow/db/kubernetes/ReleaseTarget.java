@@ -4,13 +4,16 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.ServiceRole.Right;
 import org.learnflow.db.connect.Target;
 
 /** The database of a release. */
@@ -22,11 +25,16 @@ public final class ReleaseTarget {
    *
    * @param password of the owner, where it is not that of the Secret
    * @param route whether this process reaches the database through the API server only
+   * @param rights what a service may do
    * @throws org.learnflow.db.Failure 1 where a password is missing
    */
   public static Target of(
-      KubernetesApi api, Release found, Optional<Password> password, boolean route) {
-    Release.Passwords passwords = found.passwords(api);
+      KubernetesApi api,
+      Release found,
+      Optional<Password> password,
+      boolean route,
+      Function<Service, List<Right>> rights) {
+    Release.Passwords passwords = found.passwords(api, rights);
     DatabaseAddress owner = withCertificate(api, found);
     Hosting hosting =
         found
@@ -43,8 +51,8 @@ public final class ReleaseTarget {
         owner,
         password.or(() -> Optional.of(passwords.owner())),
         found.adminUser().map(user -> new AdminSessions.Credentials(user, passwords.admin())),
-        new RoleNames(owner.user(), found.appUser()),
-        Map.of(found.appUser(), passwords.app()),
+        new RoleNames(owner.user(), passwords.roles()),
+        passwords.services(),
         hosting,
         server(found.statefulSet()));
   }

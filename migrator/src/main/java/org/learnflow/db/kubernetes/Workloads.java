@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,11 +33,18 @@ public final class Workloads {
   private final Set<String> secrets;
   private final List<String> namespaces;
 
-  /** The workloads that use what a release publishes. */
-  public Workloads(KubernetesApi api, Release release) {
+  /**
+   * The workloads that use published Secrets.
+   *
+   * @param names under which connections are published
+   */
+  public Workloads(KubernetesApi api, Collection<String> names, Collection<String> namespaces) {
     this.api = api;
-    this.secrets = Set.of(release.name(), release.name() + "-env");
-    this.namespaces = release.publishNamespaces();
+    this.secrets =
+        names.stream()
+            .flatMap(name -> Stream.of(name, name + "-env"))
+            .collect(Collectors.toUnmodifiableSet());
+    this.namespaces = List.copyOf(namespaces);
   }
 
   /**

@@ -114,7 +114,7 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
   private Result keep(Connection connection, SchemaState state) throws SQLException {
     Verifier verifier = pipeline.verifier();
     List<StageResult> stages = new ArrayList<>(verifier.verifyAsItIs(connection).stages());
-    ServiceLogin.look(pipeline.access()).ifPresent(stages::add);
+    stages.addAll(ServiceLogin.look(pipeline.access()));
     stages.add(verifier.drift(connection));
     List<String> pending = state.pending().stream().map(MigrationFile::name).toList();
     Verification verification = new Verification(true, List.copyOf(stages));

@@ -44,7 +44,7 @@ public final class RolesStep {
    * @throws Failure 10 if there are no admin credentials and only an admin can do what is left
    */
   public List<String> run(Session owner) {
-    for (ServiceRole service : target.names().services()) {
+    for (ServiceRole service : target.names().current()) {
       target
           .servicePassword(service.role())
           .ifPresent(password -> access.logInAhead(service.role(), password));
@@ -138,7 +138,7 @@ public final class RolesStep {
             "roles",
             connection ->
                 RightsCheck.deviations(connection, target.names(), target.server()).isEmpty())
-        && target.names().services().stream()
+        && target.names().current().stream()
             .map(ServiceRole::role)
             .allMatch(role ->
                 target
@@ -186,7 +186,7 @@ public final class RolesStep {
   private List<RolePassword> passwords() {
     List<RolePassword> passwords = new ArrayList<>();
     passwords.add(new RolePassword(target.names().owner(), target.password()));
-    for (ServiceRole service : target.names().services()) {
+    for (ServiceRole service : target.names().current()) {
       passwords.add(new RolePassword(service.role(), target.servicePassword(service.role())));
     }
     return passwords;

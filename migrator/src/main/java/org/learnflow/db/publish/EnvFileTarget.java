@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -32,8 +33,10 @@ public record EnvFileTarget(Path file) implements PublishTarget {
   /** Without ~, which a shell expands at the start of a value and after a colon. */
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:@%?=+,-]*");
 
+  /** A file has room for one connection: the first. */
   @Override
-  public String publish(PublishedConnection connection, String schemaVersion) {
+  public String publish(List<PublishedConnection> connections, String schemaVersion) {
+    PublishedConnection connection = connections.getFirst();
     Map<String, String> keys = new LinkedHashMap<>(connection.secretEnvironment());
     keys.putAll(connection.openEnvironment(schemaVersion));
     Map<Path, String> files = new LinkedHashMap<>();
@@ -70,7 +73,7 @@ public record EnvFileTarget(Path file) implements PublishTarget {
 
   /** Unknown, so it is written again. */
   @Override
-  public boolean isPublished(PublishedConnection connection, String schemaVersion) {
+  public boolean isPublished(List<PublishedConnection> connections, String schemaVersion) {
     return false;
   }
 

@@ -3,6 +3,7 @@ package org.learnflow.db.publish;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,36 +15,85 @@ import org.learnflow.db.Password;
 import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.PercentEncoding;
+import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.connect.Target;
 
 /**
  * The connection that services get, in every published form.
  *
- * @param address the database, as the service role
- * @param password of the service role
+ * @param address the database, as the service's role
+ * @param password of that role
+ * @param service whose connection it is; empty for that of all services
  */
-public record PublishedConnection(DatabaseAddress address, Password password) {
+public record PublishedConnection(
+    DatabaseAddress address, Password password, Optional<Service> service) {
   /**
    * Linux starts no program with a variable of more than 128 KiB, and the bundle of a cloud's
    * authorities is longer.
    */
   private static final int LONGEST_VARIABLE = 32 << 10;
 
+  /** The connection of all services. */
+  public PublishedConnection(DatabaseAddress address, Password password) {
+    this(address, password, Optional.empty());
+  }
+
   /**
-   * The connection of the service role.
+   * All that are published: that of all services, unless each has its own, and those of services.
    *
-   * @throws Failure 2 if the password is unknown
+   * @throws Failure 2 if a password is unknown
    */
-  public static PublishedConnection of(Target target) {
-    Password password =
+  public static List<PublishedConnection> all(Target target) {
+    return target.names().current().stream().map(role -> of(target, role)).toList();
+  }
+
+  /**
+   * The connection of one service.
+   *
+   * @param service its name; empty for that of all services or, if each has its own, the first
+   * @throws Failure 2 if the password is unknown, or there is no such service
+   */
+  public static PublishedConnection of(Target target, Optional<String> service) {
+    return target.names().current().stream()
+        .filter(role -> service.isEmpty() || role.service().map(Service::name).equals(service))
+        .findFirst()
+        .map(role -> of(target, role))
+        .orElseThrow(() -> {
+          List<String> names =
+              target.names().current().stream()
+                  .flatMap(role -> role.service().map(Service::name).stream())
+                  .toList();
+          return Failure.of(
+                  ExitCode.USAGE, "there is no service %s".formatted(service.orElseThrow()))
+              .state("nothing was changed")
+              .next(
+                  names.isEmpty()
+                      ? "leave --service out: all services share one role"
+                      : "name one of " + String.join(", ", names));
+        });
+  }
+
+  private static PublishedConnection of(Target target, ServiceRole role) {
+    return new PublishedConnection(
+        target.owner().as(role.role()),
         target
-            .servicePassword()
+            .servicePassword(role.role())
             .orElseThrow(() ->
-                Failure.of(ExitCode.USAGE, "the service role's password is unknown")
+                Failure.of(
+                        ExitCode.USAGE,
+                        role.service()
+                            .map(service ->
+                                "the password of service %s is unknown".formatted(service.name()))
+                            .orElse("the service role's password is unknown"))
                     .state("the database was not changed by this step")
-                    .next("specify it with --app-password-file"));
-    return new PublishedConnection(target.service(), password);
+                    .next(
+                        "specify it with "
+                            + (role.hasAllRights()
+                                ? "--app-password-file"
+                                : "--service-passwords"))),
+        role.service());
   }
 
   /** Environment keys that are secret, for a Secret. */
@@ -67,6 +117,10 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
     keys.put("PGDATABASE", address.database());
     keys.put("PGSSLMODE", address.sslMode().text());
     keys.put("SCHEMA_VERSION", schemaVersion);
+    service.ifPresent(owner -> {
+      keys.put("PGAPPNAME", owner.name());
+      owner.poolSize().ifPresent(size -> keys.put("POOL_SIZE", String.valueOf(size)));
+    });
     return keys;
   }
 
@@ -133,7 +187,7 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
   }
 
   private PublishedConnection masked() {
-    return new PublishedConnection(address, new Password(Password.MASK));
+    return new PublishedConnection(address, new Password(Password.MASK), service);
   }
 
   private static String shown(String maskedUri) {
@@ -148,7 +202,7 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
             PercentEncoding.encode(password.value()),
             address.hostAndPort(),
             PercentEncoding.encode(address.database()),
-            sslParameter().map(parameter -> "?" + parameter).orElse(""));
+            parameters("?", "application_name"));
   }
 
   private String jdbcUri() {
@@ -158,14 +212,22 @@ public record PublishedConnection(DatabaseAddress address, Password password) {
             PercentEncoding.encode(address.database()),
             PercentEncoding.encode(password.value()),
             PercentEncoding.encode(address.user()),
-            sslParameter().map(parameter -> "&" + parameter).orElse(""));
+            parameters("&", "ApplicationName"));
   }
 
-  /** Only if it differs from what clients do by default. */
-  private Optional<String> sslParameter() {
-    return address.sslMode() == SslMode.DEFAULT
-        ? Optional.empty()
-        : Optional.of("sslmode=" + address.sslMode().text());
+  /**
+   * What a URI ends with: the TLS mode only if it differs from what clients do by default.
+   *
+   * @param before what stands before the first of them
+   * @param applicationName as the driver calls it
+   */
+  private String parameters(String before, String applicationName) {
+    List<String> parameters = new ArrayList<>();
+    if (address.sslMode() != SslMode.DEFAULT) {
+      parameters.add("sslmode=" + address.sslMode().text());
+    }
+    service.ifPresent(owner -> parameters.add(applicationName + "=" + owner.name()));
+    return parameters.isEmpty() ? "" : before + String.join("&", parameters);
   }
 
   /** A line of a .pgpass file; colons and backslashes are escaped. */

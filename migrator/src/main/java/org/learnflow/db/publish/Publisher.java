@@ -1,10 +1,11 @@
 package org.learnflow.db.publish;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.PasswordCheck;
@@ -17,6 +18,7 @@ public final class Publisher {
   private final DatabaseAccess access;
   private final Supplier<Optional<PublishTarget>> place;
   private final Progress progress;
+  private final Function<Target, List<PublishedConnection>> which;
 
   /**
    * A publisher of a database's connection.
@@ -25,9 +27,23 @@ public final class Publisher {
    */
   public Publisher(
       DatabaseAccess access, Supplier<Optional<PublishTarget>> place, Progress progress) {
+    this(access, place, progress, PublishedConnection::all);
+  }
+
+  /**
+   * The same for some connections only.
+   *
+   * @param which those to publish
+   */
+  public Publisher(
+      DatabaseAccess access,
+      Supplier<Optional<PublishTarget>> place,
+      Progress progress,
+      Function<Target, List<PublishedConnection>> which) {
     this.access = access;
     this.place = place;
     this.progress = progress;
+    this.which = which;
   }
 
   /** Where the connection is published: namespaces separated by commas, a file, or nowhere. */
@@ -36,7 +52,7 @@ public final class Publisher {
   }
 
   /**
-   * Publishes the service role's password, unless a rotation has replaced it since it was read; no
+   * Publishes the services' passwords, unless a rotation has replaced one since it was read; no
    * rotation can start in between.
    *
    * @param schemaVersion newest applied migration
@@ -62,31 +78,36 @@ public final class Publisher {
 
   private String publishTo(PublishTarget to, String schemaVersion) {
     Target target = access.target();
-    PublishedConnection connection = PublishedConnection.of(target);
-    Password password = connection.password();
-    target
-        .hosting()
-        .replaced(password)
-        .ifPresent(failure -> {
-          throw failure;
-        });
-    PasswordCheck.Login login = access.login(target.names().service(), password);
-    if (login.answer() == PasswordCheck.Answer.UNKNOWN
-        && to.isPublished(connection, schemaVersion)) {
-      return to.place() + ": unchanged";
+    List<PublishedConnection> connections = which.apply(target);
+    for (PublishedConnection connection : connections) {
+      target
+          .hosting()
+          .replaced(connection.password())
+          .ifPresent(failure -> {
+            throw failure;
+          });
     }
-    requireLogin(target, login);
-    return to.publish(connection, schemaVersion);
+    for (PublishedConnection connection : connections) {
+      PasswordCheck.Login login = access.login(connection.address().user(), connection.password());
+      if (login.answer() == PasswordCheck.Answer.UNKNOWN
+          && to.isPublished(connections, schemaVersion)) {
+        return to.place() + ": unchanged";
+      }
+      requireLogin(target, connection, login);
+    }
+    return to.publish(connections, schemaVersion);
   }
 
-  private static void requireLogin(Target target, PasswordCheck.Login login) {
-    if (login.answer() != PasswordCheck.Answer.LOGGED_IN) {
+  private static void requireLogin(
+      Target target, PublishedConnection connection, PasswordCheck.Login login) {
+    if (login.answer() != PasswordCheck.Answer.LOGGED_IN
+        && login.answer() != PasswordCheck.Answer.AT_LIMIT) {
       boolean refused = login.answer() == PasswordCheck.Answer.REFUSED;
       throw Failure.of(
               refused ? ExitCode.CREDENTIALS_REFUSED : ExitCode.PUBLISHING_FAILED,
               "nothing is published, because %s could not log in with its password: %s"
-                  .formatted(target.names().service(), login.reason()))
-          .where(target.service().toString())
+                  .formatted(connection.address().user(), login.reason()))
+          .where(connection.address().toString())
           .state("the published connection is unchanged")
           .next(
               refused

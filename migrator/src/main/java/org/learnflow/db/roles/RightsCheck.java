@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.connect.RoleNames;
@@ -32,14 +33,17 @@ public final class RightsCheck {
       WITH roles AS (
         SELECT quote_ident(o.rolname) AS owner, quote_ident(s.rolname) AS service, o.oid AS owner_oid,
                s.oid AS service_oid, o.rolcanlogin AS owner_canlogin, s.rolsuper AS service_super,
-               concat_ws(' ', CASE WHEN NOT s.rolcanlogin THEN 'LOGIN' END,
+               concat_ws(' ', CASE WHEN NOT s.rolcanlogin AND s.rolname NOT IN (@SPARE@) THEN 'LOGIN' END,
                          CASE WHEN s.rolsuper THEN 'NOSUPERUSER' END, CASE WHEN s.rolcreatedb THEN 'NOCREATEDB' END,
                          CASE WHEN s.rolcreaterole THEN 'NOCREATEROLE' END,
                          CASE WHEN s.rolreplication THEN 'NOREPLICATION' END,
                          CASE WHEN s.rolbypassrls THEN 'NOBYPASSRLS' END) AS service_must_be
         FROM pg_roles o, pg_roles s WHERE o.rolname = @OWNER@ AND s.rolname IN (@SERVICES@)
       )
-      SELECT DISTINCT 'owner may not log in' AS kind, 1 AS number, owner AS subject, '' AS object FROM roles WHERE NOT owner_canlogin
+      SELECT 'no role' AS kind, 0 AS number, quote_ident(w.name) AS subject, '' AS object
+        FROM unnest(ARRAY[@SPARE@]) w (name) WHERE w.name <> '' AND NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = w.name)
+      UNION ALL
+      SELECT DISTINCT 'owner may not log in', 1, owner, '' FROM roles WHERE NOT owner_canlogin
       UNION ALL
       SELECT 'attributes', 2, service, service_must_be FROM roles WHERE service_must_be <> ''
       UNION ALL
@@ -74,6 +78,13 @@ public final class RightsCheck {
         FROM (VALUES @SETTINGS@) w (service, name, value) JOIN pg_roles s ON s.rolname = w.service JOIN roles r ON r.service_oid = s.oid
         WHERE NOT EXISTS (SELECT FROM pg_db_role_setting c JOIN pg_database d ON d.oid = c.setdatabase
                           WHERE c.setrole = s.oid AND d.datname = @DATABASE@ AND w.name || '=' || w.value = ANY (c.setconfig))
+      UNION ALL
+      -- On a server of our own, the owner is a member of no other roles that may connect.
+      SELECT 'formerly', 11, quote_ident(s.rolname), quote_ident(d.datname)
+        FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles s ON s.oid = a.grantee, pg_roles o
+        WHERE @OWN_SERVER@ AND d.datname = @DATABASE@ AND o.rolname = @OWNER@ AND a.privilege_type = 'CONNECT'
+          AND s.oid <> o.oid AND NOT s.rolsuper AND s.rolname NOT IN (@SERVICES@)
+          AND EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = s.oid AND m.member = o.oid)
       ORDER BY 2, 3, 4
       """;
 
@@ -321,17 +332,11 @@ public final class RightsCheck {
             ON_SERVER,
             Map.of(
                 "OWNER", Sql.literal(names.owner()),
-                "SERVICES", Sql.literals(names.services().stream().map(ServiceRole::role).toList()),
+                "SERVICES", Sql.literals(names.serviceRoles()),
                 "IS_MEMBER", isMember,
                 "POWERFUL_ROLES", powerfulRoles(),
-                "LIMITED",
-                    Sql.literals(
-                        Stream.concat(
-                                Stream.of(""), // no role has this name
-                                names.services().stream()
-                                    .filter(service -> !service.hasAllRights())
-                                    .map(ServiceRole::role))
-                            .toList()),
+                "LIMITED", named(names, service -> !service.hasAllRights()),
+                "SPARE", named(names, service -> !service.current()),
                 "LIMITS", limits(names),
                 "SETTINGS", settings(names),
                 "OWN_SERVER", String.valueOf(server == Target.Server.OWN),
@@ -348,6 +353,14 @@ public final class RightsCheck {
   private static Deviation deviation(
       String kind, String subject, String object, String database, boolean grantOptions) {
     return switch (kind) {
+      case "no role" ->
+          new Deviation(
+              "there is no role %s, for the next rotation".formatted(subject),
+              "CREATE ROLE %s NOLOGIN".formatted(subject));
+      case "formerly" ->
+          new Deviation(
+              "%s may connect to %s, but is no service's role any more".formatted(subject, object),
+              "REVOKE ALL ON DATABASE %s FROM %s".formatted(object, subject));
       case "limit" ->
           new Deviation(
               "%s may not have exactly %s connections".formatted(subject, object),
@@ -439,26 +452,35 @@ public final class RightsCheck {
                         : "")));
   }
 
+  private static String named(RoleNames names, Predicate<ServiceRole> which) {
+    return Sql.literals(
+        Stream.concat(
+                Stream.of(""), // no role has this name
+                names.services().stream().filter(which).map(ServiceRole::role))
+            .toList());
+  }
+
   private static String limits(RoleNames names) {
     return values(
         "(NULL::text, NULL::int)",
         names.services().stream()
-            .filter(service -> service.connectionLimit().isPresent())
-            .map(service ->
-                "(%s, %d)"
-                    .formatted(Sql.literal(service.role()), service.connectionLimit().getAsInt())));
+            .flatMap(role ->
+                role.service().stream()
+                    .flatMapToInt(service -> service.connectionLimit().stream())
+                    .mapToObj(limit -> "(%s, %d)".formatted(Sql.literal(role.role()), limit))));
   }
 
   private static String settings(RoleNames names) {
     return values(
         "(NULL::text, NULL::text, NULL::text)",
         names.services().stream()
-            .flatMap(service ->
-                service.settings().entrySet().stream()
+            .flatMap(role ->
+                role.service().stream()
+                    .flatMap(service -> service.settings().entrySet().stream())
                     .map(setting ->
                         "(%s, %s, %s)"
                             .formatted(
-                                Sql.literal(service.role()),
+                                Sql.literal(role.role()),
                                 Sql.literal(setting.getKey()),
                                 Sql.literal(setting.getValue())))));
   }
@@ -471,7 +493,7 @@ public final class RightsCheck {
   private static String services(RoleNames names) {
     return names.services().stream()
         .map(service ->
-            "(%s::text, %s)".formatted(Sql.literal(service.role()), service.rights().isEmpty()))
+            "(%s::text, %s)".formatted(Sql.literal(service.role()), service.hasAllRights()))
         .collect(Collectors.joining(", "));
   }
 
@@ -482,7 +504,6 @@ public final class RightsCheck {
         names.services().stream()
             .flatMap(service ->
                 service.rights().stream()
-                    .flatMap(List::stream)
                     .map(right ->
                         "(%s, %s, %s, %s)"
                             .formatted(

@@ -96,8 +96,7 @@ public final class RoleManager {
 
   /** Its password would be overwritten, and whoever knows it controls the server. */
   private void refuseSuperuser(Connection admin) throws SQLException {
-    for (ServiceRole service : names.services()) {
-      String role = service.role();
+    for (String role : names.serviceRoles()) {
       if (exists(admin, "SELECT 1 FROM pg_roles WHERE rolsuper AND rolname = ?", role)) {
         throw Failure.of(
                 ExitCode.REFUSED, "%s, the service role, is already a superuser".formatted(role))
@@ -179,7 +178,10 @@ public final class RoleManager {
         missing.add(
             new Deviation(
                 "there is no role " + role,
-                "CREATE ROLE %s LOGIN PASSWORD '...'".formatted(Sql.identifier(role))));
+                "CREATE ROLE %s %s"
+                    .formatted(
+                        Sql.identifier(role),
+                        service.current() ? "LOGIN PASSWORD '...'" : "NOLOGIN")));
         missing.add(
             new Deviation(
                 "%s is not a member of it".formatted(names.owner()),
@@ -321,14 +323,14 @@ public final class RoleManager {
   }
 
   /**
-   * Sets a role's password; open sessions continue.
+   * Sets a role's password, with which it may log in; open sessions continue.
    *
    * @param admin a session that is allowed to, or one of the role itself
    */
   public static void setPassword(Connection admin, String role, Password password)
       throws SQLException {
     String sql =
-        "ALTER ROLE %s%s"
+        "ALTER ROLE %s LOGIN%s"
             .formatted(
                 Sql.identifier(role),
                 passwordClause(new RolePassword(role, Optional.of(password))));

@@ -28,6 +28,7 @@ import org.learnflow.db.seed.SeedLedger;
  * @param tls what the session speaks, and until when the certificates are valid, or "none"
  * @param sizeBytes of the whole database on disk
  * @param connections open now, and how many the server allows
+ * @param services what those with roles of their own use of their connections
  * @param schemaVersion newest applied migration, or "none"
  * @param applied number of applied migrations
  * @param pending names of files that are not applied yet
@@ -44,6 +45,7 @@ public record DatabaseStatus(
     String tls,
     long sizeBytes,
     String connections,
+    List<ServiceConnections.Use> services,
     String schemaVersion,
     int applied,
     List<String> pending,
@@ -93,6 +95,7 @@ public record DatabaseStatus(
           tls,
           row.getLong(1),
           row.getString(2),
+          ServiceConnections.read(connection, access.target().names()),
           state.currentText(),
           state.applied().size(),
           state.pending().stream().map(MigrationFile::name).toList(),

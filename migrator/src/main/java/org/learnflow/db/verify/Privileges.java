@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.learnflow.db.connect.RoleNames;
-import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.roles.RightsCheck;
@@ -80,8 +79,7 @@ final class Privileges {
                 QUERY,
                 Map.of(
                     "OWNER", Sql.literal(names.owner()),
-                    "SERVICES",
-                        Sql.literals(names.services().stream().map(ServiceRole::role).toList()),
+                    "SERVICES", Sql.literals(names.serviceRoles()),
                     "ADMIN", Sql.literal(admin.orElse("")),
                     "POWERFUL_ROLES", RightsCheck.powerfulRoles())),
             row -> new Finding(row.getString(1), row.getString(2), row.getString(3)));
@@ -131,9 +129,7 @@ final class Privileges {
       return Optional.empty();
     }
     boolean services =
-        functions.stream()
-            .anyMatch(found ->
-                names.services().stream().map(ServiceRole::role).anyMatch(found.what::equals));
+        functions.stream().anyMatch(found -> names.serviceRoles().contains(found.what));
     String text =
         functions.stream()
                 .map(found -> "%s belongs to %s".formatted(found.subject, found.what))

@@ -43,10 +43,12 @@ public record ReleaseStages(KubernetesApi api, Release release) {
 
   /** Whether the published connection is up to date. */
   public StageResult published(Target target, String version) {
-    List<String> namespaces = release.publishNamespaces();
+    List<String> namespaces = release.namespaces();
+    List<PublishedConnection> connections =
+        release.publishes() ? PublishedConnection.all(target) : List.of();
     List<String> wrong =
-        new KubernetesTarget(api, release.name(), namespaces)
-            .compare(PublishedConnection.of(target), version).stream()
+        new KubernetesTarget(api, release.name(), release.publishNamespaces())
+            .compare(connections, version).stream()
                 .filter(found -> !found.matches())
                 .map(found ->
                     "%s in namespace %s is %s"

@@ -9,8 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
@@ -71,9 +69,7 @@ public final class Verifier {
    * @param owner a session of the owner
    */
   public Verification verify(Session owner) {
-    return owner
-        .run("verify", this::verifyDatabase)
-        .with(ServiceLogin.look(access).stream().toList());
+    return owner.run("verify", this::verifyDatabase).with(ServiceLogin.look(access));
   }
 
   /**
@@ -125,7 +121,10 @@ public final class Verifier {
           stages.addAll(lookOrNote("collation", () -> CollationVersions.look(connection)));
           stages.addAll(lookOrNote("indexes", () -> InvalidIndexes.look(connection)));
           if (withRights) {
-            stages.addAll(lookOrNote("rights", () -> List.of(rights(connection))));
+            stages.addAll(lookOrNote("rights", () -> rights(connection)));
+            stages.addAll(
+                lookOrNote(
+                    "connections", () -> ServiceConnections.look(connection, access.target())));
             stages.addAll(lookOrNote("access", () -> access(connection)));
             stages.addAll(
                 lookOrNote(
@@ -332,14 +331,13 @@ public final class Verifier {
         : StageResult.broken(name, "missing: " + String.join(", ", missing));
   }
 
-  private StageResult rights(Connection connection) throws SQLException {
+  private List<StageResult> rights(Connection connection) throws SQLException {
     String name = "rights";
     RoleNames names = access.target().names();
     for (String role :
-        Stream.concat(Stream.of(names.owner()), names.services().stream().map(ServiceRole::role))
-            .toList()) {
+        Stream.concat(Stream.of(names.owner()), names.serviceRoles().stream()).toList()) {
       if (!roleExists(connection, role)) {
-        return StageResult.broken(name, "role " + role + " does not exist");
+        return List.of(StageResult.broken(name, "role " + role + " does not exist"));
       }
     }
     List<Deviation> deviations =
@@ -347,22 +345,27 @@ public final class Verifier {
     if (!deviations.isEmpty()) {
       Deviation first = deviations.getFirst();
       String more = deviations.size() == 1 ? "" : " (and %d more)".formatted(deviations.size() - 1);
-      return StageResult.broken(
-          name, "%s%s; repair as an admin: %s;".formatted(first.what(), more, first.sql()));
+      return List.of(
+          StageResult.broken(
+              name, "%s%s; repair as an admin: %s;".formatted(first.what(), more, first.sql())));
     }
-    List<String> may = new ArrayList<>();
-    Set<String> locked = new TreeSet<>();
-    for (ServiceRole service : names.services()) {
+    List<StageResult> may = new ArrayList<>();
+    for (ServiceRole service : names.current()) {
       ServiceStatements.Outcome outcome =
           ServiceStatements.plan(connection, names.owner(), service.role());
       if (outcome.refusal().isPresent()) {
-        return StageResult.broken(
-            name, "%s lacks a privilege: %s".formatted(service.role(), outcome.refusal().get()));
+        return List.of(
+            StageResult.broken(
+                name,
+                "%s lacks a privilege: %s".formatted(service.title(), outcome.refusal().get())));
       }
-      may.add("%s can run %d statements".formatted(service.role(), outcome.planned()));
-      locked.addAll(outcome.locked());
+      may.add(
+          rights(
+              "%s can run %d statements on rows, and nothing else"
+                  .formatted(service.title(), outcome.planned()),
+              outcome.locked()));
     }
-    return rights(String.join(", ", may) + " on rows, and nothing else", List.copyOf(locked));
+    return List.copyOf(may);
   }
 
   private static StageResult rights(String may, List<String> locked) {

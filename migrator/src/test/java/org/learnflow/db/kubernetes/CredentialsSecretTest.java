@@ -165,7 +165,8 @@ class CredentialsSecretTest {
                           server.namespace(),
                           "learnflow-db",
                           "learnflow-db-credentials",
-                          "");
+                          "",
+                          List.of());
                   await(together);
                   own.ensure(List.of(), List.of());
                   return own.current();

@@ -59,7 +59,7 @@ class KubernetesTargetTest {
 
   @Test
   void aServiceFindsBindingAndEnvironment() {
-    String done = target(namespace).publish(CONNECTION, "009");
+    String done = target(namespace).publish(List.of(CONNECTION), "009");
 
     assertThat(done).endsWith("3 written");
     Secret binding = secret("learnflow-db");
@@ -85,7 +85,8 @@ class KubernetesTargetTest {
               plain.user(),
               SslMode.VERIFY_FULL,
               Optional.of(TestFiles.write(folder.resolve("ca.crt"), pem)));
-      target(namespace).publish(new PublishedConnection(address, CONNECTION.password()), "009");
+      target(namespace)
+          .publish(List.of(new PublishedConnection(address, CONNECTION.password())), "009");
       assertThat(decoded(secret("learnflow-db"))).containsEntry("ca.crt", pem);
       ConfigMap map = client().configMaps().inNamespace(namespace).withName("learnflow-db").get();
       assertThat(map.getData()).containsEntry("PGSSLMODE", "verify-full");
@@ -96,10 +97,10 @@ class KubernetesTargetTest {
 
   @Test
   void publishingTheSameAgainWritesNothing() {
-    target(namespace).publish(CONNECTION, "009");
+    target(namespace).publish(List.of(CONNECTION), "009");
     String before = versions();
 
-    String done = target(namespace).publish(CONNECTION, "009");
+    String done = target(namespace).publish(List.of(CONNECTION), "009");
 
     assertThat(done).endsWith("unchanged");
     assertThat(versions()).isEqualTo(before);
@@ -107,13 +108,13 @@ class KubernetesTargetTest {
 
   @Test
   void aNewSchemaVersionChangesTheConfigMapOnly() {
-    target(namespace).publish(CONNECTION, "009");
-    assertThat(target(namespace).publish(CONNECTION, "010")).endsWith("1 written");
+    target(namespace).publish(List.of(CONNECTION), "009");
+    assertThat(target(namespace).publish(List.of(CONNECTION), "010")).endsWith("1 written");
   }
 
   @Test
   void labelsOfOthersSurvive() {
-    target(namespace).publish(CONNECTION, "009");
+    target(namespace).publish(List.of(CONNECTION), "009");
     client()
         .secrets()
         .inNamespace(namespace)
@@ -123,7 +124,7 @@ class KubernetesTargetTest {
           return secret;
         });
 
-    target(namespace).publish(CONNECTION, "009");
+    target(namespace).publish(List.of(CONNECTION), "009");
 
     assertThat(secret("learnflow-db").getMetadata().getLabels()).containsEntry("team", "blue");
   }
@@ -141,7 +142,7 @@ class KubernetesTargetTest {
                     .build())
             .create();
 
-    target(namespace).publish(CONNECTION, "009");
+    target(namespace).publish(List.of(CONNECTION), "009");
 
     assertThat(secret("learnflow-db-env").getMetadata().getOwnerReferences())
         .singleElement()
@@ -156,7 +157,7 @@ class KubernetesTargetTest {
       KubernetesTarget target = target(namespace, other.namespace());
 
       Failure failure =
-          catchThrowableOfType(Failure.class, () -> target.publish(CONNECTION, "009"));
+          catchThrowableOfType(Failure.class, () -> target.publish(List.of(CONNECTION), "009"));
 
       assertThat(failure.code()).isEqualTo(ExitCode.PUBLISHING_FAILED);
       assertThat(failure.text())
@@ -170,7 +171,7 @@ class KubernetesTargetTest {
       for (ApiServer untouched : List.of(server, other)) {
         assertThat(names(untouched)).isEqualTo(untouched == other ? 1 : 0);
       }
-      assertThat(target.compare(CONNECTION, "009"))
+      assertThat(target.compare(List.of(CONNECTION), "009"))
           .filteredOn(found -> found.namespace().equals(other.namespace()))
           .extracting(KubernetesTarget.Found::state)
           .containsOnlyOnce("foreign")
@@ -187,7 +188,7 @@ class KubernetesTargetTest {
             .withName(kindAndName[1])
             .delete();
       }
-      assertThat(target.publish(CONNECTION, "009")).endsWith("6 written");
+      assertThat(target.publish(List.of(CONNECTION), "009")).endsWith("6 written");
     }
   }
 
@@ -247,13 +248,13 @@ class KubernetesTargetTest {
         kind: ConfigMap
         metadata: {name: learnflow-db-owner}
         """);
-    target(namespace).publish(CONNECTION, "009");
+    target(namespace).publish(List.of(CONNECTION), "009");
     label("learnflow-db", "Helm");
     label("learnflow-db-env", null);
-    assertThat(target(namespace).compare(CONNECTION, "009"))
+    assertThat(target(namespace).compare(List.of(CONNECTION), "009"))
         .allMatch(KubernetesTarget.Found::matches);
 
-    assertThat(target(namespace).publish(CONNECTION, "009")).endsWith("2 written");
+    assertThat(target(namespace).publish(List.of(CONNECTION), "009")).endsWith("2 written");
 
     for (String name : List.of("learnflow-db", "learnflow-db-env")) {
       assertThat(secret(name).getMetadata().getLabels())
@@ -276,7 +277,7 @@ class KubernetesTargetTest {
   void aMissingNamespaceIsNamed() {
     Failure failure =
         catchThrowableOfType(
-            Failure.class, () -> target("no-such-namespace").publish(CONNECTION, "009"));
+            Failure.class, () -> target("no-such-namespace").publish(List.of(CONNECTION), "009"));
 
     assertThat(failure.code()).isEqualTo(ExitCode.PUBLISHING_FAILED);
     assertThat(failure.text()).contains("no-such-namespace").doesNotContain("p@ss");

@@ -82,7 +82,7 @@ class EnvFileTest {
   void aShellReadsExactlyTheValuesBack(String password) {
     Path file = directory.resolve("connection.env");
     PublishedConnection connection = connection(password);
-    new EnvFileTarget(file).publish(connection, "009");
+    new EnvFileTarget(file).publish(List.of(connection), "009");
     String values =
         NAMES.stream().map(name -> "\"$" + name + "\"").collect(Collectors.joining(" "));
     String script = READ_AND_PRINT + values;
@@ -106,11 +106,11 @@ class EnvFileTest {
     Path file = directory.resolve("connection.env");
     Path certificate = directory.resolve("connection.env.crt");
     EnvFileTarget target = new EnvFileTarget(file);
-    assertThat(target.publish(trusting("one\n"), "009")).isEqualTo(file + " written");
+    assertThat(target.publish(List.of(trusting("one\n")), "009")).isEqualTo(file + " written");
     assertThat(certificate).hasContent("one\n");
     assertThat(file).content().contains("\nPGSSLROOTCERT=" + certificate + "\n");
-    assertThat(target.publish(trusting("one\n"), "009")).isEqualTo(file + " unchanged");
-    assertThat(target.publish(trusting("two\n"), "009")).isEqualTo(file + " written");
+    assertThat(target.publish(List.of(trusting("one\n")), "009")).isEqualTo(file + " unchanged");
+    assertThat(target.publish(List.of(trusting("two\n")), "009")).isEqualTo(file + " written");
     assertThat(certificate).hasContent("two\n");
   }
 
@@ -129,7 +129,7 @@ class EnvFileTest {
   @Test
   void generatedPasswordsNeedNoQuotesWhichDockerWouldNotUnderstand() throws IOException {
     Path file = directory.resolve("connection.env");
-    new EnvFileTarget(file).publish(connection("Generated0123"), "009");
+    new EnvFileTarget(file).publish(List.of(connection("Generated0123")), "009");
     assertThat(Files.readAllLines(file))
         .containsExactly(
             "DATABASE_URL=postgresql://user:Generated0123@db.example:5432/learnflow",
@@ -147,12 +147,12 @@ class EnvFileTest {
   void onlyItsOwnerMayReadItWhateverItsModeWas(String mode) throws IOException {
     Path file = directory.resolve("connection.env");
     EnvFileTarget target = new EnvFileTarget(file);
-    target.publish(connection("x"), "009");
+    target.publish(List.of(connection("x")), "009");
     assertThat(Files.getPosixFilePermissions(file))
         .isEqualTo(PosixFilePermissions.fromString("rw-------"));
     for (String password : List.of("x", "y")) {
       Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(mode));
-      assertThat(target.publish(connection(password), "009")).isEqualTo(file + " written");
+      assertThat(target.publish(List.of(connection(password)), "009")).isEqualTo(file + " written");
       assertThat(Files.getPosixFilePermissions(file))
           .isEqualTo(PosixFilePermissions.fromString("rw-------"));
     }
@@ -162,12 +162,12 @@ class EnvFileTest {
   void unchangedContentIsNotWritten() throws IOException {
     Path file = directory.resolve("connection.env");
     EnvFileTarget target = new EnvFileTarget(file);
-    target.publish(connection("x"), "009");
+    target.publish(List.of(connection("x")), "009");
     BasicFileAttributes before = attributes(file);
-    assertThat(target.publish(connection("x"), "009")).isEqualTo(file + " unchanged");
+    assertThat(target.publish(List.of(connection("x")), "009")).isEqualTo(file + " unchanged");
     assertThat(attributes(file).fileKey()).isEqualTo(before.fileKey());
     assertThat(attributes(file).lastModifiedTime()).isEqualTo(before.lastModifiedTime());
-    assertThat(target.publish(connection("x"), "010")).isEqualTo(file + " written");
+    assertThat(target.publish(List.of(connection("x")), "010")).isEqualTo(file + " written");
     assertThat(attributes(file).fileKey()).isNotEqualTo(before.fileKey());
   }
 
@@ -181,9 +181,9 @@ class EnvFileTest {
     EnvFileTarget target = new EnvFileTarget(file);
     PublishedConnection first = connection("a".repeat(20_000));
     PublishedConnection second = connection("b".repeat(10_000));
-    target.publish(second, "009");
+    target.publish(List.of(second), "009");
     String secondText = Files.readString(file);
-    target.publish(first, "009");
+    target.publish(List.of(first), "009");
     Set<String> whole = Set.of(Files.readString(file), secondText);
 
     AtomicBoolean done = new AtomicBoolean();
@@ -199,7 +199,7 @@ class EnvFileTest {
           }));
     }
     for (int i = 0; i < 200; i++) {
-      target.publish(i % 2 == 0 ? second : first, "009");
+      target.publish(List.of(i % 2 == 0 ? second : first), "009");
     }
     done.set(true);
     Set<String> seen = new HashSet<>();

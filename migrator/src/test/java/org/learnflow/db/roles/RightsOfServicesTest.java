@@ -3,6 +3,7 @@ package org.learnflow.db.roles;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -41,15 +42,22 @@ class RightsOfServicesTest {
     TestFiles.write(
         directory.resolve("services.json"),
         """
-        [{"name": "progress", "role": "%1$s_progress", "passwordFile": "%2$s", "connectionLimit": 20,
+        [{"name": "progress", "role": "%1$s_progress", "connectionLimit": 20,
           "settings": {"statement_timeout": "30s"}},
-         {"name": "triage", "role": "%1$s_triage", "passwordFile": "%2$s"}]
+         {"name": "triage", "role": "%1$s_triage"}]
         """
-            .formatted(database.service(), database.passwords().file(database.service())));
+            .formatted(database.service()));
+    Path passwords = Files.createDirectory(directory.resolve("service-passwords"));
+    for (String service : List.of("progress", "triage")) {
+      TestFiles.write(
+          passwords.resolve("service-%s-password".formatted(service)), "secret-" + service);
+    }
     cli =
         database
             .cli()
+            .with("LEARNFLOW_DB_APP_USER", "none")
             .with("LEARNFLOW_DB_SERVICES", directory.resolve("services.json").toString())
+            .with("LEARNFLOW_DB_SERVICE_PASSWORDS", passwords.toString())
             .with("LEARNFLOW_DB_SERVICE_RIGHTS", directory.resolve("services.csv").toString());
     assertThat(cli.run("run")).exited(ExitCode.OK);
   }
