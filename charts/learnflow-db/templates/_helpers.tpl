@@ -163,6 +163,65 @@ verify-full
 {{- end -}}
 {{- end }}
 
+{{/* The services with roles of their own, as the migrator reads them: a JSON array; empty where there are none. */}}
+{{- define "learnflow-db.services" -}}
+{{- $services := list -}}
+{{- range $name, $values := .Values.services -}}
+{{- with $values -}}
+{{- $settings := dict -}}
+{{- range $setting, $key := dict "statement_timeout" "statementTimeout" "idle_in_transaction_session_timeout" "idleInTransactionTimeout" "search_path" "searchPath" -}}
+{{- with get $values $key }}{{- $_ := set $settings $setting . -}}{{ end -}}
+{{- end -}}
+{{- if .readOnly }}{{- $_ := set $settings "default_transaction_read_only" "on" -}}{{ end -}}
+{{- $services = append $services (dict
+  "name" $name
+  "role" (.role | default (printf "learnflow_%s" (replace "-" "_" $name)))
+  "secret" (.secretName | default (printf "%s-%s" $.Release.Name $name))
+  "namespace" (.namespace | default $.Release.Namespace)
+  "connectionLimit" (.connectionLimit | default 20 | int)
+  "poolSize" (.poolSize | default 5 | int)
+  "settings" $settings) -}}
+{{- end -}}
+{{- end -}}
+{{- with $services }}{{ toJson . }}{{ end -}}
+{{- end }}
+
+{{/*
+What is published in a namespace: names under which a connection is, as a YAML list.
+Parameters: context; namespace.
+*/}}
+{{- define "learnflow-db.publishedIn" -}}
+{{- $root := .context -}}
+{{- $namespace := .namespace -}}
+{{- if and (ne (include "learnflow-db.appUser" $root) "none") (has $namespace (include "learnflow-db.publishNamespaces" $root | splitList ",")) }}
+- {{ $root.Release.Name }}
+{{- end }}
+{{- range include "learnflow-db.services" $root | default "[]" | fromJsonArray }}
+{{- if eq .namespace $namespace }}
+- {{ .secret }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Namespaces in which anything is published, comma separated, the release's own first. */}}
+{{- define "learnflow-db.allNamespaces" -}}
+{{- with include "learnflow-db.publishNamespaces" . -}}
+{{- $all := splitList "," . -}}
+{{- range include "learnflow-db.services" $ | default "[]" | fromJsonArray -}}
+{{- $all = append $all .namespace -}}
+{{- end -}}
+{{- $all | uniq | join "," -}}
+{{- end -}}
+{{- end }}
+
+{{/* Environment of every command that knows services. */}}
+{{- define "learnflow-db.servicesEnvironment" -}}
+{{- with include "learnflow-db.services" . -}}
+- name: LEARNFLOW_DB_SERVICES
+  value: {{ . | quote }}
+{{- end -}}
+{{- end }}
+
 {{/* Role that can create roles; empty if roles are left unchanged. */}}
 {{- define "learnflow-db.adminUser" -}}
 {{ .Values.postgresql.enabled | ternary "postgres" .Values.externalDatabase.adminUser }}
@@ -267,6 +326,11 @@ image
   value: /credentials/password
 - name: LEARNFLOW_DB_APP_USER
   value: {{ include "learnflow-db.appUser" . | quote }}
+{{- with include "learnflow-db.servicesEnvironment" . }}
+{{ . }}
+- name: LEARNFLOW_DB_SERVICE_PASSWORDS
+  value: /credentials
+{{- end }}
 - name: LEARNFLOW_DB_SEEDS
   value: {{ .Values.seeds.sets | join "," | default "none" | quote }}
 - name: LEARNFLOW_DB_TIMEOUT
@@ -278,10 +342,10 @@ image
 {{- end }}
 
 {{/*
-The password files, always under the same three names. They are optional, so that Kubernetes does not keep the pod waiting for a
+The password files, always under the same names. They are optional, so that Kubernetes does not keep the pod waiting for a
 missing key: the program reports the missing file at once.
-Parameters: context; admin and app, whether it needs the admin's and the service role's password in addition to the owner's; name of the
-volume, credentials by default.
+Parameters: context; admin and app, whether it needs the admin's and the service role's password in addition to the owner's, and
+those of services; users, whether it needs to know which roles services have; name of the volume, credentials by default.
 */}}
 {{- define "learnflow-db.credentialsVolume" -}}
 {{- $root := .context -}}
@@ -300,13 +364,30 @@ projected:
           - key: {{ $keys.admin }}
             path: postgres-password
           {{- end }}
-    {{- if .app }}
+    {{- $items := list }}
+    {{- if and .app (ne (include "learnflow-db.appUser" $root) "none") }}
+    {{- $items = append $items (dict "key" $keys.app "path" "app-password") }}
+    {{- end }}
+    {{- if .users }}
+    {{- $app := .app }}
+    {{- range include "learnflow-db.services" $root | default "[]" | fromJsonArray }}
+    {{- if $app }}
+    {{- $password := printf "service-%s-password" .name }}
+    {{- $items = append $items (dict "key" $password "path" $password) }}
+    {{- end }}
+    {{- $user := printf "service-%s-user" .name }}
+    {{- $items = append $items (dict "key" $user "path" $user) }}
+    {{- end }}
+    {{- end }}
+    {{- with $items }}
     - secret:
         name: {{ include "learnflow-db.appSecret" $root }}
         optional: true
         items:
-          - key: {{ $keys.app }}
-            path: app-password
+          {{- range . }}
+          - key: {{ .key }}
+            path: {{ .path }}
+          {{- end }}
     {{- end }}
 {{- end }}
 
@@ -457,7 +538,7 @@ Volumes of a pod that talks to the database: passwords, and the authority's cert
 Parameters: as learnflow-db.credentialsVolume.
 */}}
 {{- define "learnflow-db.databaseVolumes" -}}
-- {{ include "learnflow-db.credentialsVolume" . | nindent 2 | trim }}
+- {{ include "learnflow-db.credentialsVolume" (merge (dict "users" true) .) | nindent 2 | trim }}
 {{- with include "learnflow-db.certificateVolume" .context }}
 {{ . }}
 {{- end }}
@@ -510,6 +591,9 @@ rules:
   value: {{ .Release.Namespace | quote }}
 - name: LEARNFLOW_DB_CREDENTIALS_SECRET
   value: {{ include "learnflow-db.credentialsSecret" . | quote }}
+{{- with include "learnflow-db.servicesEnvironment" . }}
+{{ . }}
+{{- end }}
 {{- if include "learnflow-db.dumps" . }}
 - name: LEARNFLOW_DB_BACKUP_CLAIM
   value: {{ include "learnflow-db.backupClaim" . | quote }}
@@ -552,8 +636,10 @@ rules:
 {{/* Environment of the migrate Job, without that of the admin. */}}
 {{- define "learnflow-db.migrateEnvironment" -}}
 {{ include "learnflow-db.databaseEnvironment" . }}
+{{- if ne (include "learnflow-db.appUser" .) "none" }}
 - name: LEARNFLOW_DB_APP_PASSWORD_FILE
   value: /credentials/app-password
+{{- end }}
 - name: LEARNFLOW_DB_SEED_MODE
   value: {{ .Values.seeds.mode | quote }}
 - name: LEARNFLOW_DB_LOCK_TIMEOUT

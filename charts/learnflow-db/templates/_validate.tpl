@@ -113,11 +113,14 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- $owner := include "learnflow-db.ownerUser" . -}}
 {{- $app := include "learnflow-db.appUser" . -}}
 {{- $ownerKey := $postgresql.enabled | ternary "postgresql.auth.username" "externalDatabase.user" -}}
+{{- $services := include "learnflow-db.services" . | default "[]" | fromJsonArray -}}
 {{- $appKey := or $postgresql.enabled (not $external.appUser) | ternary "roles.app" "externalDatabase.appUser" -}}
 {{- range list
   (dict "key" $ownerKey "role" $owner "admins" (list $admin))
   (dict "key" $appKey "role" $app "admins" (list $admin "postgres")) -}}
-{{- if or (not .role) (has .role .admins) -}}
+{{- if and (eq .role "none") (eq .key $appKey) $services -}}
+{{- /* Each service has its own. */ -}}
+{{- else if or (not .role) (has .role .admins) -}}
 {{- $errors = append $errors (printf "%s is %q: it must be a role of its own, which does not have the admin's privileges" .key .role) -}}
 {{- else if or (hasPrefix "pg_" .role) (has .role (list "public" "none")) -}}
 {{- $errors = append $errors (printf "%s is %q: PostgreSQL reserves public, none and all names that begin with pg_; give the role another name" .key .role) -}}
@@ -126,6 +129,8 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- if eq $owner $app -}}
 {{- $errors = append $errors (printf "%s and %s are both %q: the service role must not own the database" $ownerKey $appKey $app) -}}
 {{- end -}}
+
+{{- $errors = concat $errors (include "learnflow-db.serviceErrors" . | splitList "\n" | compact) -}}
 
 {{- if and (not $credentials.existingSecret) (or (ne $credentials.keys.admin "postgres-password") (ne $credentials.keys.owner "password") (ne $credentials.keys.app "app-password")) -}}
 {{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or do not change the keys" -}}
@@ -146,5 +151,58 @@ What the schema cannot express: values that exclude or require each other. All e
 
 {{- with $errors -}}
 {{- fail (printf "\n\nThese values cannot be used:\n  - %s\nNothing was changed." (join "\n  - " .)) -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+What is wrong with services, a line each.
+*/}}
+{{- define "learnflow-db.serviceErrors" -}}
+{{- $services := include "learnflow-db.services" . | default "[]" | fromJsonArray -}}
+{{- $taken := dict
+  (include "learnflow-db.ownerUser" .) "the owner"
+  (include "learnflow-db.adminUser" . | default "postgres") "the admin"
+  "postgres" "the admin" -}}
+{{- if ne (include "learnflow-db.appUser" .) "none" -}}
+{{- $_ := set $taken (include "learnflow-db.appUser" .) "roles.app" -}}
+{{- end -}}
+{{- /* Objects of this chart, of which a connection's three would replace one. */ -}}
+{{- $objects := dict -}}
+{{- range $suffix := list "" "-env" "-credentials" "-release" "-owner" "-start" "-dump" "-namespace" "-tls" "-tls-authority" -}}
+{{- $_ := set $objects (print $.Release.Name $suffix) "this chart" -}}
+{{- end -}}
+{{- $sum := 0 -}}
+{{- $largest := 0 -}}
+{{- range $services -}}
+{{- $key := printf "services.%s" .name -}}
+{{- if or (hasPrefix "pg_" .role) (has .role (list "public" "none")) }}
+{{ $key }}.role is {{ quote .role }}: PostgreSQL reserves public, none and all names that begin with pg_; give the role another name
+{{- end -}}
+{{- range $role := list .role (printf "%s_b" .role) -}}
+{{- with get $taken $role }}
+{{ $key }} has the role {{ quote $role }}, which is that of {{ . }}; a service has a role and another one that ends in _b, for rotations: set {{ $key }}.role to another name
+{{- end -}}
+{{- $_ := set $taken $role $key -}}
+{{- end -}}
+{{- range $object := list .secret (printf "%s-env" .secret) -}}
+{{- with get $objects $object }}
+{{ $key }} would publish {{ quote $object }}, which belongs to {{ . }}: set {{ $key }}.secretName to another name
+{{- end -}}
+{{- $_ := set $objects $object $key -}}
+{{- end -}}
+{{- if gt (int .poolSize) (int .connectionLimit) }}
+{{ $key }}.poolSize is {{ .poolSize }} and its connectionLimit {{ .connectionLimit }}: one instance could open more connections than all may; lower the one or raise the other
+{{- end -}}
+{{- $sum = add $sum (int .connectionLimit) -}}
+{{- $largest = max $largest (int .connectionLimit) -}}
+{{- end -}}
+{{- if and $services .Values.postgresql.enabled -}}
+{{- $configuration := print (dig "primary" "configuration" "" .Values.postgresql) "\n" (dig "primary" "extendedConfiguration" "" .Values.postgresql) -}}
+{{- $written := regexFindAll "(?m)^[ \t]*max_connections[ \t]*=?[ \t]*'?[0-9]+" $configuration -1 -}}
+{{- $connections := 100 -}}
+{{- with $written -}}{{- $connections = regexFind "[0-9]+$" (last .) | int -}}{{- end -}}
+{{- if gt (add $sum $largest 10) (sub $connections 3) }}
+the services may have {{ $sum }} connections, and {{ $largest }} more while one is rotated; with 10 for the migrator and who is on call, and 3 for superusers, that is more than PostgreSQL's {{ $connections }}: lower services.*.connectionLimit, or set max_connections in postgresql.primary.extendedConfiguration
+{{- end -}}
 {{- end -}}
 {{- end }}
