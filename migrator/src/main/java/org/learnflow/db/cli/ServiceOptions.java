@@ -3,11 +3,13 @@ package org.learnflow.db.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Reason;
 import org.learnflow.db.WholeFile;
@@ -101,16 +103,36 @@ final class ServiceOptions {
     return users;
   }
 
-  /** The passwords of current roles, by role; empty without a directory. */
+  /**
+   * The passwords of current roles, by role; empty without a directory, or if no service's password
+   * is in it, as in a pod that only looks.
+   *
+   * @throws Failure 2 if only some are
+   */
   Map<String, Password> passwords(List<ServiceRole> roles) {
     Map<String, Password> found = new HashMap<>();
+    List<Path> missing = new ArrayList<>();
     if (passwords != null) {
       for (ServiceRole role : roles) {
         if (role.current() && role.service().isPresent()) {
-          PasswordFile.read(PASSWORDS, passwords.resolve(role.service().get().passwordKey()))
-              .ifPresent(password -> found.put(role.role(), password));
+          Path file = passwords.resolve(role.service().get().passwordKey());
+          if (Files.exists(file)) {
+            PasswordFile.read(PASSWORDS, file)
+                .ifPresent(password -> found.put(role.role(), password));
+          } else {
+            missing.add(file);
+          }
         }
       }
+    }
+    if (!found.isEmpty() && !missing.isEmpty()) {
+      throw Failures.usage("a service has no password")
+          .where(missing.getFirst() + " does not exist")
+          .next(
+              "create it; in a release: put the password into the Secret that"
+                  + " credentials.existingSecret names (for an external database:"
+                  + " externalDatabase.appSecret), under the key "
+                  + missing.getFirst().getFileName());
     }
     return found;
   }

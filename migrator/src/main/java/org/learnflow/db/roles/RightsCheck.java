@@ -79,12 +79,10 @@ public final class RightsCheck {
         WHERE NOT EXISTS (SELECT FROM pg_db_role_setting c JOIN pg_database d ON d.oid = c.setdatabase
                           WHERE c.setrole = s.oid AND d.datname = @DATABASE@ AND w.name || '=' || w.value = ANY (c.setconfig))
       UNION ALL
-      -- On a server of our own, the owner is a member of no other roles that may connect.
-      SELECT 'formerly', 11, quote_ident(s.rolname), quote_ident(d.datname)
-        FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles s ON s.oid = a.grantee, pg_roles o
-        WHERE @OWN_SERVER@ AND d.datname = @DATABASE@ AND o.rolname = @OWNER@ AND a.privilege_type = 'CONNECT'
-          AND s.oid <> o.oid AND NOT s.rolsuper AND s.rolname NOT IN (@SERVICES@)
-          AND EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = s.oid AND m.member = o.oid)
+      -- On a server of our own, the owner is a member of no other roles that log in.
+      SELECT 'formerly', 11, quote_ident(s.rolname), ''
+        FROM pg_roles o JOIN pg_auth_members m ON m.member = o.oid JOIN pg_roles s ON s.oid = m.roleid
+        WHERE @OWN_SERVER@ AND o.rolname = @OWNER@ AND s.rolcanlogin AND NOT s.rolsuper AND s.rolname NOT IN (@SERVICES@)
       ORDER BY 2, 3, 4
       """;
 
@@ -359,8 +357,8 @@ public final class RightsCheck {
               "CREATE ROLE %s NOLOGIN".formatted(subject));
       case "formerly" ->
           new Deviation(
-              "%s may connect to %s, but is no service's role any more".formatted(subject, object),
-              "REVOKE ALL ON DATABASE %s FROM %s".formatted(object, subject));
+              subject + " may log in, but is no service's role any more",
+              "ALTER ROLE %s NOLOGIN".formatted(subject));
       case "limit" ->
           new Deviation(
               "%s may not have exactly %s connections".formatted(subject, object),
@@ -414,6 +412,44 @@ public final class RightsCheck {
         connection,
         onRights(connection, names, IN_DATABASE),
         row -> new Deviation(row.getString(2), row.getString(3)));
+  }
+
+  /**
+   * Tables, views and columns that are written down for services, and do not exist.
+   *
+   * @param connection to the database in question, as any role
+   * @return such as {@code public.honours (service progress)}; each once
+   */
+  public static List<String> unknown(Connection connection, RoleNames names) throws SQLException {
+    List<String> rows =
+        names.current().stream()
+            .flatMap(role ->
+                role.service().stream()
+                    .flatMap(service ->
+                        role.rights().stream()
+                            .map(right ->
+                                "(%s, %s, %s)"
+                                    .formatted(
+                                        Sql.literal(service.name()),
+                                        Sql.literal(right.relation()),
+                                        right.column().map(Sql::literal).orElse("NULL")))))
+            .toList();
+    return rows.isEmpty()
+        ? List.of()
+        : CatalogQuery.rows(
+            connection,
+            Sql.filled(
+                """
+                SELECT DISTINCT concat_ws('.', replace(w.relation, '"', ''), w.attribute) || ' (service ' || w.service || ')'
+                FROM (VALUES @ROWS@) w (service, relation, attribute)
+                WHERE to_regclass(w.relation) IS NULL
+                   OR w.attribute::text IS NOT NULL
+                      AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass(w.relation)
+                                        AND a.attname = w.attribute AND a.attnum > 0 AND NOT a.attisdropped)
+                ORDER BY 1
+                """,
+                Map.of("ROWS", String.join(", ", rows))),
+            row -> row.getString(1));
   }
 
   /** Which of the privileges on objects created later are missing. */

@@ -121,7 +121,7 @@ public final class Verifier {
           stages.addAll(lookOrNote("collation", () -> CollationVersions.look(connection)));
           stages.addAll(lookOrNote("indexes", () -> InvalidIndexes.look(connection)));
           if (withRights) {
-            stages.addAll(lookOrNote("rights", () -> rights(connection)));
+            stages.addAll(lookOrNote("rights", () -> rights(connection, behind)));
             stages.addAll(
                 lookOrNote(
                     "connections", () -> ServiceConnections.look(connection, access.target())));
@@ -331,7 +331,7 @@ public final class Verifier {
         : StageResult.broken(name, "missing: " + String.join(", ", missing));
   }
 
-  private List<StageResult> rights(Connection connection) throws SQLException {
+  private List<StageResult> rights(Connection connection, boolean behind) throws SQLException {
     String name = "rights";
     RoleNames names = access.target().names();
     for (String role :
@@ -348,6 +348,15 @@ public final class Verifier {
       return List.of(
           StageResult.broken(
               name, "%s%s; repair as an admin: %s;".formatted(first.what(), more, first.sql())));
+    }
+    // Pending migrations may create it.
+    List<String> unknown = behind ? List.of() : RightsCheck.unknown(connection, names);
+    if (!unknown.isEmpty()) {
+      return List.of(
+          StageResult.broken(
+              name,
+              "services.csv gives rights on what does not exist: %s; next: correct or remove these lines in migrations/services.csv"
+                  .formatted(String.join(", ", unknown))));
     }
     List<StageResult> may = new ArrayList<>();
     for (ServiceRole service : names.current()) {

@@ -6,11 +6,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.roles.ServiceRights;
 import org.learnflow.db.testing.CatalogSnapshot;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.PostgresExtension;
@@ -69,6 +74,81 @@ class ProjectMigrationsTest {
       assertThat(CatalogSnapshot.of(database).lines()).as(name).isEqualTo(before.lines());
       database.execute(database.owner(), forward);
     }
+  }
+
+  @Test
+  void everyTableIsReadByAService(TestDatabase database) throws Exception {
+    database.migrated();
+    Set<String> read = new TreeSet<>();
+    rights()
+        .byService()
+        .values()
+        .forEach(rights ->
+            rights.stream()
+                .filter(right -> right.privilege().equals("SELECT"))
+                .forEach(right -> read.add(right.relation().replace("\"", ""))));
+    List<String> tables =
+        database.query(
+            """
+            SELECT schemaname || '.' || tablename FROM pg_tables
+            WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'learnflow_db')
+              AND tablename <> 'flyway_schema_history' ORDER BY 1
+            """);
+    assertThat(tables).hasSizeGreaterThan(5);
+    assertThat(tables)
+        .allSatisfy(table ->
+            assertThat(read)
+                .as(
+                    "no service may read %1$s: add a line to migrations/services.csv, such as"
+                        + " reporting,%1$s,SELECT,",
+                    table)
+                .contains(table));
+  }
+
+  private static ServiceRights rights() {
+    return ServiceRights.read(TestFiles.migrations().resolve(ServiceRights.FILE));
+  }
+
+  /** Also that all tables and columns in it exist. */
+  @Test
+  void eachServiceGetsWhatIsWrittenForIt(TestDatabase database, @TempDir Path directory)
+      throws Exception {
+    Set<String> services = rights().byService().keySet();
+    for (String service : services) {
+      TestFiles.write(
+          directory.resolve("service-%s-password".formatted(service)), "secret" + service);
+    }
+    Cli cli =
+        database
+            .cli()
+            .with("LEARNFLOW_DB_SERVICE_PASSWORDS", directory.toString())
+            .with(
+                "LEARNFLOW_DB_SERVICE_RIGHTS",
+                TestFiles.migrations().resolve(ServiceRights.FILE).toString())
+            .with(
+                "LEARNFLOW_DB_SERVICES",
+                services.stream()
+                    .map(service ->
+                        "{\"name\": \"%1$s\", \"role\": \"%2$s_%1$s\"}"
+                            .formatted(service, database.service()))
+                    .collect(Collectors.joining(", ", "[", "]")));
+    assertThat(cli.run("run")).exited(ExitCode.OK);
+    assertThat(cli.run("verify").out())
+        .contains(
+            services.stream()
+                .map(service -> "✓ rights: service %s (".formatted(service))
+                .toArray(String[]::new));
+
+    Path wrong = directory.resolve("services.csv");
+    TestFiles.write(
+        wrong,
+        TestFiles.read(TestFiles.migrations().resolve(ServiceRights.FILE))
+            + "debug,honours,SELECT,\ndebug,users,UPDATE,nickname\n");
+    assertThat(cli.with("LEARNFLOW_DB_SERVICE_RIGHTS", wrong.toString()).run("verify").lastLine())
+        .isEqualTo(
+            "unhealthy: rights: services.csv gives rights on what does not exist: public.honours"
+                + " (service debug), public.users.nickname (service debug); next: correct or"
+                + " remove these lines in migrations/services.csv");
   }
 
   @Test

@@ -1,13 +1,16 @@
 package org.learnflow.db.testing;
 
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -33,6 +36,47 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
     TestRelease release = new TestRelease(cluster, database, admin);
     release.deploy();
     return release;
+  }
+
+  /**
+   * Gives services roles of their own, as the chart does.
+   *
+   * @param services as the chart describes them, a JSON array
+   * @param names of the services
+   */
+  public void services(String services, List<String> names) {
+    cluster
+        .client()
+        .configMaps()
+        .inNamespace(cluster.namespace())
+        .withName(NAME + "-release")
+        .edit(map -> new ConfigMapBuilder(map).addToData("services", services).build());
+    for (String name : names) {
+      if (!credentials().containsKey("service-%s-password".formatted(name))) {
+        put("service-%s-password".formatted(name), "FirstOf" + name + "0123456789");
+      }
+    }
+  }
+
+  /**
+   * The migrate Job of now, with what the Secret contains in its files.
+   *
+   * @param directory for the files
+   * @param services as {@link #services}
+   */
+  public Cli job(Path directory, String services) {
+    credentials().forEach((key, value) -> TestFiles.write(directory.resolve(key), value));
+    return job()
+        .with("LEARNFLOW_DB_PASSWORD_FILE", directory.resolve("password").toString())
+        .with("LEARNFLOW_DB_APP_PASSWORD_FILE", directory.resolve("app-password").toString())
+        .with("LEARNFLOW_DB_ADMIN_PASSWORD_FILE", directory.resolve("postgres-password").toString())
+        .with("LEARNFLOW_DB_SERVICES", services)
+        .with("LEARNFLOW_DB_SERVICE_PASSWORDS", directory.toString())
+        .with("LEARNFLOW_DB_SERVICE_RIGHTS", rights());
+  }
+
+  private static String rights() {
+    return TestFiles.migrations().resolve("services.csv").toString();
   }
 
   private void deploy() {
@@ -145,6 +189,7 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
     environment.put("LEARNFLOW_DB_NAMESPACE", cluster.namespace());
     environment.put("LEARNFLOW_DB_MIGRATIONS", TestFiles.migrations().toString());
     environment.put("LEARNFLOW_DB_SEEDS_DIR", TestFiles.seeds().toString());
+    environment.put("LEARNFLOW_DB_SERVICE_RIGHTS", rights());
     environment.put("LEARNFLOW_DB_TIMEOUT", "20s");
     return new Cli(environment);
   }
@@ -169,8 +214,12 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
 
   /** The values of a Secret in the release's namespace. */
   public Map<String, String> values(String secret) {
-    Secret found =
-        cluster.client().secrets().inNamespace(cluster.namespace()).withName(secret).get();
+    return values(cluster.namespace(), secret);
+  }
+
+  /** The values of a Secret. */
+  public Map<String, String> values(String namespace, String secret) {
+    Secret found = cluster.client().secrets().inNamespace(namespace).withName(secret).get();
     Map<String, String> values = new TreeMap<>();
     found
         .getData()
@@ -206,6 +255,15 @@ public record TestRelease(ApiServer cluster, TestDatabase database, String admin
       if (!"28P01".equals(e.getSQLState())) {
         throw new IllegalStateException(e);
       }
+      return false;
+    }
+  }
+
+  /** Whether a role gets a session, whatever keeps it from one. */
+  public boolean canLogIn(String role, String password) {
+    try (Connection _ = open(role, password)) {
+      return true;
+    } catch (SQLException e) {
       return false;
     }
   }
