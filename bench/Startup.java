@@ -25,13 +25,14 @@ import lib.Programs;
 import lib.Tool;
 
 /**
- * A run that finds nothing to do: the content of the image, with and without its AOT cache, and over
- * TLS, beside other tools; and in a pod, with and without looking at what is published. And the
+ * A run that finds nothing to do: the content of the image, with and without its AOT cache, over TLS,
+ * and with twenty services, beside other tools; and in a pod, with and without looking at what is published. And the
  * commands that only read.
  */
 class Startup {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final int MIGRATIONS = 12;
+  private static final int SERVICES = 20;
 
   private static final Contestant CACHED = named("learnflow-db run");
   private static final Contestant UNCACHED = named("learnflow-db run, no AOT cache");
@@ -91,6 +92,7 @@ class Startup {
           Map.entry(cached ? CACHED : UNCACHED, () -> stopwatch.measure(database, work, line)));
     }
     contestants.add(overTls(stopwatch, passwords, image, ""));
+    contestants.add(withServices(stopwatch, server));
     var reading = reading(stopwatch, database, passwords, image, "");
     var before = StagedImage.before();
     if (before.isPresent()) {
@@ -134,6 +136,42 @@ class Startup {
     done(stopwatch.measure(database, work, line));
     return Map.entry(
         named("learnflow-db run, over TLS" + suffix),
+        () -> stopwatch.measure(database, work, line));
+  }
+
+  /** Services with roles of their own, besides the role of all. */
+  private Map.Entry<Contestant, Measured> withServices(Stopwatch stopwatch, Server server)
+      throws IOException, InterruptedException {
+    var database = server.create("bench_services");
+    var folder = Files.createDirectories(work.resolve("services"));
+    Files.writeString(folder.resolve("postgres-password"), database.password());
+    Files.writeString(folder.resolve("password"), "bench-owner");
+    Files.writeString(folder.resolve("app-password"), "bench-app");
+    var services = new ArrayList<String>();
+    var rights = new StringBuilder("service,relation,privileges,columns\n");
+    for (int i = 1; i <= SERVICES; i++) {
+      var name = "s%d".formatted(i);
+      services.add("{\"name\": \"%s\", \"connectionLimit\": 20}".formatted(name));
+      rights.append("%1$s,users,SELECT,\n%1$s,progress,SELECT INSERT UPDATE,\n".formatted(name));
+      Files.writeString(folder.resolve("service-%s-password".formatted(name)), "bench-" + name);
+    }
+    Files.writeString(folder.resolve("services.json"), services.toString());
+    Files.writeString(folder.resolve("services.csv"), rights);
+    var line =
+        image.run(
+            true,
+            "none",
+            database,
+            folder,
+            "--services",
+            folder.resolve("services.json").toString(),
+            "--service-passwords",
+            folder.toString(),
+            "--service-rights",
+            folder.resolve("services.csv").toString());
+    done(stopwatch.measure(database, work, line));
+    return Map.entry(
+        named("learnflow-db run, %d services".formatted(SERVICES)),
         () -> stopwatch.measure(database, work, line));
   }
 

@@ -167,19 +167,19 @@ verify-full
 {{- define "learnflow-db.services" -}}
 {{- $services := list -}}
 {{- range $name, $values := .Values.services -}}
-{{- with $values -}}
+{{- if kindIs "map" $values -}}
 {{- $settings := dict -}}
 {{- range $setting, $key := dict "statement_timeout" "statementTimeout" "idle_in_transaction_session_timeout" "idleInTransactionTimeout" "search_path" "searchPath" -}}
 {{- with get $values $key }}{{- $_ := set $settings $setting . -}}{{ end -}}
 {{- end -}}
-{{- if .readOnly }}{{- $_ := set $settings "default_transaction_read_only" "on" -}}{{ end -}}
+{{- if $values.readOnly }}{{- $_ := set $settings "default_transaction_read_only" "on" -}}{{ end -}}
 {{- $services = append $services (dict
   "name" $name
-  "role" (.role | default (printf "learnflow_%s" (replace "-" "_" $name)))
-  "secret" (.secretName | default (printf "%s-%s" $.Release.Name $name))
-  "namespace" (.namespace | default $.Release.Namespace)
-  "connectionLimit" (.connectionLimit | default 20 | int)
-  "poolSize" (.poolSize | default 5 | int)
+  "role" ($values.role | default (printf "learnflow_%s" (replace "-" "_" $name)))
+  "secret" ($values.secretName | default (printf "%s-%s" $.Release.Name $name))
+  "namespace" ($values.namespace | default $.Release.Namespace)
+  "connectionLimit" ($values.connectionLimit | default 20 | int)
+  "poolSize" ($values.poolSize | default 5 | int)
   "settings" $settings) -}}
 {{- end -}}
 {{- end -}}

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -95,6 +97,88 @@ class RotateTest {
         .isEmpty();
     assertThat(release.test().successful().output().strip()).endsWith("healthy");
     load.assertUntroubled();
+  }
+
+  @Test
+  @DisplayName(
+      "services with roles of their own, beside the role of all services: a rotation under load interrupts nothing, a service at its limit stops neither others nor an upgrade, a removed service can no longer log in")
+  void ofAService(Workspace workspace) throws InterruptedException {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
+    String consumers = workspace.restricted();
+    release.upgradeInstall().successful();
+    Service ofAll = new Service(workspace, release.namespace());
+    ofAll.run("add", "ada");
+    String[] services = {
+      "--values",
+      Repository.ROOT.resolve("charts/learnflow-db/values-services.yaml").toString(),
+      "--set",
+      "services.progress.namespace=" + consumers
+    };
+    release.upgradeInstall(services).successful();
+    ofAll.run("find", "ada");
+    Service progress = new Service(workspace, consumers, Release.NAME + "-progress");
+    progress.run("add,find", "eve");
+    progress.deploy(STEADY, 2, "load", "eve");
+    Load load = new Load(workspace, release, consumers);
+    load.awaitAtWork();
+
+    Command rotated =
+        release.learnflowDb("credentials", "rotate", "--yes", "--service", "progress").successful();
+    assertThat(rotated.output())
+        .contains("kubectl -n %s rollout restart deployment/%s".formatted(consumers, STEADY));
+    release.assertNoPasswordIn(rotated.output());
+    progress.run("add,find", "grace");
+    load.assertUntroubled();
+    Command restarted =
+        release
+            .learnflowDb("credentials", "rotate", "--yes", "--restart", "--service", "progress")
+            .successful();
+    assertThat(restarted.output()).contains("restarted: ");
+    long before = load.transactions();
+    Thread.sleep(2000);
+    load.assertUntroubled();
+    assertThat(load.transactions() - before).isGreaterThan(RATE / 2);
+
+    String secret = Release.NAME + "-progress-env";
+    Map<String, String> env = Release.decoded(release.secret(consumers, secret));
+    String refused =
+        new Pods(workspace.client())
+            .shell(
+                release.namespace(),
+                """
+                export PGPASSWORD=$0; i=0
+                while [ $i -lt 21 ]; do
+                  i=$((i + 1)); psql -h 127.0.0.1 -U $1 -d learnflow -Atc 'SELECT pg_sleep(45)' >>/tmp/limit 2>&1 &
+                done
+                sleep 3; cat /tmp/limit; rm /tmp/limit
+                """,
+                env.get("PGPASSWORD"),
+                env.get("PGUSER"));
+    assertThat(refused).contains("too many connections for role");
+    assertThat(release.learnflowDb("verify").successful().output())
+        .contains("! connections: service progress uses 20 of 20 connections")
+        .endsWith("healthy\n");
+    ofAll.run("find", "ada");
+    release.upgradeInstall(with(services, "--set", "services.debug=null")).successful();
+    assertThat(release.learnflowDb("status").successful().output()).doesNotContain("debug: ");
+    assertThat(
+            new Pods(workspace.client())
+                .sql(
+                    release.namespace(),
+                    "learnflow",
+                    "SELECT 'debug logs in: ' || rolcanlogin FROM pg_roles WHERE rolname = 'learnflow_debug'"))
+        .contains("debug logs in: false");
+
+    Snapshot snapshot = Snapshot.of(workspace.client(), List.of(release.namespace(), consumers));
+    release.upgradeInstall(with(services, "--set", "services.debug=null")).successful();
+    assertThat(
+            Snapshot.of(workspace.client(), List.of(release.namespace(), consumers))
+                .changedSince(snapshot))
+        .isEmpty();
+  }
+
+  private static String[] with(String[] first, String... more) {
+    return Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray(String[]::new);
   }
 
   @Test
