@@ -5,4 +5,5 @@ const { Pool } = require("pg");
 const authority = process.env.DATABASE_CA_CERT;
 
 // Without `ssl` it would not use TLS, whatever PGSSLMODE says about verifying.
-module.exports = new Pool(authority ? { ssl: { ca: authority } } : {});
+// POOL_SIZE is there if the service has a role of its own: docs/reference/services.md.
+module.exports = new Pool({ max: Number(process.env.POOL_SIZE ?? 10), ...(authority && { ssl: { ca: authority } }) });

@@ -10,6 +10,7 @@ environment, which deployment.yaml fills with what learnflow-db has published.
 """
 import asyncio
 import json
+import os
 import signal
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,7 +89,8 @@ class Requests(BaseHTTPRequestHandler):
 
 
 async def main():
-    async with asyncpg.create_pool(min_size=1, max_size=5, timeout=10, command_timeout=10) as pool:
+    async with asyncpg.create_pool(
+            min_size=1, max_size=int(os.environ.get("POOL_SIZE", 5)), timeout=10, command_timeout=10) as pool:
         Requests.pool, Requests.loop = pool, asyncio.get_running_loop()
         server = ThreadingHTTPServer(("", 8080), Requests)
         Requests.loop.add_signal_handler(signal.SIGTERM, server.shutdown)

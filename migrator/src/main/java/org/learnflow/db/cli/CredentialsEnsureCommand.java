@@ -4,8 +4,6 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
-import org.learnflow.db.connect.Service;
-import org.learnflow.db.connect.ServicesDocument;
 import org.learnflow.db.credentials.Ensure;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.ImagePulls;
@@ -33,12 +31,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
   @Option(names = "--no-secret", description = "Do not create the Secret; only do the rest.")
   private boolean noSecret;
 
-  @Option(
-      names = "--services",
-      paramLabel = "JSON",
-      description = "The services that have roles of their own, and so passwords in the Secret.")
-  private String services = "[]";
-
+  @Mixin private ServiceNameOptions services = new ServiceNameOptions();
   @Mixin private BackupClaimOptions backups = new BackupClaimOptions();
   @Mixin private TlsOptions tls = new TlsOptions();
 
@@ -127,9 +120,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
             .run(
                 new Ensure.Wanted(
                     noSecret ? Optional.empty() : Optional.of(name),
-                    ServicesDocument.read(services, "--services").stream()
-                        .map(Service::name)
-                        .toList(),
+                    services.names(),
                     cluster().statefulSet(),
                     dataClaim,
                     dataDirectory,

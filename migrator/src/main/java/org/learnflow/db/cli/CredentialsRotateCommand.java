@@ -3,15 +3,12 @@ package org.learnflow.db.cli;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.Service;
 import org.learnflow.db.credentials.CredentialsRole;
 import org.learnflow.db.credentials.Rotation;
-import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.Release;
-import org.learnflow.db.kubernetes.Workloads.Workload;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -69,36 +66,6 @@ final class CredentialsRotateCommand extends BaseCommand {
               + " and wait for them: 5m, or --timeout.")
   private boolean restart;
 
-  /**
-   * What rotate did.
-   *
-   * @param secret its name
-   * @param namespace where it is
-   * @param roles whose passwords were replaced
-   * @param finished whether this finished an interrupted rotation
-   * @param published where, and whether it was written; empty if the services' password was not
-   *     replaced
-   * @param workloads that use the published Secrets
-   * @param restarted whether they were restarted
-   * @param replaced roles that can still log in with the previous password of a service
-   */
-  record Rotated(
-      String secret,
-      String namespace,
-      List<String> roles,
-      boolean finished,
-      String published,
-      List<Workload> workloads,
-      boolean restarted,
-      List<String> replaced) {}
-
-  /**
-   * What revoke did.
-   *
-   * @param revoked roles that can no longer log in
-   */
-  record Revoked(List<String> revoked) {}
-
   @Override
   ExitCode execute(ConsoleProgress progress) {
     CredentialsCommand.requireRelease(
@@ -115,33 +82,15 @@ final class CredentialsRotateCommand extends BaseCommand {
             progress);
     if (revoke) {
       List<String> revoked = rotation.revoke(services);
-      print("can no longer log in: " + String.join(", ", revoked), new Revoked(revoked));
+      print(
+          "can no longer log in: " + String.join(", ", revoked),
+          new RotationOutput.Revoked(revoked));
       return ExitCode.OK;
     }
     Rotation.Result done =
         rotation.run(
             keys(release), restart ? Optional.of(database.timeoutOr(ROLLOUT)) : Optional.empty());
-    print(
-        done.text()
-            + (done.restarted()
-                ? "\nrestarted: " + Workload.titles(done.workloads())
-                : advice(done.workloads(), !done.replaced().isEmpty()))
-            + (done.replaced().isEmpty()
-                ? ""
-                : "\nonce nothing uses it any more, revoke the login of %s: %s --service %s --revoke"
-                    .formatted(
-                        String.join(", ", done.replaced()),
-                        CredentialsSecret.rotation(release.name(), release.namespace()),
-                        String.join(",", services))),
-        new Rotated(
-            release.credentialsSecret().name(),
-            release.namespace(),
-            done.roles(),
-            done.finished(),
-            done.published(),
-            done.workloads(),
-            done.restarted(),
-            done.replaced()));
+    print(RotationOutput.text(done, release), RotationOutput.document(done, release));
     return ExitCode.OK;
   }
 
@@ -170,28 +119,5 @@ final class CredentialsRotateCommand extends BaseCommand {
     if (revoke && services.isEmpty()) {
       throw Failures.usage("--revoke needs a service").next("name it: --service NAME");
     }
-  }
-
-  /** What to type next, a line for each workload. */
-  private static String advice(List<Workload> workloads, boolean goesOn) {
-    if (workloads.isEmpty()) {
-      return "";
-    }
-    return (goesOn
-            ? "\nthe previous password still works; these workloads have to get the new one:"
-            : "\nopen sessions stay open; to open new ones, these workloads need the new password:")
-        + workloads.stream()
-            .map(workload -> "\n  " + advice(workload))
-            .collect(Collectors.joining());
-  }
-
-  private static String advice(Workload workload) {
-    if (workload.restart().isEmpty()) {
-      return workload.title() + ": nothing to do, its next run uses it";
-    }
-    return workload.restart()
-        + (workload.reads().equals("files")
-            ? "   # reads files, updated within about a minute: only if it does not reload them"
-            : "");
   }
 }

@@ -79,10 +79,11 @@ public final class RightsCheck {
         WHERE NOT EXISTS (SELECT FROM pg_db_role_setting c JOIN pg_database d ON d.oid = c.setdatabase
                           WHERE c.setrole = s.oid AND d.datname = @DATABASE@ AND w.name || '=' || w.value = ANY (c.setconfig))
       UNION ALL
-      -- On a server of our own, the owner is a member of no other roles that log in.
+      -- On a server of our own, the owner is a member of no other roles that log in, but for one that loads a dump: it ends.
       SELECT 'formerly', 11, quote_ident(s.rolname), ''
         FROM pg_roles o JOIN pg_auth_members m ON m.member = o.oid JOIN pg_roles s ON s.oid = m.roleid
-        WHERE @OWN_SERVER@ AND o.rolname = @OWNER@ AND s.rolcanlogin AND NOT s.rolsuper AND s.rolname NOT IN (@SERVICES@)
+        WHERE @OWN_SERVER@ AND o.rolname = @OWNER@ AND s.rolcanlogin AND s.rolvaliduntil IS NULL AND NOT s.rolsuper
+          AND s.rolname NOT IN (@SERVICES@)
       ORDER BY 2, 3, 4
       """;
 

@@ -17,6 +17,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.Service;
 import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.postgres.AdvisoryLock;
@@ -78,6 +79,12 @@ public final class RoleManager {
       Connection admin, List<RolePassword> passwords, LoginTest loginTest) throws SQLException {
     try (var _ = AdvisoryLock.acquire(admin, AdvisoryLock.Purpose.ROLES, progress)) {
       refuseSuperuser(admin);
+      for (ServiceRole service : names.services()) {
+        if (!service.current()) {
+          refuseForeign(
+              admin, service.role(), "SELECT 1 FROM pg_roles WHERE rolcanlogin AND rolname = ?");
+        }
+      }
       List<String> done = new ArrayList<>();
       for (RolePassword password : passwords) {
         done.addAll(ensureRole(admin, password, loginTest));
@@ -309,8 +316,44 @@ public final class RoleManager {
         || passwordIsRight(admin, role.role(), role.password().get(), loginTest)) {
       return List.of();
     }
+    refuseForeign(admin, role.role(), "SELECT 1 FROM pg_roles WHERE rolname = ?");
     Sql.execute(admin, "ALTER ROLE " + name + " LOGIN" + passwordClause(role));
     return List.of("set the password of " + role.role());
+  }
+
+  /**
+   * Refuses a service's own role that somebody else may have made, of which the owner is no member:
+   * its password would be overwritten.
+   *
+   * @param condition finds the role by its name, if it is one to refuse
+   */
+  private void refuseForeign(Connection admin, String role, String condition) throws SQLException {
+    Optional<Service> service =
+        names.services().stream()
+            .filter(known -> known.role().equals(role))
+            .flatMap(known -> known.service().stream())
+            .findFirst();
+    if (service.isEmpty()
+        || !exists(admin, condition, role)
+        || exists(
+            admin,
+            """
+            SELECT 1 FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.member JOIN pg_roles s ON s.oid = m.roleid
+            WHERE o.rolname = %s AND s.rolname = ?
+            """
+                .formatted(Sql.literal(names.owner())),
+            role)) {
+      return;
+    }
+    throw Failure.of(
+            ExitCode.REFUSED,
+            "role %s, for service %s, exists already and may be somebody else's"
+                .formatted(role, service.get().name()))
+        .where("%s is not a member of it".formatted(names.owner()))
+        .state("its password and its privileges were not changed")
+        .next(
+            "if it is meant for this service: %s; otherwise give the service another role: services.%s.role"
+                .formatted(membership(admin, role, names.owner()), service.get().name()));
   }
 
   /** Only a verifier is sent, so that no server log contains the password. */

@@ -422,6 +422,14 @@ class ServicesOfAReleaseTest {
   @Test
   void aServiceThatIsRemovedCanNoLongerConnectAndNothingIsDropped() throws Exception {
     Map<String, String> gone = published("reporting");
+    // As a restore makes it.
+    String loader = role("loader");
+    release
+        .database()
+        .execute(
+            PostgresServer.ADMIN,
+            "CREATE ROLE %1$s LOGIN VALID UNTIL 'tomorrow'; GRANT %1$s TO %2$s"
+                .formatted(loader, release.database().owner()));
     CliResult run = release.job(files, "[%s]".formatted(progress())).run("run");
     assertThat(run).exited(ExitCode.OK).says("ALTER ROLE %s NOLOGIN".formatted(role("reporting")));
     assertThat(
@@ -434,6 +442,13 @@ class ServicesOfAReleaseTest {
                     "SELECT rolname FROM pg_roles WHERE rolname = '%s'"
                         .formatted(role("reporting"))))
         .hasSize(1);
+    assertThat(
+            release
+                .database()
+                .query(
+                    "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = '%s'"
+                        .formatted(loader)))
+        .hasSize(1);
     assertThat(release.job(files, "[%s]".formatted(progress())).run("run"))
         .exited(ExitCode.OK)
         .says("nothing to do");
@@ -441,6 +456,29 @@ class ServicesOfAReleaseTest {
     try (Connection back = open("reporting")) {
       assertThat(back.isValid(5)).isTrue();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"triage", "triage_b"})
+  void aRoleThatMayBeSomebodyElsesIsRefusedWithTheWayToTakeIt(String name) throws Exception {
+    TestDatabase database = release.database();
+    database.execute(
+        PostgresServer.ADMIN, "CREATE ROLE %s LOGIN PASSWORD 'theirs'".formatted(role(name)));
+    release.put("service-triage-password", "Triage0123456789");
+    String services =
+        "[{\"name\": \"triage\", \"role\": \"%s\", \"secret\": \"t\", \"namespace\": \"%s\"}]"
+            .formatted(role("triage"), server.namespace());
+    CliResult refused = release.job(files, services).run("run");
+    String grant = "GRANT %s TO %s".formatted(role(name), database.owner());
+    assertThat(refused)
+        .exited(ExitCode.REFUSED)
+        .says(
+            "for service triage, exists already and may be somebody else's",
+            "GRANT \"%s\" TO \"%s\"".formatted(role(name), database.owner()));
+    assertThat(release.canLogIn(role(name), "theirs")).isTrue();
+    database.execute(PostgresServer.ADMIN, grant);
+    assertThat(release.job(files, services).run("run")).exited(ExitCode.OK);
+    assertThat(release.canLogIn(role("triage"), "Triage0123456789")).isTrue();
   }
 
   /** The last step of moving away from the role of all services. */
