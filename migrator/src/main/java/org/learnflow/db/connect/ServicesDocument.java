@@ -22,6 +22,11 @@ import org.learnflow.db.Failure;
 public final class ServicesDocument {
   private static final Pattern NAME = Pattern.compile("[a-z]([-a-z0-9]{0,30}[a-z0-9])?");
 
+  private static final String SEARCH_PATH = "search_path";
+
+  /** What needs no quotes. */
+  private static final Pattern SCHEMA = Pattern.compile("[a-z_][a-z0-9_]*");
+
   private static final Set<String> KEYS =
       Set.of("name", "role", "secret", "namespace", "connectionLimit", "poolSize", "settings");
 
@@ -30,7 +35,7 @@ public final class ServicesDocument {
       Set.of(
           "default_transaction_read_only",
           "idle_in_transaction_session_timeout",
-          "search_path",
+          SEARCH_PATH,
           "statement_timeout");
 
   private final String where;
@@ -105,7 +110,8 @@ public final class ServicesDocument {
                         setting.getKey(),
                         String.join(", ", SETTINGS.stream().sorted().toList())));
           }
-          settings.put(setting.getKey(), setting.getValue().asText());
+          settings.put(
+              setting.getKey(), value(name, setting.getKey(), setting.getValue().asText()));
         });
     return new Service(
         name,
@@ -115,6 +121,20 @@ public final class ServicesDocument {
         limit,
         pool,
         settings);
+  }
+
+  /** As PostgreSQL shows it, so that it can be compared. */
+  private String value(String service, String setting, String value) {
+    if (!setting.equals(SEARCH_PATH)) {
+      return value;
+    }
+    List<String> schemas = List.of(value.strip().split("\\s*,\\s*", -1));
+    if (!schemas.stream().allMatch(schema -> SCHEMA.matcher(schema).matches())) {
+      throw unusable(
+          "service %s has the search_path \"%s\", which is not a list of schemas such as app, public"
+              .formatted(service, value));
+    }
+    return String.join(", ", schemas);
   }
 
   private OptionalInt number(JsonNode service, String name, String key) {

@@ -369,7 +369,12 @@ public final class RightsCheck {
         yield new Deviation(
             "%s does not have %s".formatted(subject, object),
             "ALTER ROLE %s IN DATABASE %s SET %s = %s"
-                .formatted(subject, Sql.identifier(database), setting[0], Sql.literal(setting[1])));
+                .formatted(
+                    subject,
+                    Sql.identifier(database),
+                    setting[0],
+                    // A list is several values; no other setting contains a comma.
+                    Sql.literals(List.of(setting[1].split(", ", -1)))));
       }
       case "owner may not log in" ->
           new Deviation(subject + " may not log in", "ALTER ROLE %s LOGIN".formatted(subject));

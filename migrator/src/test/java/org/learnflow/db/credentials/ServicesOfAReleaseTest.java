@@ -525,6 +525,10 @@ class ServicesOfAReleaseTest {
             "the setting work_mem"
           },
           {
+            "[{\"name\": \"progress\", \"settings\": {\"search_path\": \"Public\"}}]",
+            "not a list of schemas"
+          },
+          {
             "[{\"name\": \"progress\"}, {\"name\": \"triage\"}]",
             "service-triage-password does not exist"
           },

@@ -43,7 +43,7 @@ class RightsOfServicesTest {
         directory.resolve("services.json"),
         """
         [{"name": "progress", "role": "%1$s_progress", "connectionLimit": 20,
-          "settings": {"statement_timeout": "30s"}},
+          "settings": {"statement_timeout": "30s", "search_path": "public,compat"}},
          {"name": "triage", "role": "%1$s_triage"}]
         """
             .formatted(database.service()));
@@ -119,6 +119,7 @@ class RightsOfServicesTest {
           GRANT USAGE ON SEQUENCE users_id_seq TO {p}          | {p} may usage sequence public.users_id_seq  | REVOKE USAGE ON SEQUENCE public.users_id_seq FROM PUBLIC, {p}
           ALTER ROLE {p} CONNECTION LIMIT 5                    | {p} may not have exactly 20 connections     | ALTER ROLE {p} CONNECTION LIMIT 20
           ALTER ROLE {p} IN DATABASE {d} SET statement_timeout = '1h' | {p} does not have statement_timeout=30s | ALTER ROLE {p} IN DATABASE "{d}" SET statement_timeout = '30s'
+          ALTER ROLE {p} IN DATABASE {d} RESET search_path     | {p} does not have search_path=public, compat | ALTER ROLE {p} IN DATABASE "{d}" SET search_path = 'public', 'compat'
           ALTER ROLE {t} CREATEDB                              | {t} is not NOCREATEDB                       | ALTER ROLE {t} NOCREATEDB
           REVOKE {t} FROM {o}                                  | {o} is not a member of {t}                  | GRANT {t} TO {o} WITH INHERIT TRUE, SET TRUE
           GRANT {p} TO {t}                                     | {t} is a member of {p}                      | REVOKE {p} FROM {t}
