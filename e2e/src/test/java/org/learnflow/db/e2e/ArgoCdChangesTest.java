@@ -135,6 +135,34 @@ class ArgoCdChangesTest {
 
   @Test
   @DisplayName(
+      "Argo CD: a service gets a role of its own with one commit; its password is rotated, and syncs after that change nothing")
+  void services(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
+    deployed.application().awaitHealthy();
+    String namespace = deployed.namespace();
+    new Service(workspace, namespace).run("add", "ada");
+
+    String revision = repository.commitService("progress");
+    assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
+    Service progress = new Service(workspace, namespace, Release.NAME + "-progress");
+    progress.run("find", "ada");
+    deployed
+        .release()
+        .learnflowDb("credentials", "rotate", "--yes", "--service", "progress")
+        .successful();
+    Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
+    for (int i = 0; i < 3; i++) {
+      assertThat(phase(deployed.application().sync())).isEqualTo("Succeeded");
+    }
+    deployed.application().awaitHealthy();
+    assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
+    progress.run("find", "ada");
+    new Service(workspace, namespace).run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
       "Argo CD: in the app-of-apps the service is not even made while the database's migration fails, and comes with its correction")
   void appOfApps(Workspace workspace) {
     String broken = Images.withMigration("argo-apps", Migrations.brokenAfterNext());

@@ -98,6 +98,37 @@ class FluxTest {
 
   @Test
   @DisplayName(
+      "Flux: a service gets a role of its own with one commit; its password is rotated, and reconciliations after that change nothing")
+  void services(Workspace workspace) {
+    GitRepository repository = new GitRepository(workspace);
+    FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
+    deployed.helmRelease().awaitReady();
+    String namespace = deployed.namespace();
+    new Service(workspace, namespace).run("add", "ada");
+
+    deployed.awaitDeployed(repository.commitService("progress"));
+    Service progress = new Service(workspace, namespace, Release.NAME + "-progress");
+    progress.run("find", "ada");
+    deployed
+        .release()
+        .learnflowDb("credentials", "rotate", "--yes", "--service", "progress")
+        .successful();
+    Snapshot before = snapshot(workspace, List.of(namespace));
+    for (int i = 0; i < 3; i++) {
+      if (i == 0) {
+        deployed.helmRelease().force();
+      } else {
+        deployed.helmRelease().reconcile();
+      }
+      deployed.helmRelease().awaitReady();
+    }
+    assertThat(snapshot(workspace, List.of(namespace)).changedSince(before)).isEmpty();
+    progress.run("find", "ada");
+    new Service(workspace, namespace).run("find", "ada");
+  }
+
+  @Test
+  @DisplayName(
       "Flux: deleting the production HelmRelease leaves passwords and volumes alone; a new one over them has the old rows and password")
   void deletion(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);

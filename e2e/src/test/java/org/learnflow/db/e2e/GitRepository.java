@@ -199,6 +199,17 @@ final class GitRepository implements AutoCloseable {
   }
 
   /**
+   * Commits a service with a role of its own, for development.
+   *
+   * @return the revision
+   */
+  String commitService(String name) {
+    String values = "charts/learnflow-db/values-dev.yaml";
+    write(values, read(values) + "services:\n  %s: {}\n".formatted(name));
+    return commit("Give %s a role of its own".formatted(name));
+  }
+
+  /**
    * Commits what was written, and pushes it.
    *
    * @return the revision
