@@ -120,6 +120,8 @@ What the schema cannot express: values that exclude or require each other. All e
   (dict "key" $appKey "role" $app "admins" (list $admin "postgres")) -}}
 {{- if and (eq .role "none") (eq .key $appKey) $services -}}
 {{- /* Each service has its own. */ -}}
+{{- else if and (eq .role "none") (eq .key $appKey) -}}
+{{- $errors = append $errors (printf "%s is \"none\", but no service has a role of its own: add services, see docs/reference/services.md, or name a role" .key) -}}
 {{- else if or (not .role) (has .role .admins) -}}
 {{- $errors = append $errors (printf "%s is %q: it must be a role of its own, which does not have the admin's privileges" .key .role) -}}
 {{- else if or (hasPrefix "pg_" .role) (has .role (list "public" "none")) -}}
@@ -171,6 +173,11 @@ What is wrong with services, a line each.
 {{- range $suffix := list "" "-env" "-credentials" "-release" "-owner" "-start" "-dump" "-namespace" "-tls" "-tls-authority" -}}
 {{- $_ := set $objects (print $.Release.Name $suffix) "this chart" -}}
 {{- end -}}
+{{- /* Secrets that the values name: services would get the passwords in them, or these would be overwritten. */ -}}
+{{- range $name := list .Values.credentials.existingSecret .Values.externalDatabase.appSecret .Values.externalDatabase.ca.existingSecret
+  (include "learnflow-db.tlsSecret" .) "postgres-extended-configuration" -}}
+{{- if and $name (not (hasKey $objects $name)) }}{{- $_ := set $objects $name "the values" }}{{ end -}}
+{{- end -}}
 {{- $sum := 0 -}}
 {{- $largest := 0 -}}
 {{- range $services -}}
@@ -197,12 +204,15 @@ What is wrong with services, a line each.
 {{- $largest = max $largest (int .connectionLimit) -}}
 {{- end -}}
 {{- if and $services .Values.postgresql.enabled -}}
-{{- $configuration := print (dig "primary" "configuration" "" .Values.postgresql) "\n" (dig "primary" "extendedConfiguration" "" .Values.postgresql) -}}
-{{- $written := regexFindAll "(?m)^[ \t]*max_connections[ \t]*=?[ \t]*'?[0-9]+" $configuration -1 -}}
+{{- $primary := .Values.postgresql.primary -}}
+{{- $configuration := tpl (print ($primary.configuration | default "") "\n" ($primary.extendedConfiguration | default "")) . -}}
+{{- /* What an existing ConfigMap says is unknown here; verify asks the server. */ -}}
+{{- $unknown := or $primary.existingConfigmap $primary.existingExtendedConfigmap -}}
+{{- $written := regexFindAll "(?mi)^[ \t]*max_connections[ \t]*=?[ \t]*'?[0-9]+" $configuration -1 -}}
 {{- $connections := 100 -}}
 {{- with $written -}}{{- $connections = regexFind "[0-9]+$" (last .) | int -}}{{- end -}}
-{{- if gt (add $sum $largest 10) (sub $connections 3) }}
-the services may have {{ $sum }} connections, and {{ $largest }} more while one is rotated; with 10 for the migrator and who is on call, and 3 for superusers, that is more than PostgreSQL's {{ $connections }}: lower services.*.connectionLimit, or set max_connections in postgresql.primary.extendedConfiguration
+{{- if and (not $unknown) (gt (add $sum $largest 10) (sub $connections 3)) }}
+the services may have {{ $sum }} connections, and {{ $largest }} more while one is rotated; with 10 for the migrator and who is on call, and 3 for superusers, that is more than PostgreSQL's {{ $connections }}: lower services.*.connectionLimit, or set max_connections = {{ add $sum $largest 13 }} in postgresql.primary.extendedConfiguration
 {{- end -}}
 {{- end -}}
 {{- end }}
