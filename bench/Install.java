@@ -33,6 +33,11 @@ class Install {
   private static final List<Environment> ENVIRONMENTS =
       List.of(
           new Environment("dev", Path.of("values-dev.yaml"), List.of(), true),
+          new Environment(
+              "dev with five services",
+              Path.of("values-dev.yaml"),
+              List.of("--values", "charts/learnflow-db/values-services.yaml"),
+              false),
           new Environment("prod", Path.of("values-prod.yaml"), List.of(), true),
           new Environment(
               "prod without TLS",
