@@ -17,7 +17,6 @@ import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.EmbeddedTarget;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.RoleNames;
-import org.learnflow.db.connect.Service;
 import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Target;
 import org.learnflow.db.kubernetes.Release;
@@ -144,11 +143,6 @@ final class DatabaseOptions {
                     .map(name -> Release.read(cluster.api(), cluster.namespace(), name)));
     release = found.orElse(null);
     return found;
-  }
-
-  /** The services that have roles of their own. */
-  List<Service> services() {
-    return services.services();
   }
 
   /**

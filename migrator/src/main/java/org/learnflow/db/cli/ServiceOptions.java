@@ -50,8 +50,7 @@ final class ServiceOptions {
 
   private @Nullable ServiceRights rights;
 
-  /** The services. */
-  List<Service> services() {
+  private List<Service> services() {
     if (services.strip().startsWith("[")) {
       return ServicesDocument.read(services, "--services");
     }
@@ -85,14 +84,15 @@ final class ServiceOptions {
    * @param ofAll the role of all services, or {@link ServiceRole#NONE}
    */
   List<ServiceRole> roles(String ofAll) {
-    return ServiceRole.all(ofAll, services(), this::rights, users());
+    List<Service> all = services();
+    return ServiceRole.all(ofAll, all, this::rights, users(all));
   }
 
   /** The roles that a rotation has made current, by the name of their file. */
-  private Map<String, String> users() {
+  private Map<String, String> users(List<Service> all) {
     Map<String, String> users = new HashMap<>();
     if (passwords != null) {
-      for (Service service : services()) {
+      for (Service service : all) {
         Path file = passwords.resolve(service.userKey());
         if (Files.exists(file)) {
           PasswordFile.read(PASSWORDS, file)
