@@ -32,7 +32,7 @@ import lib.Tool;
 class Startup {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final int MIGRATIONS = 12;
-  private static final int SERVICES = 20;
+  private static final List<Integer> SERVICES = List.of(1, 20);
 
   private static final Contestant CACHED = named("learnflow-db run");
   private static final Contestant UNCACHED = named("learnflow-db run, no AOT cache");
@@ -92,7 +92,9 @@ class Startup {
           Map.entry(cached ? CACHED : UNCACHED, () -> stopwatch.measure(database, work, line)));
     }
     contestants.add(overTls(stopwatch, passwords, image, ""));
-    contestants.add(withServices(stopwatch, server));
+    for (int services : SERVICES) {
+      contestants.add(withServices(services, stopwatch, server));
+    }
     var reading = reading(stopwatch, database, passwords, image, "");
     var before = StagedImage.before();
     if (before.isPresent()) {
@@ -140,16 +142,17 @@ class Startup {
   }
 
   /** Services with roles of their own, besides the role of all. */
-  private Map.Entry<Contestant, Measured> withServices(Stopwatch stopwatch, Server server)
+  private Map.Entry<Contestant, Measured> withServices(
+      int number, Stopwatch stopwatch, Server server)
       throws IOException, InterruptedException {
-    var database = server.create("bench_services");
-    var folder = Files.createDirectories(work.resolve("services"));
+    var database = server.create("bench_services_" + number);
+    var folder = Files.createDirectories(work.resolve("services-" + number));
     Files.writeString(folder.resolve("postgres-password"), database.password());
     Files.writeString(folder.resolve("password"), "bench-owner");
     Files.writeString(folder.resolve("app-password"), "bench-app");
     var services = new ArrayList<String>();
     var rights = new StringBuilder("service,relation,privileges,columns\n");
-    for (int i = 1; i <= SERVICES; i++) {
+    for (int i = 1; i <= number; i++) {
       var name = "s%d".formatted(i);
       services.add("{\"name\": \"%s\", \"connectionLimit\": 20}".formatted(name));
       rights.append("%1$s,users,SELECT,\n%1$s,progress,SELECT INSERT UPDATE,\n".formatted(name));
@@ -171,7 +174,8 @@ class Startup {
             folder.resolve("services.csv").toString());
     done(stopwatch.measure(database, work, line));
     return Map.entry(
-        named("learnflow-db run, %d services".formatted(SERVICES)),
+        named(
+            "learnflow-db run, %d service%s".formatted(number, number == 1 ? "" : "s")),
         () -> stopwatch.measure(database, work, line));
   }
 

@@ -4,6 +4,8 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import javax.sql.DataSource;
 import org.learnflow.db.Password;
 
@@ -12,6 +14,12 @@ import org.learnflow.db.Password;
  * needs to know logs in again.
  */
 final class LoginAhead {
+  /** More than processors would only take turns at computing what the server asks for. */
+  private static final ExecutorService THREADS =
+      Executors.newFixedThreadPool(
+          Runtime.getRuntime().availableProcessors(),
+          Thread.ofPlatform().daemon().name("login-", 0).factory());
+
   private final CompletableFuture<Optional<DatabaseAccess.LoggedIn>> attempt;
 
   private LoginAhead(CompletableFuture<Optional<DatabaseAccess.LoggedIn>> attempt) {
@@ -25,9 +33,7 @@ final class LoginAhead {
    */
   static LoginAhead begin(DataSource source, String role, Password password) {
     return new LoginAhead(
-        CompletableFuture.supplyAsync(
-            () -> attempt(source, role, password),
-            task -> Thread.ofPlatform().daemon().start(task)));
+        CompletableFuture.supplyAsync(() -> attempt(source, role, password), THREADS));
   }
 
   private static Optional<DatabaseAccess.LoggedIn> attempt(

@@ -359,9 +359,9 @@ public final class Verifier {
                   .formatted(String.join(", ", unknown))));
     }
     List<StageResult> may = new ArrayList<>();
-    for (ServiceRole service : names.current()) {
-      ServiceStatements.Outcome outcome =
-          ServiceStatements.plan(connection, names.owner(), service.role());
+    for (ServiceStatements.Outcome outcome :
+        ServiceStatements.plan(connection, names.owner(), names.current())) {
+      ServiceRole service = outcome.service();
       if (outcome.refusal().isPresent()) {
         return List.of(
             StageResult.broken(

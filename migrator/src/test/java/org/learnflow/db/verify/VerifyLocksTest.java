@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -23,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.TestDatabase;
@@ -56,6 +59,46 @@ class VerifyLocksTest {
       assertThat(result).exited(ExitCode.OK).answers("healthy");
       assertThat(result.out())
           .contains("! rights: ", "locked by another session", "public.curriculum");
+    }
+  }
+
+  /** The limit of all waits is one for all services. */
+  @Test
+  void manyServicesDoNotWaitOneAfterTheOther(TestDatabase database, @TempDir Path directory)
+      throws Exception {
+    List<String> tables =
+        List.of("users", "progress", "curriculum", "exercises", "code_executions", "submissions");
+    StringBuilder rights = new StringBuilder("service,relation,privileges,columns\n");
+    List<String> services = new ArrayList<>();
+    for (int i = 1; i <= 12; i++) {
+      services.add("{\"name\": \"s%d\", \"role\": \"%s_s%d\"}".formatted(i, database.service(), i));
+      TestFiles.write(directory.resolve("service-s%d-password".formatted(i)), "secret-" + i);
+      for (String table : tables) {
+        rights.append("s%d,%s,SELECT,\n".formatted(i, table));
+      }
+    }
+    Cli cli =
+        database
+            .cli()
+            .with("LEARNFLOW_DB_SERVICES", services.toString())
+            .with("LEARNFLOW_DB_SERVICE_PASSWORDS", directory.toString())
+            .with(
+                "LEARNFLOW_DB_SERVICE_RIGHTS",
+                TestFiles.write(directory.resolve("services.csv"), rights.toString()).toString());
+    assertThat(cli.run("run")).exited(ExitCode.OK);
+    try (Connection other = database.connect(database.owner());
+        Statement statement = other.createStatement()) {
+      other.setAutoCommit(false);
+      statement.execute(
+          "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE".formatted(String.join(", ", tables)));
+      long start = System.nanoTime();
+      CliResult result = cli.run("verify");
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(SOON);
+      assertThat(result).exited(ExitCode.OK).answers("healthy");
+      assertThat(result.out())
+          .containsPattern("! rights: .*_s1\\) can run 0 .*locked by another session: .*and 1 more")
+          .containsPattern(
+              "! rights: .*_s12\\) can run 0 .*locked by another session: .*and 1 more");
     }
   }
 
