@@ -153,7 +153,7 @@ clean:; @rm -rf migrator/target e2e/target ## removes what was built
 ##@ Develop: images, clusters, and the product on them
 image-reproducible: image ## builds the image once more from nothing: only the AOT cache's layer may differ
 	@$(JAVA) tools/Reproducible.java migrator/target/image-layers.txt $(MAKE) --no-print-directory clean image
-images:; @$(JAVA) tools/images/Images.java base pause postgresql postgresql-bitnami python ## container images for tests: prints their archives
+images:; @$(JAVA) tools/images/Images.java base java node pause postgresql postgresql-bitnami python ## container images for tests: prints their archives
 images-check:; @$(JAVA) tools/images/Check.java ## runs these images with runc and checks what they promise; needs root and runc
 cluster:; @$(CLUSTER) up ## a Kubernetes for tests: kind where Docker answers, else (Linux, root) one from upstream's sources
 cluster-down:; @$(CLUSTER) down ## takes it down, and leaves nothing behind
@@ -171,7 +171,13 @@ define TESTED
 	$(if $(BITNAMI),-Dpostgresql.bitnami=true) $(if $(E2E_KUBECONFIG),-Dkubeconfig=$(call absolute,E2E_KUBECONFIG)) $(1)
 endef
 E2E_NEEDS := build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR)
-e2e: $(E2E_NEEDS) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+# The example in Spring, on a Java runtime made of Debian's packages.
+SPRING := examples/spring/target/jib-image.tar
+$(SPRING): examples/spring/pom.xml $(shell find examples/spring/src -type f) $(wildcard tools/images/java/*)
+	@base=$$($(JAVA) tools/images/Images.java java); $(call MODULE_MVN,examples/spring) package jib:buildTar \
+	  -Djib.from.image="tar://$$base" -Djib.to.image=learnflow.test/exercise:1.0.0
+e2e: $(E2E_NEEDS) $(SPRING) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
+	@$(if $(LOAD),for image in $$($(JAVA) tools/images/Images.java node) $(SPRING); do $(LOAD) "$$image"; done)
 	$(call TESTED,$(call without,gitops$(if $(TEST),,|operations)),told.txt)
 e2e-operations: $(E2E_NEEDS) ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
 	$(call TESTED,-Dgroups=operations $(call without,gitops),told.txt)

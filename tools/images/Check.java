@@ -3,7 +3,7 @@ import build.Definition;
 import check.BaseCheck;
 import check.PostgresqlCheck;
 import check.Promise;
-import check.PythonAndPauseCheck;
+import check.SmallImagesCheck;
 import check.StartScriptCheck;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -59,7 +59,12 @@ class Check {
     var promises = new ArrayList<Promise>();
     promises.addAll(new BaseCheck(unpack("base", folder)).promises());
     promises.addAll(
-        new PythonAndPauseCheck(unpack("python", folder), unpack("pause", folder)).promises());
+        new SmallImagesCheck(
+                unpack("python", folder),
+                unpack("node", folder),
+                unpack("java", folder),
+                unpack("pause", folder))
+            .promises());
     var bitnami = unpack("postgresql-bitnami", folder);
     promises.addAll(new PostgresqlCheck(bitnami).promises());
     promises.addAll(new StartScriptCheck(unpack("postgresql", folder), bitnami).promises());

@@ -143,13 +143,13 @@ class ArgoCdChangesTest {
     String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
 
-    String revision = repository.commitService("progress");
+    String revision = repository.commitService("triage");
     assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
-    Service progress = new Service(workspace, namespace, Release.NAME + "-progress");
-    progress.run("find", "ada");
+    Service triage = new Service(workspace, namespace, Release.NAME + "-triage");
+    triage.run("find", "ada");
     deployed
         .release()
-        .learnflowDb("credentials", "rotate", "--yes", "--service", "progress")
+        .learnflowDb("credentials", "rotate", "--yes", "--service", "triage")
         .successful();
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
     for (int i = 0; i < 3; i++) {
@@ -157,7 +157,7 @@ class ArgoCdChangesTest {
     }
     deployed.application().awaitHealthy();
     assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
-    progress.run("find", "ada");
+    triage.run("find", "ada");
     new Service(workspace, namespace).run("find", "ada");
   }
 

@@ -28,18 +28,18 @@ class ArgoCdTest {
 
   @Test
   @DisplayName(
-      "Argo CD: the first sync ends Healthy with a published database that services of two namespaces work with; 20 more syncs with all hooks, and five comparisons that could sync, change nothing")
+      "Argo CD: the first sync ends Healthy with a published database that services of two namespaces work with, each as its own role; 20 more syncs with all hooks, and five comparisons that could sync, change nothing")
   void syncs(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
     ArgoCdExample deployed = ArgoCdExample.deploy(workspace, repository, "dev");
     deployed.application().awaitHealthy();
     String namespace = deployed.namespace();
     String consumers = repository.namespace("progress-dev");
-    assertThat(deployed.release().published(consumers))
-        .containsEntry("SCHEMA_VERSION", Repository.newestMigration())
-        .isEqualTo(deployed.release().published(namespace));
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Repository.newestMigration());
     new Service(workspace, namespace).run("add,find,everything,refused", "ada");
-    new Service(workspace, consumers).run("find", "ada");
+    Service progress = new Service(workspace, consumers, Release.NAME + "-progress");
+    progress.run("find", "ada");
 
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace, consumers));
     for (int i = 0; i < SYNCS; i++) {
@@ -59,7 +59,7 @@ class ArgoCdTest {
         .isEqualTo("e2e");
     assertThat(Snapshot.of(workspace.client(), List.of(namespace, consumers)).changedSince(before))
         .isEmpty();
-    new Service(workspace, consumers).run("find", "ada");
+    progress.run("find", "ada");
   }
 
   @Test

@@ -28,18 +28,18 @@ class FluxTest {
 
   @Test
   @DisplayName(
-      "Flux: the first reconciliation ends Ready with a published database that services of two namespaces work with; 20 more, five of them upgrades with all hooks, change nothing, and no drift is found")
+      "Flux: the first reconciliation ends Ready with a published database that services of two namespaces work with, each as its own role; 20 more, five of them upgrades with all hooks, change nothing, and no drift is found")
   void reconciliations(Workspace workspace) {
     GitRepository repository = new GitRepository(workspace);
     FluxExample deployed = FluxExample.deploy(workspace, repository, "dev");
     deployed.helmRelease().awaitReady();
     String namespace = deployed.namespace();
     String consumers = repository.namespace("progress-dev");
-    assertThat(deployed.release().published(consumers))
-        .containsEntry("SCHEMA_VERSION", Repository.newestMigration())
-        .isEqualTo(deployed.release().published(namespace));
+    assertThat(deployed.release().published(namespace))
+        .containsEntry("SCHEMA_VERSION", Repository.newestMigration());
     new Service(workspace, namespace).run("add,find,everything,refused", "ada");
-    new Service(workspace, consumers).run("find", "ada");
+    Service progress = new Service(workspace, consumers, Release.NAME + "-progress");
+    progress.run("find", "ada");
 
     Snapshot before = snapshot(workspace, List.of(namespace, consumers));
     for (int i = 0; i < RECONCILIATIONS; i++) {
@@ -56,7 +56,7 @@ class FluxTest {
     assertThat(snapshot(workspace, List.of(namespace, consumers)).changedSince(before)).isEmpty();
     assertThat(workspace.client().v1().events().inNamespace(namespace).list().getItems())
         .noneSatisfy(event -> assertThat(event.getReason()).startsWith("Drift"));
-    new Service(workspace, consumers).run("find", "ada");
+    progress.run("find", "ada");
   }
 
   @Test
@@ -106,12 +106,12 @@ class FluxTest {
     String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
 
-    deployed.awaitDeployed(repository.commitService("progress"));
-    Service progress = new Service(workspace, namespace, Release.NAME + "-progress");
-    progress.run("find", "ada");
+    deployed.awaitDeployed(repository.commitService("triage"));
+    Service triage = new Service(workspace, namespace, Release.NAME + "-triage");
+    triage.run("find", "ada");
     deployed
         .release()
-        .learnflowDb("credentials", "rotate", "--yes", "--service", "progress")
+        .learnflowDb("credentials", "rotate", "--yes", "--service", "triage")
         .successful();
     Snapshot before = snapshot(workspace, List.of(namespace));
     for (int i = 0; i < 3; i++) {
@@ -123,7 +123,7 @@ class FluxTest {
       deployed.helmRelease().awaitReady();
     }
     assertThat(snapshot(workspace, List.of(namespace)).changedSince(before)).isEmpty();
-    progress.run("find", "ada");
+    triage.run("find", "ada");
     new Service(workspace, namespace).run("find", "ada");
   }
 

@@ -22,6 +22,11 @@ import java.util.Map;
 final class Images {
   static final String PYTHON = "learnflow.test/python:3";
 
+  /** Those that make e2e loads for the examples. */
+  static final String NODE = "learnflow.test/node:20";
+
+  static final String SPRING = "learnflow.test/exercise:1.0.0";
+
   /** Whether PostgreSQL runs on the Bitnami-like image, which starts itself. */
   static final boolean BITNAMI = Boolean.getBoolean("postgresql.bitnami");
 

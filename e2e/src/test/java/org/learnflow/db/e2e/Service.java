@@ -40,7 +40,7 @@ final class Service {
     this.release = release;
   }
 
-  /** The Python files, at {@link #FOLDER} where this is mounted. */
+  /** The services' files, at {@link #FOLDER} where this is mounted. */
   static ConfigMap sources(String namespace) {
     return new ConfigMapBuilder()
         .withNewMetadata()
@@ -50,16 +50,23 @@ final class Service {
         .endMetadata()
         .addToData("progress.py", Repository.example("progress-service/progress.py"))
         .addToData("service.py", Repository.resource("service.py"))
+        .addToData("database.js", Repository.example("node/database.js"))
+        .addToData("triage.js", Repository.example("node/triage.js"))
         .build();
   }
 
-  /**
-   * The example's Deployment with an image that has Python and asyncpg, and its {@link #sources}.
-   */
+  /** The Progress Service's Deployment. */
   static Deployment example() {
-    Deployment example =
-        Serialization.unmarshal(
-            Repository.example("progress-service/templates/deployment.yaml"), Deployment.class);
+    return example("progress-service/templates/deployment.yaml", Images.PYTHON);
+  }
+
+  /**
+   * A Deployment of the examples with its {@link #sources}.
+   *
+   * @param image what it runs on instead of its own
+   */
+  static Deployment example(String file, String image) {
+    Deployment example = Serialization.unmarshal(Repository.example(file), Deployment.class);
     return new DeploymentBuilder(example)
         .editSpec()
         .editTemplate()
@@ -68,7 +75,7 @@ final class Service {
         .endMetadata()
         .editSpec()
         .editFirstContainer()
-        .withImage(Images.PYTHON)
+        .withImage(image)
         .withImagePullPolicy("IfNotPresent")
         .addNewVolumeMount()
         .withName(SOURCES)

@@ -4,8 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import javax.sql.DataSource;
 import org.learnflow.db.Password;
 
@@ -14,11 +13,9 @@ import org.learnflow.db.Password;
  * needs to know logs in again.
  */
 final class LoginAhead {
-  /** More than processors would only take turns at computing what the server asks for. */
-  private static final ExecutorService THREADS =
-      Executors.newFixedThreadPool(
-          Runtime.getRuntime().availableProcessors(),
-          Thread.ofPlatform().daemon().name("login-", 0).factory());
+  /** More at once would only take turns at computing what the server asks for. */
+  private static final Semaphore AT_ONCE =
+      new Semaphore(Runtime.getRuntime().availableProcessors());
 
   private final CompletableFuture<Optional<DatabaseAccess.LoggedIn>> attempt;
 
@@ -33,15 +30,20 @@ final class LoginAhead {
    */
   static LoginAhead begin(DataSource source, String role, Password password) {
     return new LoginAhead(
-        CompletableFuture.supplyAsync(() -> attempt(source, role, password), THREADS));
+        CompletableFuture.supplyAsync(
+            () -> attempt(source, role, password),
+            task -> Thread.ofPlatform().daemon().start(task)));
   }
 
   private static Optional<DatabaseAccess.LoggedIn> attempt(
       DataSource source, String role, Password password) {
+    AT_ONCE.acquireUninterruptibly();
     try (Connection _ = source.getConnection()) {
       return Optional.of(new DatabaseAccess.LoggedIn(role, password, System.nanoTime()));
     } catch (SQLException | RuntimeException e) {
       return Optional.empty();
+    } finally {
+      AT_ONCE.release();
     }
   }
 

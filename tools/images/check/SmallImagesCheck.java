@@ -7,19 +7,26 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
-/** The two small images. */
-public final class PythonAndPauseCheck {
+/** The images of the examples' services, and the one that waits. */
+public final class SmallImagesCheck {
   private final Image python;
+  private final Image node;
+  private final Image java;
   private final Image pause;
 
-  public PythonAndPauseCheck(Image python, Image pause) {
+  public SmallImagesCheck(Image python, Image node, Image java, Image pause) {
     this.python = python;
+    this.node = node;
+    this.java = java;
     this.pause = pause;
   }
 
   public List<Promise> promises() {
     return List.of(
         new Promise("python: imports what a service with asyncpg needs", this::pythonImports),
+        new Promise("node: finds node-postgres", () ->
+            says(node, "uid 1001 function", "-e", "console.log('uid', process.getuid(), typeof require('pg').Pool)")),
+        new Promise("java: runs", () -> says(java, "OpenJDK", "--version")),
         new Promise("pause: SIGTERM ends it", this::pauseEnds));
   }
 
@@ -35,6 +42,14 @@ public final class PythonAndPauseCheck {
                 + " ssl.create_default_context();print('uid', os.getuid(), asyncpg.__version__)")) {
       int exit = container.waitFor(Duration.ofSeconds(20));
       require(exit == 0 && container.log().contains("uid 1001"), container.log());
+    }
+  }
+
+  private static void says(Image image, String text, String... command)
+      throws IOException, InterruptedException {
+    try (var container = Container.start(image, Map.of(), Map.of("/tmp", ""), command)) {
+      int exit = container.waitFor(Duration.ofSeconds(20));
+      require(exit == 0 && container.log().contains(text), container.log());
     }
   }
 
