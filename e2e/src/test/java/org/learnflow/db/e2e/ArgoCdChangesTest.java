@@ -143,13 +143,13 @@ class ArgoCdChangesTest {
     String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
 
-    String revision = repository.commitService("triage");
+    String revision = repository.commitService("reporting");
     assertThat(phase(deployed.application().awaitSynced(revision))).isEqualTo("Succeeded");
-    Service triage = new Service(workspace, namespace, Release.NAME + "-triage");
-    triage.run("find", "ada");
+    Service reporting = new Service(workspace, namespace, Release.NAME + "-reporting");
+    reporting.run("find", "ada");
     deployed
         .release()
-        .learnflowDb("credentials", "rotate", "--yes", "--service", "triage")
+        .learnflowDb("credentials", "rotate", "--yes", "--service", "reporting")
         .successful();
     Snapshot before = Snapshot.of(workspace.client(), List.of(namespace));
     for (int i = 0; i < 3; i++) {
@@ -157,7 +157,7 @@ class ArgoCdChangesTest {
     }
     deployed.application().awaitHealthy();
     assertThat(Snapshot.of(workspace.client(), List.of(namespace)).changedSince(before)).isEmpty();
-    triage.run("find", "ada");
+    reporting.run("find", "ada");
     new Service(workspace, namespace).run("find", "ada");
   }
 

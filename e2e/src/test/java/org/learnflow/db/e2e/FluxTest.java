@@ -106,12 +106,12 @@ class FluxTest {
     String namespace = deployed.namespace();
     new Service(workspace, namespace).run("add", "ada");
 
-    deployed.awaitDeployed(repository.commitService("triage"));
-    Service triage = new Service(workspace, namespace, Release.NAME + "-triage");
-    triage.run("find", "ada");
+    deployed.awaitDeployed(repository.commitService("reporting"));
+    Service reporting = new Service(workspace, namespace, Release.NAME + "-reporting");
+    reporting.run("find", "ada");
     deployed
         .release()
-        .learnflowDb("credentials", "rotate", "--yes", "--service", "triage")
+        .learnflowDb("credentials", "rotate", "--yes", "--service", "reporting")
         .successful();
     Snapshot before = snapshot(workspace, List.of(namespace));
     for (int i = 0; i < 3; i++) {
@@ -123,7 +123,7 @@ class FluxTest {
       deployed.helmRelease().awaitReady();
     }
     assertThat(snapshot(workspace, List.of(namespace)).changedSince(before)).isEmpty();
-    triage.run("find", "ada");
+    reporting.run("find", "ada");
     new Service(workspace, namespace).run("find", "ada");
   }
 
