@@ -145,6 +145,21 @@ lock_volume() {
   done
 }
 
+# A setting that the server would start with; nothing if this version does not have it.
+setting() {
+  name=$1
+  shift
+  postgres -D "$PGDATA" -c "config_file=$conf/postgresql.conf" -c "hba_file=$conf/pg_hba.conf" "$@" -C "$name" 2>/dev/null || true
+}
+
+# PostgreSQL 16 and later keep connections for members of pg_use_reserved_connections, which the migrator makes the owner: it and who is
+# on call get in when services have taken all others. Not of a server with few, and not where the values, or ALTER SYSTEM, set another number.
+reserve() {
+  [ "$(setting reserved_connections "$@")" = 0 ] || return 0
+  [ "$(setting max_connections "$@")" -ge 50 ] 2>/dev/null || return 0
+  echo 'reserved_connections = 10' >"$conf/conf.d/0-reserved.conf"
+}
+
 lock_volume
 rm -rf "${conf:?}"/*
 mkdir "$conf/conf.d"
@@ -166,6 +181,7 @@ chmod u=rwx,go= "$PGDATA" || fail "$PGDATA does not belong to this user: set pos
 # The process number in it is of another container; here it may be that of another process.
 rm -f "$PGDATA/postmaster.pid"
 unset POSTGRES_PASSWORD POSTGRES_POSTGRES_PASSWORD
+reserve "$@"
 watching=
 case $(cat "$files/postgresql.conf") in
 *"ssl_cert_file = '$tls/"*)

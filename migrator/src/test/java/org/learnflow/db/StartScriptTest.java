@@ -28,6 +28,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.EverySupportedVersion;
@@ -284,6 +285,30 @@ class StartScriptTest {
     assertThat(query("SHOW work_mem")).isEqualTo("5MB");
     assertThat(folder.resolve("conf/left-over")).doesNotExist();
     signal(server, "INT");
+  }
+
+  /** From PostgreSQL 16. */
+  @EverySupportedVersion
+  void connectionsAreReservedForTheOwner(int major) throws Exception {
+    assertThat(reserved(major, "max_connections = 100")).isEqualTo(major < 16 ? "-" : "10");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"max_connections = 49, 0", "reserved_connections = 4, 4"})
+  void aServerWithFewConnectionsKeepsThemAndTheValuesWin(String line, String reserved)
+      throws Exception {
+    assertThat(reserved(PostgresServers.DEFAULT_MAJOR, "max_connections = 100\n" + line))
+        .isEqualTo(reserved);
+  }
+
+  private String reserved(int major, String lines) throws Exception {
+    Files.createDirectories(folder.resolve("volume/conf/conf.d"));
+    TestFiles.write(folder.resolve("volume/conf/conf.d/override.conf"), lines + "\n");
+    Process server = run("sh", false, major, Map.of());
+    awaitLogin();
+    String reserved = query("SELECT coalesce(current_setting('reserved_connections', true), '-')");
+    signal(server, "INT");
+    return reserved;
   }
 
   @Test

@@ -52,6 +52,11 @@ public final class RightsCheck {
       UNION ALL
       SELECT 'no member', 4, owner, service FROM roles WHERE NOT (@IS_MEMBER@)
       UNION ALL
+      -- It gets in when services have taken all other connections.
+      SELECT DISTINCT 'no member', 4, r.owner, g.rolname::text FROM roles r, pg_roles g
+        WHERE @OWN_SERVER@ AND g.rolname = 'pg_use_reserved_connections'
+          AND coalesce(current_setting('reserved_connections', true), '0') <> '0' AND NOT pg_has_role(r.owner_oid, g.oid, 'USAGE')
+      UNION ALL
       SELECT 'member', 5, r.service, quote_ident(g.rolname)
         FROM roles r JOIN pg_auth_members m ON m.member = r.service_oid JOIN pg_roles g ON g.oid = m.roleid
         WHERE g.rolsuper OR g.rolcreatedb OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls
@@ -274,8 +279,8 @@ public final class RightsCheck {
   private RightsCheck() {}
 
   /**
-   * Predefined roles that reach programs, files, or everybody's rows and sessions; of those that
-   * the supported versions have.
+   * Predefined roles that reach programs, files, everybody's rows and sessions, or the connections
+   * that are kept for the owner; of those that the supported versions have.
    */
   private static final List<String> POWERFUL_ROLES =
       List.of(
@@ -287,13 +292,11 @@ public final class RightsCheck {
           "pg_read_server_files",
           "pg_signal_autovacuum_worker",
           "pg_signal_backend",
+          "pg_use_reserved_connections",
           "pg_write_all_data",
           "pg_write_server_files");
 
-  /**
-   * Predefined roles that reach programs, files, or everybody's rows and sessions, as SQL lists
-   * them.
-   */
+  /** Predefined roles that no service may be a member of, as SQL lists them. */
   public static String powerfulRoles() {
     return Sql.literals(POWERFUL_ROLES);
   }

@@ -18,14 +18,14 @@ import org.learnflow.db.postgres.Sql;
 public final class ServiceConnections {
   private static final String STAGE = "connections";
 
-  /** For the migrator, verify, and who is on call. */
+  /** For the migrator, verify, and who is on call; start.sh of the chart reserves as many. */
   private static final int KEPT = 10;
 
   private static final String QUERY =
       """
       SELECT r.rolname, r.rolconnlimit, r.rolcanlogin, (SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = r.oid),
-             current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-             - coalesce(current_setting('reserved_connections', true), '0')::int
+             current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+             greatest(@KEPT@, current_setting('reserved_connections', true)::int)
       FROM pg_roles r WHERE r.rolname IN (@SERVICES@) ORDER BY 1
       """;
 
@@ -54,15 +54,22 @@ public final class ServiceConnections {
   }
 
   /** As the server has it. */
-  private record Row(String role, int limit, boolean canLogIn, int used, int available) {}
+  private record Row(String role, int limit, boolean canLogIn, int used, int available, int kept) {}
 
   private static List<Row> rows(Connection connection, RoleNames names) throws SQLException {
     return CatalogQuery.rows(
         connection,
-        Sql.filled(QUERY, Map.of("SERVICES", Sql.literals(names.serviceRoles()))),
+        Sql.filled(
+            QUERY,
+            Map.of("SERVICES", Sql.literals(names.serviceRoles()), "KEPT", String.valueOf(KEPT))),
         row ->
             new Row(
-                row.getString(1), row.getInt(2), row.getBoolean(3), row.getInt(4), row.getInt(5)));
+                row.getString(1),
+                row.getInt(2),
+                row.getBoolean(3),
+                row.getInt(4),
+                row.getInt(5),
+                row.getInt(6)));
   }
 
   private static boolean anyService(RoleNames names) {
@@ -138,10 +145,11 @@ public final class ServiceConnections {
     int sum = limits.stream().mapToInt(Integer::intValue).sum();
     int largest = limits.stream().mapToInt(Integer::intValue).max().orElse(0);
     int available = rows.getFirst().available();
-    return sum + largest + KEPT <= available
+    int kept = rows.getFirst().kept();
+    return sum + largest + kept <= available
         ? Optional.empty()
         : Optional.of(
             "services may have %d connections and, during a rotation, %d more; with %d for the migrator and who is on call that is more than the server's %d; next: lower services.*.connectionLimit, or raise max_connections"
-                .formatted(sum, largest, KEPT, available));
+                .formatted(sum, largest, kept, available));
   }
 }
