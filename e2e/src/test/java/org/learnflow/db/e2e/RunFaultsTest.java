@@ -18,10 +18,19 @@ class RunFaultsTest {
 
   @Test
   @DisplayName(
-      "all connections used up: said, with whom to ask; when they are free again, all is healthy")
+      "a service takes all connections it can have: verify and an upgrade go on with those that are kept; a server that keeps none says so, with whom to ask, and when they are free again, all is healthy")
   void noConnectionLeft(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String namespace = release.namespace();
+    if (!Images.BITNAMI) {
+      release.upgradeInstall().successful();
+      Pod taking = new Service(workspace, namespace).start("add,hold", "grace");
+      new Service(workspace, namespace).awaitLog(taking, "all connections are mine");
+      assertThat(release.learnflowDb("verify").successful().output()).endsWith("healthy\n");
+      release.upgradeInstall().successful();
+      workspace.client().resource(taking).withGracePeriod(0).delete();
+    }
+
     String[] few = {"--set", "postgresql.primary.extendedConfiguration=max_connections = 12"};
     release.upgradeInstall(few).successful();
     Service service = new Service(workspace, namespace);
