@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
 import javax.sql.DataSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -23,6 +24,7 @@ public final class DatabaseAccess {
   private final Progress progress;
   private final Map<String, LoggedIn> lastLogins = new HashMap<>();
   private final Map<String, LoginAhead> ahead = new HashMap<>();
+  private final Semaphore aheadAtOnce = new Semaphore(Runtime.getRuntime().availableProcessors());
 
   /**
    * Access to a database.
@@ -173,7 +175,7 @@ public final class DatabaseAccess {
   public void logInAhead(String role, Password password) {
     DataSource source =
         connector.guarded(target.hosting().route(target.owner().as(role)), Optional.of(password));
-    ahead.put(role, LoginAhead.begin(source, role, password));
+    ahead.put(role, LoginAhead.begin(source, role, password, aheadAtOnce));
   }
 
   /**

@@ -13,10 +13,6 @@ import org.learnflow.db.Password;
  * needs to know logs in again.
  */
 final class LoginAhead {
-  /** More at once would only take turns at computing what the server asks for. */
-  private static final Semaphore AT_ONCE =
-      new Semaphore(Runtime.getRuntime().availableProcessors());
-
   private final CompletableFuture<Optional<DatabaseAccess.LoggedIn>> attempt;
 
   private LoginAhead(CompletableFuture<Optional<DatabaseAccess.LoggedIn>> attempt) {
@@ -27,23 +23,24 @@ final class LoginAhead {
    * Begins.
    *
    * @param source opens sessions of {@code role} with {@code password}
+   * @param atOnce waited for, so that not all of many compute at once
    */
-  static LoginAhead begin(DataSource source, String role, Password password) {
+  static LoginAhead begin(DataSource source, String role, Password password, Semaphore atOnce) {
     return new LoginAhead(
         CompletableFuture.supplyAsync(
-            () -> attempt(source, role, password),
+            () -> attempt(source, role, password, atOnce),
             task -> Thread.ofPlatform().daemon().start(task)));
   }
 
   private static Optional<DatabaseAccess.LoggedIn> attempt(
-      DataSource source, String role, Password password) {
-    AT_ONCE.acquireUninterruptibly();
+      DataSource source, String role, Password password, Semaphore atOnce) {
+    atOnce.acquireUninterruptibly();
     try (Connection _ = source.getConnection()) {
       return Optional.of(new DatabaseAccess.LoggedIn(role, password, System.nanoTime()));
     } catch (SQLException | RuntimeException e) {
       return Optional.empty();
     } finally {
-      AT_ONCE.release();
+      atOnce.release();
     }
   }
 
