@@ -173,7 +173,7 @@ endef
 E2E_NEEDS := build deps-test tools/bin/helm tools/bin/helm3 $(IMAGE_TAR)
 # The example in Spring, on a Java runtime made of Debian's packages.
 SPRING := examples/spring/target/jib-image.tar
-$(SPRING): examples/spring/pom.xml $(wildcard examples/spring/src/main/java/org/learnflow/exercise/*) $(wildcard tools/images/java/*)
+$(SPRING): $(wildcard examples/spring/pom.xml examples/spring/src/main/java/org/learnflow/exercise/* tools/images/java/*)
 	@base=$$($(JAVA) tools/images/Images.java java); $(call MODULE_MVN,examples/spring) package jib:buildTar \
 	  -Djib.from.image="tar://$$base" -Djib.to.image=learnflow.test/exercise:1.0.0
 e2e: $(E2E_NEEDS) $(SPRING) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some

@@ -40,6 +40,7 @@ class MakefileTest {
           "tools/bin/helm3",
           "bench-image",
           "migrator/target/image.tar",
+          "examples/spring/target/jib-image.tar",
           "/usr/bin/redis-server");
 
   private static final String JDK = "JDK=" + System.getProperty("java.home");
