@@ -9,6 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.HistoryTable;
 
@@ -61,6 +63,32 @@ public final class Contents {
             "whether database %s has rows is unknown: %s %s not all of them to its owner"
                 .formatted(
                     database, String.join(", ", unknown), unknown.size() == 1 ? "shows" : "show"));
+  }
+
+  /**
+   * Number of rows of each table, but for those that do not show all their rows to the session.
+   *
+   * @param connection a session that may read them
+   * @return by name with schema, in the order of {@code public} first
+   */
+  static Map<String, Long> rows(Connection connection) throws SQLException {
+    Map<String, Long> rows = new LinkedHashMap<>();
+    Set<String> hidden =
+        HiddenRows.in(connection).stream()
+            .filter(table -> table.by() != HiddenRows.By.NOTHING)
+            .map(HiddenRows.Table::name)
+            .collect(Collectors.toSet());
+    try (Statement statement = connection.createStatement()) {
+      for (String table : tables(statement)) {
+        if (!hidden.contains(table)) {
+          try (ResultSet row = statement.executeQuery("SELECT count(*) FROM ONLY " + table)) {
+            row.next();
+            rows.put(table, row.getLong(1));
+          }
+        }
+      }
+    }
+    return rows;
   }
 
   private static List<String> tables(Statement statement) throws SQLException {

@@ -3,6 +3,7 @@ package org.learnflow.db.backup;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.Sql;
@@ -17,13 +18,15 @@ import org.learnflow.db.schema.Trial;
  * @param once statements
  * @param later statements of migrations that concern the whole server
  * @param recorded whether the dump contained the expected state for a server of this version
+ * @param rows by table, see {@link Contents#rows}; empty unless they were counted
  */
 record Loaded(
     String schemaVersion,
     List<String> migrated,
     List<String> once,
     List<Trial.LeftOut> later,
-    boolean recorded) {
+    boolean recorded,
+    Map<String, Long> rows) {
   private static final String STEP = "restore";
 
   /**

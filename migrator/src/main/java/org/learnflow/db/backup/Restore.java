@@ -1,10 +1,13 @@
 package org.learnflow.db.backup;
 
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.learnflow.db.Confirmation;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -27,6 +30,7 @@ import org.learnflow.db.verify.Verifier;
  */
 public final class Restore {
   private static final String STEP = "restore";
+  private static final String DRILL = "drill";
 
   /** The state if a restore ends before its swap and cannot clean up. */
   static final String LEFT =
@@ -91,6 +95,80 @@ public final class Restore {
    *     unless the message says otherwise
    */
   public Restored run(SourceDump source, Options options) {
+    return attempt(source, options, attempt -> attempt.replace(options));
+  }
+
+  /**
+   * Does all but replacing the database: the staging database is dropped, and the result recorded.
+   *
+   * @param options {@code replace} has no effect
+   * @throws Failure if the dump cannot be restored, which is recorded too
+   */
+  public Drill drill(Path file, Options options) {
+    long start = System.nanoTime();
+    String name = String.valueOf(file.getFileName());
+    Loaded loaded;
+    try {
+      SourceDump source = SourceDump.read(file, migrating.files());
+      loaded = attempt(source, options, attempt -> attempt.tryOut(options));
+    } catch (Failure failure) {
+      noteFailure(name, failure, seconds(start));
+      throw failure;
+    }
+    return tried(name, loaded, seconds(start));
+  }
+
+  private static double seconds(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  private Drill tried(String name, Loaded loaded, double seconds) {
+    try (Session owner = access.ownerSession()) {
+      Optional<Map<String, Long>> now = inDatabase(owner, Contents::rows);
+      Drill drill = Drill.of(name, loaded, seconds, now.orElse(Map.of()));
+      drill.empty().forEach(text -> progress.line(DRILL, "warning: " + text));
+      if (now.isPresent()) {
+        owner.run(
+            DRILL,
+            connection -> {
+              drill.record(connection);
+              return true;
+            });
+      }
+      return drill;
+    }
+  }
+
+  /** What keeps it from being recorded does not hide why the dump could not be restored. */
+  private void noteFailure(String name, Failure failure, double seconds) {
+    if (Set.of(ExitCode.USAGE, ExitCode.NOT_REACHED).contains(failure.code())) {
+      return;
+    }
+    try (Session owner = access.ownerSession()) {
+      inDatabase(
+          owner,
+          connection -> {
+            Drill.recordFailure(connection, name, seconds, String.valueOf(failure.getMessage()));
+            return true;
+          });
+    } catch (Failure e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  /** Empty if the database does not exist. */
+  private static <T> Optional<T> inDatabase(Session owner, Session.Step<T> work) {
+    try {
+      return Optional.of(owner.run(DRILL, work));
+    } catch (Failure failure) {
+      if (failure.code() != ExitCode.NOT_DEPLOYED) {
+        throw failure;
+      }
+      return Optional.empty();
+    }
+  }
+
+  private <T> T attempt(SourceDump source, Options options, Function<Attempt, T> work) {
     RestoreChecks.requireNotMaintenance(access.target());
     RestoreSessions sessions = RestoreSessions.of(access, options.trustDump());
     try (Session maintenance = sessions.maintenance();
@@ -105,7 +183,7 @@ public final class Restore {
           new DumpLoad(dump, loading, sessions.stagingName(), options.noAcl())
               .select(extensions, sessions.loader().isPresent())) {
         load.check(source);
-        return new Attempt(sessions, maintenance, owner, source, load).run(options);
+        return work.apply(new Attempt(sessions, maintenance, owner, source, load));
       }
     }
   }
@@ -131,26 +209,38 @@ public final class Restore {
       this.load = load;
     }
 
-    Restored run(Options options) {
+    /** The dump is restored, and dropped. */
+    Loaded tryOut(Options options) {
+      try (Connection connection = maintenance.source().getConnection();
+          var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress);
+          Connection making = sessions.making(connection);
+          Connection ending = sessions.ending()) {
+        RestoreChecks checks =
+            new RestoreChecks(
+                new LiveDatabase(making, sessions.database()), sessions.live(), progress);
+        check(checks, options);
+        Loaded loaded = load(connection, making, ending, checks, true);
+        new StagingDatabase(making, sessions.database(), progress).drop();
+        return loaded;
+      } catch (SQLException e) {
+        throw BackupFailures.failed(STEP, e, LEFT);
+      }
+    }
+
+    /** The dump takes the place of the running database. */
+    Restored replace(Options options) {
       try (Connection connection = maintenance.source().getConnection();
           var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress);
           Connection making = sessions.making(connection);
           Connection ending = sessions.ending()) {
         LiveDatabase live = new LiveDatabase(making, sessions.database());
         RestoreChecks checks = new RestoreChecks(live, sessions.live(), progress);
+        checks.requireReplaceable(owner, options.replace());
         check(checks, options);
         confirm(live);
         try (MigrationLock lock = MigrationLock.of(live, owner)) {
           lock.acquire(progress);
-          Loaded loaded =
-              new StagingLoad(
-                      sessions,
-                      making,
-                      ending,
-                      new StagingPreparation(sessions, migrating, progress),
-                      checks,
-                      progress)
-                  .run(load, source.settings(), connection);
+          Loaded loaded = load(connection, making, ending, checks, false);
           Optional<String> before = swap(making, ending);
           progress.line(STEP, "the dump has replaced " + sessions.database());
           try (Session session = sessions.ownerIn(sessions.database())) {
@@ -163,9 +253,25 @@ public final class Restore {
       }
     }
 
+    private Loaded load(
+        Connection owner,
+        Connection making,
+        Connection ending,
+        RestoreChecks checks,
+        boolean counting)
+        throws SQLException {
+      return new StagingLoad(
+              sessions,
+              making,
+              ending,
+              new StagingPreparation(sessions, migrating, counting, progress),
+              checks,
+              progress)
+          .run(load, source.settings(), owner);
+    }
+
     private void check(RestoreChecks checks, Options options) throws SQLException {
       checks.requireService();
-      checks.requireReplaceable(owner, options.replace());
       checks.requireSpace(load, source.wantedBytes());
       if (!options.noAcl()) {
         checks.requireRoles(source.roles());

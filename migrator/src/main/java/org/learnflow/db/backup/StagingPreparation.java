@@ -3,6 +3,7 @@ package org.learnflow.db.backup;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -24,8 +25,11 @@ import org.learnflow.db.verify.Verifier;
 /**
  * Prepares a loaded dump to replace the running database: migrates it, collects statistics,
  * verifies it, and gives it to the owner.
+ *
+ * @param counting whether rows are counted
  */
-record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progress progress) {
+record StagingPreparation(
+    RestoreSessions sessions, MigrateStep migrating, boolean counting, Progress progress) {
   private static final String STEP = "restore";
 
   private MigrationFiles migrations() {
@@ -56,6 +60,7 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
             return true;
           });
       verify(access, session);
+      Map<String, Long> rows = counting ? session.run(STEP, Contents::rows) : Map.of();
       List<String> once =
           sessions.loader().isPresent() ? session.run(STEP, this::leave) : List.of();
       List<String> versions =
@@ -67,7 +72,8 @@ record StagingPreparation(RestoreSessions sessions, MigrateStep migrating, Progr
           trial.leftOut().stream()
               .filter(one -> versions.contains(one.file().version().toString()))
               .toList(),
-          recorded);
+          recorded,
+          rows);
     }
   }
 

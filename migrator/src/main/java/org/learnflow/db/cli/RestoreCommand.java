@@ -5,6 +5,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.backup.Drill;
 import org.learnflow.db.backup.DropOld;
 import org.learnflow.db.backup.Restore;
 import org.learnflow.db.backup.SourceDump;
@@ -42,6 +43,13 @@ final class RestoreCommand extends BaseCommand {
       description = "A dump in pg_dump's custom format, such as backup makes.")
   private @Nullable Path file;
 
+  @Option(
+      names = "--drill",
+      description =
+          "Only show that FILE can be restored: load it into the staging database, migrate and verify"
+              + " it, count its rows, and drop it. The result is recorded; verify and status show it.")
+  private boolean drill;
+
   @Option(names = "--replace", description = "Restore even if the database already has rows.")
   private boolean replace;
 
@@ -72,6 +80,13 @@ final class RestoreCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
     MigrationFiles migrations = files.migrations();
+    if (drill && (replace || dropOld)) {
+      throw Failure.of(
+              ExitCode.USAGE,
+              "--drill replaces and drops nothing: it cannot be used with --replace or --drop-old")
+          .state("nothing was changed")
+          .next("learnflow-db restore --drill FILE");
+    }
     if (dropOld == (file != null)) {
       throw Failure.of(
               ExitCode.USAGE,
@@ -88,20 +103,28 @@ final class RestoreCommand extends BaseCommand {
       return ExitCode.OK;
     }
     migrating.check();
+    Restore.Options options = new Restore.Options(replace, noAcl, trustDump);
+    if (drill) {
+      Drill tried = restore(migrations, progress).drill(file, options);
+      print(tried.text(), tried);
+      return ExitCode.OK;
+    }
     SourceDump source = SourceDump.read(file, migrations);
-    DatabaseAccess access = database.access(cluster(), false, progress);
-    Restore restore =
-        new Restore(
-            access,
-            migrating.step(migrations, progress),
-            programs.finder(database.release(cluster()), cluster()),
-            publishing.publisher(access, database, cluster(), progress),
-            confirmation,
-            progress);
-    Restore.Restored restored = restore.run(source, new Restore.Options(replace, noAcl, trustDump));
+    Restore.Restored restored = restore(migrations, progress).run(source, options);
     print(
         "restored: %s at schema %s".formatted(restored.database(), restored.schemaVersion()),
         restored);
     return ExitCode.OK;
+  }
+
+  private Restore restore(MigrationFiles migrations, ConsoleProgress progress) {
+    DatabaseAccess access = database.access(cluster(), false, progress);
+    return new Restore(
+        access,
+        migrating.step(migrations, progress),
+        programs.finder(database.release(cluster()), cluster()),
+        publishing.publisher(access, database, cluster(), progress),
+        confirmation,
+        progress);
   }
 }

@@ -10,6 +10,7 @@ import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.verify.DatabaseStatus;
 import org.learnflow.db.verify.LastBackup;
+import org.learnflow.db.verify.LastDrill;
 import org.learnflow.db.verify.ReleaseStatus;
 import org.learnflow.db.verify.ServiceConnections;
 
@@ -95,7 +96,8 @@ final class StatusText {
         Differences: %s
         Drift:       %s
         Seeds:       %s
-        Backup:      %s\
+        Backup:      %s
+        Drill:       %s\
         """
             .formatted(
                 status.database(),
@@ -124,7 +126,8 @@ final class StatusText {
                     : status.seeds().entrySet().stream()
                         .map(entry -> "%s (%s)".formatted(entry.getKey(), entry.getValue()))
                         .collect(Collectors.joining(", ")),
-                Optional.ofNullable(status.lastBackup()).map(LastBackup::text).orElse("none"));
+                Optional.ofNullable(status.lastBackup()).map(LastBackup::text).orElse("none"),
+                Optional.ofNullable(status.lastDrill()).map(LastDrill::text).orElse("none"));
     return status.problem().isEmpty() ? text : text + "\nProblem:     " + status.problem();
   }
 

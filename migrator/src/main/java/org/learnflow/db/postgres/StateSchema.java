@@ -68,6 +68,16 @@ public final class StateSchema {
           CHECK (num_nonnulls(relation, schema) = 1));
       COMMENT ON TABLE learnflow_db.withheld_privileges IS
           'Privileges that a migration revoked from the services'' role, by table, sequence or schema.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.drills (
+          id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          dump           text NOT NULL,
+          seconds        double precision NOT NULL,
+          schema_version text NOT NULL,
+          table_count    integer NOT NULL,
+          row_count      bigint NOT NULL,
+          failure        text NOT NULL,
+          finished_at    timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.drills IS 'Dumps that were restored beside the database, or could not be.';
       """;
 
   /** As in {@link AdvisoryLock}, but for the transaction that creates the schema. */
@@ -77,7 +87,7 @@ public final class StateSchema {
       "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
 
   /** Created last, in one transaction with the others. */
-  private static final String NEWEST = "learnflow_db.withheld_privileges";
+  private static final String NEWEST = "learnflow_db.drills";
 
   /** Revokes what default privileges granted, in the transaction that creates the schema. */
   private static final String CLOSE =

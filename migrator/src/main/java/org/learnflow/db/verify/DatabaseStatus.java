@@ -36,6 +36,7 @@ import org.learnflow.db.seed.SeedLedger;
  * @param drift what was changed outside migrations
  * @param seeds loaded sets with the mode they were loaded in
  * @param lastBackup the newest one that is recorded, if any
+ * @param lastDrill the last attempt to restore a dump beside the database, if any
  * @param problem what is wrong with the server, otherwise empty
  */
 public record DatabaseStatus(
@@ -53,6 +54,7 @@ public record DatabaseStatus(
     Drift drift,
     Map<String, String> seeds,
     @Nullable LastBackup lastBackup,
+    @Nullable LastDrill lastDrill,
     String problem) {
 
   /**
@@ -77,6 +79,7 @@ public record DatabaseStatus(
         .forEach((set, entry) -> seeds.put(set, entry.mode().name().toLowerCase(Locale.ROOT)));
     Drift drift = drift(connection);
     Optional<LastBackup> backup = LastBackup.read(connection);
+    Optional<LastDrill> drill = LastDrill.read(connection);
     String tls = TlsState.text(connection, access);
     try (var statement = connection.createStatement();
         var row =
@@ -103,6 +106,7 @@ public record DatabaseStatus(
           drift,
           seeds,
           backup.orElse(null),
+          drill.orElse(null),
           Space.problem(connection).orElse(""));
     }
   }

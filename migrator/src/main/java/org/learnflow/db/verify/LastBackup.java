@@ -41,11 +41,14 @@ public record LastBackup(String kind, String name, long ageSeconds, String schem
 
   /** One line, such as "3 h ago (before-migrate, schema 009): NAME". */
   public String text() {
-    Duration age = Duration.ofSeconds(ageSeconds);
-    String ago =
-        age.toDays() > 1
-            ? age.toDays() + " days"
-            : age.toHours() > 0 ? age.toHours() + " h" : age.toMinutes() + " min";
-    return "%s ago (%s, schema %s): %s".formatted(ago, kind, schemaVersion, name);
+    return "%s ago (%s, schema %s): %s".formatted(age(ageSeconds), kind, schemaVersion, name);
+  }
+
+  /** Such as "3 h". */
+  static String age(long seconds) {
+    Duration age = Duration.ofSeconds(seconds);
+    return age.toDays() > 1
+        ? age.toDays() + " days"
+        : age.toHours() > 0 ? age.toHours() + " h" : age.toMinutes() + " min";
   }
 }

@@ -137,6 +137,7 @@ public final class Verifier {
           }
           stages.addAll(lookOrNote("seeds", () -> List.of(seeds(connection, behind))));
           stages.addAll(lookOrNote("backup", () -> backup(connection)));
+          stages.addAll(lookOrNote("drill", () -> drill(connection)));
           stages.addAll(lookOrNote("restorable", () -> restorable(connection)));
           return new Verification(true, List.copyOf(stages));
         });
@@ -193,6 +194,11 @@ public final class Verifier {
         .map(backup -> StageResult.good("backup", backup.text()))
         .stream()
         .toList();
+  }
+
+  /** Reports something only if a dump was restored beside the database, or could not be. */
+  private static List<StageResult> drill(Connection connection) throws SQLException {
+    return LastDrill.read(connection).map(LastDrill::stage).stream().toList();
   }
 
   /** Reports something only if a dump could not be restored. */

@@ -64,6 +64,10 @@ public class JsonDocumentsTest {
         database.owner(),
         "INSERT INTO learnflow_db.backups (kind, name, bytes, sha256, schema_version)"
             + " VALUES ('file', 'a.dump', 1, 'x', '009')");
+    database.execute(
+        database.owner(),
+        "INSERT INTO learnflow_db.drills (dump, seconds, schema_version, table_count, row_count, failure)"
+            + " VALUES ('a.dump', 1, '009', 1, 1, '')");
     record("status", cli, "status");
     record("reconcile", cli, "reconcile");
     database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");
@@ -154,8 +158,9 @@ public class JsonDocumentsTest {
     String file = directory.resolve("dump").toString();
     record("backup", cli, "backup", file);
     record("restore", cli, "restore", file, "--yes");
+    record("restore --drill", cli, "restore", "--drill", file);
     record("restore --drop-old", cli, "restore", "--drop-old", "--yes");
-    for (String name : List.of("backup", "restore", "restore --drop-old")) {
+    for (String name : List.of("backup", "restore --drill", "restore", "restore --drop-old")) {
       theDocumentedKeysAreTheRealOnes(name);
     }
   }
