@@ -1,8 +1,11 @@
 package org.learnflow.db.postgres;
 
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.Optional;
 import org.learnflow.db.Failure;
 
 /** Schema {@code learnflow_db}: the migrator's own state, for the owner only. */
@@ -114,6 +117,26 @@ public final class StateSchema {
       """;
 
   private StateSchema() {}
+
+  /**
+   * The first row of a query of this schema; also empty if the table does not exist, or the role
+   * cannot see it.
+   *
+   * @param query without parameters
+   */
+  public static <T> Optional<T> first(Connection connection, String query, CatalogQuery.Row<T> read)
+      throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(query)) {
+      return row.next() ? Optional.of(read.read(row)) : Optional.empty();
+    } catch (SQLException e) {
+      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())
+          || SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
 
   /**
    * Creates the schema, or what an older version did not create in it.

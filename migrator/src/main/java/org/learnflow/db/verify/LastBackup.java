@@ -1,12 +1,10 @@
 package org.learnflow.db.verify;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.Optional;
-import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.StateSchema;
 
 /**
  * The newest dump that was read back completely.
@@ -19,24 +17,14 @@ import org.learnflow.db.postgres.SqlStates;
 public record LastBackup(String kind, String name, long ageSeconds, String schemaVersion) {
   /** Reads it; empty if none is recorded. */
   public static Optional<LastBackup> read(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                """
-                SELECT kind, name, extract(epoch FROM now() - finished_at)::bigint, schema_version
-                FROM learnflow_db.backups ORDER BY finished_at DESC LIMIT 1
-                """)) {
-      return row.next()
-          ? Optional.of(
-              new LastBackup(row.getString(1), row.getString(2), row.getLong(3), row.getString(4)))
-          : Optional.empty();
-    } catch (SQLException e) {
-      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())
-          || SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-        return Optional.empty();
-      }
-      throw e;
-    }
+    return StateSchema.first(
+        connection,
+        """
+        SELECT kind, name, extract(epoch FROM now() - finished_at)::bigint, schema_version
+        FROM learnflow_db.backups ORDER BY finished_at DESC LIMIT 1
+        """,
+        row ->
+            new LastBackup(row.getString(1), row.getString(2), row.getLong(3), row.getString(4)));
   }
 
   /** One line, such as "3 h ago (before-migrate, schema 009): NAME". */

@@ -1,13 +1,11 @@
 package org.learnflow.db.verify;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
-import org.learnflow.db.postgres.SqlStates;
+import org.learnflow.db.postgres.StateSchema;
 
 /**
  * The last attempt to restore a dump beside the database.
@@ -32,31 +30,21 @@ public record LastDrill(
 
   /** Reads it; empty if none is recorded. */
   public static Optional<LastDrill> read(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                """
-                SELECT dump, extract(epoch FROM now() - finished_at)::bigint, seconds, schema_version, table_count, row_count, failure
-                FROM learnflow_db.drills ORDER BY finished_at DESC, id DESC LIMIT 1
-                """)) {
-      return row.next()
-          ? Optional.of(
-              new LastDrill(
-                  row.getString(1),
-                  row.getLong(2),
-                  row.getDouble(3),
-                  row.getString(4),
-                  row.getInt(5),
-                  row.getLong(6),
-                  row.getString(7)))
-          : Optional.empty();
-    } catch (SQLException e) {
-      if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())
-          || SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-        return Optional.empty();
-      }
-      throw e;
-    }
+    return StateSchema.first(
+        connection,
+        """
+        SELECT dump, extract(epoch FROM now() - finished_at)::bigint, seconds, schema_version, table_count, row_count, failure
+        FROM learnflow_db.drills ORDER BY finished_at DESC, id DESC LIMIT 1
+        """,
+        row ->
+            new LastDrill(
+                row.getString(1),
+                row.getLong(2),
+                row.getDouble(3),
+                row.getString(4),
+                row.getInt(5),
+                row.getLong(6),
+                row.getString(7)));
   }
 
   /** One line, such as "2 days ago, in 14.2 s: NAME, schema 009, 1,204 rows in 9 tables". */
