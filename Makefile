@@ -177,7 +177,7 @@ $(SPRING): $(wildcard examples/spring/pom.xml examples/spring/src/main/java/org/
 	@base=$$($(JAVA) tools/images/Images.java java); $(call MODULE_MVN,examples/spring) package jib:buildTar \
 	  -Djib.from.image="tar://$$base" -Djib.to.image=learnflow.test/exercise:1.0.0
 e2e: $(E2E_NEEDS) $(SPRING) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
-	@$(if $(LOAD),for image in $$($(JAVA) tools/images/Images.java node) $(SPRING); do $(LOAD) "$$image"; done)
+	@$(if $(LOAD),set -e; node=$$($(JAVA) tools/images/Images.java node); for image in "$$node" $(SPRING); do $(LOAD) "$$image"; done)
 	$(call TESTED,$(call without,gitops$(if $(TEST),,|operations)),told.txt)
 e2e-operations: $(E2E_NEEDS) ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
 	$(call TESTED,-Dgroups=operations $(call without,gitops),told.txt)

@@ -2,7 +2,6 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
@@ -24,9 +23,7 @@ class ExampleTest {
   @DisplayName(
       "the examples' Deployments in Python, Node.js and Spring, each with a role of its own: learners register, practise and struggle over HTTP; Node's password is rotated meanwhile")
   void services(Workspace workspace) {
-    assumeThat(System.getProperty("image.load"))
-        .as("E2E_LOAD, the command that loads an image's archive")
-        .isNotEmpty();
+    Images.requireLoading();
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String consumers = workspace.restricted();
     release

@@ -113,14 +113,20 @@ final class Images {
     return withMigration(name, Map.of(file, sql));
   }
 
+  /** The command that puts an archive on the nodes; skips the test where none is known. */
+  static String requireLoading() {
+    String load = System.getProperty("image.load");
+    assumeThat(load).as("E2E_LOAD, the command that loads an image's archive").isNotEmpty();
+    return load;
+  }
+
   /**
    * The same with several files.
    *
    * @param migrations text by name
    */
   static String withMigration(String name, Map<String, String> migrations) {
-    String load = System.getProperty("image.load");
-    assumeThat(load).as("E2E_LOAD, the command that loads an image's archive").isNotEmpty();
+    String load = requireLoading();
     try {
       Path folder = Files.createTempDirectory("e2e-image");
       Path archive = folder.resolve(name + ".tar");
