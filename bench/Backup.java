@@ -2,6 +2,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import harness.Cluster;
 import harness.ClusterReport;
 import harness.Json;
+import harness.Options;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,40 +21,22 @@ import lib.Tool;
  */
 class Backup {
   private static final String NAMESPACE = "learnflow-db-backup";
-  private static final String PROGRAM = "migrator/target/dist/bin/learnflow-db";
   private static final Path VALUES = Path.of("values-prod.yaml");
 
-  private final int rows;
-  private final int runs;
-  private final boolean save;
+  private final Options options;
 
   /** Seconds by contestant, a value for each run. */
   private final Map<String, List<Double>> seconds = new TreeMap<>();
 
-  private Backup(int rows, int runs, boolean save) {
-    this.rows = rows;
-    this.runs = runs;
-    this.save = save;
+  private Backup(Options options) {
+    this.options = options;
   }
 
   static void main(String[] arguments) throws Exception {
     Tool.run(() -> {
-      Programs.require("kubectl");
-      if (!Cluster.possible()) {
-        throw new Failure("run make cluster first");
-      }
-      List<String> words = List.of(arguments);
-      new Backup(
-              number(words, "--rows", 5_000_000),
-              number(words, "--runs", 3),
-              !words.contains("--no-save"))
-          .measure();
+      Cluster.require();
+      new Backup(Options.parse(new Options(3, false, 5_000_000, true), arguments)).measure();
     });
-  }
-
-  private static int number(List<String> words, String option, int otherwise) {
-    int at = words.indexOf(option);
-    return at < 0 ? otherwise : Integer.parseInt(words.get(at + 1));
   }
 
   private void measure() throws Exception {
@@ -66,10 +49,10 @@ class Backup {
       Cluster.helm(Cluster.upgradeInstall(NAMESPACE, VALUES));
       sql(
           "CREATE TABLE bulk AS SELECT i AS id, md5(i::text) AS name, now() AS at FROM generate_series(1, %d) i"
-              .formatted(rows));
+              .formatted(options.rows()));
       sql("ALTER TABLE bulk ADD PRIMARY KEY (id)");
       sql("CHECKPOINT");
-      for (int run = 0; run < runs; run++) {
+      for (int run = 0; run < options.runs(); run++) {
         timed("1 pg_dump in the pod", () -> inPod("pg_dump -Fc -f /tmp/bare.dump"));
         timed(
             "2 kubectl exec pg_dump > FILE",
@@ -121,10 +104,10 @@ class Backup {
       shell("rm -rf \"$0\"", folder.toString());
     }
     report.publish(
-        "%,d rows, dump of %s, fastest of %d runs".formatted(rows, size, runs),
+        "%,d rows, dump of %s, fastest of %d runs".formatted(options.rows(), size, options.runs()),
         markdown(),
         json(),
-        save);
+        options.save());
   }
 
   private interface Work {
@@ -153,11 +136,7 @@ class Backup {
    */
   private void program(String part, String whole, String from, String to, String... words)
       throws IOException, InterruptedException {
-    var command = new ArrayList<>(List.of(PROGRAM));
-    command.addAll(List.of(words));
-    command.addAll(List.of("--release", Cluster.RELEASE, "--namespace", NAMESPACE));
-    var builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().put("KUBECONFIG", "e2e/cluster/kubeconfig");
+    var builder = Cluster.program(NAMESPACE, words);
     var said = new StringBuilder();
     long start = System.nanoTime();
     long begin = start;
@@ -175,7 +154,7 @@ class Backup {
       }
     }
     if (process.waitFor() != 0) {
-      throw new Failure(command + " failed:\n" + said);
+      throw new Failure(builder.command() + " failed:\n" + said);
     }
     add(part, begin, end);
     add(whole, start, System.nanoTime());
@@ -193,21 +172,11 @@ class Backup {
   }
 
   private static void sql(String statement) throws IOException, InterruptedException {
-    String role = statement.equals("CHECKPOINT") ? "postgres-password" : "password";
-    String user = statement.equals("CHECKPOINT") ? "postgres" : "learnflow_owner";
-    Cluster.kubectl(
-        "-n",
-        NAMESPACE,
-        "exec",
-        "postgres-0",
-        "--",
-        "sh",
-        "-c",
-        "PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/$1) exec psql -v ON_ERROR_STOP=1 -qh"
-            + " 127.0.0.1 -U $2 -d learnflow -c \"$0\"",
-        statement,
-        role,
-        user);
+    if (statement.equals("CHECKPOINT")) {
+      Cluster.sql(NAMESPACE, "postgres", "postgres-password", statement);
+    } else {
+      Cluster.sql(NAMESPACE, statement);
+    }
   }
 
   private static void shell(String script, String... words)

@@ -48,6 +48,8 @@ final class Lint {
     tool("helm", "lint", "--quiet", "--strict", CHART);
     score();
     tool("actionlint");
+    // Without the network: it would ask GitHub, and know no more about what is pinned by commit.
+    tool("zizmor", "--offline", "--quiet", ".github/workflows");
     tool(
         "yamllint",
         "--strict",

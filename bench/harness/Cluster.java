@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import lib.Failure;
 import lib.Programs;
 
 /** The cluster of {@code make cluster}, used through kubectl and helm as people use it. */
@@ -20,6 +21,48 @@ public final class Cluster {
   /** Whether there is such a cluster. */
   public static boolean possible() {
     return Files.exists(KUBECONFIG);
+  }
+
+  /** Refuses to go on without it. */
+  public static void require() throws IOException, InterruptedException {
+    Programs.require("kubectl");
+    if (!possible()) {
+      throw new Failure("run make cluster first");
+    }
+  }
+
+  /** Runs a statement as the owner in PostgreSQL's pod; rows without titles. */
+  public static String sql(String namespace, String statement)
+      throws IOException, InterruptedException {
+    return sql(namespace, "learnflow_owner", "password", statement);
+  }
+
+  /** The same as another role, whose password the pod has under that name. */
+  public static String sql(String namespace, String role, String password, String statement)
+      throws IOException, InterruptedException {
+    return kubectl(
+        "-n",
+        namespace,
+        "exec",
+        "postgres-0",
+        "--",
+        "sh",
+        "-c",
+        "PGPASSWORD=$(cat /opt/bitnami/postgresql/secrets/$1) exec psql -v ON_ERROR_STOP=1 -qAth"
+            + " 127.0.0.1 -U $2 -d learnflow -c \"$0\"",
+        statement,
+        password,
+        role);
+  }
+
+  /** The program of this checkout, for the release in a namespace; stderr goes to stdout. */
+  public static ProcessBuilder program(String namespace, String... words) {
+    var command = new ArrayList<>(List.of("migrator/target/dist/bin/learnflow-db"));
+    command.addAll(List.of(words));
+    command.addAll(List.of("--release", RELEASE, "--namespace", namespace));
+    var builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().put("KUBECONFIG", KUBECONFIG.toString());
+    return builder;
   }
 
   public static String kubectl(String... arguments) throws IOException, InterruptedException {

@@ -3,7 +3,7 @@ package harness;
 import lib.Failure;
 
 /**
- * The options that both benchmarks understand.
+ * The options that the benchmarks understand.
  *
  * @param runs measured runs of each case, after one warm-up
  * @param large whether 10,000 migrations are measured too
@@ -14,7 +14,12 @@ public record Options(int runs, boolean large, int rows, boolean save) {
   private static final String USAGE = "options: [--runs N] [--large] [--rows N] [--no-save]";
 
   public static Options parse(String... arguments) {
-    var options = new Options(5, false, 2_000_000, true);
+    return parse(new Options(5, false, 2_000_000, true), arguments);
+  }
+
+  /** The same with other defaults. */
+  public static Options parse(Options defaults, String... arguments) {
+    var options = defaults;
     for (int i = 0; i < arguments.length; i++) {
       options =
           switch (arguments[i]) {

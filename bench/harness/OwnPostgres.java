@@ -1,8 +1,6 @@
 package harness;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -66,7 +64,7 @@ final class OwnPostgres {
         "--encoding=UTF8",
         "--locale=C.UTF-8",
         "--pgdata=" + data());
-    int port = freePort();
+    int port = Ports.free();
     Runtime.getRuntime().addShutdownHook(new Thread(this::stop));
     run(
         "pg_ctl",
@@ -101,11 +99,5 @@ final class OwnPostgres {
     command.add(Postgres.program(program).toString());
     command.addAll(List.of(arguments));
     Programs.run(new ProcessBuilder(command).directory(folder.toFile()));
-  }
-
-  private static int freePort() throws IOException {
-    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    }
   }
 }

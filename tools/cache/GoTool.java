@@ -19,11 +19,17 @@ import lib.Programs;
  * @param name the module's and the program's
  */
 public record GoTool(Path folder, String name) {
-  /** As Helm's own releases do; the chart's hooks go by it, see learnflow-db.hookOutput. */
+  private static final String CLOUDNATIVE_PG = "github.com/cloudnative-pg/cloudnative-pg";
+
+  /**
+   * As their own releases do: the chart's hooks go by Helm's, see learnflow-db.hookOutput, and the
+   * migrator by CloudNativePG's.
+   */
   private static final Map<String, String> LINKER_FLAGS =
       Map.of(
           "helm", "-X helm.sh/helm/v4/internal/version.gitCommit=pinned",
-          "helm3", "-X helm.sh/helm/v3/internal/version.gitCommit=pinned");
+          "helm3", "-X helm.sh/helm/v3/internal/version.gitCommit=pinned",
+          "cloudnative-pg", "-s -w -X " + CLOUDNATIVE_PG + "/pkg/versions.buildVersion=1.30.0");
 
   /** All that are pinned in a folder. */
   public static List<GoTool> all(Path folder) throws IOException {
@@ -53,7 +59,10 @@ public record GoTool(Path folder, String name) {
 
   private void build(Path into) throws IOException, InterruptedException {
     System.err.println("building " + name + ", once");
+    // Without cgo it needs no library of the system, so that it runs in an image that has none.
     Programs.run(
+        "env",
+        "CGO_ENABLED=0",
         go(),
         "build",
         "-C",

@@ -11,7 +11,7 @@ import lib.Programs;
 
 /** The programs of tools/requirements.txt, in a virtual environment of Python's. */
 public final class PythonTools {
-  public static final List<String> NAMES = List.of("yamllint", "yamale", "squawk");
+  public static final List<String> NAMES = List.of("yamllint", "yamale", "squawk", "zizmor");
 
   private static final Path REQUIREMENTS = Path.of("tools/requirements.txt");
 
@@ -34,7 +34,7 @@ public final class PythonTools {
    * link, and takes the other's folder.
    */
   private static void install(Path link, Path own) throws IOException, InterruptedException {
-    System.err.println("installing yamllint, yamale and squawk, once");
+    System.err.println("installing yamllint, yamale, squawk and zizmor, once");
     boolean linked = false;
     try {
       Programs.run("python3", "-m", "venv", own.toString());

@@ -79,6 +79,16 @@ imagePullSecrets:
 {{- end }}
 
 {{/*
+Label of pods of the release's namespace that the network policy admits: the subchart's. A Cluster admits it too, so that clients stay
+as they are when the database moves. Empty for an external database.
+*/}}
+{{- define "learnflow-db.clientLabel" -}}
+{{- with include "learnflow-db.postgresqlName" . | default (include "learnflow-db.cnpgCluster" . | empty | ternary "" .Values.postgresql.fullnameOverride) -}}
+{{ . }}-client
+{{- end -}}
+{{- end }}
+
+{{/*
 Labels that select the pods of the built-in PostgreSQL, as the subchart sets them.
 */}}
 {{- define "learnflow-db.postgresqlSelector" -}}
@@ -87,12 +97,46 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: primary
 {{- end }}
 
+{{/* Name of the Cluster of CloudNativePG that runs the database; empty where none does. */}}
+{{- define "learnflow-db.cnpgCluster" -}}
+{{- if not .Values.postgresql.enabled }}{{ .Values.externalDatabase.cloudnativePG.cluster }}{{ end -}}
+{{- end }}
+
+{{/* Name of the Secret with the password of that Cluster's superuser; empty without a Cluster. */}}
+{{- define "learnflow-db.cnpgSecret" -}}
+{{- with include "learnflow-db.cnpgCluster" . -}}
+{{ $.Values.externalDatabase.cloudnativePG.superuserSecret | default (printf "%s-superuser" .) }}
+{{- end -}}
+{{- end }}
+
+{{/* Labels that select the pods of the database in this namespace; empty for another one. */}}
+{{- define "learnflow-db.databaseSelector" -}}
+{{- if .Values.postgresql.enabled -}}
+{{ include "learnflow-db.postgresqlSelector" . }}
+{{- else -}}
+{{- with include "learnflow-db.cnpgCluster" . -}}
+cnpg.io/cluster: {{ . }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Host of the database, fully qualified. */}}
 {{- define "learnflow-db.host" -}}
+{{- $cluster := include "learnflow-db.cnpgCluster" . -}}
 {{- if .Values.postgresql.enabled -}}
 {{ include "learnflow-db.postgresqlName" . }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
+{{- else if $cluster -}}
+{{ $cluster }}-rw.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
 {{- else -}}
 {{ .Values.externalDatabase.host }}
+{{- end -}}
+{{- end }}
+
+{{/* Host of replicas, which services can read from; empty where there are none. */}}
+{{- define "learnflow-db.readHost" -}}
+{{- if not .Values.postgresql.enabled -}}
+{{- $cluster := include "learnflow-db.cnpgCluster" . -}}
+{{- .Values.externalDatabase.readHost | default (empty $cluster | ternary "" (printf "%s-ro.%s.svc.%s" $cluster .Release.Namespace .Values.clusterDomain)) -}}
 {{- end -}}
 {{- end }}
 
@@ -224,7 +268,7 @@ Parameters: context; namespace.
 
 {{/* Role that can create roles; empty if roles are left unchanged. */}}
 {{- define "learnflow-db.adminUser" -}}
-{{ .Values.postgresql.enabled | ternary "postgres" .Values.externalDatabase.adminUser }}
+{{ include "learnflow-db.managesPasswords" . | empty | ternary .Values.externalDatabase.adminUser "postgres" }}
 {{- end }}
 
 {{/*
@@ -250,7 +294,7 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 
 {{/* Name of the Secret with the service role's password; a different one only for an external database. */}}
 {{- define "learnflow-db.appSecret" -}}
-{{- if .Values.postgresql.enabled -}}
+{{- if include "learnflow-db.managesPasswords" . -}}
 {{ include "learnflow-db.credentialsSecret" . }}
 {{- else -}}
 {{ .Values.externalDatabase.appSecret | default (include "learnflow-db.credentialsSecret" .) }}
@@ -269,7 +313,12 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 
 {{/* Whether the first hook creates the credentials; "" for no. */}}
 {{- define "learnflow-db.makesCredentials" -}}
-{{- if and .Values.postgresql.enabled (not .Values.credentials.existingSecret) }}true{{ end -}}
+{{- if and (include "learnflow-db.managesPasswords" .) (not .Values.credentials.existingSecret) }}true{{ end -}}
+{{- end }}
+
+{{/* Whether the database's roles get the release's passwords: those of an external one have their own; "" for no. */}}
+{{- define "learnflow-db.managesPasswords" -}}
+{{- if or .Values.postgresql.enabled (include "learnflow-db.cnpgCluster" .) }}true{{ end -}}
 {{- end }}
 
 {{/* What the first hook does besides pulling the image: credentials (and the checks), or checks only. */}}
@@ -291,7 +340,8 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 {{/* The same with its tag beside a digest: the tag says the major version, a digest says nothing. */}}
 {{- define "learnflow-db.postgresqlImageAndTag" -}}
 {{- $image := .Values.postgresql.image -}}
-{{- include "learnflow-db.postgresqlImage" . | replace "@" (empty $image.tag | ternary "@" (printf ":%v@" $image.tag)) }}
+{{- $reference := include "learnflow-db.postgresqlImage" . -}}
+{{- if and $image.digest $image.tag }}{{ $reference | replace "@" (printf ":%v@" $image.tag) }}{{ else }}{{ $reference }}{{ end }}
 {{- end }}
 
 {{/* Paths of the subchart's images that the release uses, below postgresql, separated by spaces. */}}
@@ -322,6 +372,18 @@ image
   value: {{ .Release.Namespace | quote }}
 - name: LEARNFLOW_DB_DATABASE
   value: {{ include "learnflow-db.uri" . | quote }}
+{{- with include "learnflow-db.readHost" . }}
+- name: LEARNFLOW_DB_READ_HOST
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.publish.pooler }}
+{{- if .host }}
+- name: LEARNFLOW_DB_POOLER_HOST
+  value: {{ .host | quote }}
+- name: LEARNFLOW_DB_POOLER_PORT
+  value: {{ .port | quote }}
+{{- end }}
+{{- end }}
 - name: LEARNFLOW_DB_PASSWORD_FILE
   value: /credentials/password
 - name: LEARNFLOW_DB_APP_USER
@@ -360,7 +422,7 @@ projected:
         items:
           - key: {{ $keys.owner }}
             path: password
-          {{- if and .admin (include "learnflow-db.adminUser" $root) }}
+          {{- if and .admin (include "learnflow-db.adminUser" $root) (not (include "learnflow-db.cnpgCluster" $root)) }}
           - key: {{ $keys.admin }}
             path: postgres-password
           {{- end }}
@@ -399,9 +461,9 @@ Parameters: context; component; client, whether the pod talks to the database.
 {{- define "learnflow-db.podMetadata" -}}
 {{- $root := .context -}}
 {{- $own := merge (include "learnflow-db.labels" $root | fromYaml) (dict "app.kubernetes.io/component" .component) -}}
-{{- $postgresql := include "learnflow-db.postgresqlName" $root -}}
-{{- if and .client $postgresql -}}
-{{- $own = set $own (printf "%s-client" $postgresql) "true" -}}
+{{- $label := include "learnflow-db.clientLabel" $root -}}
+{{- if and .client $label -}}
+{{- $own = set $own $label "true" -}}
 {{- end -}}
 {{- $istio := dict "sidecar.istio.io/inject" (toString $root.Values.migrator.istioSidecar) -}}
 labels:
@@ -414,14 +476,14 @@ annotations:
 
 {{/*
 What every pod has in addition to its containers and volumes.
-Parameters: context; serviceAccount, whose token is mounted, none by default; deadline, in seconds from the moment a node has accepted
-the pod; postgresql, whether PostgreSQL's image is used.
+Parameters: context; serviceAccount, whose token is mounted, none by default; identity, an account of which no token is mounted;
+deadline, in seconds from the moment a node has accepted the pod; postgresql, whether PostgreSQL's image is used.
 */}}
 {{- define "learnflow-db.podSettings" -}}
 {{- $root := .context -}}
 {{- $migrator := $root.Values.migrator -}}
 restartPolicy: Never
-{{- with .serviceAccount }}
+{{- with .serviceAccount | default .identity }}
 serviceAccountName: {{ . }}
 {{- end }}
 automountServiceAccountToken: {{ not (empty .serviceAccount) }}
@@ -497,15 +559,28 @@ volumes:
   {{- end }}
 {{- end }}
 
+{{/* Name of the Secret with the certificate of an external database's authority: the one given, or a Cluster's; else empty. */}}
+{{- define "learnflow-db.externalCaSecret" -}}
+{{- if not .Values.postgresql.enabled -}}
+{{- $external := .Values.externalDatabase -}}
+{{- $cluster := include "learnflow-db.cnpgCluster" . -}}
+{{- if $external.ca.existingSecret -}}
+{{ $external.ca.existingSecret }}
+{{- else if and $cluster (hasPrefix "verify-" $external.sslmode) -}}
+{{ $cluster }}-ca
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Whether there is a certificate of the database's authority; "" for no. */}}
 {{- define "learnflow-db.hasCertificate" -}}
-{{- if or (include "learnflow-db.hasServerTls" .) (and (not .Values.postgresql.enabled) .Values.externalDatabase.ca.existingSecret) }}true{{ end -}}
+{{- if or (include "learnflow-db.hasServerTls" .) (include "learnflow-db.externalCaSecret" .) }}true{{ end -}}
 {{- end }}
 
 {{/* Name of the Secret with that certificate; empty where there is none. */}}
 {{- define "learnflow-db.caSecret" -}}
 {{- if include "learnflow-db.hasCertificate" . -}}
-{{ include "learnflow-db.tlsSecret" . | default .Values.externalDatabase.ca.existingSecret }}
+{{ include "learnflow-db.tlsSecret" . | default (include "learnflow-db.externalCaSecret" .) }}
 {{- end -}}
 {{- end }}
 
@@ -607,6 +682,7 @@ rules:
 {{- with include "learnflow-db.tlsEnvironment" . }}
 {{ . }}
 {{- end }}
+{{- include "learnflow-db.cnpgEnvironment" . }}
 - name: LEARNFLOW_DB_DATA_CLAIM
   value: {{ include "learnflow-db.dataClaim" . | default "none" | quote }}
 {{- with .Values.retiredClaims }}
@@ -650,6 +726,15 @@ rules:
   value: {{ include "learnflow-db.publishNamespaces" . | quote }}
 - name: LEARNFLOW_DB_STATEFUL_SET
   value: {{ include "learnflow-db.postgresqlName" . | quote }}
+{{- include "learnflow-db.cnpgEnvironment" . }}
+{{- end }}
+
+{{/* Environment of pods that ask CloudNativePG about the Cluster; empty without one. */}}
+{{- define "learnflow-db.cnpgEnvironment" -}}
+{{- with include "learnflow-db.cnpgCluster" . }}
+- name: LEARNFLOW_DB_CNPG_CLUSTER
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/* Environment of pods that create roles; empty if roles are left unchanged. */}}
@@ -657,8 +742,13 @@ rules:
 {{- with include "learnflow-db.adminUser" . }}
 - name: LEARNFLOW_DB_ADMIN_USER
   value: {{ . | quote }}
+{{- with include "learnflow-db.cnpgSecret" $ }}
+- name: LEARNFLOW_DB_ADMIN_SECRET
+  value: {{ . | quote }}
+{{- else }}
 - name: LEARNFLOW_DB_ADMIN_PASSWORD_FILE
   value: /credentials/postgres-password
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -739,17 +829,14 @@ projected:
 {{- end }}
 
 {{/*
-A container that dumps with PostgreSQL's own programs. It gets the owner's password alone.
-Parameters: context; command, a list.
+A container of PostgreSQL's image, beside what runs in it. Parameters: context; name; command.
 */}}
-{{- define "learnflow-db.dumpContainer" -}}
+{{- define "learnflow-db.postgresqlContainer" -}}
 {{- $root := .context -}}
-name: dump
+name: {{ .name }}
 image: {{ include "learnflow-db.postgresqlImage" $root | quote }}
 imagePullPolicy: {{ $root.Values.postgresql.image.pullPolicy | default "IfNotPresent" }}
 command: {{ toJson .command }}
-env:
-  {{- include "learnflow-db.dumpEnvironment" $root | nindent 2 }}
 {{- with $root.Values.backup.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
@@ -759,10 +846,21 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 terminationMessagePolicy: FallbackToLogsOnError
+{{- end }}
+
+{{/*
+A container that dumps with PostgreSQL's own programs. It gets the owner's password alone.
+Parameters: context; command, a list; credentials, the volume with that password, owner by default.
+*/}}
+{{- define "learnflow-db.dumpContainer" -}}
+{{- $root := .context -}}
+{{ include "learnflow-db.postgresqlContainer" (dict "context" $root "name" "dump" "command" .command) }}
+env:
+  {{- include "learnflow-db.dumpEnvironment" $root | nindent 2 }}
 volumeMounts:
   - name: tmp
     mountPath: /tmp
-  - name: owner
+  - name: {{ .credentials | default "owner" }}
     mountPath: /credentials
     readOnly: true
   - name: scripts
@@ -780,12 +878,69 @@ volumeMounts:
 {{/* Volumes of that container, without tmp and tls. */}}
 {{- define "learnflow-db.dumpVolumes" -}}
 - {{ include "learnflow-db.credentialsVolume" (dict "context" . "name" "owner") | nindent 2 | trim }}
-- name: scripts
-  configMap:
-    name: {{ .Release.Name }}-dump
-- name: backups
-  persistentVolumeClaim:
-    claimName: {{ include "learnflow-db.backupClaim" . }}
+- {{ include "learnflow-db.scriptsVolume" . | nindent 2 | trim }}
+- {{ include "learnflow-db.backupVolume" . | nindent 2 | trim }}
+{{- end }}
+
+{{/* The volume of the scripts that run in PostgreSQL's image. */}}
+{{- define "learnflow-db.scriptsVolume" -}}
+name: scripts
+configMap:
+  name: {{ .Release.Name }}-dump
+{{- end }}
+
+{{/* The volume of the dumps. */}}
+{{- define "learnflow-db.backupVolume" -}}
+name: backups
+persistentVolumeClaim:
+  claimName: {{ include "learnflow-db.backupClaim" . }}
+{{- end }}
+
+{{/*
+Environment of the container that copies dumps to a bucket: AWS's variables, which every S3-compatible store's users know. Kubernetes
+does not keep the pod waiting for a missing Secret or key: the program reports it at once.
+*/}}
+{{- define "learnflow-db.offsiteEnvironment" -}}
+{{- with .Values.backup.offsite -}}
+{{- with .endpoint }}
+- name: AWS_ENDPOINT_URL_S3
+  value: {{ . | quote }}
+{{- end }}
+- name: AWS_REGION
+  value: {{ .region | default "us-east-1" | quote }}
+{{- if .existingSecret }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret }}
+      key: {{ .keys.accessKeyId }}
+      optional: true
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret }}
+      key: {{ .keys.secretAccessKey }}
+      optional: true
+{{- end }}
+{{- if .ca.existingSecret }}
+- name: AWS_CA_BUNDLE
+  value: /store/ca.crt
+{{- end }}
+# A whole database goes through SHA-256, encryption and TLS, which are fast only as the second compiler makes them.
+- name: _JAVA_OPTIONS
+  value: -XX:TieredStopAtLevel=4
+{{- with .ageRecipients }}
+- name: LEARNFLOW_DB_AGE_RECIPIENT
+  value: {{ . | join "," | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where dumps are copied to; "" for nowhere. */}}
+{{- define "learnflow-db.offsiteUri" -}}
+{{- with .Values.backup.offsite -}}
+{{- if .bucket }}s3://{{ .bucket }}/{{ .prefix | default (printf "%s/%s" $.Release.Namespace $.Release.Name) | trimSuffix "/" }}/{{ end -}}
+{{- end -}}
 {{- end }}
 
 {{/* Environment of the container that dumps: libpq's variables. */}}
@@ -844,14 +999,15 @@ volumeMounts:
 
 {{/* Rule of a network policy: the database. */}}
 {{- define "learnflow-db.egressToDatabase" -}}
-{{- if .Values.postgresql.enabled -}}
+{{- $selector := include "learnflow-db.databaseSelector" . -}}
+{{- if $selector -}}
 - ports:
     - port: {{ include "learnflow-db.containerPort" . }}
       protocol: TCP
   to:
     - podSelector:
         matchLabels:
-          {{- include "learnflow-db.postgresqlSelector" . | nindent 10 }}
+          {{- $selector | nindent 10 }}
 {{- else -}}
 - ports:
     - port: {{ .Values.externalDatabase.port }}
@@ -860,6 +1016,20 @@ volumeMounts:
   {{- include "learnflow-db.toCidrs" . | nindent 2 }}
   {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* Rule of a network policy: the store of a bucket. */}}
+{{- define "learnflow-db.egressToOffsite" -}}
+{{- $endpoint := .Values.backup.offsite.endpoint -}}
+{{- $port := regexFind ":[0-9]+$" $endpoint | trimPrefix ":" | default "443" | int -}}
+- ports:
+    {{- range .Values.networkPolicy.offsite.ports | default (list $port) }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+  {{- with .Values.networkPolicy.offsite.cidrs }}
+  {{- include "learnflow-db.toCidrs" . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{/* Destination of a rule of a network policy. Parameter: address ranges. */}}

@@ -16,6 +16,9 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- if and .Values.reconcile.schedule (gt (len .Release.Name) 42) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with reconcile.schedule at most 42 are possible, since RELEASE-reconcile is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
+{{- if and .Values.backup.drill.schedule (not .Values.backup.schedule) (gt (len .Release.Name) 46) -}}
+{{- $errors = append $errors (printf "the release name %q has %d characters; with backup.drill.schedule at most 46 are possible, since RELEASE-drill is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
+{{- end -}}
 {{- if and .Values.backup.schedule (gt (len .Release.Name) 45) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with backup.schedule at most 45 are possible, since RELEASE-backup is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
@@ -23,8 +26,25 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- if and $postgresql.enabled $external.host -}}
 {{- $errors = append $errors (printf "postgresql.enabled is true and externalDatabase.host is %q: one database is enough; set postgresql.enabled=false, or externalDatabase.host to \"\"" $external.host) -}}
 {{- end -}}
-{{- if not (or $postgresql.enabled $external.host) -}}
-{{- $errors = append $errors "there is no database: set externalDatabase.host, or postgresql.enabled=true" -}}
+{{- $cluster := $external.cloudnativePG.cluster -}}
+{{- if not (or $postgresql.enabled $external.host $cluster) -}}
+{{- $errors = append $errors "there is no database: set externalDatabase.host, externalDatabase.cloudnativePG.cluster, or postgresql.enabled=true" -}}
+{{- end -}}
+{{- if and $postgresql.enabled $cluster -}}
+{{- $errors = append $errors (printf "postgresql.enabled is true and externalDatabase.cloudnativePG.cluster is %q: one database is enough; set postgresql.enabled=false, or the Cluster to \"\"" $cluster) -}}
+{{- end -}}
+{{- if and (not $postgresql.enabled) $cluster -}}
+{{- range $key := list "host" "adminUser" "appUser" "appSecret" -}}
+{{- with get $external $key -}}
+{{- $errors = append $errors (printf "externalDatabase.%s is %q, but it comes from Cluster %s: leave it out, or externalDatabase.cloudnativePG.cluster" $key . $cluster) -}}
+{{- end -}}
+{{- end -}}
+{{- if ne (int $external.port) 5432 -}}
+{{- $errors = append $errors (printf "externalDatabase.port is %d, but CloudNativePG serves on 5432 alone: leave it out" (int $external.port)) -}}
+{{- end -}}
+{{- if $credentials.existingSecret -}}
+{{- $errors = append $errors (printf "credentials.existingSecret is %q, but the release creates the passwords for the roles in Cluster %s, and CloudNativePG its superuser's: leave it out" $credentials.existingSecret $cluster) -}}
+{{- end -}}
 {{- end -}}
 
 {{- if and (not $postgresql.enabled) $external.host -}}
@@ -50,13 +70,13 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- end -}}
 
 {{- if not $postgresql.enabled -}}
-{{- if not $credentials.existingSecret -}}
+{{- if not (or $credentials.existingSecret $cluster) -}}
 {{- $errors = append $errors "an external database needs credentials.existingSecret, a Secret with its passwords; see docs/how-to/external-database.md" -}}
 {{- end -}}
 {{- if and $external.ca.existingSecret (not (hasPrefix "verify-" $external.sslmode)) -}}
 {{- $errors = append $errors (printf "externalDatabase.ca.existingSecret is %q, but sslmode %s verifies nothing: set verify-full or verify-ca, or leave the certificate out" $external.ca.existingSecret $external.sslmode) -}}
 {{- end -}}
-{{- if and (hasPrefix "verify-" $external.sslmode) (not $external.ca.existingSecret) -}}
+{{- if and (hasPrefix "verify-" $external.sslmode) (not (include "learnflow-db.externalCaSecret" .)) -}}
 {{- $errors = append $errors (printf "externalDatabase.sslmode %s needs externalDatabase.ca.existingSecret, a Secret with the authority's certificate" $external.sslmode) -}}
 {{- end -}}
 {{- end -}}
@@ -138,6 +158,25 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- $errors = append $errors "credentials.keys names keys of an existing Secret, but credentials.existingSecret is empty: set it, or do not change the keys" -}}
 {{- end -}}
 
+{{- if and .Values.backup.drill.schedule (not (include "learnflow-db.dumps" .)) -}}
+{{- $errors = append $errors "backup.drill.schedule is set, but nothing is dumped that could be restored: set backup.schedule or backup.beforeMigrate" -}}
+{{- end -}}
+{{- with .Values.backup.offsite -}}
+{{- if and .bucket (not $.Values.backup.schedule) -}}
+{{- $errors = append $errors "backup.offsite.bucket is set, but the CronJob that dumps and copies has no schedule: set backup.schedule, such as \"15 2 * * *\"" -}}
+{{- end -}}
+{{- if and .bucket .existingSecret .serviceAccount -}}
+{{- $errors = append $errors "backup.offsite has existingSecret and serviceAccount: set the one that the store knows" -}}
+{{- end -}}
+{{- range .ageRecipients -}}
+{{- if not (regexMatch "^age1[a-z0-9]{58}$" .) -}}
+{{- $errors = append $errors (printf "backup.offsite.ageRecipients: %q is not a recipient, which begins with age1 and has 62 characters: age-keygen prints it; an identity, which begins with AGE-SECRET-KEY, does not belong into values" (. | trunc 8)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not .bucket) (or .endpoint .existingSecret .serviceAccount .ageRecipients) -}}
+{{- $errors = append $errors "backup.offsite has settings but no bucket, so no dump would leave the cluster: set backup.offsite.bucket" -}}
+{{- end -}}
+{{- end -}}
 {{- if dig "backup" "enabled" false $postgresql -}}
 {{- $errors = append $errors "postgresql.backup.enabled is true, but that CronJob works on the database as the superuser: remove postgresql.backup, and set backup.schedule instead of its cronjob.schedule, backup.keepScheduled instead of the number in its command, backup.volume.existingClaim instead of its storage.existingClaim, and backup.resources instead of its resources; see docs/how-to/backup.md" -}}
 {{- end -}}
@@ -175,7 +214,7 @@ What is wrong with services, a line each.
 {{- end -}}
 {{- /* Secrets that the values name: services would get the passwords in them, or these would be overwritten. */ -}}
 {{- range $name := list .Values.credentials.existingSecret .Values.externalDatabase.appSecret .Values.externalDatabase.ca.existingSecret
-  (include "learnflow-db.tlsSecret" .) "postgres-extended-configuration" -}}
+  (include "learnflow-db.tlsSecret" .) (include "learnflow-db.cnpgSecret" .) "postgres-extended-configuration" -}}
 {{- if and $name (not (hasKey $objects $name)) }}{{- $_ := set $objects $name "the values" }}{{ end -}}
 {{- end -}}
 {{- $sum := 0 -}}

@@ -17,6 +17,19 @@ final class Debian {
   /** Debian 13, the release of the distroless base image too. */
   private static final String SUITE = "trixie";
 
+  /**
+   * What each package says about itself, where scanners look for it in an image without dpkg, as
+   * distroless has it.
+   */
+  private static final String DESCRIBE =
+      """
+      mkdir -p "$1/var/lib/dpkg/status.d"
+      for package in "$1"/var/cache/apt/archives/*.deb; do
+        name=$(dpkg-deb --field "$package" Package)
+        dpkg-deb --field "$package" > "$1/var/lib/dpkg/status.d/$name"
+      done
+      """;
+
   private Debian() {}
 
   static String architecture() throws IOException, InterruptedException {
@@ -41,6 +54,7 @@ final class Debian {
                 "--format=directory",
                 "--keyring=" + keyring(),
                 "--aptopt=Acquire::Retries \"3\"",
+                "--extract-hook=" + DESCRIBE,
                 "--include=" + String.join(",", packages),
                 SUITE,
                 root.toString()));

@@ -116,6 +116,51 @@ async def load(connection, name):
         await progress.record(pool, user, socket.gethostname() + " ended in order", 40, 0)
 
 
+async def outage(connection, name):
+    """Ten rows a second until the database was away and is back: those that it acknowledged are there, and each once."""
+    user = await connection.fetchval("SELECT id FROM users WHERE username = $1", name)
+    await connection.close()
+    host, clock = socket.gethostname(), asyncio.get_running_loop().time
+    acknowledged, unknown, longest, since, last = set(), set(), 0, 0, clock()
+    print("writing", flush=True)
+    while longest < 1 or since < 50:
+        topic = f"{host} {len(acknowledged) + len(unknown)}"
+        try:
+            own = await asyncpg.connect(timeout=2, command_timeout=5)
+            try:
+                await progress.record(own, user, topic, 40, 1)
+            finally:
+                await own.close(timeout=1)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            unknown.add(topic)
+            since = 0
+        else:
+            acknowledged.add(topic)
+            longest, since, last = max(longest, clock() - last), since + 1, clock()
+        await asyncio.sleep(0.1)
+    own = await asyncpg.connect(timeout=10)
+    rows = await own.fetch("SELECT topic, total_time_seconds FROM progress WHERE user_id = $1 AND topic LIKE $2", user, host + " %")
+    found = {row["topic"] for row in rows}
+    assert acknowledged <= found <= acknowledged | unknown, (acknowledged - found, found - acknowledged - unknown)
+    assert all(row["total_time_seconds"] == 1 for row in rows)
+    print(f"{len(acknowledged)} rows acknowledged and there, longest outage {longest:.0f} s", flush=True)
+    sys.exit()
+
+
+async def reads(connection, name):
+    """On a replica, which has what the primary has, and takes no writes."""
+    for address in (os.environ["DATABASE_READ_URL"], os.environ["DATABASE_URL"].replace(os.environ["PGHOST"], os.environ["PGHOST_READ"])):
+        own = await asyncpg.connect(address, timeout=10)
+        assert await own.fetchval("SELECT pg_is_in_recovery()")
+        await find(own, name)
+        try:
+            await add(own, "written on a replica")
+        except asyncpg.ReadOnlySQLTransactionError:
+            await own.close()
+        else:
+            raise AssertionError("a replica took a write")
+
+
 async def hold(connection, name):
     """Takes every connection that there is, and keeps them."""
     held = []

@@ -27,6 +27,8 @@ public enum WholeFile {
       return 64L << 10;
     }
   },
+  /** Identities of age, which decrypt dumps. */
+  IDENTITIES(ExitCode.USAGE, "nothing was changed", "specify the file that age-keygen wrote"),
   /** Certificates in PEM. */
   CERTIFICATES(
       ExitCode.USAGE,

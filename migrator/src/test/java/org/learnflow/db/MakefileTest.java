@@ -350,7 +350,7 @@ class MakefileTest {
     make(Map.of(), "image-push", "REGISTRY=a", "IMAGE_BASE=distroless");
     make(Map.of(), "migrator/target/version");
     assertThat(calls()).as(output()).contains("argument -Drevision=" + tag);
-    assertThat(project.resolve("migrator/target/version")).hasContent(tag);
+    assertThat(project.resolve("migrator/target/version")).content().startsWith(tag + "\n");
     assertNothingRan();
   }
 
@@ -452,7 +452,7 @@ class MakefileTest {
         """
         #!/bin/sh
         here=$(dirname "$0")
-        for tool in yamale yamllint squawk; do
+        for tool in yamale yamllint squawk zizmor; do
           ( set -C; echo "$here" > "$here/$tool" ) || { echo "Error: $tool is there" >&2; exit 1; }
           chmod +x "$here/$tool"
         done

@@ -23,6 +23,7 @@ class RoomsTest {
           "cli",
           "pipeline",
           "rollback",
+          "offsite",
           "backup",
           "credentials",
           "adoption",

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -32,6 +31,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.EverySupportedVersion;
+import org.learnflow.db.testing.LocalPorts;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.Programs;
 import org.learnflow.db.testing.ServerTls;
@@ -51,9 +51,7 @@ class StartScriptTest {
 
   @BeforeEach
   void prepare() throws IOException {
-    try (ServerSocket free = new ServerSocket(0)) {
-      port = free.getLocalPort();
-    }
+    port = LocalPorts.free();
     data = folder.resolve("volume/data");
     for (String directory : List.of("volume", "conf", "start", "socket")) {
       Files.createDirectory(folder.resolve(directory));

@@ -68,6 +68,11 @@ final class Controllers {
 
   /** A folder of the module that a program is built from, with files as they were released. */
   Path released(String program, String path) {
+    return released(FOLDER.resolve("go").resolve(program), path);
+  }
+
+  /** The same of any module that pins a program. */
+  static Path released(Path pinning, String path) {
     String module =
         Command.run(
                 Duration.ofSeconds(60),
@@ -75,7 +80,7 @@ final class Controllers {
                 List.of(
                     System.getProperty("go"),
                     "-C",
-                    FOLDER.resolve("go").resolve(program).toString(),
+                    pinning.toString(),
                     "list",
                     "-f",
                     "{{.Module.Dir}}",

@@ -120,6 +120,49 @@ class DumpTest {
 
   @Test
   @DisplayName(
+      "prod: the CronJob of drills restores the newest dump beside the database, with PostgreSQL's programs from its image, and drops it; verify tells the result, that of a damaged dump, and that a volume has no room for it")
+  void drill(Workspace workspace) {
+    Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    String namespace = release.namespace();
+    String[] options = {"--set", "backup.drill.schedule=@weekly"};
+    release.upgradeInstall(options).successful();
+    new Service(workspace, namespace).run("add", "ada");
+    Jobs jobs = new Jobs(workspace, namespace);
+    jobs.start(Release.NAME + "-drill", "without");
+    jobs.awaitFailed("without", 60);
+    assertThat(jobs.log("without")).contains("there is no dump of a release");
+
+    jobs.runNow(Release.NAME + "-backup", "dump", 60);
+    String log = jobs.runNow(Release.NAME + "-drill", "drill", 60);
+    assertThat(log).contains("scheduled-", " can be restored: schema ");
+    release.assertNoPasswordIn(log);
+    assertThat(release.learnflowDb("verify").successful().output())
+        .contains("✓ drill: 0 min ago, in ");
+    Pods pods = new Pods(workspace.client());
+    assertThat(pods.sql(namespace, "postgres", "SELECT count(*) FROM pg_database").strip())
+        .isEqualTo("4");
+
+    onVolume(
+        workspace,
+        namespace,
+        "for f in /backups/*.dump; do head -c 20000 $f >/backups/cut; mv /backups/cut $f; done");
+    jobs.start(Release.NAME + "-drill", "damaged");
+    jobs.awaitFailed("damaged", 60);
+    assertThat(release.learnflowDb("verify").successful().output())
+        .contains("! drill: failed 0 min ago: scheduled-", "is damaged");
+
+    String small = "postgresql.primary.persistence.size=32Mi";
+    Release tiny = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");
+    tiny.upgradeInstall("--set", "backup.drill.schedule=@weekly," + small).successful();
+    Jobs others = new Jobs(workspace, tiny.namespace());
+    others.runNow(Release.NAME + "-backup", "dump", 60);
+    others.start(Release.NAME + "-drill", "tiny");
+    others.awaitFailed("tiny", 60);
+    assertThat(others.log("tiny")).contains("a drill needs about", "docs/how-to/volume.md");
+  }
+
+  @Test
+  @DisplayName(
       "prod: an image of PostgreSQL that cannot be pulled ends an upgrade in its first hook, whose log names it; nothing is applied, PostgreSQL runs on, and the right image is taken at once")
   void imageCannotBePulled(Workspace workspace) {
     Release release = new Release(workspace, "helm", workspace.restricted(), "values-prod.yaml");

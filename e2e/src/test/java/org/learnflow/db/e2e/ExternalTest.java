@@ -2,7 +2,6 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
@@ -69,8 +68,7 @@ class ExternalTest {
     Release other = new Release(workspace, "helm", workspace.restricted(), "values-dev.yaml");
     String host = host("postgres", other);
     Certificates certificates = Certificates.of(host);
-    makeSecret(
-        workspace,
+    workspace.makeSecret(
         other.namespace(),
         "tls",
         Map.of("tls.crt", certificates.server(), "tls.key", certificates.key()));
@@ -91,8 +89,8 @@ class ExternalTest {
 
     String namespace = workspace.restricted();
     makePasswords(workspace, namespace, other);
-    makeSecret(workspace, namespace, "right", Map.of("ca.crt", certificates.authority()));
-    makeSecret(workspace, namespace, "wrong", Map.of("ca.crt", Certificates.of(host).authority()));
+    workspace.makeSecret(namespace, "right", Map.of("ca.crt", certificates.authority()));
+    workspace.makeSecret(namespace, "wrong", Map.of("ca.crt", Certificates.of(host).authority()));
     Release release = new Release(workspace, "helm", namespace, "values-prod.yaml");
     verified(release, host, "right").successful();
     assertThat(release.binding(namespace))
@@ -155,8 +153,7 @@ class ExternalTest {
 
   private static void makePasswords(Workspace workspace, String namespace, Release other) {
     String admin = Release.decoded(other.credentials()).get("postgres-password");
-    makeSecret(
-        workspace,
+    workspace.makeSecret(
         namespace,
         SECRET,
         Map.of(
@@ -166,20 +163,5 @@ class ExternalTest {
             "side-owner-password",
             "app-password",
             "side-user-password"));
-  }
-
-  private static void makeSecret(
-      Workspace workspace, String namespace, String name, Map<String, String> content) {
-    workspace
-        .client()
-        .resource(
-            new SecretBuilder()
-                .withNewMetadata()
-                .withName(name)
-                .withNamespace(namespace)
-                .endMetadata()
-                .withStringData(content)
-                .build())
-        .create();
   }
 }

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
-import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -25,19 +25,10 @@ class ImageTest {
     String namespace = workspace.restricted();
     Release release = new Release(workspace, "helm", namespace, "values-dev.yaml");
     String difficult = "password with / and @ and %";
-    workspace
-        .client()
-        .resource(
-            new SecretBuilder()
-                .withNewMetadata()
-                .withName(Release.NAME + "-credentials")
-                .withNamespace(namespace)
-                .endMetadata()
-                .addToStringData("postgres-password", "admin's")
-                .addToStringData("password", "owner's")
-                .addToStringData("app-password", difficult)
-                .build())
-        .create();
+    workspace.makeSecret(
+        namespace,
+        Release.NAME + "-credentials",
+        Map.of("postgres-password", "admin's", "password", "owner's", "app-password", difficult));
     workspace
         .client()
         .load(stream(release.template("--no-hooks").successful().output()))

@@ -52,19 +52,26 @@ final class Images {
     if (bitnami) {
       values.addAll(List.of("--values", BITNAMI_VALUES.toString()));
     }
-    values.addAll(
-        List.of(
-            "--set",
-            "migrator.image.tag=" + tag(MIGRATOR),
-            "--set",
-            "postgresql.image.registry=learnflow.test,postgresql.image.repository="
-                + repository(bitnami),
-            "--set-string",
-            "postgresql.image.tag=17",
-            // Several tests share a small node.
-            "--set",
-            "postgresql.primary.resources.requests.cpu=100m"));
+    values.addAll(List.of("--set", "migrator.image.tag=" + tag(MIGRATOR)));
+    values.addAll(ofPostgresql(bitnami));
     return values;
+  }
+
+  /** The same without the migrator's. */
+  static List<String> ofPostgresql() {
+    return ofPostgresql(false);
+  }
+
+  private static List<String> ofPostgresql(boolean bitnami) {
+    return List.of(
+        "--set",
+        "postgresql.image.registry=learnflow.test,postgresql.image.repository="
+            + repository(bitnami),
+        "--set-string",
+        "postgresql.image.tag=17",
+        // Several tests share a small node.
+        "--set",
+        "postgresql.primary.resources.requests.cpu=100m");
   }
 
   /** {@link #values()} in a chart's values. */

@@ -158,6 +158,11 @@ final class Jobs {
     return Pods.end(lastPod(job)).getExitCode();
   }
 
+  /** When a Job was created; whole seconds. */
+  Instant created(String job) {
+    return Instant.parse(job(job).get().getMetadata().getCreationTimestamp());
+  }
+
   /** When a Job's last pod ended; whole seconds. */
   Instant finished(String job) {
     return Instant.parse(Pods.end(lastPod(job)).getFinishedAt());

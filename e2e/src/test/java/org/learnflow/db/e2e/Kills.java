@@ -18,20 +18,30 @@ final class Kills {
   private final List<String> moments = new ArrayList<>();
   private int met;
 
-  /** Waits for a random time. */
-  void pause(Duration least, Duration most) {
+  /**
+   * Waits for a random time.
+   *
+   * @return how long, at least {@code least}, less than {@code most}
+   */
+  Duration pause(Duration least, Duration most) {
     Duration moment = least.plusNanos(random.nextLong(most.minus(least).toNanos()));
     moments.add(moment.toMillis() + " ms");
     long end = System.nanoTime() + moment.toNanos();
     for (long left = moment.toNanos(); left > 0; left = end - System.nanoTime()) {
       LockSupport.parkNanos(left);
     }
+    return moment;
   }
 
-  /** Counts a kill that met it. */
-  void count(boolean it) {
+  /**
+   * Counts a kill that met it.
+   *
+   * @return whether it did
+   */
+  boolean count(boolean it) {
     met += it ? 1 : 0;
     moments.add(it ? "met" : "missed");
+    return it;
   }
 
   /** Fails where fewer kills met it. */

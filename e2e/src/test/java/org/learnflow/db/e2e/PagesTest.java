@@ -3,7 +3,6 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.LocalPortForward;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -34,7 +33,7 @@ class PagesTest {
    *
    * @param heading of their section, from the first character; empty for all of the page
    */
-  private static String commands(String page, String heading, Release release, Path folder) {
+  static String commands(String page, String heading, Release release, Path folder) {
     String text = text(page);
     String section =
         heading.isEmpty() ? text : text.substring(text.indexOf(heading)).split("\n## ", 2)[0];
@@ -239,17 +238,7 @@ class PagesTest {
     String namespace = release.namespace();
     release.upgradeInstall().successful();
     new Service(workspace, namespace).run("add", "ada");
-    workspace
-        .client()
-        .resource(
-            new SecretBuilder()
-                .withNewMetadata()
-                .withName("learnflow-external")
-                .withNamespace(namespace)
-                .endMetadata()
-                .withStringData(passwords)
-                .build())
-        .create();
+    workspace.makeSecret(namespace, "learnflow-external", passwords);
     String host = "postgres.%s.svc.cluster.local".formatted(external.namespace());
     Path values = folder.resolve("values-external.yaml");
     Repository.write(

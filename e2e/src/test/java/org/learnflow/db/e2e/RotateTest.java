@@ -74,12 +74,17 @@ class RotateTest {
     load.assertUntroubled();
     assertThat(load.transactions() - before).isGreaterThan(RATE);
 
-    Process killed =
-        release.startLearnflowDb("credentials", "rotate", "--yes", "--role", "app,owner,admin");
     Kills kills = new Kills();
-    kills.pause(rotated.duration().dividedBy(2), rotated.duration());
-    kills.count(killed.isAlive());
-    killed.destroyForcibly().waitFor();
+    Duration whole = rotated.duration();
+    boolean met = false;
+    for (int round = 0; round < 5 && !met; round++) {
+      Process killed =
+          release.startLearnflowDb("credentials", "rotate", "--yes", "--role", "app,owner,admin");
+      // One that had ended by then takes less than that.
+      whole = kills.pause(whole.dividedBy(2), whole);
+      met = kills.count(killed.isAlive());
+      killed.destroyForcibly().waitFor();
+    }
     kills.assertMet(1);
     Command again =
         release

@@ -22,7 +22,7 @@ class SchemaTest {
       "ALTER TABLE users ADD COLUMN joined timestamptz NOT NULL DEFAULT clock_timestamp();\n";
 
   /** Version before the view over the history. */
-  private static final String BASELINE = "008";
+  static final String BASELINE = "008";
 
   @Test
   @DisplayName(

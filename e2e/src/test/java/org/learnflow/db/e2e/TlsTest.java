@@ -3,7 +3,6 @@ package org.learnflow.db.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.LocalPortForward;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import java.time.Duration;
@@ -115,19 +114,16 @@ class TlsTest {
     String[] mine = {"--set", "postgresql.serverTls.existingSecret=mine"};
     new OnCall(release, "no Secret with the server's certificate")
         .installs(mine, "the authority's certificate is not there yet: /tls/ca.crt");
-    workspace
-        .client()
-        .resource(
-            new SecretBuilder()
-                .withNewMetadata()
-                .withName("mine")
-                .withNamespace(namespace)
-                .endMetadata()
-                .addToStringData("tls.crt", certificates.server())
-                .addToStringData("tls.key", certificates.key())
-                .addToStringData("ca.crt", certificates.authority())
-                .build())
-        .create();
+    workspace.makeSecret(
+        namespace,
+        "mine",
+        Map.of(
+            "tls.crt",
+            certificates.server(),
+            "tls.key",
+            certificates.key(),
+            "ca.crt",
+            certificates.authority()));
     release.upgradeInstall(mine).successful();
     assertThat(release.binding(namespace)).containsEntry("ca.crt", certificates.authority());
     assertThat(release.secret(namespace, SECRET)).isNull();

@@ -1,11 +1,13 @@
 package org.learnflow.db.e2e;
 
+import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** What one test has for itself: namespaces, and a record of the commands that it ran. */
@@ -45,6 +47,20 @@ final class Workspace {
     String name = unmade();
     cluster.createRestricted(name);
     return name;
+  }
+
+  /** Makes a Secret, or gives it another content. */
+  void makeSecret(String namespace, String name, Map<String, String> content) {
+    client()
+        .resource(
+            new SecretBuilder()
+                .withNewMetadata()
+                .withName(name)
+                .withNamespace(namespace)
+                .endMetadata()
+                .withStringData(content)
+                .build())
+        .createOr(existing -> existing.update());
   }
 
   /** What is done after the test, before its namespaces are deleted; the last one first. */

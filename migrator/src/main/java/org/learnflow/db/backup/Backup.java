@@ -53,6 +53,28 @@ public final class Backup {
    * @param replace whether an existing file is replaced
    */
   public BackupDescription make(Target target, Session session, Path file, boolean replace) {
+    return make(target, session, file, replace, Keeping.in(file));
+  }
+
+  /** What is done with a dump before it counts. */
+  @FunctionalInterface
+  public interface Keeping {
+    /** Nothing: it stays in its file. */
+    static Keeping in(Path file) {
+      return _ -> String.valueOf(file.getFileName());
+    }
+
+    /**
+     * Does it.
+     *
+     * @return the name that is recorded
+     */
+    String keep(BackupDescription description);
+  }
+
+  /** The same of a dump that counts only once it was taken somewhere else. */
+  public BackupDescription make(
+      Target target, Session session, Path file, boolean replace, Keeping keeping) {
     DumpWriter writer = new DumpWriter(file, progress);
     writer.check(replace);
     DatabaseFacts facts = session.run(STEP, DatabaseFacts::read);
@@ -83,12 +105,13 @@ public final class Backup {
     } finally {
       noteDrift(session, CatalogLedger::forgetNote);
     }
+    String name = keeping.keep(description);
     if (!schema.equals(NOTHING_APPLIED)) {
       session.run(
           STEP,
           connection -> {
             try (var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.MIGRATE, progress)) {
-              enter(connection, file, description);
+              enter(connection, name, description);
             }
             return description;
           });
@@ -235,7 +258,7 @@ public final class Backup {
   }
 
   /** Records a complete dump in the database. */
-  private static void enter(Connection connection, Path file, BackupDescription description)
+  private static void enter(Connection connection, String name, BackupDescription description)
       throws SQLException {
     StateSchema.ensure(connection);
     try (PreparedStatement insert =
@@ -244,7 +267,7 @@ public final class Backup {
             INSERT INTO learnflow_db.backups (kind, name, bytes, sha256, schema_version)
             VALUES ('file', ?, ?, ?, ?)
             """)) {
-      insert.setString(1, String.valueOf(file.getFileName()));
+      insert.setString(1, name);
       insert.setLong(2, description.bytes());
       insert.setString(3, description.sha256());
       insert.setString(4, description.schemaVersion());

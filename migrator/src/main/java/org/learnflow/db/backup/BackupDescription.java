@@ -48,6 +48,9 @@ public record BackupDescription(
     long databaseBytes,
     List<DatabaseSetting> settings,
     List<String> roles) {
+  /** What is appended to the name of a dump. */
+  public static final String SUFFIX = ".json";
+
   /** The version that this program writes. */
   static final int FORMAT = 1;
 
@@ -64,7 +67,7 @@ public record BackupDescription(
 
   /** The path of a dump's description. */
   public static Path path(Path dump) {
-    return dump.resolveSibling(dump.getFileName() + ".json");
+    return dump.resolveSibling(dump.getFileName() + SUFFIX);
   }
 
   /**

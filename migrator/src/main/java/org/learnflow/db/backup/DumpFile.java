@@ -2,8 +2,6 @@ package org.learnflow.db.backup;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
-import java.io.EOFException;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -197,7 +195,7 @@ public final class DumpFile implements AutoCloseable {
     try (InputStream file = watched.apply(Files.newInputStream(path))) {
       long size = size();
       Meter meter = new Meter(progress, step, doing, size);
-      InputStream metered = new Metered(file, size, meter);
+      InputStream metered = new Counted(file, size, meter);
       PostgresPrograms.Ended ended = reader.read(new PostgresPrograms.Input(metered, size));
       // pg_restore does not need the end of the archive and may leave it unread.
       byte[] rest = new byte[BUFFER];
@@ -226,39 +224,13 @@ public final class DumpFile implements AutoCloseable {
         .causedBy(e);
   }
 
-  /** Reports to a meter what is read: as many bytes as the file had, even if others write to it. */
-  private static final class Metered extends FilterInputStream {
-    private final Meter meter;
-    private long left;
-
-    Metered(InputStream in, long size, Meter meter) {
-      super(in);
-      this.left = size;
-      this.meter = meter;
+  /** Programs close what they have read to its end; counting the file continues. */
+  private static final class Counted extends MeteredInput {
+    Counted(InputStream in, long size, Meter meter) {
+      super(in, size, meter, "it became shorter while it was read, by %d bytes");
     }
 
-    /** Programs close what they have read to its end; counting the file continues. */
     @Override
     public void close() {}
-
-    @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] buffer, int offset, int length) throws IOException {
-      if (left == 0) {
-        return -1;
-      }
-      int read = super.read(buffer, offset, (int) Math.min(length, left));
-      if (read < 0) {
-        throw new EOFException("it became shorter while it was read, by %d bytes".formatted(left));
-      }
-      left -= read;
-      meter.passed(read);
-      return read;
-    }
   }
 }

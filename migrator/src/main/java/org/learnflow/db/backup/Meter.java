@@ -4,7 +4,7 @@ import java.util.Locale;
 import org.learnflow.db.Progress;
 
 /** Counts bytes that pass, and reports how many and how fast. */
-final class Meter {
+public final class Meter {
   private static final long TELL_EVERY = 1 << 18;
   private static final double MEBIBYTE = 1 << 20;
   private static final double NANOSECONDS = 1e9;
@@ -23,14 +23,15 @@ final class Meter {
    * @param doing such as {@code written}
    * @param total number of bytes, 0 if unknown
    */
-  Meter(Progress progress, String step, String doing, long total) {
+  public Meter(Progress progress, String step, String doing, long total) {
     this.progress = progress;
     this.step = step;
     this.doing = doing;
     this.total = total;
   }
 
-  void passed(long length) {
+  /** So many bytes more have passed. */
+  public void passed(long length) {
     bytes += length;
     if (bytes - told >= TELL_EVERY) {
       told = bytes;
@@ -48,7 +49,7 @@ final class Meter {
   }
 
   /** {@code 12.3 MiB written, 45.6 MiB/s}. */
-  String text() {
+  public String text() {
     double seconds = Math.max(1e-3, (System.nanoTime() - start) / NANOSECONDS);
     return "%s%s %s, %s/s"
         .formatted(

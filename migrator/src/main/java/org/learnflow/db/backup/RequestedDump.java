@@ -68,7 +68,7 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
           new String(read(folder.resolve(number + ".code"), 0), StandardCharsets.UTF_8).strip();
       output.relay();
       if (!code.equals("0")) {
-        requireConnected(connection);
+        requireStayingConnected(connection);
         throw output.failure(code);
       }
     } catch (IOException e) {
@@ -139,6 +139,18 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
       throw new SQLException(
           "the connection was lost during the dump", SqlStates.CONNECTION_FAILURE);
     }
+  }
+
+  /**
+   * The same for a while: of a server that ends, the dump sees that new connections are refused
+   * before this session sees that it is gone.
+   */
+  private static void requireStayingConnected(Connection connection) throws SQLException {
+    Instant end = Instant.now().plus(STILL_CONNECTED);
+    do {
+      requireConnected(connection);
+      Pause.of(POLL.multipliedBy(10));
+    } while (Instant.now().isBefore(end));
   }
 
   private static Failure failure(String what) {

@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import org.learnflow.db.Confirmation;
@@ -102,20 +103,30 @@ public final class Restore {
    * Does all but replacing the database: the staging database is dropped, and the result recorded.
    *
    * @param options {@code replace} has no effect
+   * @param volume bytes of the server's volume, if known
    * @throws Failure if the dump cannot be restored, which is recorded too
    */
-  public Drill drill(Path file, Options options) {
+  public Drill drill(Path file, Options options, OptionalLong volume) {
     long start = System.nanoTime();
     String name = String.valueOf(file.getFileName());
     Loaded loaded;
     try {
       SourceDump source = SourceDump.read(file, migrating.files());
+      volume.ifPresent(this::requireRoom);
       loaded = attempt(source, options, attempt -> attempt.tryOut(options));
     } catch (Failure failure) {
       noteFailure(name, failure, seconds(start));
       throw failure;
     }
     return tried(name, loaded, seconds(start));
+  }
+
+  /** The dump's database is about as large as the running one. */
+  private void requireRoom(long volume) {
+    try (Session owner = access.ownerSession()) {
+      Optional<RestoreChecks.Room> room = inDatabase(owner, RestoreChecks.Room::read);
+      room.ifPresent(used -> used.require(volume));
+    }
   }
 
   private static double seconds(long start) {

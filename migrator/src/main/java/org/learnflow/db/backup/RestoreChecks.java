@@ -1,6 +1,9 @@
 package org.learnflow.db.backup;
 
+import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -129,6 +132,48 @@ record RestoreChecks(LiveDatabase live, Target target, Progress progress) {
                   live.name(),
                   here.get().clause(),
                   Sql.identifier(live.name())));
+    }
+  }
+
+  /**
+   * What the server's volume holds, as far as SQL shows it.
+   *
+   * @param used bytes of all databases that can be asked, and of as much WAL as there may be
+   * @param database bytes of this database
+   */
+  record Room(long used, long database) {
+    /** What a file system keeps for itself. */
+    private static final double USABLE = 0.95;
+
+    /** Indexes are built while others are still being loaded. */
+    private static final double FACTOR = 1.2;
+
+    static Room read(Connection connection) throws SQLException {
+      try (Statement statement = connection.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  """
+                  SELECT sum(pg_database_size(oid)) FILTER (WHERE has_database_privilege(oid, 'CONNECT'))
+                         + pg_size_bytes(current_setting('max_wal_size')),
+                         pg_database_size(current_database())
+                  FROM pg_database
+                  """)) {
+        row.next();
+        return new Room(row.getLong(1), row.getLong(2));
+      }
+    }
+
+    void require(long volume) {
+      long free = (long) (volume * USABLE) - used;
+      long wanted = (long) (database * FACTOR);
+      if (free < wanted) {
+        throw BackupFailures.refused(
+                ExitCode.REFUSED,
+                "a drill needs about %d MiB more on the server's volume, which has %d MiB, of which about %d MiB may be in use"
+                    .formatted(wanted >> 20, volume >> 20, used >> 20))
+            .next(
+                "enlarge the volume: docs/how-to/volume.md; or restore the dump on another server now and then, with backup.drill.schedule: \"\"");
+      }
     }
   }
 }

@@ -5,11 +5,11 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** The hash that identifies a dump. */
-final class Sha256 {
+public final class Sha256 {
   private Sha256() {}
 
   /** A digest of nothing yet. */
-  static MessageDigest begin() {
+  public static MessageDigest begin() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
@@ -18,7 +18,7 @@ final class Sha256 {
   }
 
   /** In hexadecimal digits, as sha256sum prints it; starts again. */
-  static String end(MessageDigest digest) {
+  public static String end(MessageDigest digest) {
     return HexFormat.of().formatHex(digest.digest());
   }
 }

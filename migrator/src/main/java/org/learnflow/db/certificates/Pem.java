@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** Certificates and keys as text. Source: RFC 7468. */
-final class Pem {
+public final class Pem {
   private static final String KEY = "PRIVATE KEY";
 
   private Pem() {}
@@ -32,7 +32,7 @@ final class Pem {
   }
 
   /** All certificates of a text; none if it contains anything else. */
-  static List<X509Certificate> certificates(String text) {
+  public static List<X509Certificate> certificates(String text) {
     try {
       return CertificateFactory.getInstance("X.509")
           .generateCertificates(new ByteArrayInputStream(text.getBytes(StandardCharsets.US_ASCII)))

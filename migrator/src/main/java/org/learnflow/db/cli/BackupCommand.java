@@ -9,6 +9,9 @@ import org.learnflow.db.backup.BackupDescription;
 import org.learnflow.db.backup.DumpWriter;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.offsite.DumpStore;
+import org.learnflow.db.offsite.ObjectUri;
+import org.learnflow.db.offsite.TemporaryFolder;
 import org.learnflow.db.schema.MigrationFiles;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,8 +22,8 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "backup",
     description =
-        "Dumps the database into FILE, in pg_dump's custom format, and reads the whole dump back;"
-            + " FILE.json describes the dump.")
+        "Dumps the database into FILE, or into a bucket, in pg_dump's custom format, and reads the"
+            + " whole dump back; FILE.json describes the dump.")
 final class BackupCommand extends BaseCommand {
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -29,8 +32,16 @@ final class BackupCommand extends BaseCommand {
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private ProgramsOptions programs = new ProgramsOptions();
 
-  @Parameters(arity = "0..1", paramLabel = "FILE", description = "The file to write.")
-  private @Nullable Path file;
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private OffsiteOptions offsite;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "FILE",
+      converter = DumpArgument.class,
+      description = "The file to write, or an object in a bucket: s3://BUCKET/NAME.dump.")
+  private @Nullable String file;
 
   @Option(
       names = "--replace",
@@ -47,22 +58,45 @@ final class BackupCommand extends BaseCommand {
           .state("nothing was changed")
           .next("learnflow-db backup FILE, such as learnflow.dump");
     }
-    new DumpWriter(file, progress).check(replace);
+    if (ObjectUri.names(file)) {
+      return store(ObjectUri.object(file), progress);
+    }
+    Path dump = Path.of(file);
+    new DumpWriter(dump, progress).check(replace);
+    report(file, dump(dump, replace, Backup.Keeping.in(dump), progress));
+    return ExitCode.OK;
+  }
+
+  private ExitCode store(ObjectUri to, ConsoleProgress progress) {
+    try (DumpStore store = offsite.store(progress, "backup");
+        TemporaryFolder folder = offsite.temporaryFolder()) {
+      store.check(to, replace);
+      Path dump = folder.path().resolve(to.name());
+      Backup.Keeping keeping =
+          made -> {
+            store.putDescribed(dump, made, to, replace);
+            return to.toString();
+          };
+      report(to.toString(), dump(dump, false, keeping, progress));
+      return ExitCode.OK;
+    }
+  }
+
+  private BackupDescription dump(
+      Path dump, boolean replace, Backup.Keeping keeping, ConsoleProgress progress) {
     MigrationFiles migrations = files.migrations();
     DatabaseAccess access = database.access(cluster(), false, progress);
     try (Session session = access.ownerSession()) {
-      BackupDescription made =
-          new Backup(
-                  programs.finder(database.release(cluster()), cluster()),
-                  migrations,
-                  access,
-                  progress)
-              .make(access.target(), session, file, replace);
-      print(
-          "%s: %d bytes, schema %s, SHA-256 %s"
-              .formatted(file, made.bytes(), made.schemaVersion(), made.sha256()),
-          new Made(file.toString(), made));
-      return ExitCode.OK;
+      return new Backup(
+              programs.finder(database.release(cluster()), cluster()), migrations, access, progress)
+          .make(access.target(), session, dump, replace, keeping);
     }
+  }
+
+  private void report(String written, BackupDescription made) {
+    print(
+        "%s: %d bytes, schema %s, SHA-256 %s"
+            .formatted(written, made.bytes(), made.schemaVersion(), made.sha256()),
+        new Made(written, made));
   }
 }

@@ -6,6 +6,8 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.kubernetes.KubernetesApi;
+import org.learnflow.db.kubernetes.PodHosting;
+import org.learnflow.db.kubernetes.ServerObject;
 import picocli.CommandLine.Option;
 
 /** Which release in which cluster; connects on first use. */
@@ -40,6 +42,14 @@ final class ClusterOptions implements AutoCloseable {
       description = "The database's StatefulSet, to wait for (default: the release's).")
   private @Nullable String statefulSet;
 
+  @Option(
+      names = "--cnpg-cluster",
+      paramLabel = "NAME",
+      description =
+          "The Cluster of CloudNativePG that runs the database, to wait for (default: the"
+              + " release's).")
+  private @Nullable String cnpgCluster;
+
   private @Nullable CompletableFuture<KubernetesApi> api;
 
   ClusterOptions(Environment environment) {
@@ -66,6 +76,23 @@ final class ClusterOptions implements AutoCloseable {
 
   Optional<String> statefulSet() {
     return Optional.ofNullable(statefulSet);
+  }
+
+  Optional<String> cnpgCluster() {
+    return Optional.ofNullable(cnpgCluster);
+  }
+
+  /** What runs the database, if that was named. */
+  Optional<ServerObject> server() {
+    return statefulSet()
+        .map(ServerObject::statefulSet)
+        .or(() -> cnpgCluster().map(ServerObject::cluster));
+  }
+
+  /** The database in its pod, if it is named what runs it. */
+  Optional<PodHosting> hosting() {
+    return server()
+        .map(object -> object.hosting(api(), namespace(), release(), Optional.empty(), false));
   }
 
   KubernetesApi api() {

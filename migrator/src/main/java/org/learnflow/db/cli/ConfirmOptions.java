@@ -18,14 +18,18 @@ final class ConfirmOptions implements Confirmation {
     return yes;
   }
 
+  /** The terminal that both reads and shows, if there is one. */
+  static Optional<Console> terminal() {
+    return Optional.ofNullable(System.console()).filter(Console::isTerminal);
+  }
+
   @Override
   public void confirm(String what) {
     if (yes) {
       return;
     }
     Console console =
-        Optional.ofNullable(System.console())
-            .filter(Console::isTerminal)
+        terminal()
             .orElseThrow(() ->
                 Failure.of(
                         ExitCode.REFUSED,

@@ -42,8 +42,8 @@ final class ConnectionCommand extends BaseCommand {
         Connection String: %s\
         """
             .formatted(
-                connection.address().host(),
-                connection.address().port(),
+                connection.published().host(),
+                connection.published().port(),
                 connection.address().database(),
                 connection.address().user(),
                 showPassword ? connection.password().value() : Password.MASK,

@@ -122,6 +122,7 @@ final class CredentialsEnsureCommand extends BaseCommand {
                     noSecret ? Optional.empty() : Optional.of(name),
                     services.names(),
                     cluster().statefulSet(),
+                    cluster().cnpgCluster(),
                     dataClaim,
                     dataDirectory,
                     retiredClaims,

@@ -17,16 +17,18 @@ import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.EmbeddedTarget;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.RoleNames;
+import org.learnflow.db.connect.ServiceHosts;
 import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.Target;
+import org.learnflow.db.kubernetes.ClusterHosting;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.kubernetes.ReleaseTarget;
-import org.learnflow.db.kubernetes.StatefulSetHosting;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Where the database is, and which roles are used. */
 final class DatabaseOptions {
+  private static final int DEFAULT_PORT = 5432;
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(60);
   private static final Duration DEFAULT_LOCK_TIMEOUT = Duration.ofSeconds(10);
 
@@ -40,6 +42,23 @@ final class DatabaseOptions {
           "postgresql://OWNER@HOST:PORT/DATABASE[?sslmode=..&sslrootcert=FILE], without a password."
               + " Default: DATABASE_URL, which can contain one.")
   private @Nullable String database;
+
+  @Option(
+      names = "--read-host",
+      paramLabel = "HOST",
+      description = "Host of replicas, on the same port; published for services that only read.")
+  private @Nullable String readHost;
+
+  @Option(
+      names = "--pooler-host",
+      paramLabel = "HOST",
+      description =
+          "Host of a connection pooler such as PgBouncer in front of the database; published for"
+              + " services, while learnflow-db itself connects to the database.")
+  private @Nullable String poolerHost;
+
+  @Option(names = "--pooler-port", paramLabel = "PORT", description = "Its port (default: 5432).")
+  private int poolerPort = DEFAULT_PORT;
 
   @Option(
       names = "--password-file",
@@ -71,6 +90,14 @@ final class DatabaseOptions {
       paramLabel = "FILE",
       description = "File with the admin's password.")
   private @Nullable Path adminPasswordFile;
+
+  @Option(
+      names = "--admin-secret",
+      paramLabel = "NAME",
+      description =
+          "With --cnpg-cluster: the Secret with the superuser's password, as CloudNativePG creates"
+              + " it; it is waited for.")
+  private @Nullable String adminSecret;
 
   @Option(
       names = "--app-user",
@@ -186,10 +213,10 @@ final class DatabaseOptions {
                 PasswordFile.read("--password-file", passwordFile),
                 !cluster.inPod(),
                 services::rights))
-        .orElseGet(() -> uriTarget(cluster));
+        .orElseGet(() -> uriTarget(cluster, progress));
   }
 
-  private Target uriTarget(ClusterOptions cluster) {
+  private Target uriTarget(ClusterOptions cluster, Progress progress) {
     ConnectionUri uri;
     if (database != null) {
       uri = ConnectionUri.parse(database, "--database");
@@ -210,9 +237,8 @@ final class DatabaseOptions {
     }
     uri.address()
         .rootCertificate()
-        // A release's own server may get it later, and waiting for the server is waiting for it
-        // too.
-        .filter(file -> !Files.isReadable(file) && cluster.statefulSet().isEmpty())
+        // A server in a pod may get it later, and waiting for the server is waiting for it too.
+        .filter(file -> !Files.isReadable(file) && cluster.server().isEmpty())
         .ifPresent(file -> {
           throw Failures.usage(
                   "the file that sslrootcert names "
@@ -232,21 +258,35 @@ final class DatabaseOptions {
     PasswordFile.read("--app-password-file", appPasswordFile)
         .filter(_ -> !appUser.equals(ServiceRole.NONE))
         .ifPresent(ofAll -> passwords.put(appUser, ofAll));
+    RoleNames names = new RoleNames(uri.address().user(), roles);
     return new Target(
         uri.address(),
+        new ServiceHosts(
+            Optional.ofNullable(readHost).filter(host -> !host.isEmpty()),
+            Optional.ofNullable(poolerHost)
+                .filter(host -> !host.isEmpty())
+                .map(host -> new ServiceHosts.PoolerAddress(host, poolerPort))),
         password,
         Optional.ofNullable(adminUser)
             .map(user ->
-                new AdminSessions.Credentials(
-                    user, PasswordFile.read("--admin-password-file", adminPasswordFile))),
-        new RoleNames(uri.address().user(), roles),
+                new AdminSessions.Credentials(user, adminPassword(cluster, names, progress))),
+        names,
         passwords,
-        cluster
-            .statefulSet()
-            .<Hosting>map(set ->
-                new StatefulSetHosting(
-                    cluster.api(), cluster.namespace(), cluster.release(), set, Optional.empty()))
-            .orElse(Hosting.UNKNOWN),
-        ReleaseTarget.server(cluster.statefulSet()));
+        cluster.hosting().<Hosting>map(pod -> pod).orElse(Hosting.UNKNOWN),
+        ReleaseTarget.server(cluster.server()));
+  }
+
+  private Optional<Password> adminPassword(
+      ClusterOptions cluster, RoleNames names, Progress progress) {
+    return PasswordFile.read("--admin-password-file", adminPasswordFile)
+        .or(() ->
+            Optional.ofNullable(adminSecret)
+                .flatMap(secret ->
+                    cluster
+                        .hosting()
+                        .filter(ClusterHosting.class::isInstance)
+                        .map(ClusterHosting.class::cast)
+                        .map(hosting ->
+                            hosting.superuser(secret, names.all(), timeout(), progress))));
   }
 }

@@ -1,5 +1,7 @@
 package org.learnflow.db.cli;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -12,9 +14,16 @@ final class EnvironmentDefaults implements IDefaultValueProvider {
   private static final String PREFIX = "LEARNFLOW_DB_";
 
   private final Map<String, String> environment;
+  private final List<String> arguments;
 
-  EnvironmentDefaults(Map<String, String> environment) {
+  /**
+   * Defaults for a command line.
+   *
+   * @param arguments its words
+   */
+  EnvironmentDefaults(Map<String, String> environment, List<String> arguments) {
     this.environment = environment;
+    this.arguments = arguments;
   }
 
   @Override
@@ -22,6 +31,9 @@ final class EnvironmentDefaults implements IDefaultValueProvider {
     if (argument instanceof OptionSpec option && !option.usageHelp() && !option.versionHelp()) {
       String value = environment.get(variable(option));
       takeAnyValue(option);
+      if (isFlag(option) && Arrays.stream(option.names()).anyMatch(arguments::contains)) {
+        return null; // picocli turns a flag's default round
+      }
       return value == null || value.isEmpty() ? null : value;
     }
     return null;
@@ -33,6 +45,10 @@ final class EnvironmentDefaults implements IDefaultValueProvider {
    */
   private static void takeAnyValue(OptionSpec option) {
     option.command().parser().allowOptionsAsOptionParameters(true).endOfOptionsDelimiter("\0");
+  }
+
+  private static boolean isFlag(OptionSpec option) {
+    return option.arity().max() == 0;
   }
 
   /** The variable that stands for an option. */

@@ -4,7 +4,7 @@ import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.IFactory;
 
-/** Gives {@link Environment} to the option groups that take it in their constructor. */
+/** Gives {@link Environment} to what takes it in their constructor. */
 final class EnvironmentFactory implements IFactory {
   private final IFactory defaults = CommandLine.defaultFactory();
   private final Environment environment;
@@ -21,8 +21,14 @@ final class EnvironmentFactory implements IFactory {
     if (type == DatabaseOptions.class) {
       return type.cast(new DatabaseOptions(environment));
     }
+    if (type == OffsiteOptions.class) {
+      return type.cast(new OffsiteOptions(environment));
+    }
     if (type == PublishOptions.class) {
       return type.cast(new PublishOptions(environment));
+    }
+    if (type == StatusCommand.class) {
+      return type.cast(new StatusCommand(environment));
     }
     return defaults.create(type);
   }

@@ -43,11 +43,16 @@ public final class Main extends StandardOptions {
           ReindexCommand.class,
           AdoptCommand.class,
           BackupCommand.class,
+          OffsiteCommand.class,
           RestoreCommand.class,
           CredentialsCommand.class,
+          CompletionCommand.class,
           CommandLine.HelpCommand.class);
 
-  private static final String HELP = name(CommandLine.HelpCommand.class);
+  /** Which describe all commands. */
+  private static final Set<String> ABOUT_ALL =
+      Set.of(name(CommandLine.HelpCommand.class), name(CompletionCommand.class));
+
   private static final Set<String> VERSION = Set.of("-V", "--version");
 
   private Main() {}
@@ -77,7 +82,8 @@ public final class Main extends StandardOptions {
   public static int execute(
       String[] arguments, Map<String, String> environment, PrintWriter out, PrintWriter err) {
     try {
-      return commandLine(commands(List.of(arguments)), environment, out, err).execute(arguments);
+      List<String> words = List.of(arguments);
+      return commandLine(commands(words), words, environment, out, err).execute(arguments);
     } catch (Error e) { // before a command began
       Failure failure = FailureHandler.unexpected(e);
       err.println(Printable.text(failure.text()));
@@ -94,7 +100,7 @@ public final class Main extends StandardOptions {
     List<Class<?>> named =
         COMMANDS.stream()
             .filter(command -> !arguments.isEmpty() && name(command).equals(arguments.getFirst()))
-            .filter(command -> !name(command).equals(HELP)) // which describes all of them
+            .filter(command -> !ABOUT_ALL.contains(name(command)))
             .toList();
     return named.isEmpty() ? COMMANDS : named;
   }
@@ -123,18 +129,28 @@ public final class Main extends StandardOptions {
   }
 
   /** The program with all its commands, for inspection. */
-  static CommandLine commandLine(
+  public static CommandLine commandLine(
       Map<String, String> environment, PrintWriter out, PrintWriter err) {
-    return commandLine(COMMANDS, environment, out, err);
+    return commandLine(List.of(), environment, out, err);
+  }
+
+  /** The same for the words of a command line. */
+  static CommandLine commandLine(
+      List<String> arguments, Map<String, String> environment, PrintWriter out, PrintWriter err) {
+    return commandLine(COMMANDS, arguments, environment, out, err);
   }
 
   private static CommandLine commandLine(
-      List<Class<?>> commands, Map<String, String> environment, PrintWriter out, PrintWriter err) {
+      List<Class<?>> commands,
+      List<String> arguments,
+      Map<String, String> environment,
+      PrintWriter out,
+      PrintWriter err) {
     CommandLine commandLine = new CommandLine(new Main(), new EnvironmentFactory(environment));
     commands.forEach(command -> commandLine.addSubcommand(name(command), command));
     commandLine.setOut(out);
     commandLine.setErr(err);
-    commandLine.setDefaultValueProvider(new EnvironmentDefaults(environment));
+    commandLine.setDefaultValueProvider(new EnvironmentDefaults(environment, arguments));
     // A value such as ${user.home}, $$ or @x is taken literally.
     commandLine.setInterpolateVariables(false);
     commandLine.setExpandAtFiles(false);

@@ -56,10 +56,7 @@ final class PodReport {
     try {
       new Events(cluster.api(), cluster.namespace())
           .warn(
-              cluster.release(),
-              cluster.statefulSet(),
-              reason(code),
-              cut(line, LONGEST_EVENT_MESSAGE));
+              cluster.release(), cluster.server(), reason(code), cut(line, LONGEST_EVENT_MESSAGE));
     } catch (RuntimeException e) {
       progress.line("event", "not written: " + Reason.of(e));
     }

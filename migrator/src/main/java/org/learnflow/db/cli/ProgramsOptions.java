@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.kubernetes.PodHosting;
 import org.learnflow.db.kubernetes.PodPrograms;
 import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.programs.ProgramFinder;
@@ -23,12 +24,12 @@ final class ProgramsOptions {
         Optional.ofNullable(directory),
         target ->
             release
-                .filter(found -> found.statefulSet().isPresent() && target.password().isPresent())
-                .map((Release found) ->
+                .filter(_ -> target.password().isPresent())
+                .flatMap(found -> found.hosting(cluster.api(), true))
+                .map((PodHosting hosting) ->
                     new PodPrograms(
                         cluster.api(),
-                        found.namespace(),
-                        found.statefulSet().orElseThrow(),
+                        hosting,
                         target.owner().user(),
                         target.password().orElseThrow())));
   }

@@ -10,6 +10,9 @@ import org.learnflow.db.backup.DropOld;
 import org.learnflow.db.backup.Restore;
 import org.learnflow.db.backup.SourceDump;
 import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.offsite.DumpStore;
+import org.learnflow.db.offsite.ObjectUri;
+import org.learnflow.db.offsite.TemporaryFolder;
 import org.learnflow.db.schema.MigrationFiles;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,18 +40,20 @@ final class RestoreCommand extends BaseCommand {
   @SuppressWarnings("NullAway.Init")
   private PublishOptions publishing;
 
+  @Mixin
+  @SuppressWarnings("NullAway.Init")
+  private OffsiteOptions offsite;
+
   @Parameters(
       arity = "0..1",
       paramLabel = "FILE",
-      description = "A dump in pg_dump's custom format, such as backup makes.")
-  private @Nullable Path file;
-
-  @Option(
-      names = "--drill",
+      converter = DumpArgument.class,
       description =
-          "Only show that FILE can be restored: load it into the staging database, migrate and verify"
-              + " it, count its rows, and drop it. The result is recorded; verify and status show it.")
-  private boolean drill;
+          "A dump in pg_dump's custom format, such as backup makes: a file, or an object in a bucket,"
+              + " s3://BUCKET/NAME.dump.")
+  private @Nullable String file;
+
+  @Mixin private DrillOptions drilling = new DrillOptions();
 
   @Option(names = "--replace", description = "Restore even if the database already has rows.")
   private boolean replace;
@@ -80,7 +85,7 @@ final class RestoreCommand extends BaseCommand {
   ExitCode execute(ConsoleProgress progress) {
     publishing.check();
     MigrationFiles migrations = files.migrations();
-    if (drill && (replace || dropOld)) {
+    if (drilling.requested() && (replace || dropOld)) {
       throw Failure.of(
               ExitCode.USAGE,
               "--drill replaces and drops nothing: it cannot be used with --replace or --drop-old")
@@ -103,13 +108,25 @@ final class RestoreCommand extends BaseCommand {
       return ExitCode.OK;
     }
     migrating.check();
+    if (!ObjectUri.names(file)) {
+      return restore(Path.of(file), migrations, progress);
+    }
+    try (DumpStore store = offsite.store(progress, "restore");
+        TemporaryFolder folder = offsite.temporaryFolder()) {
+      return restore(store.fetch(ObjectUri.object(file), folder.path()), migrations, progress);
+    }
+  }
+
+  private ExitCode restore(Path dump, MigrationFiles migrations, ConsoleProgress progress) {
     Restore.Options options = new Restore.Options(replace, noAcl, trustDump);
-    if (drill) {
-      Drill tried = restore(migrations, progress).drill(file, options);
+    if (drilling.requested()) {
+      Drill tried =
+          restore(migrations, progress)
+              .drill(DrillOptions.newest(dump), options, drilling.volume());
       print(tried.text(), tried);
       return ExitCode.OK;
     }
-    SourceDump source = SourceDump.read(file, migrations);
+    SourceDump source = SourceDump.read(dump, migrations);
     Restore.Restored restored = restore(migrations, progress).run(source, options);
     print(
         "restored: %s at schema %s".formatted(restored.database(), restored.schemaVersion()),

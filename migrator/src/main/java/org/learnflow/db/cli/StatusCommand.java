@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.DatabaseAccess;
@@ -16,8 +17,12 @@ import org.learnflow.db.publish.PublishedConnection;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.verify.DatabaseStatus;
 import org.learnflow.db.verify.ReleaseStatus;
+import org.learnflow.db.verify.Replica;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Shows the state of the database on one screen. */
 @Command(
@@ -32,8 +37,26 @@ final class StatusCommand extends BaseCommand {
 
   @Mixin private FileOptions files = new FileOptions();
 
+  @Option(
+      names = Watch.OPTION,
+      description = "Shows it again every two seconds, until you end it with Ctrl+C.")
+  private boolean watch;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // injected by picocli
+  private CommandSpec spec;
+
+  private final Environment environment;
+
+  StatusCommand(Environment environment) {
+    this.environment = environment;
+  }
+
   @Override
   ExitCode execute(ConsoleProgress progress) {
+    if (watch) {
+      return new Watch(spec, environment).show();
+    }
     MigrationFiles migrations = files.migrations();
     Optional<Release> release = database.release(cluster());
     if (release.isPresent()) {
@@ -55,8 +78,9 @@ final class StatusCommand extends BaseCommand {
     about.put("namespace", release.namespace());
     about.put("chart", release.chart());
     about.put("migratorImage", release.migratorImage());
-    List<ReleaseState.Pod> pods = state.pod().stream().toList();
+    List<ReleaseState.Pod> pods = state.pods();
     List<ReleaseState.Storage> storage = state.storage();
+    List<Replica> replicas = List.of();
     ReleaseStatus status;
     ExitCode code = ExitCode.OK;
     try {
@@ -68,6 +92,7 @@ final class StatusCommand extends BaseCommand {
           .ifPresent(obstacle -> {
             throw Failure.of(ExitCode.NOT_REACHED, obstacle.what()).next(obstacle.next());
           });
+      replicas = state.cluster().isPresent() ? replicas(access) : replicas;
       try (Session session = access.ownerSession()) {
         DatabaseStatus read = read(session, migrations, access);
         List<KubernetesTarget.Found> published =
@@ -76,7 +101,9 @@ final class StatusCommand extends BaseCommand {
                     release.publishes() ? PublishedConnection.all(access.target()) : List.of(),
                     read.schemaVersion());
         String problem = CredentialsSecret.interruption(cluster().api(), release).orElse("");
-        status = new ReleaseStatus(about, pods, storage, published, problem, read);
+        status =
+            new ReleaseStatus(
+                about, pods, cluster(state, replicas), storage, published, problem, read);
       }
     } catch (Failure failure) {
       if (failure.code() == ExitCode.USAGE) {
@@ -84,10 +111,40 @@ final class StatusCommand extends BaseCommand {
       }
       code = failure.code();
       failure.next().ifPresent(next -> progress.line("next", next));
-      status = new ReleaseStatus(about, pods, storage, List.of(), failure.what(), null);
+      status =
+          new ReleaseStatus(
+              about, pods, cluster(state, replicas), storage, List.of(), failure.what(), null);
     }
     print(StatusText.of(status, release), status);
     return code;
+  }
+
+  private static List<Replica> replicas(DatabaseAccess access) {
+    return access
+        .admin()
+        .map(admin -> {
+          try (Session session = admin.maintenance()) {
+            return session.run("status", Replica::read);
+          }
+        })
+        .orElse(List.of());
+  }
+
+  private static ReleaseStatus.@Nullable Cluster cluster(
+      ReleaseState state, List<Replica> replicas) {
+    return state
+        .cluster()
+        .map(cluster ->
+            new ReleaseStatus.Cluster(
+                cluster.name(),
+                cluster.state(),
+                cluster.instances(),
+                cluster.ready(),
+                cluster.primary(),
+                cluster.archiving(),
+                state.lastClusterBackup().orElse(""),
+                replicas))
+        .orElse(null);
   }
 
   private DatabaseStatus read(Session session, MigrationFiles migrations, DatabaseAccess access) {

@@ -11,6 +11,7 @@ import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.verify.DatabaseStatus;
 import org.learnflow.db.verify.LastBackup;
 import org.learnflow.db.verify.LastDrill;
+import org.learnflow.db.verify.LastOffsiteCopy;
 import org.learnflow.db.verify.ReleaseStatus;
 import org.learnflow.db.verify.ServiceConnections;
 
@@ -43,9 +44,13 @@ final class StatusText {
                             : "StorageClass " + claim.storageClass()))
             .collect(Collectors.joining("\n             "));
     Optional<DatabaseStatus> database = Optional.ofNullable(status.status());
+    String cluster =
+        Optional.ofNullable(status.cluster())
+            .map(found -> "Cluster:     " + of(found) + "\n")
+            .orElse("");
     return """
     Release:     %s in namespace %s, %s
-    Pod:         %s
+    %sPod:         %s
     Storage:     %s
     %s
     """
@@ -53,8 +58,9 @@ final class StatusText {
                 release.name(),
                 release.namespace(),
                 release.chart(),
+                cluster,
                 pods.isEmpty()
-                    ? release.statefulSet().map(_ -> "none").orElse("none, external database")
+                    ? release.server().map(_ -> "none").orElse("none, external database")
                     : pods,
                 storage.isEmpty() ? "no volume" : storage,
                 database.map(StatusText::of).orElse("Problem:     " + status.problem()))
@@ -63,6 +69,24 @@ final class StatusText {
         + (database.isPresent() && !status.problem().isEmpty()
             ? "\nProblem:     " + status.problem()
             : "");
+  }
+
+  private static String of(ReleaseStatus.Cluster cluster) {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "%s, %d of %d instances ready, primary %s"
+            .formatted(
+                cluster.state(),
+                cluster.ready(),
+                cluster.instances(),
+                cluster.primary().isEmpty() ? "none" : cluster.primary()));
+    cluster.replicas().forEach(replica -> lines.add(replica.text()));
+    lines.add(
+        "WAL archiving %s, last backup %s"
+            .formatted(
+                cluster.archiving(),
+                cluster.lastBackup().isEmpty() ? "none" : cluster.lastBackup()));
+    return listed(lines);
   }
 
   /** One line per namespace: up to date, or what is missing or differs. */
@@ -97,7 +121,8 @@ final class StatusText {
         Drift:       %s
         Seeds:       %s
         Backup:      %s
-        Drill:       %s\
+        Drill:       %s
+        Off-site:    %s\
         """
             .formatted(
                 status.database(),
@@ -127,7 +152,10 @@ final class StatusText {
                         .map(entry -> "%s (%s)".formatted(entry.getKey(), entry.getValue()))
                         .collect(Collectors.joining(", ")),
                 Optional.ofNullable(status.lastBackup()).map(LastBackup::text).orElse("none"),
-                Optional.ofNullable(status.lastDrill()).map(LastDrill::text).orElse("none"));
+                Optional.ofNullable(status.lastDrill()).map(LastDrill::text).orElse("none"),
+                Optional.ofNullable(status.lastOffsiteCopy())
+                    .map(LastOffsiteCopy::text)
+                    .orElse("none"));
     return status.problem().isEmpty() ? text : text + "\nProblem:     " + status.problem();
   }
 

@@ -1,6 +1,7 @@
 package org.learnflow.db.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -57,7 +58,8 @@ final class UsageHandler implements IParameterExceptionHandler {
   /** The only kind of file name that Java rejects, because no argument contains a NUL. */
   private static boolean isUnknownToLocale(ParameterException thrown) {
     return thrown.getArgSpec() != null
-        && thrown.getArgSpec().type() == Path.class
+        && (thrown.getArgSpec().type() == Path.class
+            || thrown.getCause() instanceof InvalidPathException)
         && thrown.getValue() != null
         && !thrown.getValue().isBlank();
   }

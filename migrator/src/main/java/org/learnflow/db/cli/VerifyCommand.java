@@ -16,6 +16,7 @@ import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.verify.ReleaseStages;
+import org.learnflow.db.verify.ServiceRoutes;
 import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
@@ -121,6 +122,7 @@ final class VerifyCommand extends BaseCommand {
     try (Session session = access.ownerSession()) {
       stages.addAll(verifier.verify(session).stages());
       stages.addAll(verifier.encryption(session));
+      stages.addAll(ServiceRoutes.look(access));
       stages.add(session.run("verify", verifier::drift));
       around
           .map(found ->

@@ -75,19 +75,24 @@ public final class Connector {
    * one.
    */
   public DataSource dataSource(DatabaseAddress address, Optional<Password> password) {
-    return source(new SettledSessions(true), address, password, OWN_PATH);
+    return source(new SettledSessions(true), address, password, Optional.of(OWN_PATH));
   }
 
   /** Sessions that trust nothing that a user created in the database. */
   public DataSource guarded(DatabaseAddress address, Optional<Password> password) {
-    return source(new SettledSessions(false), address, password, GUARDED);
+    return source(new SettledSessions(false), address, password, Optional.of(GUARDED));
+  }
+
+  /** Sessions as services open them: without settings of ours, which poolers refuse. */
+  public DataSource plain(DatabaseAddress address, Optional<Password> password) {
+    return source(new PGSimpleDataSource(), address, password, Optional.empty());
   }
 
   private DataSource source(
       PGSimpleDataSource source,
       DatabaseAddress address,
       Optional<Password> password,
-      String path) {
+      Optional<String> path) {
     source.setServerNames(new String[] {address.host()});
     source.setPortNumbers(new int[] {address.port()});
     source.setDatabaseName(address.database());
@@ -102,14 +107,15 @@ public final class Connector {
     source.setConnectTimeout(connectSeconds);
     source.setLoginTimeout(connectSeconds);
     source.setTcpKeepAlive(true);
-    source.setOptions(
-        SETTINGS
-            + SessionSettings.options()
-            + path
-            + " -c lock_timeout="
-            + lockTimeout.toMillis()
-            + " -c learnflow_db.timeout="
-            + timeout.toMillis());
+    path.ifPresent(found ->
+        source.setOptions(
+            SETTINGS
+                + SessionSettings.options()
+                + found
+                + " -c lock_timeout="
+                + lockTimeout.toMillis()
+                + " -c learnflow_db.timeout="
+                + timeout.toMillis()));
     if (!address.sslMode().verifies()) {
       source.setRequireAuth(NO_CLEAR_PASSWORD);
     }

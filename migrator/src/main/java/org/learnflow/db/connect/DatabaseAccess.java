@@ -204,6 +204,17 @@ public final class DatabaseAccess {
     return login;
   }
 
+  /** Whether this process connects to the database as services do, and not through a pod. */
+  public boolean isDirect() {
+    return target.hosting().route(target.owner()).equals(target.owner());
+  }
+
+  /** Logs in once as a service does, at another address than the database's own. */
+  public PasswordCheck.Login loginAsService(DatabaseAddress address, Password password) {
+    return new PasswordCheck(connector, timeout, progress, target.hosting())
+        .loginAsService(address, password);
+  }
+
   /** A login that has succeeded. */
   record LoggedIn(String role, Password password, long nanos) {
     private static final Duration JUST = Duration.ofSeconds(15);

@@ -46,6 +46,17 @@ public record DatabaseAddress(
         host, port, database, otherUser, sslMode, rootCertificate, channelBinding);
   }
 
+  /** The same database and role on another host. */
+  public DatabaseAddress at(String otherHost) {
+    return at(otherHost, port);
+  }
+
+  /** The same database and role at another address. */
+  public DatabaseAddress at(String otherHost, int otherPort) {
+    return new DatabaseAddress(
+        otherHost, otherPort, database, user, sslMode, rootCertificate, channelBinding);
+  }
+
   /** The same server and role, another database. */
   public DatabaseAddress in(String otherDatabase) {
     return new DatabaseAddress(

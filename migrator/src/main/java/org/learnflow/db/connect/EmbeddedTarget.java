@@ -41,6 +41,7 @@ public final class EmbeddedTarget {
             "127.0.0.1", port, DATABASE, names.owner(), SslMode.DEFAULT, Optional.empty());
     return new Target(
         owner,
+        ServiceHosts.NONE,
         Optional.of(passwords.getOrCreate(names.owner())),
         Optional.of(
             new AdminSessions.Credentials(

@@ -1,5 +1,6 @@
 package org.learnflow.db.connect;
 
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.learnflow.db.Failure;
@@ -10,8 +11,21 @@ public interface Hosting {
   /** Nothing is known; SQL is tried directly. */
   Hosting UNKNOWN = new Hosting() {};
 
+  /**
+   * Who has set the passwords of the server's roles, where several could, such as {@code
+   * learnflow-db in namespace postgres}; empty where only one can.
+   */
+  default Optional<String> tenant() {
+    return Optional.empty();
+  }
+
   /** Why SQL should not be tried yet; empty if it can be. Never throws. */
   default Optional<Obstacle> obstacle() {
+    return Optional.empty();
+  }
+
+  /** Why SQL has just failed; empty if that is unknown, or all is well. Never throws. */
+  default Optional<Obstacle> cause() {
     return Optional.empty();
   }
 
@@ -27,6 +41,14 @@ public interface Hosting {
    */
   default Failure explained(Failure refused, Optional<Password> password) {
     return refused;
+  }
+
+  /**
+   * How long the server may still reject the right password of a role, because whoever runs it sets
+   * the password a moment after it has written it down.
+   */
+  default Duration passwordGrace(String role) {
+    return Duration.ZERO;
   }
 
   /**
@@ -54,6 +76,20 @@ public interface Hosting {
   default String tlsAdvice() {
     return "specify the right sslrootcert, the host that the certificate names, or another"
         + " sslmode; in a release: externalDatabase.ca, .host, .sslmode";
+  }
+
+  /**
+   * How long before their end the server's certificate and its authority are renewed by themselves;
+   * empty if nobody is known to do that.
+   */
+  default Optional<Duration> renewsBefore() {
+    return Optional.empty();
+  }
+
+  /** How the server is told to reject clients without TLS. */
+  default String plainTextAdvice() {
+    return "write hostssl instead of host in its pg_hba.conf, or require TLS in the settings of a"
+        + " managed server";
   }
 
   /** Free space on the disk of the server's data, if that is known without asking the server. */

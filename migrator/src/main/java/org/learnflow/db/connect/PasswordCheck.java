@@ -2,6 +2,7 @@ package org.learnflow.db.connect;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -114,6 +115,20 @@ public final class PasswordCheck {
         throw failure;
       }
       return SqlStates.sqlException(failure).map(PasswordCheck::answer).orElseThrow(() -> failure);
+    }
+  }
+
+  /**
+   * Logs in once as a service does, such as through a pooler, and has the server answer: a pooler
+   * may accept a login before it has a server. Does not wait.
+   */
+  Login loginAsService(DatabaseAddress address, Password password) {
+    try (Connection connection = connector.plain(address, Optional.of(password)).getConnection();
+        Statement statement = connection.createStatement()) {
+      statement.execute("SELECT 1");
+      return new Login(Answer.LOGGED_IN, "");
+    } catch (SQLException e) {
+      return answer(e);
     }
   }
 

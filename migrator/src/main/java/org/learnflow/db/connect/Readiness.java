@@ -97,21 +97,38 @@ public final class Readiness {
   private sealed interface Attempt {
     record Ready(Connection connection) implements Attempt {}
 
+    /**
+     * Not yet.
+     *
+     * @param failure what it is if it lasts longer than {@code grace}
+     */
     record NotYet(
-        String reason, boolean hostUnknown, Optional<String> next, Optional<Failure> failure)
+        String reason,
+        boolean hostUnknown,
+        Optional<String> next,
+        Optional<Failure> failure,
+        Duration grace)
         implements Attempt {
       NotYet(String reason, boolean hostUnknown, Optional<String> next) {
-        this(reason, hostUnknown, next, Optional.empty());
+        this(reason, hostUnknown, next, Optional.empty(), Duration.ZERO);
+      }
+
+      NotYet(Failure failure, Duration grace) {
+        this(failure.what(), false, Optional.empty(), Optional.of(failure), grace);
       }
 
       NotYet(String reason, boolean hostUnknown) {
         this(reason, hostUnknown, Optional.empty());
       }
 
-      /** Why there is no point in waiting any longer, after so long. */
-      boolean neverResolves(Duration waited) {
+      /**
+       * Why there is no point in waiting any longer, after so long.
+       *
+       * @param failing for how long there is a failure
+       */
+      boolean neverResolves(Duration waited, Duration failing) {
         return (hostUnknown && waited.compareTo(UNKNOWN_HOST_GRACE) >= 0)
-            || (failure.isPresent() && waited.compareTo(RENEWAL_GRACE) >= 0);
+            || (failure.isPresent() && failing.compareTo(grace) >= 0);
       }
     }
   }
@@ -125,6 +142,7 @@ public final class Readiness {
    */
   public Connection await() {
     long start = System.nanoTime();
+    long withoutFailure = start;
     String told = "";
     while (true) {
       Attempt attempt = attempt();
@@ -133,8 +151,10 @@ public final class Readiness {
       }
       Attempt.NotYet notYet = (Attempt.NotYet) attempt;
       Duration waited = Duration.ofNanos(System.nanoTime() - start);
+      withoutFailure = notYet.failure().isEmpty() ? System.nanoTime() : withoutFailure;
+      Duration failing = Duration.ofNanos(System.nanoTime() - withoutFailure);
       Duration pause = pause(waited);
-      if (notYet.neverResolves(waited) || waited.plus(pause).compareTo(timeout) > 0) {
+      if (notYet.neverResolves(waited, failing) || waited.plus(pause).compareTo(timeout) > 0) {
         throw notYet.failure().orElseGet(() -> notReached(notYet, waited));
       }
       if (!notYet.reason().equals(told)) {
@@ -179,7 +199,21 @@ public final class Readiness {
                 .obstacle()
                 .map(obstacle ->
                     new Attempt.NotYet(obstacle.what(), false, Optional.of(obstacle.next()))))
-        .orElseGet(this::connect);
+        .orElseGet(() -> explained(connect()));
+  }
+
+  /** What runs the server knows more than a connection that fails. */
+  private Attempt explained(Attempt attempt) {
+    return attempt instanceof Attempt.NotYet notYet && notYet.failure().isEmpty()
+        ? hosting
+            .cause()
+            .<Attempt>map(cause ->
+                new Attempt.NotYet(
+                    "%s (%s)".formatted(cause.what(), notYet.reason()),
+                    false,
+                    Optional.of(cause.next())))
+            .orElse(notYet)
+        : attempt;
   }
 
   /**
@@ -277,7 +311,7 @@ public final class Readiness {
       if (!hosting.renewsCertificate()) {
         throw tls.get();
       }
-      return new Attempt.NotYet(tls.get().what(), false, Optional.empty(), tls);
+      return new Attempt.NotYet(tls.get(), RENEWAL_GRACE);
     }
     if (isClearPasswordRefused(e)) {
       throw asksForClearPassword(e, message);
@@ -290,19 +324,7 @@ public final class Readiness {
       case SqlStates.INVALID_PASSWORD,
           SqlStates.INVALID_AUTHORIZATION,
           SqlStates.CONNECTION_REJECTED ->
-          throw hosting.explained(
-              Failure.of(
-                      ExitCode.CREDENTIALS_REFUSED,
-                      "the server rejected the credentials: " + message)
-                  .where(address + ", SQLSTATE " + state)
-                  .state("nothing was changed")
-                  .next(
-                      "specify the password of "
-                          + address.user()
-                          + " with --password-file, PGPASSWORD or DATABASE_URL; the server reports"
-                          + " the same error if the role does not exist")
-                  .causedBy(e),
-              password);
+          credentialsRejected(e, state, message);
       case SqlStates.INVALID_CATALOG_NAME ->
           throw Failure.of(
                   ExitCode.NOT_DEPLOYED,
@@ -330,6 +352,27 @@ public final class Readiness {
           new Attempt.NotYet(message, false);
       default -> unreachable(e, message);
     };
+  }
+
+  private Attempt credentialsRejected(SQLException e, String state, String message) {
+    Failure failure =
+        hosting.explained(
+            Failure.of(
+                    ExitCode.CREDENTIALS_REFUSED, "the server rejected the credentials: " + message)
+                .where(address + ", SQLSTATE " + state)
+                .state("nothing was changed")
+                .next(
+                    "specify the password of "
+                        + address.user()
+                        + " with --password-file, PGPASSWORD or DATABASE_URL; the server reports"
+                        + " the same error if the role does not exist")
+                .causedBy(e),
+            password);
+    Duration grace = hosting.passwordGrace(address.user());
+    if (grace.isZero()) {
+      throw failure;
+    }
+    return new Attempt.NotYet(failure, grace);
   }
 
   /** LDAP, RADIUS, PAM and password in pg_hba.conf; or somebody who wants to have it. */

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.connect.ServiceRole.Right;
@@ -35,6 +36,11 @@ public record RoleNames(String owner, List<ServiceRole> services) {
   /** Names of all roles that services have. */
   public List<String> serviceRoles() {
     return services.stream().map(ServiceRole::role).toList();
+  }
+
+  /** Names of all roles that LearnFlow has. */
+  public List<String> all() {
+    return Stream.concat(Stream.of(owner), serviceRoles().stream()).toList();
   }
 
   /** What a service's roles may do. */

@@ -9,7 +9,8 @@ import org.learnflow.db.Password;
 /**
  * A database, and the roles that use it.
  *
- * @param owner the database as the migrator's role, at the address that services use
+ * @param owner the database as the migrator's role, at its own address
+ * @param serviceHosts where services find it besides
  * @param password of the owner
  * @param admin credentials for work that only an admin can do
  * @param names the roles
@@ -19,6 +20,7 @@ import org.learnflow.db.Password;
  */
 public record Target(
     DatabaseAddress owner,
+    ServiceHosts serviceHosts,
     Optional<Password> password,
     Optional<AdminSessions.Credentials> admin,
     RoleNames names,
@@ -30,6 +32,8 @@ public record Target(
   public enum Server {
     /** The release's own or an embedded server, whose other databases do not matter. */
     OWN,
+    /** LearnFlow's own, run by an operator, whose roles connect to its other databases. */
+    OPERATED,
     /** A shared server, whose other databases are not touched. */
     SHARED
   }
@@ -54,6 +58,7 @@ public record Target(
       Password ownerPassword, List<ServiceRole> services, Map<String, Password> passwords) {
     return new Target(
         owner,
+        serviceHosts,
         Optional.of(ownerPassword),
         admin,
         new RoleNames(names.owner(), services),
@@ -66,6 +71,7 @@ public record Target(
   public Target side(String database, String otherOwner, Optional<Password> otherPassword) {
     return new Target(
         owner.in(database).as(otherOwner),
+        serviceHosts,
         otherPassword,
         Optional.empty(),
         new RoleNames(otherOwner, names.services()),

@@ -33,7 +33,7 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
     CredentialsRole role = CredentialsRole.admin(release);
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (true) {
-      for (Password password : candidates(secret, role.key())) {
+      for (Password password : candidates(access, secret, release, role.key())) {
         try {
           return open(
               access.admin(new AdminSessions.Credentials(role.current(), Optional.of(password))));
@@ -62,8 +62,12 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
     }
   }
 
-  /** The next password, if there is one, and the current one. */
-  private static List<Password> candidates(CredentialsSecret secret, String key) {
+  /** The next password, if there is one, and the current one; or that of somebody else's Secret. */
+  private static List<Password> candidates(
+      DatabaseAccess access, CredentialsSecret secret, Release release, String key) {
+    if (release.credentialsSecret().isAdminForeign()) {
+      return access.target().admin().flatMap(AdminSessions.Credentials::password).stream().toList();
+    }
     return Stream.of(secret.pending(), secret.current())
         .map(passwords -> passwords.get(key))
         .filter(Objects::nonNull)

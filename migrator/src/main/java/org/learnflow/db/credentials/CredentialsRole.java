@@ -9,6 +9,7 @@ import java.util.stream.Collectors;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.Service;
 import org.learnflow.db.connect.ServiceRole;
+import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.Release;
 
 /**
@@ -32,13 +33,22 @@ public record CredentialsRole(
     /** The superuser. */
     ADMIN;
 
-    /** Key of its password in the release's Secret. */
+    /** Key of its password in the release's Secret; of no password there, if it is foreign. */
     public String key(Release release) {
       Release.SecretKeys keys = release.credentialsSecret();
       return switch (this) {
         case APP -> keys.app();
         case OWNER -> keys.owner();
-        case ADMIN -> keys.admin();
+        case ADMIN -> keys.isAdminForeign() ? CredentialsSecret.ADMIN_KEY : keys.admin();
+      };
+    }
+
+    /** Whether the release manages its password. */
+    private boolean isIn(Release release) {
+      return switch (this) {
+        case APP -> !release.appUser().equals(ServiceRole.NONE);
+        case OWNER -> true;
+        case ADMIN -> !release.credentialsSecret().isAdminForeign();
       };
     }
 
@@ -67,7 +77,7 @@ public record CredentialsRole(
       Collection<String> keys, Release release, Map<String, Password> values) {
     List<CredentialsRole> all = new ArrayList<>();
     for (Kind kind : Kind.values()) {
-      if (kind != Kind.APP || !release.appUser().equals(ServiceRole.NONE)) {
+      if (kind.isIn(release)) {
         all.add(kind.of(release));
       }
     }

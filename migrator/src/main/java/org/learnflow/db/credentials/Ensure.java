@@ -3,6 +3,7 @@ package org.learnflow.db.credentials;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.learnflow.db.kubernetes.ClusterHosting;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.DataStay;
 import org.learnflow.db.kubernetes.KubernetesApi;
@@ -24,6 +25,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
    * @param secret name of the Secret; empty if somebody else creates it
    * @param services names of those that have roles of their own
    * @param statefulSet that is to run the database; empty for an external one
+   * @param cluster of CloudNativePG that is to run it
    * @param dataClaim name of the PersistentVolumeClaim for the data, or {@code none}; empty if that
    *     is not checked
    * @param dataDirectory directory in that volume; empty if unknown
@@ -34,6 +36,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
       Optional<String> secret,
       List<String> services,
       Optional<String> statefulSet,
+      Optional<String> cluster,
       String dataClaim,
       String dataDirectory,
       List<String> retiredClaims,
@@ -57,6 +60,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
    */
   public List<String> run(Wanted wanted) {
     wanted.statefulSet().ifPresent(name -> check(name, wanted));
+    wanted.cluster().ifPresent(name -> ClusterHosting.requireInstalled(api, name));
     if (!wanted.dataClaim().isEmpty()) {
       new DataStay(api, namespace, release)
           .check(
@@ -75,6 +79,7 @@ public record Ensure(KubernetesApi api, String namespace, String release) {
                     release,
                     secret,
                     wanted.statefulSet().orElse(""),
+                    wanted.cluster().isEmpty(),
                     wanted.services())
                 .ensure(wanted.claims(), wanted.retired()))
         .orElse(List.of());

@@ -13,6 +13,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
+import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.connect.Target;
@@ -111,7 +112,10 @@ record PasswordExchange(
                 .map(password ->
                     target.hasAnotherPassword(
                         new PublishedConnection(
-                            access.target().owner().as(role.current()), password, role.service())))
+                            access.target().owner().as(role.current()),
+                            password,
+                            role.service(),
+                            access.target().serviceHosts())))
                 .orElse(false))
         .toList();
   }
@@ -170,8 +174,16 @@ record PasswordExchange(
   private Target renewed(Map<String, Password> current) {
     Map<String, String> values = new HashMap<>();
     current.forEach((key, password) -> values.put(key, password.value()));
+    // What is published does not depend on the admin's password; it may be in another Secret.
+    Map<String, String> admin =
+        access
+            .target()
+            .admin()
+            .flatMap(AdminSessions.Credentials::password)
+            .map(password -> Map.of(release.credentialsSecret().admin(), password.value()))
+            .orElse(Map.of());
     Release.Passwords passwords =
-        release.passwords(values, values, access.target().names()::rights);
+        release.passwords(values, admin, values, access.target().names()::rights);
     return access.target().with(passwords.owner(), passwords.roles(), passwords.services());
   }
 

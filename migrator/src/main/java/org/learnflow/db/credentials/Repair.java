@@ -65,6 +65,15 @@ public record Repair(
    *     accepted after they were set
    */
   public Result run() {
+    if (release.filter(found -> found.credentialsSecret().isAdminForeign()).isPresent()) {
+      throw Failure.of(
+              ExitCode.REFUSED,
+              "CloudNativePG keeps the superuser's password, with which every run sets all others")
+          .state("nothing was changed")
+          .next(
+              "run the same helm upgrade again: it creates what Secret %s lacks, and sets it in the database"
+                  .formatted(CredentialsSecret.ofRelease(name)));
+    }
     if (release.filter(found -> found.statefulSet().isEmpty()).isPresent()) {
       throw Failure.of(
               ExitCode.REFUSED,
@@ -92,6 +101,7 @@ public record Repair(
             name,
             secret,
             "",
+            true,
             release.map(Release::services).orElse(List.of()).stream().map(Service::name).toList());
     List<String> missing = credentials.missing();
     if (missing.isEmpty()) {

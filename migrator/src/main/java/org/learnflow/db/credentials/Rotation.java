@@ -78,6 +78,7 @@ public record Rotation(
    */
   public Result run(List<String> asked, Optional<Duration> restart) {
     refuseForeign();
+    refuseForeignAdmin(asked);
     MigrationFiles files = migrations.get();
     CredentialsSecret secret = CredentialsSecret.of(api, release);
     Map<String, Password> before = secret.current();
@@ -248,7 +249,7 @@ public record Rotation(
     String run =
         "learnflow-db run --release %s --namespace %s"
             .formatted(release.name(), release.namespace());
-    if (release.statefulSet().isEmpty() || release.adminUser().isEmpty()) {
+    if (release.server().isEmpty() || release.adminUser().isEmpty()) {
       throw Failure.of(
               ExitCode.REFUSED,
               "the database is external, so the release does not manage its passwords")
@@ -267,6 +268,19 @@ public record Rotation(
               "replace the service role's password where the Secret comes from; then set and publish it: "
                   + run
                   + "; for the owner's and admin's: replace them there, then run learnflow-db credentials repair");
+    }
+  }
+
+  private void refuseForeignAdmin(List<String> asked) {
+    Release.SecretKeys keys = release.credentialsSecret();
+    if (keys.isAdminForeign() && asked.contains(CredentialsRole.Kind.ADMIN.key(release))) {
+      throw Failure.of(
+              ExitCode.REFUSED, "CloudNativePG manages the superuser's password, not the release")
+          .where("Secret %s in namespace %s".formatted(keys.adminName(), release.namespace()))
+          .state("nothing was changed")
+          .next(
+              "delete that Secret, and CloudNativePG creates another one and sets its password: kubectl -n %s delete secret %s"
+                  .formatted(release.namespace(), keys.adminName()));
     }
   }
 

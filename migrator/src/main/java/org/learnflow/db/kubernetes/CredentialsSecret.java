@@ -64,6 +64,7 @@ public final class CredentialsSecret {
       String release,
       String name,
       String statefulSet,
+      boolean admin,
       List<String> services) {
     this.api = api;
     this.namespace = namespace;
@@ -72,7 +73,8 @@ public final class CredentialsSecret {
     this.statefulSet = statefulSet;
     this.keys =
         Stream.concat(
-                Stream.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY),
+                Stream.of(ADMIN_KEY, OWNER_KEY, SERVICE_KEY)
+                    .filter(key -> admin || !key.equals(ADMIN_KEY)),
                 services.stream().map(Service::passwordKey))
             .toList();
   }
@@ -85,6 +87,7 @@ public final class CredentialsSecret {
         release.name(),
         release.credentialsSecret().name(),
         release.statefulSet().orElse(""),
+        !release.credentialsSecret().isAdminForeign(),
         release.services().stream().map(Service::name).toList());
   }
 

@@ -73,8 +73,10 @@ final class DataClaims {
 
   private boolean isLabelled(JsonNode claim) {
     JsonNode labels = claim.at("/metadata/labels");
+    // CloudNativePG labels so too, and its Cluster can have the release's name.
     return labels.path("app.kubernetes.io/instance").asText().equals(release)
-        && labels.path("app.kubernetes.io/name").asText().equals("postgresql");
+        && labels.path("app.kubernetes.io/name").asText().equals("postgresql")
+        && !labels.has("cnpg.io/cluster");
   }
 
   static String name(JsonNode claim) {

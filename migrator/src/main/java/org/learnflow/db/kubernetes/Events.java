@@ -7,6 +7,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.learnflow.db.Failure;
 
 /** Core v1 Events; those of events.k8s.io cannot be granted by the admin of a namespace. */
@@ -39,6 +40,31 @@ public final class Events {
     }
   }
 
+  /**
+   * What was told last, as a warning, about any object of a name; not that a probe failed, which
+   * says no more than that it is not ready.
+   *
+   * @param name of the objects
+   * @param since what is older is left out
+   */
+  Optional<String> newestWarning(Predicate<String> name, Instant since) {
+    try {
+      return api.list(Kind.EVENT, namespace, Map.of("fieldSelector", "type=Warning")).stream()
+          .filter(event -> name.test(event.at("/involvedObject/name").asText()))
+          .filter(event -> !event.path("reason").asText().equals("Unhealthy"))
+          .filter(event -> time(event).compareTo(since.toString()) > 0)
+          .max(Comparator.comparing(Events::time))
+          .map(event ->
+              "%s: %s: %s"
+                  .formatted(
+                      event.at("/involvedObject/name").asText(),
+                      event.path("reason").asText(),
+                      oneLine(event.path("message"))));
+    } catch (Failure e) {
+      return Optional.empty();
+    }
+  }
+
   /** When it happened last, in a form that sorts. */
   private static String time(JsonNode event) {
     for (String path :
@@ -58,16 +84,16 @@ public final class Events {
   }
 
   /**
-   * Writes a Warning about a release's StatefulSet or, without one, about its ConfigMap {@code
-   * R-release}.
+   * Writes a Warning about what runs a release's server or, if that is unknown, about its ConfigMap
+   * {@code R-release}.
    *
    * @param reason one word in CamelCase
    * @param message one line without passwords, at most 1024 bytes
    * @throws Failure where it cannot be written
    */
-  public void warn(String release, Optional<String> statefulSet, String reason, String message) {
-    Kind kind = statefulSet.isPresent() ? Kind.STATEFUL_SET : Kind.CONFIG_MAP;
-    String name = statefulSet.orElse(release + "-release");
+  public void warn(String release, Optional<ServerObject> server, String reason, String message) {
+    Kind kind = server.map(ServerObject::kind).orElse(Kind.CONFIG_MAP);
+    String name = server.map(ServerObject::name).orElse(release + "-release");
     String now = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
     ObjectNode event = KubernetesApi.object().put("apiVersion", "v1").put("kind", "Event");
     event

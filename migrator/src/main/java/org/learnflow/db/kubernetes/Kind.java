@@ -4,7 +4,11 @@ import java.util.Locale;
 
 /** The kinds of objects that the program reads or makes, with their places in the API. */
 enum Kind {
+  /** A backup that CloudNativePG makes. */
+  BACKUP("Backup", Cnpg.API, "backups"),
   CLAIM("PersistentVolumeClaim", "/api/v1", "persistentvolumeclaims"),
+  /** A PostgreSQL that CloudNativePG runs. */
+  CLUSTER("Cluster", Cnpg.API, "clusters"),
   CONFIG_MAP("ConfigMap", "/api/v1", "configmaps"),
   CRON_JOB("CronJob", "/apis/batch/v1", "cronjobs"),
   DAEMON_SET("DaemonSet", "/apis/apps/v1", "daemonsets"),
@@ -15,6 +19,11 @@ enum Kind {
   SECRET("Secret", "/api/v1", "secrets"),
   SERVICE("Service", "/api/v1", "services"),
   STATEFUL_SET("StatefulSet", "/apis/apps/v1", "statefulsets");
+
+  /** The API of CloudNativePG. */
+  private static final class Cnpg {
+    static final String API = "/apis/postgresql.cnpg.io/v1";
+  }
 
   private final String text;
   private final String api;
@@ -36,9 +45,18 @@ enum Kind {
     return plural;
   }
 
-  /** As kubectl takes it for one object, such as {@code deployment/progress}. */
+  /**
+   * As kubectl takes it for one object, such as {@code deployment/progress}; with the group where
+   * others have a kind of that name too.
+   */
   String singular() {
-    return text.toLowerCase(Locale.ROOT);
+    String word = text.toLowerCase(Locale.ROOT);
+    return api.equals(Cnpg.API) ? word + ".postgresql.cnpg.io" : word;
+  }
+
+  /** Path of the API that serves it. */
+  String api() {
+    return api;
   }
 
   /** {@code v1} or {@code apps/v1}. */

@@ -92,6 +92,11 @@ public final class KubernetesApi implements AutoCloseable {
     }
   }
 
+  /** Whether the cluster has the API of a kind, which every user may ask. */
+  boolean serves(Kind kind) {
+    return send("GET", kind.api(), "", JSON_TYPE).code() != ApiAnswer.NOT_FOUND;
+  }
+
   /** The object of that name, if it exists. */
   Optional<JsonNode> get(Kind kind, String namespace, String name) {
     ApiAnswer answer = send("GET", kind.path(namespace) + "/" + name, "", JSON_TYPE);

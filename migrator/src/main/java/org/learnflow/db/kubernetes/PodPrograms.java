@@ -18,7 +18,7 @@ import org.learnflow.db.Resource;
 import org.learnflow.db.programs.ErrorTail;
 import org.learnflow.db.programs.PostgresPrograms;
 
-/** PostgreSQL's programs in the pod of a StatefulSet, which are of the server's own version. */
+/** PostgreSQL's programs in the server's pod, which are of its own version. */
 public final class PodPrograms implements PostgresPrograms {
   private static final long KIBIBYTE = 1024;
 
@@ -34,13 +34,13 @@ public final class PodPrograms implements PostgresPrograms {
   /**
    * Programs that log in as a role.
    *
-   * @param statefulSet that runs the database
+   * @param hosting where the server is
+   * @throws Failure 4 if it is in no pod yet
    */
-  public PodPrograms(
-      KubernetesApi api, String namespace, String statefulSet, String role, Password password) {
+  public PodPrograms(KubernetesApi api, PodHosting hosting, String role, Password password) {
     this.api = api;
-    this.namespace = namespace;
-    this.pod = statefulSet + "-0";
+    this.namespace = hosting.namespace;
+    this.pod = hosting.podName();
     this.role = role;
     this.password = password;
   }
@@ -83,7 +83,8 @@ public final class PodPrograms implements PostgresPrograms {
   /** One of the same name that a kill has left is replaced. */
   @Override
   public PlacedFile place(String name, byte[] content) throws IOException {
-    String path = "/tmp/" + name;
+    // The root file system may be read-only.
+    String path = answer("sh", "-c", "echo \"${TMPDIR:-/tmp}\"").strip() + "/" + name;
     Ended ended =
         run(
             List.of("sh", "-c", "umask 077 && rm -f \"$0\" && cat >\"$0\"", path),

@@ -13,6 +13,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.ServiceHosts;
 import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.ServiceRole.Right;
 import org.learnflow.db.connect.ServicesDocument;
@@ -26,8 +27,9 @@ import org.learnflow.db.connect.SslMode;
  * @param migratorImage of its Jobs
  * @param seedSets that its Jobs load
  * @param owner the database as the owner role, as pods reach it; without a root certificate
+ * @param serviceHosts where services find the database besides
  * @param service in front of the database; none for an external one
- * @param statefulSet that runs the database; none for an external one
+ * @param server that runs the database; none for an external one
  * @param appUser role of all services; {@link ServiceRole#NONE} if each has its own
  * @param services that have roles of their own
  * @param adminUser role that may make roles, if there is one
@@ -42,8 +44,9 @@ public record Release(
     String migratorImage,
     List<String> seedSets,
     DatabaseAddress owner,
+    ServiceHosts serviceHosts,
     Optional<String> service,
-    Optional<String> statefulSet,
+    Optional<ServerObject> server,
     String appUser,
     List<Service> services,
     Optional<String> adminUser,
@@ -63,11 +66,18 @@ public record Release(
    *
    * @param name of the Secret
    * @param owner its key for the owner
-   * @param admin its key for the admin
+   * @param adminName Secret with the admin's password, usually the same
+   * @param admin its key
    * @param appName Secret with the services' password, usually the same
    * @param app its key
    */
-  public record SecretKeys(String name, String owner, String admin, String appName, String app) {}
+  public record SecretKeys(
+      String name, String owner, String adminName, String admin, String appName, String app) {
+    /** Whether the admin's password is in another Secret, which somebody else manages. */
+    public boolean isAdminForeign() {
+      return !adminName.equals(name);
+    }
+  }
 
   /**
    * What the Secrets contain.
@@ -110,13 +120,21 @@ public record Release(
         fields.list("seed-sets"),
         new DatabaseAddress(
             fields.required("host"),
-            fields.port(),
+            fields.port("port"),
             fields.required("database"),
             fields.required("owner-user"),
             SslMode.parse(fields.text("sslmode")).orElse(SslMode.DEFAULT),
             Optional.empty()),
+        new ServiceHosts(
+            fields.optional("read-host"),
+            fields
+                .optional("pooler-host")
+                .map(host -> new ServiceHosts.PoolerAddress(host, fields.port("pooler-port")))),
         fields.optional("service"),
-        fields.optional("stateful-set"),
+        fields
+            .optional("stateful-set")
+            .map(ServerObject::statefulSet)
+            .or(() -> fields.optional("cnpg-cluster").map(ServerObject::cluster)),
         fields.required("app-user"),
         fields
             .optional("services")
@@ -126,6 +144,9 @@ public record Release(
         new SecretKeys(
             fields.required("credentials-secret"),
             fields.required("owner-password-key"),
+            fields
+                .optional("admin-credentials-secret")
+                .orElseGet(() -> fields.required("credentials-secret")),
             fields.text("admin-password-key"),
             fields
                 .optional("app-credentials-secret")
@@ -158,11 +179,11 @@ public record Release(
           .toList();
     }
 
-    int port() {
+    int port(String key) {
       try {
-        return Integer.parseInt(required("port"));
+        return Integer.parseInt(required(key));
       } catch (NumberFormatException e) {
-        throw unusable("has a port that is not a number");
+        throw unusable("has a %s that is not a number".formatted(key));
       }
     }
 
@@ -184,18 +205,23 @@ public record Release(
     SecretKeys keys = credentialsSecret;
     Map<String, String> values = secret(api, keys.name());
     return passwords(
-        values, keys.appName().equals(keys.name()) ? values : secret(api, keys.appName()), rights);
+        values,
+        adminUser.isPresent() && keys.isAdminForeign() ? secret(api, keys.adminName()) : values,
+        keys.appName().equals(keys.name()) ? values : secret(api, keys.appName()),
+        rights);
   }
 
   /**
    * The same from what has been read.
    *
    * @param values of the Secret with the passwords
+   * @param adminValues of that with the admin's
    * @param appValues of that with the services' passwords
    * @throws Failure 1 where a key is missing
    */
   public Passwords passwords(
       Map<String, String> values,
+      Map<String, String> adminValues,
       Map<String, String> appValues,
       Function<Service, List<Right>> rights) {
     SecretKeys keys = credentialsSecret;
@@ -209,7 +235,7 @@ public record Release(
     }
     return new Passwords(
         password(keys.name(), values, keys.owner()),
-        adminUser.map(_ -> password(keys.name(), values, keys.admin())),
+        adminUser.map(_ -> password(keys.adminName(), adminValues, keys.admin())),
         passwords,
         roles);
   }
@@ -241,6 +267,20 @@ public record Release(
                     .formatted(name, namespace)
                 : "restore it: kubectl -n %s describe secret %s"
                     .formatted(namespace, credentialsSecret.name()));
+  }
+
+  /** The StatefulSet that runs the database, if one does. */
+  public Optional<String> statefulSet() {
+    return server.filter(ServerObject::isStatefulSet).map(ServerObject::name);
+  }
+
+  /**
+   * Its database in a pod, if it is in one.
+   *
+   * @param forwarded whether this process reaches it through the API server only
+   */
+  public Optional<PodHosting> hosting(KubernetesApi api, boolean forwarded) {
+    return server.map(object -> object.hosting(api, namespace, name, service, forwarded));
   }
 
   /** Whether the Secret with the passwords is the release's own, made by a hook. */

@@ -2,6 +2,7 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** What a release's pod and volume look like; changes nothing. */
@@ -34,21 +35,40 @@ public final class ReleaseState {
    */
   public record Storage(String claim, String phase, String size, String storageClass) {}
 
-  /** The database's pod, if there is one. */
-  public Optional<Pod> pod() {
-    return release
-        .statefulSet()
-        .flatMap(set ->
-            new StatefulSetHosting(api, release.namespace(), release.name(), set, Optional.empty())
-                .pod())
-        .map(ReleaseState::pod);
+  /** The database's pods: that of the StatefulSet, or those of the Cluster. */
+  public List<Pod> pods() {
+    return cluster()
+        .map(cluster ->
+            cluster.names().stream()
+                .flatMap(pod -> api.get(Kind.POD, release.namespace(), pod).stream())
+                .map(ReleaseState::pod)
+                .toList())
+        .orElseGet(() ->
+            release.hosting(api, false).flatMap(PodHosting::pod).map(ReleaseState::pod).stream()
+                .toList());
+  }
+
+  /** What CloudNativePG says, if it runs the database and has the Cluster. */
+  public Optional<ClusterStatus> cluster() {
+    return clusterName()
+        .flatMap(name -> api.get(Kind.CLUSTER, release.namespace(), name))
+        .map(ClusterStatus::of);
+  }
+
+  private Optional<String> clusterName() {
+    return release.server().filter(server -> !server.isStatefulSet()).map(ServerObject::name);
+  }
+
+  /** When CloudNativePG's newest good backup of it was finished, RFC 3339; empty without one. */
+  public Optional<String> lastClusterBackup() {
+    return clusterName().flatMap(name -> ClusterStatus.lastBackup(api, release.namespace(), name));
   }
 
   private static Pod pod(JsonNode pod) {
     return new Pod(
         pod.at("/metadata/name").asText(),
         pod.at("/status/phase").asText(),
-        StatefulSetHosting.isReady(pod),
+        PodHosting.isReady(pod),
         pod.at("/status/containerStatuses")
             .valueStream()
             .mapToInt(status -> status.path("restartCount").asInt())
@@ -58,13 +78,18 @@ public final class ReleaseState {
 
   /** Its data volumes; none for an external database, or where data goes with the pod. */
   public List<Storage> storage() {
-    return release
-        .statefulSet()
-        .map(_ -> DataClaims.of(release, api).all())
-        .orElse(List.of())
-        .stream()
+    return release.server().map(this::claims).orElse(List.of()).stream()
         .map(ReleaseState::storage)
         .toList();
+  }
+
+  private List<JsonNode> claims(ServerObject server) {
+    return server.isStatefulSet()
+        ? DataClaims.of(release, api).all()
+        : api.list(
+            Kind.CLAIM,
+            release.namespace(),
+            Map.of("labelSelector", "cnpg.io/cluster=" + server.name()));
   }
 
   private static Storage storage(JsonNode claim) {

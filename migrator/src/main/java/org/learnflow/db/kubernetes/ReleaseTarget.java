@@ -36,25 +36,16 @@ public final class ReleaseTarget {
       Function<Service, List<Right>> rights) {
     Release.Passwords passwords = found.passwords(api, rights);
     DatabaseAddress owner = withCertificate(api, found);
-    Hosting hosting =
-        found
-            .statefulSet()
-            .<Hosting>map(set ->
-                new StatefulSetHosting(
-                    api,
-                    found.namespace(),
-                    found.name(),
-                    set,
-                    route ? found.service() : Optional.empty()))
-            .orElse(Hosting.UNKNOWN);
+    Hosting hosting = found.hosting(api, route).<Hosting>map(pod -> pod).orElse(Hosting.UNKNOWN);
     return new Target(
         owner,
+        found.serviceHosts(),
         password.or(() -> Optional.of(passwords.owner())),
         found.adminUser().map(user -> new AdminSessions.Credentials(user, passwords.admin())),
         new RoleNames(owner.user(), passwords.roles()),
         passwords.services(),
         hosting,
-        server(found.statefulSet()));
+        server(found.server()));
   }
 
   private static DatabaseAddress withCertificate(KubernetesApi api, Release found) {
@@ -81,8 +72,10 @@ public final class ReleaseTarget {
     }
   }
 
-  /** A server that runs in a StatefulSet of the release is its own. */
-  public static Target.Server server(Optional<String> statefulSet) {
-    return statefulSet.isPresent() ? Target.Server.OWN : Target.Server.SHARED;
+  /** Whose server it is that an object runs; without one, it is an external one. */
+  public static Target.Server server(Optional<ServerObject> server) {
+    return server
+        .map(found -> found.isStatefulSet() ? Target.Server.OWN : Target.Server.OPERATED)
+        .orElse(Target.Server.SHARED);
   }
 }

@@ -2,26 +2,15 @@ package org.learnflow.db.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Password;
-import org.learnflow.db.connect.DatabaseAddress;
-import org.learnflow.db.connect.Hosting;
-import org.learnflow.db.connect.SslMode;
-import org.learnflow.db.postgres.SqlStates;
 
 /**
  * A database that a StatefulSet runs. SQL may be tried once the pod of the set's current revision
  * is ready: an upgrade must not migrate on a pod that is about to be replaced.
  */
-public final class StatefulSetHosting implements Hosting {
-  private final KubernetesApi api;
-  private final String namespace;
-  private final String release;
-  private final String name;
-  private final Optional<String> forwardedService;
-  private @Nullable Integer forwardedPort;
+public final class StatefulSetHosting extends PodHosting {
+  private final Optional<String> service;
 
   /**
    * A database.
@@ -36,17 +25,8 @@ public final class StatefulSetHosting implements Hosting {
       String release,
       String name,
       Optional<String> forwardedService) {
-    this.api = api;
-    this.namespace = namespace;
-    this.release = release;
-    this.name = name;
-    this.forwardedService = forwardedService;
-  }
-
-  /** A hook renewed it a moment ago; who asks from outside wants to know how it is now. */
-  @Override
-  public boolean renewsCertificate() {
-    return forwardedService.isEmpty();
+    super(api, namespace, release, name, forwardedService.isPresent());
+    this.service = forwardedService;
   }
 
   /** The certificate is the release's own, or that of a Secret that its values name. */
@@ -132,12 +112,6 @@ public final class StatefulSetHosting implements Hosting {
         .equals(set.at("/status/updateRevision").asText());
   }
 
-  static boolean isReady(JsonNode pod) {
-    return PodDiagnosis.condition(pod, "Ready")
-        .filter(condition -> condition.path("status").asText().equals("True"))
-        .isPresent();
-  }
-
   /**
    * The set's first pod: the one that takes writes. By name, so that no right to list is needed; a
    * pod of that name that the set does not select is none of its own.
@@ -150,45 +124,23 @@ public final class StatefulSetHosting implements Hosting {
                     label.getValue().equals(pod.at("/metadata/labels").get(label.getKey()))));
   }
 
-  private String podName() {
+  @Override
+  String podName() {
     return name + "-0";
   }
 
-  /** The set's first pod, if there is one. */
+  @Override
   Optional<JsonNode> pod() {
     return api.get(Kind.STATEFUL_SET, namespace, name).flatMap(this::pod);
   }
 
   @Override
-  public DatabaseAddress route(DatabaseAddress address) {
-    if (forwardedService.isEmpty()) {
-      return address;
-    }
-    int port =
-        Optional.ofNullable(forwardedPort)
-            .orElseGet(() ->
-                api.pods()
-                    .forward(
-                        namespace,
-                        podName(),
-                        containerPort(forwardedService.get(), address.port())));
-    forwardedPort = port;
-    // The certificate is made out to the Service's name; the API server has checked the way there.
-    boolean strict = address.sslMode() == SslMode.VERIFY_FULL;
-    return new DatabaseAddress(
-        "127.0.0.1",
-        port,
-        address.database(),
-        address.user(),
-        strict ? SslMode.VERIFY_CA : address.sslMode(),
-        address.rootCertificate());
-  }
-
-  private int containerPort(String service, int servicePort) {
+  int containerPort(int servicePort) {
+    String serviceName = service.orElse(name);
     JsonNode ports =
-        api.get(Kind.SERVICE, namespace, service)
+        api.get(Kind.SERVICE, namespace, serviceName)
             .orElseThrow(() ->
-                Failure.of(ExitCode.NOT_DEPLOYED, "Service " + service + " does not exist")
+                Failure.of(ExitCode.NOT_DEPLOYED, "Service " + serviceName + " does not exist")
                     .where("namespace " + namespace)
                     .state("nothing was changed")
                     .next("kubectl -n %s get services".formatted(namespace)))
@@ -202,9 +154,9 @@ public final class StatefulSetHosting implements Hosting {
             .orElseThrow(() ->
                 Failure.of(
                         ExitCode.FAILED,
-                        "Service %s has no port %d".formatted(service, servicePort))
+                        "Service %s has no port %d".formatted(serviceName, servicePort))
                     .state("nothing was changed")
-                    .next("kubectl -n %s describe service %s".formatted(namespace, service)));
+                    .next("kubectl -n %s describe service %s".formatted(namespace, serviceName)));
     return target.isInt() ? target.asInt() : namedPort(target.asText()).orElse(servicePort);
   }
 
@@ -218,16 +170,7 @@ public final class StatefulSetHosting implements Hosting {
   }
 
   @Override
-  public Failure explained(Failure refused, Optional<Password> password) {
-    if (!SqlStates.of(refused).equals(SqlStates.INVALID_PASSWORD)) {
-      return refused;
-    }
-    Optional<Failure> rotation =
-        password.flatMap(used -> replaced(used).or(() -> beingReplaced(used)));
-    if (rotation.isPresent()) {
-      Failure known = rotation.get().what(rotation.get().what() + ": " + refused.what());
-      return refused.where().map(known::where).orElse(known).causedBy(refused);
-    }
+  Failure passwordRefused(Failure refused) {
     return refused
         .what("the Secret and the volume do not belong together: " + refused.what())
         .state(
@@ -244,48 +187,6 @@ public final class StatefulSetHosting implements Hosting {
                         ? ""
                         : "; or, because the data is in the pod, restart it empty: kubectl -n %s delete pod %s"
                             .formatted(namespace, podName())));
-  }
-
-  @Override
-  public Optional<Failure> replaced(Password password) {
-    return credentials()
-        .filter(secret ->
-            !CredentialsSecret.current(secret).containsValue(password)
-                && !CredentialsSecret.pending(secret).containsValue(password))
-        .map(_ ->
-            Failure.of(ExitCode.FAILED, "the password was replaced after this command read it")
-                .where("Secret %s in namespace %s".formatted(credentialsName(), namespace))
-                .state("nothing was changed by this step")
-                .next("run the same command again; a Job's next pod reads the new one"));
-  }
-
-  @Override
-  public Optional<Failure> beingReplaced(Password password) {
-    return credentials()
-        .filter(secret ->
-            CredentialsSecret.pending(secret).keySet().stream()
-                .anyMatch(key -> password.equals(CredentialsSecret.current(secret).get(key))))
-        .map(secret ->
-            Failure.of(
-                    ExitCode.CREDENTIALS_REFUSED,
-                    CredentialsSecret.interrupted(
-                        credentialsName(), CredentialsSecret.pending(secret).keySet()))
-                .where("namespace " + namespace)
-                .state("nothing was changed by this step; open sessions continue")
-                .next("finish it: " + CredentialsSecret.rotation(release, namespace)));
-  }
-
-  private String credentialsName() {
-    return CredentialsSecret.ofRelease(release);
-  }
-
-  /** The release's own Secret, where there is one and it may be read. */
-  private Optional<JsonNode> credentials() {
-    try {
-      return api.get(Kind.SECRET, namespace, credentialsName());
-    } catch (Failure e) {
-      return Optional.empty();
-    }
   }
 
   /** Also where that cannot be looked up: the more careful advice. */

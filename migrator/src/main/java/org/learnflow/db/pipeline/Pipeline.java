@@ -11,6 +11,8 @@ import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.seed.SeedReport;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.seed.SeedStep;
+import org.learnflow.db.verify.ServiceRoutes;
+import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
@@ -74,6 +76,9 @@ public record Pipeline(
     }
     String published = publisher.publish(owner, migrated.to());
     progress.line("publish", published);
+    ServiceRoutes.look(access).stream()
+        .filter(StageResult::warning)
+        .forEach(route -> progress.line("publish", "warning: " + route.detail()));
     return new Outcome(roles, migrated, seeded, verification, published);
   }
 

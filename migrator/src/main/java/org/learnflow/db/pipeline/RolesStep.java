@@ -1,7 +1,10 @@
 package org.learnflow.db.pipeline;
 
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
@@ -16,6 +19,7 @@ import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.roles.RightsCheck;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.roles.RoleManager.RolePassword;
+import org.learnflow.db.roles.Tenant;
 
 /**
  * Creates roles, database and privileges, as the admin and as the owner, each for what only that
@@ -83,10 +87,7 @@ public final class RolesStep {
                         AdvisoryLock.acquire(
                             connection, AdvisoryLock.Purpose.CREDENTIALS, progress)) {
                       refuseReplacedPasswords();
-                      return maintenance.run(
-                          "roles",
-                          making ->
-                              manager.ensureRolesAndDatabase(making, passwords(), access::accepts));
+                      return maintenance.run("roles", this::rolesAndDatabase);
                     }
                   }));
       // What one corrects can reveal work for another; what shows up again cannot be corrected this
@@ -100,6 +101,19 @@ public final class RolesStep {
       }
     }
     return List.copyOf(done);
+  }
+
+  private List<String> rolesAndDatabase(Connection making) throws SQLException {
+    Optional<Tenant> tenant =
+        target.hosting().tenant().map(release -> new Tenant(target.names().owner(), release));
+    if (tenant.isPresent()) {
+      tenant.get().require(making);
+    }
+    List<String> done = manager.ensureRolesAndDatabase(making, passwords(), access::accepts);
+    if (tenant.isPresent()) {
+      tenant.get().note(making);
+    }
+    return done;
   }
 
   private List<String> rights(Session owner, Session maintenance, Session inDatabase) {

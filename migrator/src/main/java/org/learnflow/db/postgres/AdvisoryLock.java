@@ -69,7 +69,9 @@ public final class AdvisoryLock implements AutoCloseable {
     /** Putting another database in a database's place; in the maintenance database. */
     RESTORE(0x6c66_0005L),
     /** Dumping as a role created for it; in the maintenance database. */
-    BACKUP(0x6c66_0007L);
+    BACKUP(0x6c66_0007L),
+    /** Copying dumps to a bucket. */
+    OFFSITE(0x6c66_0008L);
 
     private final long key;
 

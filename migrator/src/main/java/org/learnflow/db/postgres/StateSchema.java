@@ -81,6 +81,15 @@ public final class StateSchema {
           failure        text NOT NULL,
           finished_at    timestamptz NOT NULL DEFAULT now());
       COMMENT ON TABLE learnflow_db.drills IS 'Dumps that were restored beside the database, or could not be.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.offsite_copies (
+          id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          dump        text NOT NULL,
+          uri         text NOT NULL,
+          bytes       bigint NOT NULL,
+          failure     text NOT NULL,
+          finished_at timestamptz NOT NULL DEFAULT now());
+      COMMENT ON TABLE learnflow_db.offsite_copies IS
+          'Copies of dumps in a bucket, each read back; and the last run that failed, if none succeeded since.';
       """;
 
   /** As in {@link AdvisoryLock}, but for the transaction that creates the schema. */
@@ -90,7 +99,7 @@ public final class StateSchema {
       "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
 
   /** Created last, in one transaction with the others. */
-  private static final String NEWEST = "learnflow_db.drills";
+  private static final String NEWEST = "learnflow_db.offsite_copies";
 
   /** Revokes what default privileges granted, in the transaction that creates the schema. */
   private static final String CLOSE =

@@ -107,7 +107,7 @@ public final class LocalPrograms implements PostgresPrograms {
   private static int major(Path program) {
     try {
       Process process =
-          new ProcessBuilder(program.toString(), "--version")
+          new ProcessBuilder(words(program, List.of("--version")))
               .redirectErrorStream(true)
               .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
               .start();
@@ -167,9 +167,9 @@ public final class LocalPrograms implements PostgresPrograms {
 
   @Override
   public Ended run(List<String> command, Input input, OutputStream output) throws IOException {
-    List<String> words = new ArrayList<>(command);
-    words.set(0, directory.resolve(command.getFirst()).toString());
-    ProcessBuilder builder = new ProcessBuilder(words);
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            words(directory.resolve(command.getFirst()), command.subList(1, command.size())));
     environment(builder);
     Process process = builder.start();
     try {
@@ -189,6 +189,22 @@ public final class LocalPrograms implements PostgresPrograms {
     } finally {
       process.destroy();
     }
+  }
+
+  /**
+   * Programs that were copied from another image come with its dynamic loader and libraries, in the
+   * same directory (the chart's {@code copy-programs.sh}).
+   */
+  private static List<String> words(Path program, List<String> arguments) {
+    List<String> words = new ArrayList<>();
+    Path loader = program.resolveSibling("loader");
+    if (Files.isExecutable(loader)) {
+      words.addAll(
+          List.of(loader.toString(), "--library-path", String.valueOf(loader.getParent())));
+    }
+    words.add(program.toString());
+    words.addAll(arguments);
+    return words;
   }
 
   private void environment(ProcessBuilder builder) {

@@ -16,6 +16,7 @@ import org.learnflow.db.WholeFile;
 import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.PercentEncoding;
 import org.learnflow.db.connect.Service;
+import org.learnflow.db.connect.ServiceHosts;
 import org.learnflow.db.connect.ServiceRole;
 import org.learnflow.db.connect.SslMode;
 import org.learnflow.db.connect.Target;
@@ -23,12 +24,13 @@ import org.learnflow.db.connect.Target;
 /**
  * The connection that services get, in every published form.
  *
- * @param address the database, as the service's role
+ * @param address the database itself, as the service's role
  * @param password of that role
  * @param service whose connection it is; empty for that of all services
+ * @param hosts where the service finds it besides
  */
 public record PublishedConnection(
-    DatabaseAddress address, Password password, Optional<Service> service) {
+    DatabaseAddress address, Password password, Optional<Service> service, ServiceHosts hosts) {
   /**
    * Linux starts no program with a variable of more than 128 KiB, and the bundle of a cloud's
    * authorities is longer.
@@ -37,7 +39,7 @@ public record PublishedConnection(
 
   /** The connection of all services. */
   public PublishedConnection(DatabaseAddress address, Password password) {
-    this(address, password, Optional.empty());
+    this(address, password, Optional.empty(), ServiceHosts.NONE);
   }
 
   /**
@@ -93,13 +95,15 @@ public record PublishedConnection(
                             + (role.hasAllRights()
                                 ? "--app-password-file"
                                 : "--service-passwords"))),
-        role.service());
+        role.service(),
+        target.serviceHosts());
   }
 
   /** Environment keys that are secret, for a Secret. */
   public SequencedMap<String, String> secretEnvironment() {
     SequencedMap<String, String> keys = new LinkedHashMap<>();
     keys.put("DATABASE_URL", uri());
+    hosts.replicas().ifPresent(host -> keys.put("DATABASE_READ_URL", readUri(host)));
     keys.put("PGUSER", address.user());
     keys.put("PGPASSWORD", password.value());
     return keys;
@@ -112,8 +116,9 @@ public record PublishedConnection(
    */
   public SequencedMap<String, String> openEnvironment(String schemaVersion) {
     SequencedMap<String, String> keys = new LinkedHashMap<>();
-    keys.put("PGHOST", address.host());
-    keys.put("PGPORT", String.valueOf(address.port()));
+    keys.put("PGHOST", published().host());
+    hosts.replicas().ifPresent(host -> keys.put("PGHOST_READ", host));
+    keys.put("PGPORT", String.valueOf(published().port()));
     keys.put("PGDATABASE", address.database());
     keys.put("PGSSLMODE", address.sslMode().text());
     keys.put("SCHEMA_VERSION", schemaVersion);
@@ -145,8 +150,8 @@ public record PublishedConnection(
     SequencedMap<String, String> keys = new LinkedHashMap<>();
     keys.put("type", "postgresql");
     keys.put("provider", "learnflow-db");
-    keys.put("host", address.host());
-    keys.put("port", String.valueOf(address.port()));
+    keys.put("host", published().host());
+    keys.put("port", String.valueOf(published().port()));
     keys.put("database", address.database());
     keys.put("username", address.user());
     keys.put("password", password.value());
@@ -159,6 +164,13 @@ public record PublishedConnection(
     keys.put("jdbc-uri", jdbcUri());
     keys.put("fqdn-uri", uri());
     keys.put("fqdn-jdbc-uri", jdbcUri());
+    hosts
+        .replicas()
+        .ifPresent(host -> {
+          keys.put("read-host", host);
+          keys.put("read-uri", readUri(host));
+          keys.put("read-jdbc-uri", readJdbcUri(host));
+        });
     return keys;
   }
 
@@ -178,6 +190,12 @@ public record PublishedConnection(
       keys.put(key, shown(masked.jdbcUri()));
     }
     keys.put("pgpass", masked.pgpass());
+    hosts
+        .replicas()
+        .ifPresent(host -> {
+          keys.put("read-uri", shown(masked.readUri(host)));
+          keys.put("read-jdbc-uri", shown(masked.readJdbcUri(host)));
+        });
     return keys;
   }
 
@@ -187,32 +205,59 @@ public record PublishedConnection(
   }
 
   private PublishedConnection masked() {
-    return new PublishedConnection(address, new Password(Password.MASK), service);
+    return new PublishedConnection(address, new Password(Password.MASK), service, hosts);
   }
 
   private static String shown(String maskedUri) {
     return maskedUri.replace("%2A", "*");
   }
 
+  /** Where the service connects: the database itself, or a pooler in front of it. */
+  public DatabaseAddress published() {
+    return hosts.published(address);
+  }
+
   /** libpq's URI, percent-encoded. */
   public String uri() {
+    return uri(published().hostAndPort(), Optional.empty());
+  }
+
+  /** The same for a session that only reads: on a replica or, where none answers, the primary. */
+  private String readUri(String host) {
+    return uri(replicasFirst(host), Optional.of("target_session_attrs=prefer-standby"));
+  }
+
+  private String uri(String hosts, Optional<String> target) {
     return "postgresql://%s:%s@%s/%s%s"
         .formatted(
             PercentEncoding.encode(address.user()),
             PercentEncoding.encode(password.value()),
-            address.hostAndPort(),
+            hosts,
             PercentEncoding.encode(address.database()),
-            parameters("?", "application_name"));
+            parameters("?", "application_name", target));
+  }
+
+  private String replicasFirst(String host) {
+    return address.at(host).hostAndPort() + "," + address.hostAndPort();
   }
 
   private String jdbcUri() {
+    // Behind a pooler the next transaction may be another session's, which has not prepared it.
+    return jdbcUri(published().hostAndPort(), hosts.pooler().map(_ -> "prepareThreshold=0"));
+  }
+
+  private String readJdbcUri(String host) {
+    return jdbcUri(replicasFirst(host), Optional.of("targetServerType=preferSecondary"));
+  }
+
+  private String jdbcUri(String hosts, Optional<String> target) {
     return "jdbc:postgresql://%s/%s?password=%s&user=%s%s"
         .formatted(
-            address.hostAndPort(),
+            hosts,
             PercentEncoding.encode(address.database()),
             PercentEncoding.encode(password.value()),
             PercentEncoding.encode(address.user()),
-            parameters("&", "ApplicationName"));
+            parameters("&", "ApplicationName", target));
   }
 
   /**
@@ -220,12 +265,14 @@ public record PublishedConnection(
    *
    * @param before what stands before the first of them
    * @param applicationName as the driver calls it
+   * @param more what else the driver must know, such as which of several hosts it takes
    */
-  private String parameters(String before, String applicationName) {
+  private String parameters(String before, String applicationName, Optional<String> more) {
     List<String> parameters = new ArrayList<>();
     if (address.sslMode() != SslMode.DEFAULT) {
       parameters.add("sslmode=" + address.sslMode().text());
     }
+    more.ifPresent(parameters::add);
     service.ifPresent(owner -> parameters.add(applicationName + "=" + owner.name()));
     return parameters.isEmpty() ? "" : before + String.join("&", parameters);
   }
@@ -234,8 +281,8 @@ public record PublishedConnection(
   private String pgpass() {
     return String.join(
             ":",
-            escaped(address.host()),
-            String.valueOf(address.port()),
+            escaped(published().host()),
+            String.valueOf(published().port()),
             escaped(address.database()),
             escaped(address.user()),
             escaped(password.value()))

@@ -54,7 +54,7 @@ public final class RightsCheck {
       UNION ALL
       -- It gets in when services have taken all other connections.
       SELECT DISTINCT 'no member', 4, r.owner, g.rolname::text FROM roles r, pg_roles g
-        WHERE @OWN_SERVER@ AND g.rolname = 'pg_use_reserved_connections'
+        WHERE @SERVER@ <> 'SHARED' AND g.rolname = 'pg_use_reserved_connections'
           AND coalesce(current_setting('reserved_connections', true), '0') <> '0' AND NOT pg_has_role(r.owner_oid, g.oid, 'USAGE')
       UNION ALL
       SELECT 'member', 5, r.service, quote_ident(g.rolname)
@@ -68,12 +68,12 @@ public final class RightsCheck {
         WHERE d.datname = @DATABASE@ AND d.datdba <> r.owner_oid
       UNION ALL
       SELECT 'may connect', 7, r.service, quote_ident(d.datname) FROM roles r, pg_database d
-        WHERE @OWN_SERVER@ AND d.datname IN ('postgres', 'template1') AND NOT r.service_super
+        WHERE @SERVER@ = 'OWN' AND d.datname IN ('postgres', 'template1') AND NOT r.service_super
           AND has_database_privilege(r.service_oid, d.oid, 'CONNECT')
       UNION ALL
       SELECT DISTINCT 'may not connect', 8, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
         WHERE d.datname = 'postgres' AND NOT has_database_privilege(r.owner_oid, d.oid, 'CONNECT')
-          AND (@OWN_SERVER@ OR pg_has_role(d.datdba, 'USAGE'))
+          AND (@SERVER@ = 'OWN' OR pg_has_role(d.datdba, 'USAGE'))
       UNION ALL
       SELECT 'limit', 9, r.service, l.connections::text
         FROM (VALUES @LIMITS@) l (service, connections) JOIN pg_roles s ON s.rolname = l.service JOIN roles r ON r.service_oid = s.oid
@@ -84,10 +84,10 @@ public final class RightsCheck {
         WHERE NOT EXISTS (SELECT FROM pg_db_role_setting c JOIN pg_database d ON d.oid = c.setdatabase
                           WHERE c.setrole = s.oid AND d.datname = @DATABASE@ AND w.name || '=' || w.value = ANY (c.setconfig))
       UNION ALL
-      -- On a server of our own, the owner is a member of no other roles that log in, but for one that loads a dump: it ends.
+      -- On a server of our own, also one that an operator runs, the owner is a member of no other roles that log in, but for one that loads a dump: it ends.
       SELECT 'formerly', 11, quote_ident(s.rolname), ''
         FROM pg_roles o JOIN pg_auth_members m ON m.member = o.oid JOIN pg_roles s ON s.oid = m.roleid
-        WHERE @OWN_SERVER@ AND o.rolname = @OWNER@ AND s.rolcanlogin AND s.rolvaliduntil IS NULL AND NOT s.rolsuper
+        WHERE @SERVER@ <> 'SHARED' AND o.rolname = @OWNER@ AND s.rolcanlogin AND s.rolvaliduntil IS NULL AND NOT s.rolsuper
           AND s.rolname NOT IN (@SERVICES@)
       ORDER BY 2, 3, 4
       """;
@@ -341,7 +341,7 @@ public final class RightsCheck {
                 "SPARE", named(names, service -> !service.current()),
                 "LIMITS", limits(names),
                 "SETTINGS", settings(names),
-                "OWN_SERVER", String.valueOf(server == Target.Server.OWN),
+                "SERVER", Sql.literal(server.name()),
                 "DATABASE", Sql.literal(database)));
     return CatalogQuery.rows(
         connection,

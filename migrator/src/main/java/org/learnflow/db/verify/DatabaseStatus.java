@@ -37,6 +37,7 @@ import org.learnflow.db.seed.SeedLedger;
  * @param seeds loaded sets with the mode they were loaded in
  * @param lastBackup the newest one that is recorded, if any
  * @param lastDrill the last attempt to restore a dump beside the database, if any
+ * @param lastOffsiteCopy the newest dump in a bucket, if dumps are copied there
  * @param problem what is wrong with the server, otherwise empty
  */
 public record DatabaseStatus(
@@ -55,6 +56,7 @@ public record DatabaseStatus(
     Map<String, String> seeds,
     @Nullable LastBackup lastBackup,
     @Nullable LastDrill lastDrill,
+    @Nullable LastOffsiteCopy lastOffsiteCopy,
     String problem) {
 
   /**
@@ -80,6 +82,7 @@ public record DatabaseStatus(
     Drift drift = drift(connection);
     Optional<LastBackup> backup = LastBackup.read(connection);
     Optional<LastDrill> drill = LastDrill.read(connection);
+    Optional<LastOffsiteCopy> copy = LastOffsiteCopy.read(connection);
     String tls = TlsState.text(connection, access);
     try (var statement = connection.createStatement();
         var row =
@@ -107,6 +110,7 @@ public record DatabaseStatus(
           seeds,
           backup.orElse(null),
           drill.orElse(null),
+          copy.orElse(null),
           Space.problem(connection).orElse(""));
     }
   }

@@ -34,6 +34,8 @@ final class Privileges {
       SELECT CASE WHEN r.is_service THEN 'service' ELSE 'owner' END, quote_ident(r.rolname), 'is a member of ' || p.rolname
         FROM roles r, pg_roles p
         WHERE p.rolname IN (@POWERFUL_ROLES@) AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER')
+          -- The roles step makes the owner a member of this one.
+          AND (r.is_service OR p.rolname <> 'pg_use_reserved_connections')
       UNION ALL
       SELECT 'superuser', quote_ident(rolname), '' FROM pg_roles
         WHERE rolsuper AND oid <> 10 AND rolname NOT IN (@OWNER@, @SERVICES@, @ADMIN@)

@@ -3,10 +3,13 @@ package org.learnflow.db.verify;
 import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.connect.Target;
+import org.learnflow.db.kubernetes.ClusterStatus;
 import org.learnflow.db.kubernetes.CredentialsSecret;
 import org.learnflow.db.kubernetes.KubernetesApi;
 import org.learnflow.db.kubernetes.KubernetesTarget;
 import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.kubernetes.ReleaseState;
+import org.learnflow.db.kubernetes.ServerObject;
 import org.learnflow.db.publish.PublishedConnection;
 
 /** The stages around a release's database. */
@@ -27,18 +30,42 @@ public record ReleaseStages(KubernetesApi api, Release release) {
         interrupted.orElse(release.credentialsSecret().name() + " is complete"));
   }
 
-  /** Whether the database's pod is ready; empty if it has none. */
+  /** Whether the database's pod, or its Cluster, serves; empty if it is external. */
   public Optional<StageResult> pod(Target target) {
     return release
-        .statefulSet()
-        .map(set ->
-            target
-                .hosting()
-                .obstacle()
-                .map(obstacle ->
-                    new StageResult(
-                        "pod", false, "%s; next: %s".formatted(obstacle.what(), obstacle.next())))
-                .orElseGet(() -> new StageResult("pod", true, set + "-0 is ready")));
+        .server()
+        .map(server -> server.isStatefulSet() ? pod(target, server) : cluster(target, server));
+  }
+
+  private static StageResult pod(Target target, ServerObject server) {
+    String name = "pod";
+    return obstacle(name, target)
+        .orElseGet(() -> StageResult.good(name, server.name() + "-0 is ready"));
+  }
+
+  /** A primary that serves is enough; what is missing besides is a warning. */
+  private StageResult cluster(Target target, ServerObject server) {
+    String name = "cluster";
+    return obstacle(name, target)
+        .or(() -> new ReleaseState(api, release).cluster().map(status -> cluster(name, status)))
+        .orElseGet(() -> StageResult.broken(name, server + " does not exist"));
+  }
+
+  private StageResult cluster(String name, ClusterStatus status) {
+    return status.needsAttention()
+        ? StageResult.warning(
+            name,
+            "%s; next: kubectl -n %s describe cluster.postgresql.cnpg.io %s"
+                .formatted(status.summary(), release.namespace(), status.name()))
+        : StageResult.good(name, status.summary());
+  }
+
+  private static Optional<StageResult> obstacle(String name, Target target) {
+    return target
+        .hosting()
+        .obstacle()
+        .map(obstacle ->
+            StageResult.broken(name, "%s; next: %s".formatted(obstacle.what(), obstacle.next())));
   }
 
   /** Whether the published connection is up to date. */

@@ -132,7 +132,7 @@ public final class ServiceConnections {
 
   /** Why all services together could take the connections that others need. */
   private static Optional<String> tooMany(List<Row> rows, Target target) {
-    if (target.server() != Target.Server.OWN || rows.isEmpty()) {
+    if (target.server() == Target.Server.SHARED || rows.isEmpty()) {
       return Optional.empty();
     }
     List<Integer> limits =

@@ -25,7 +25,8 @@ import org.learnflow.db.postgres.CatalogQuery;
  *
  * @param protocol such as {@code TLSv1.3 with TLS_AES_256_GCM_SHA384}
  * @param address how the server is used
- * @param own whether it is the release's own server
+ * @param own whether it is the release's own server, with a certificate of its own
+ * @param renewedBefore how long before its end a certificate is renewed by itself, if it is
  * @param server empty if {@code unread} says why it could not be read
  * @param authority empty if none is trusted
  * @param unread otherwise empty
@@ -34,6 +35,7 @@ record TlsState(
     String protocol,
     DatabaseAddress address,
     boolean own,
+    Optional<Duration> renewedBefore,
     Optional<Life> server,
     Optional<Life> authority,
     String unread) {
@@ -41,6 +43,9 @@ record TlsState(
 
   /** A rotation that reconcile begins in time takes 60 days. */
   private static final Duration ENOUGH_FOR_ROTATION = Duration.ofDays(90);
+
+  /** Who renews by itself may be that late. */
+  private static final Duration A_DAY = Duration.ofDays(1);
 
   /** Empty if the session speaks no TLS. */
   private static Optional<TlsState> read(Connection connection, DatabaseAccess access)
@@ -55,6 +60,7 @@ record TlsState(
 
   private static TlsState of(String protocol, DatabaseAccess access) {
     DatabaseAddress address = access.target().owner();
+    Optional<Duration> renewed = access.target().hosting().renewsBefore();
     boolean own = access.target().server() == Target.Server.OWN;
     try {
       Chain chain = access.tlsProbe().certificates();
@@ -63,9 +69,11 @@ record TlsState(
           trusted.isEmpty()
               ? Optional.empty()
               : chain.authority(WholeFile.CERTIFICATES.text(trusted.get()));
-      return new TlsState(protocol, address, own, Optional.of(chain.server()), authority, "");
+      return new TlsState(
+          protocol, address, own, renewed, Optional.of(chain.server()), authority, "");
     } catch (IOException e) {
-      return new TlsState(protocol, address, own, Optional.empty(), Optional.empty(), Reason.of(e));
+      return new TlsState(
+          protocol, address, own, renewed, Optional.empty(), Optional.empty(), Reason.of(e));
     }
   }
 
@@ -93,10 +101,12 @@ record TlsState(
       next.add(
           "verify it: sslmode=verify-full and sslrootcert=FILE, in a release externalDatabase.sslmode and externalDatabase.ca");
     }
-    if (!server.get().isFresh(now)) {
+    if (isLate(server.get(), now, !server.get().isFresh(now))) {
       next.add(renewal());
     }
-    if (authority.filter(life -> life.end().isBefore(now.plus(ENOUGH_FOR_ROTATION))).isPresent()) {
+    if (authority
+        .filter(life -> isLate(life, now, life.end().isBefore(now.plus(ENOUGH_FOR_ROTATION))))
+        .isPresent()) {
       next.add(
           own
               ? "replace the authority: docs/explanation/tls.md"
@@ -105,6 +115,13 @@ record TlsState(
     return next.isEmpty()
         ? StageResult.good(NAME, text(now))
         : StageResult.warning(NAME, "%s; next: %s".formatted(text(now), String.join("; ", next)));
+  }
+
+  /** Whether it should have been renewed; {@code otherwise} if nobody does that by itself. */
+  private boolean isLate(Life life, Instant now, boolean otherwise) {
+    return renewedBefore
+        .map(before -> life.end().isBefore(now.plus(before).minus(A_DAY)))
+        .orElse(otherwise);
   }
 
   private String renewal() {
@@ -155,7 +172,8 @@ record TlsState(
           List.of(
               StageResult.warning(
                   name,
-                  "the server accepts connections without TLS; next: write hostssl instead of host in its pg_hba.conf, or require TLS in the settings of a managed server"));
+                  "the server accepts connections without TLS; next: "
+                      + access.target().hosting().plainTextAdvice()));
       case UNKNOWN -> List.of();
     };
   }

@@ -138,6 +138,7 @@ public final class Verifier {
           stages.addAll(lookOrNote("seeds", () -> List.of(seeds(connection, behind))));
           stages.addAll(lookOrNote("backup", () -> backup(connection)));
           stages.addAll(lookOrNote("drill", () -> drill(connection)));
+          stages.addAll(lookOrNote("offsite", () -> offsite(connection)));
           stages.addAll(lookOrNote("restorable", () -> restorable(connection)));
           return new Verification(true, List.copyOf(stages));
         });
@@ -199,6 +200,11 @@ public final class Verifier {
   /** Reports something only if a dump was restored beside the database, or could not be. */
   private static List<StageResult> drill(Connection connection) throws SQLException {
     return LastDrill.read(connection).map(LastDrill::stage).stream().toList();
+  }
+
+  /** Reports something only if dumps were copied to a bucket, or could not be. */
+  private static List<StageResult> offsite(Connection connection) throws SQLException {
+    return LastOffsiteCopy.read(connection).map(LastOffsiteCopy::stage).stream().toList();
   }
 
   /** Reports something only if a dump could not be restored. */

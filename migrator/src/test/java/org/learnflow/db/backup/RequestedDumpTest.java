@@ -421,6 +421,32 @@ class RequestedDumpTest {
     assertThat(dumps()).isNotEmpty();
   }
 
+  /** Its new connections are refused while the migrator's session still lives. */
+  @Test
+  void aServerThatEndsInTheDumpMeansAnotherDump() throws Exception {
+    applied();
+    program(
+        "pg_dump",
+        """
+        case $1 in --version) exec "%1$s/pg_dump" "$@" ;; esac
+        mkdir "%2$s/refused" 2>/dev/null || exec "%1$s/pg_dump" "$@"
+        exit 1
+        """
+            .formatted(server.bin(), folder));
+    CompletableFuture<CliResult> run = cli.runInBackground("run");
+    Eventually.within(LIMIT, "it is refused", () -> Files.exists(folder.resolve("refused")));
+    TimeUnit.SECONDS.sleep(1);
+    assertThat(
+            database.query(
+                PostgresServer.ADMIN,
+                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE datname = '%s' AND pid <> pg_backend_pid()"
+                    .formatted(database.name())))
+        .containsExactly("t");
+    assertThat(run.get(1, TimeUnit.MINUTES)).exited(ExitCode.OK).says("the connection was lost");
+    assertThat(versions()).containsExactly("1", "2");
+    assertThat(dumps()).hasSize(1);
+  }
+
   @Test
   void eightRunsAtOnceDumpOnce() throws Exception {
     applied();

@@ -68,6 +68,10 @@ public class JsonDocumentsTest {
         database.owner(),
         "INSERT INTO learnflow_db.drills (dump, seconds, schema_version, table_count, row_count, failure)"
             + " VALUES ('a.dump', 1, '009', 1, 1, '')");
+    database.execute(
+        database.owner(),
+        "INSERT INTO learnflow_db.offsite_copies (dump, uri, bytes, failure)"
+            + " VALUES ('a.dump', 's3://backups/a.dump', 1, '')");
     record("status", cli, "status");
     record("reconcile", cli, "reconcile");
     database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");

@@ -6,8 +6,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -44,7 +44,7 @@ class OptionsTest {
         : command.getSubcommands().values().stream().flatMap(OptionsTest::leaves);
   }
 
-  private static CommandLine commandLine() {
+  static CommandLine commandLine() {
     return Main.commandLine(
         Map.of(), new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()));
   }
@@ -126,19 +126,47 @@ class OptionsTest {
 
   /** The option's value as picocli reads it when only the variable is set. */
   private static String read(CommandLine command, OptionSpec option, String variable) {
-    Map<String, String> environment = new HashMap<>();
-    environment.put(variable, sample(option).replaceAll("[\\[\\] ]", ""));
+    String value = sample(option).replaceAll("[\\[\\] ]", "");
+    return read(command, option, Map.of(variable, value), List.of());
+  }
+
+  private static String read(
+      CommandLine command, OptionSpec option, Map<String, String> environment, List<String> more) {
+    List<String> words =
+        new ArrayList<>(List.of(command.getCommandSpec().qualifiedName().split(" ", -1)));
+    words.removeFirst();
+    words.addAll(more);
     CommandLine commandLine =
         Main.commandLine(
-            environment, new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()));
-    String[] words = command.getCommandSpec().qualifiedName().split(" ", -1);
-    CommandLine.ParseResult parsed =
-        commandLine.parseArgs(Arrays.copyOfRange(words, 1, words.length));
+            words,
+            environment,
+            new PrintWriter(new StringWriter()),
+            new PrintWriter(new StringWriter()));
+    CommandLine.ParseResult parsed = commandLine.parseArgs(words.toArray(String[]::new));
     while (parsed.hasSubcommand()) {
       parsed = parsed.subcommand();
     }
     Object value = parsed.commandSpec().findOption(option.longestName()).getValue();
     return String.valueOf(value);
+  }
+
+  @Test
+  void aFlagThatIsGivenByBothIsGiven() {
+    List<String> flags = new ArrayList<>();
+    for (CommandLine command : leaves(commandLine()).toList()) {
+      for (OptionSpec option : command.getCommandSpec().options()) {
+        if (option.arity().max() == 0 && !option.usageHelp() && !option.versionHelp()) {
+          Map<String, String> environment = Map.of(EnvironmentDefaults.variable(option), "true");
+          for (String name : option.names()) {
+            flags.add(name);
+            assertThat(read(command, option, environment, List.of(name)))
+                .as("%s of %s", name, command.getCommandSpec().qualifiedName())
+                .isEqualTo("true");
+          }
+        }
+      }
+    }
+    assertThat(flags).contains("--yes", "--replace", "-v");
   }
 
   @Test

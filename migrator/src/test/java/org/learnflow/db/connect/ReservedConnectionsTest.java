@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.ApiServer;
+import org.learnflow.db.testing.CliResult;
 import org.learnflow.db.testing.OwnServer;
 import org.learnflow.db.testing.PostgresServers;
 import org.learnflow.db.testing.TestRelease;
@@ -48,7 +49,10 @@ class ReservedConnectionsTest {
       try {
         useUp(release, taken);
         assertThat(taken).hasSize(FOR_SERVICES);
-        assertThat(release.cli().run("verify")).exited(ExitCode.OK).answers("healthy");
+        CliResult verified = release.cli().run("verify");
+        assertThat(verified).exited(ExitCode.OK).answers("healthy");
+        // The membership is wanted.
+        assertThat(verified.out()).doesNotContain(" privileges: ");
         assertThat(release.job(files, "[]").run("run")).exited(ExitCode.OK);
         assertThat(release.cli().run("status")).exited(ExitCode.OK);
       } finally {

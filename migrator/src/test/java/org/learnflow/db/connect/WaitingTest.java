@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.LocalPorts;
 import org.learnflow.db.testing.PostgresExtension;
 import org.learnflow.db.testing.PostgresServer;
 import org.learnflow.db.testing.PostgresServers;
@@ -33,7 +34,7 @@ class WaitingTest {
 
   @Test
   void aClosedPortIsReportedAsRefusedWhenTheTimeoutIsOver(TestDatabase database) throws Exception {
-    Cli cli = at(database, "127.0.0.1", closedPort());
+    Cli cli = at(database, "127.0.0.1", LocalPorts.free());
     Timed timed = timed(() -> cli.run("wait", "--timeout", "1s"));
     assertThat(timed.result())
         .exited(ExitCode.NOT_REACHED)
@@ -108,11 +109,12 @@ class WaitingTest {
     while (!web.isClosed()) {
       try (Socket client = web.accept()) {
         client.getInputStream().readNBytes(8);
+        // Before it answers: the one who asks may have ended before this goes on.
+        met.incrementAndGet();
         client
             .getOutputStream()
             .write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".getBytes(US_ASCII));
         client.shutdownOutput();
-        met.incrementAndGet();
         client.getInputStream().readAllBytes();
       } catch (IOException e) {
         // Closed by one side or the other.
@@ -231,12 +233,6 @@ class WaitingTest {
         .with(
             "LEARNFLOW_DB_DATABASE",
             "postgresql://%s@%s:%d/%s".formatted(database.owner(), host, port, database.name()));
-  }
-
-  private static int closedPort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    }
   }
 
   private record Timed(CliResult result, Duration took) {}

@@ -166,6 +166,7 @@ class CredentialsSecretTest {
                           "learnflow-db",
                           "learnflow-db-credentials",
                           "",
+                          true,
                           List.of());
                   await(together);
                   own.ensure(List.of(), List.of());

@@ -269,7 +269,11 @@ class HookRightsTest {
                   + " none, and the cluster has no default, FailedBinding: no storage class is set;"
                   + " pod postgres-0 is Unschedulable: unbound claims");
       new Events(api, server.namespace())
-          .warn("learnflow-db", Optional.of("postgres"), "MigrationFailed", "V010__x.sql, line 6");
+          .warn(
+              "learnflow-db",
+              Optional.of(ServerObject.statefulSet("postgres")),
+              "MigrationFailed",
+              "V010__x.sql, line 6");
     }
   }
 }

@@ -258,7 +258,8 @@ class ReconcileTest {
   @ParameterizedTest
   @EnumSource(
       value = AdvisoryLock.Purpose.class,
-      names = {"RESTORE", "BACKUP"}, // these are in another database
+      // These two are in another database, and the third changes nothing in this one.
+      names = {"RESTORE", "BACKUP", "OFFSITE"},
       mode = EnumSource.Mode.EXCLUDE)
   void whileAnotherOneChangesTheDatabaseNothingIsDone(AdvisoryLock.Purpose purpose)
       throws Exception {
@@ -354,7 +355,8 @@ class ReconcileTest {
     database.withRoles();
     assertThat(eightAtOnce(cli.with("LEARNFLOW_DB_REBUILD_EMPTY", "true")))
         .allMatch(result -> result.exitCode() == 0)
-        .anyMatch(CliResult::waitedForAnother);
+        .as("some meet the one that changes the database")
+        .anyMatch(result -> result.waitedForAnother() || result.out().startsWith("skipped: "));
     assertEverythingIsThere();
   }
 

@@ -134,6 +134,37 @@ class ConnectionTest {
     }
   }
 
+  /** No replica answers, and the primary does; with replicas: e2e's CloudNativePgTest. */
+  @Test
+  void readersAreGivenReplicasFirst() throws Exception {
+    assumePsql();
+    Map<String, String> binding = binding("--show-password", "--read-host", "replicas.invalid");
+    assertThat(binding).containsEntry("read-host", "replicas.invalid");
+    String uri = binding.getOrDefault("read-uri", "");
+    assertThat(uri)
+        .contains("@replicas.invalid:%d,".formatted(database.server().port()))
+        .contains("target_session_attrs=prefer-standby");
+    CliResult psql = Programs.run(Map.of(), List.of("psql", "-XAtc", WHO, uri));
+    assertThat(psql.out().strip()).isEqualTo(expected());
+    String jdbc = binding.getOrDefault("read-jdbc-uri", "");
+    assertThat(jdbc).contains("targetServerType=preferSecondary");
+    try (var connection = DriverManager.getConnection(jdbc);
+        var statement = connection.createStatement();
+        var rows = statement.executeQuery(WHO)) {
+      rows.next();
+      assertThat(rows.getString(1)).isEqualTo(expected());
+    }
+    String masked =
+        cli().run("connection", "--output", "json", "--read-host", "replicas.invalid").out();
+    assertThat(masked).contains("read-uri").doesNotContain(binding.getOrDefault("password", "?"));
+    Path file = directory.resolve("read.env");
+    cli().run("publish", "--read-host", "replicas.invalid", "--publish-to", "file:" + file);
+    assertThat(Files.readString(file))
+        .contains("PGHOST_READ=", "DATABASE_READ_URL=")
+        .contains("prefer-standby");
+    assertThat(binding("--show-password")).doesNotContainKeys("read-host", "read-uri");
+  }
+
   @Test
   void theMigratorItselfConnectsWithThePublishedDatabaseUrl() throws Exception {
     String uri = binding("--show-password").getOrDefault("uri", "");

@@ -3,7 +3,6 @@ package org.learnflow.db.testing;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
@@ -71,9 +70,9 @@ final class OwnApiServer {
 
   private Path run() throws IOException {
     Certificates certificates = Certificates.in(directory);
-    int store = freePort();
-    int peers = freePort();
-    int port = freePort();
+    int store = LocalPorts.free();
+    int peers = LocalPorts.free();
+    int port = LocalPorts.free();
     String storeUrl = "http://127.0.0.1:" + store;
     String peerUrl = "http://127.0.0.1:" + peers;
     TestFiles.write(directory.resolve("tokens.csv"), TOKEN + ",test,test,system:masters\n");
@@ -158,11 +157,5 @@ final class OwnApiServer {
   private static void end(Process process) {
     process.destroyForcibly();
     process.onExit().join();
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 }

@@ -5,15 +5,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -41,6 +39,21 @@ public final class PgBouncer implements AutoCloseable {
         .findFirst();
   }
 
+  /** Settings that keep it from tracking prepared statements, which it does from 1.21 on. */
+  public static String[] withoutPreparedStatements() {
+    String[] version =
+        Programs.run(Map.of(), List.of(program().orElseThrow().toString(), "--version"))
+            .out()
+            .lines()
+            .findFirst()
+            .orElseThrow()
+            .replaceAll("[^0-9.]", "")
+            .split("\\.", -1);
+    return Integer.parseInt(version[0]) > 1 || Integer.parseInt(version[1]) >= 21
+        ? new String[] {"max_prepared_statements = 0"}
+        : new String[0];
+  }
+
   /** Skips the test, with a line that says why, where there is no PgBouncer. */
   public static void require() {
     if (program().isEmpty()) {
@@ -59,7 +72,7 @@ public final class PgBouncer implements AutoCloseable {
   public static PgBouncer before(
       TestDatabase database, Path folder, String poolMode, String... settings) throws SQLException {
     try {
-      int port = freePort();
+      int port = LocalPorts.free();
       List<String> users = new ArrayList<>();
       for (String role : List.of(database.owner(), database.service(), PostgresServer.ADMIN)) {
         String password =
@@ -106,24 +119,11 @@ public final class PgBouncer implements AutoCloseable {
                   .redirectOutput(folder.resolve("pgbouncer.log").toFile())
                   .start(),
               port);
-      Eventually.within(PATIENCE, "PgBouncer answers, see " + folder, pooler::answers);
+      Eventually.within(
+          PATIENCE, "PgBouncer answers, see " + folder, () -> LocalPorts.answers(port));
       return pooler;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
-    }
-  }
-
-  private boolean answers() {
-    try (Socket _ = new Socket(InetAddress.getLoopbackAddress(), port)) {
-      return true;
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
     }
   }
 

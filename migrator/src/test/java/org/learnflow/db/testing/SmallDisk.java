@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.learnflow.db.ExitCode;
@@ -63,8 +64,16 @@ public record SmallDisk(Path path) implements AutoCloseable {
         "GRANT CREATE ON TABLESPACE %s TO %s".formatted(name, database.owner()));
   }
 
+  /** Takes it away; a server's process that is just ending may still have a file open there. */
   @Override
   public void close() {
-    Programs.run(Map.of(), List.of("umount", path.toString()));
+    try {
+      Eventually.within(
+          Duration.ofSeconds(20),
+          path + " can be unmounted",
+          () -> Programs.run(Map.of(), List.of("umount", path.toString())).exitCode() == 0);
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
   }
 }

@@ -12,26 +12,27 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * JSON schemas of the objects of Argo CD and Flux, as kubeconform wants them: made from the
- * CustomResourceDefinitions in their Go modules, of the versions that the tests on a cluster run.
+ * JSON schemas of the objects of Argo CD, Flux and CloudNativePG, as kubeconform wants them: made
+ * from the CustomResourceDefinitions in their Go modules, of the versions that the tests on a
+ * cluster run.
  */
 final class CustomResourceSchemas {
   /**
    * A controller.
    *
-   * @param name of its directory in e2e/gitops/go
+   * @param pinning directory of the Go module that pins it, in e2e
    * @param module as Go names it
    * @param definitions directory of its CustomResourceDefinitions in the module
    */
-  private record Controller(String name, String module, String definitions) {
+  private record Controller(String pinning, String module, String definitions) {
     String version() {
-      String file =
-          Repository.read(Repository.ROOT.resolve("e2e/gitops/go").resolve(name + "/go.mod"));
+      String file = Repository.read(Repository.ROOT.resolve("e2e").resolve(pinning + "/go.mod"));
       Matcher line =
-          Pattern.compile("^require " + Pattern.quote(module) + " (v\\S+)$", Pattern.MULTILINE)
+          Pattern.compile(
+                  "^(?:require |\t)" + Pattern.quote(module) + " (v\\S+)", Pattern.MULTILINE)
               .matcher(file);
       if (!line.find()) {
-        throw new AssertionError("e2e/gitops/go/" + name + "/go.mod has no require " + module);
+        throw new AssertionError("e2e/" + pinning + "/go.mod has no require " + module);
       }
       return line.group(1);
     }
@@ -39,11 +40,17 @@ final class CustomResourceSchemas {
 
   private static final List<Controller> CONTROLLERS =
       List.of(
-          new Controller("argocd", "github.com/argoproj/argo-cd/v3", "manifests/crds"),
+          new Controller("gitops/go/argocd", "github.com/argoproj/argo-cd/v3", "manifests/crds"),
           new Controller(
-              "source-controller", "github.com/fluxcd/source-controller", "config/crd/bases"),
+              "gitops/go/source-controller",
+              "github.com/fluxcd/source-controller",
+              "config/crd/bases"),
           new Controller(
-              "helm-controller", "github.com/fluxcd/helm-controller", "config/crd/bases"));
+              "gitops/go/helm-controller", "github.com/fluxcd/helm-controller", "config/crd/bases"),
+          new Controller(
+              "cnpg/go/cloudnative-pg",
+              "github.com/cloudnative-pg/cloudnative-pg",
+              "config/crd/bases"));
 
   private CustomResourceSchemas() {}
 

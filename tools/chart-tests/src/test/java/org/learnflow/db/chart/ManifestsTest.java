@@ -65,13 +65,14 @@ class ManifestsTest {
     assertThat(Repository.json(result.output()).at("/summary/valid").asInt()).isPositive();
   }
 
-  /** The schemas of Argo CD and Flux can fail too. */
+  /** The schemas of Argo CD, Flux and CloudNativePG can fail too. */
   @ParameterizedTest
   @CsvSource({
     "argocd/application-prod.yaml, releaseName:, release:",
     "argocd/project.yaml, namespaceResourceWhitelist:, namespaceResources:",
     "flux/prod.yaml, disableWait:, dontWait:",
-    "flux/prod.yaml, ref:, reference:"
+    "flux/prod.yaml, ref:, reference:",
+    "cloudnative-pg/cluster.yaml, enableSuperuserAccess:, superuserAccess:"
   })
   void aMisspeltFieldOfAnExampleIsFound(String example, String right, String wrong)
       throws IOException {

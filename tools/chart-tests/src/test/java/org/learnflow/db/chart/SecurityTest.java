@@ -115,7 +115,7 @@ class SecurityTest {
 
   /** None of them escapes the test above. */
   @Test
-  void theImageOfPostgresqlServesAndDumpsAndNothingElse() {
+  void theImageOfPostgresqlServesDumpsAndLendsItsPrograms() {
     assertThat(
             Rendering.all()
                 .flatMap(rendering -> {
@@ -129,7 +129,8 @@ class SecurityTest {
             "Pod/learnflow-db-image-pull-and-credentials",
             "Pod/learnflow-db-image-pull-and-checks",
             "Job/learnflow-db-migrate",
-            "CronJob/learnflow-db-backup");
+            "CronJob/learnflow-db-backup",
+            "CronJob/learnflow-db-drill");
   }
 
   private static JsonNode release(Rendering rendering) {

@@ -47,7 +47,13 @@ class VersionsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "ARCHITECTURE.md", "docs/how-to/external-database.md"})
+  @ValueSource(
+      strings = {
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/how-to/external-database.md",
+        "docs/reference/versions.md"
+      })
   void documentsNameThePostgresqlThatIsSupported(String file) {
     assertThat(text(file))
         .contains(
@@ -56,7 +62,7 @@ class VersionsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "docs/how-to/install.md"})
+  @ValueSource(strings = {"README.md", "docs/how-to/install.md", "docs/reference/versions.md"})
   void documentsNameTheKubernetesAndHelmThatAreSupported(String file) {
     assertThat(text(file))
         .contains("Kubernetes %s or later".formatted(version("kubernetes.oldest")))

@@ -1,0 +1,4 @@
+@NullMarked
+package org.learnflow.db.offsite;
+
+import org.jspecify.annotations.NullMarked;
