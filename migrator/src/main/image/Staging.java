@@ -69,7 +69,8 @@ final class Staging {
     Training.train(home, Files.createDirectories(work));
   }
 
-  private static void copy(Path from, Path to, String without) throws IOException {
+  /** Copies a directory, without those of one name in it. */
+  static void copy(Path from, Path to, String without) throws IOException {
     walk(
         from,
         new SimpleFileVisitor<>() {
