@@ -123,6 +123,8 @@ SELECT to_regclass('learnflow_db.backups') IS NOT NULL AS recorded \gset
   VALUES (:'kind', :'name', :'bytes', :'sha256', :'version');
 \endif
 SQL
+problem="$name was recorded, but not for metrics,"
+ask --command "SET search_path = pg_catalog, pg_temp" --file "$scripts/recorded.sql"
 echo "$name: $bytes bytes, SHA-256 $sha256"
 
 # Their names sort by time.

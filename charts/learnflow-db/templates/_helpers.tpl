@@ -227,6 +227,17 @@ verify-full
   "settings" $settings) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.metrics.enabled -}}
+{{- $services = append $services (dict
+  "name" "monitoring"
+  "role" "learnflow_monitoring"
+  "secret" (printf "%s-monitoring" .Release.Name)
+  "namespace" .Release.Namespace
+  "connectionLimit" 3
+  "poolSize" 1
+  "settings" (dict "default_transaction_read_only" "on" "search_path" "pg_catalog" "statement_timeout" "10s")
+  "memberOf" (list "pg_monitor")) -}}
+{{- end -}}
 {{- with $services }}{{ toJson . }}{{ end -}}
 {{- end }}
 
@@ -476,13 +487,13 @@ annotations:
 
 {{/*
 What every pod has in addition to its containers and volumes.
-Parameters: context; serviceAccount, whose token is mounted, none by default; identity, an account of which no token is mounted;
+Parameters: context; restartPolicy, Never by default; serviceAccount, whose token is mounted, none by default; identity, an account of which no token is mounted;
 deadline, in seconds from the moment a node has accepted the pod; postgresql, whether PostgreSQL's image is used.
 */}}
 {{- define "learnflow-db.podSettings" -}}
 {{- $root := .context -}}
 {{- $migrator := $root.Values.migrator -}}
-restartPolicy: Never
+restartPolicy: {{ .restartPolicy | default "Never" }}
 {{- with .serviceAccount | default .identity }}
 serviceAccountName: {{ . }}
 {{- end }}
@@ -1039,4 +1050,18 @@ to:
   - ipBlock:
       cidr: {{ . }}
   {{- end }}
+{{- end }}
+
+{{/*
+The database's address for postgres_exporter, whose driver knows neither prefer nor allow: what these would take without TLS, it does
+without.
+*/}}
+{{- define "learnflow-db.exporterUri" -}}
+{{- $host := include "learnflow-db.host" . -}}
+{{- $sslmode := include "learnflow-db.sslmode" . -}}
+{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . }}/
+{{- include "learnflow-db.database" . | urlquery | replace "+" "%20" -}}
+?sslmode={{ has $sslmode (list "prefer" "allow") | ternary "disable" $sslmode }}
+{{- if include "learnflow-db.hasCertificate" . }}&sslrootcert=/tls/ca.crt{{ end -}}
+&search_path=pg_catalog&connect_timeout=5
 {{- end }}

@@ -19,6 +19,17 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- if and .Values.backup.drill.schedule (not .Values.backup.schedule) (gt (len .Release.Name) 46) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with backup.drill.schedule at most 46 are possible, since RELEASE-drill is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
+{{- if and .Values.metrics.enabled (gt (len .Release.Name) 45) -}}
+{{- $errors = append $errors (printf "the release name %q has %d characters; with metrics.enabled at most 45 are possible, since RELEASE-verify is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
+{{- end -}}
+{{- if and .Values.metrics.enabled (hasKey .Values.services "monitoring") -}}
+{{- $errors = append $errors "metrics.enabled makes a service monitoring, and services has one too: give yours another name" -}}
+{{- end -}}
+{{- range $part := list "serviceMonitor" "prometheusRule" "dashboard" -}}
+{{- if and (get $.Values.metrics $part).enabled (not $.Values.metrics.enabled) -}}
+{{- $errors = append $errors (printf "metrics.%s.enabled needs metrics.enabled" $part) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.backup.schedule (gt (len .Release.Name) 45) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with backup.schedule at most 45 are possible, since RELEASE-backup is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
@@ -209,7 +220,7 @@ What is wrong with services, a line each.
 {{- end -}}
 {{- /* Objects of this chart, of which a connection's three would replace one. */ -}}
 {{- $objects := dict -}}
-{{- range $suffix := list "" "-env" "-credentials" "-release" "-owner" "-start" "-dump" "-namespace" "-tls" "-tls-authority" -}}
+{{- range $suffix := list "" "-env" "-credentials" "-release" "-owner" "-start" "-dump" "-namespace" "-tls" "-tls-authority" "-metrics" "-dashboard" -}}
 {{- $_ := set $objects (print $.Release.Name $suffix) "this chart" -}}
 {{- end -}}
 {{- /* Secrets that the values name: services would get the passwords in them, or these would be overwritten. */ -}}

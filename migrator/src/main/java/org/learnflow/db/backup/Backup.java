@@ -20,6 +20,7 @@ import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.NotRestorable;
+import org.learnflow.db.postgres.RunLedger;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.programs.PostgresPrograms;
@@ -273,5 +274,6 @@ public final class Backup {
       insert.setString(4, description.schemaVersion());
       insert.executeUpdate();
     }
+    RunLedger.tell(connection);
   }
 }

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.postgres.RunLedger;
 import org.learnflow.db.postgres.StateSchema;
 
 /**
@@ -110,5 +111,6 @@ public record Drill(
       insert.setString(6, failure);
       insert.executeUpdate();
     }
+    RunLedger.tell(owner);
   }
 }

@@ -2,9 +2,11 @@ package org.learnflow.db.cli;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.pipeline.RecordedRun;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.schema.MigrationFile;
 import org.learnflow.db.schema.MigrationFiles;
@@ -48,9 +50,14 @@ final class MigrateCommand extends BaseCommand {
         return ExitCode.OK;
       }
       MigrationReport report =
-          migrating
-              .step(migrations, progress)
-              .run(session, RoleManager.of(access.target(), progress));
+          new RecordedRun("migrate", migrations)
+              .in(
+                  session,
+                  () ->
+                      migrating
+                          .step(migrations, progress)
+                          .run(session, RoleManager.of(access.target(), progress)),
+                  _ -> Optional.empty());
       print(
           report.applied().isEmpty()
               ? "nothing to do: schema at " + report.to()

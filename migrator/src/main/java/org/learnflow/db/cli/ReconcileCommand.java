@@ -12,6 +12,7 @@ import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.pipeline.Pipeline;
 import org.learnflow.db.pipeline.Reconcile;
+import org.learnflow.db.pipeline.RecordedRun;
 import org.learnflow.db.schema.MigrateStep;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.seed.SeedSet;
@@ -73,7 +74,12 @@ final class ReconcileCommand extends BaseCommand {
             publishing.publisher(access, database, cluster(), progress),
             progress);
     try (Session session = access.ownerSession()) {
-      Reconcile.Result result = new Reconcile(pipeline, rebuildEmpty).run(session);
+      Reconcile.Result result =
+          new RecordedRun("reconcile", migrations)
+              .in(
+                  session,
+                  () -> new Reconcile(pipeline, rebuildEmpty).run(session),
+                  Reconcile.Result::verified);
       print(text(result), document(result));
       conclude(conclusion(result, pipeline));
       certificate.ifPresent(failure -> {

@@ -7,6 +7,7 @@ import org.learnflow.db.ExitCode;
 import org.learnflow.db.backup.Backup;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
+import org.learnflow.db.pipeline.RecordedRun;
 import org.learnflow.db.roles.RoleManager;
 import org.learnflow.db.rollback.Rollback;
 import org.learnflow.db.rollback.RollbackPlan;
@@ -87,7 +88,12 @@ final class RollbackCommand extends BaseCommand {
       List<String> undone = List.of();
       if (!plan.isEmpty()) {
         prepare(run, plan, session, progress);
-        undone = session.run(Rollback.STEP, connection -> rollback.undo(connection, plan));
+        undone =
+            new RecordedRun(Rollback.STEP, migrations)
+                .in(
+                    session,
+                    () -> session.run(Rollback.STEP, connection -> rollback.undo(connection, plan)),
+                    _ -> Optional.empty());
       }
       return conclude(plan, undone, run.finish(session));
     }

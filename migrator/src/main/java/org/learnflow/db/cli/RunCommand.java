@@ -112,6 +112,7 @@ final class RunCommand extends BaseCommand {
     document.put("seeds", outcome.seeded());
     document.put("verification", VerifyCommand.document(outcome.verification()));
     document.put("published", outcome.published());
+    document.put("seconds", outcome.seconds());
     return document;
   }
 }

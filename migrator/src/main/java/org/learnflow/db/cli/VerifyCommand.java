@@ -12,6 +12,7 @@ import org.learnflow.db.Failure;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.kubernetes.Release;
+import org.learnflow.db.pipeline.RecordedRun;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
 import org.learnflow.db.seed.SeedSet;
@@ -22,6 +23,7 @@ import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** Checks the database. */
 @Command(
@@ -39,6 +41,12 @@ final class VerifyCommand extends BaseCommand {
   @Mixin private FileOptions files = new FileOptions();
   @Mixin private SeedOptions seeds = new SeedOptions();
   @Mixin private VerifyOptions verifying = new VerifyOptions();
+
+  @Option(
+      names = "--record",
+      description =
+          "Records in the database what was found, for metrics: docs/how-to/monitoring.md.")
+  private boolean record;
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
@@ -118,6 +126,7 @@ final class VerifyCommand extends BaseCommand {
     if (pod.filter(stage -> !stage.ok()).isPresent()) {
       return;
     }
+    RecordedRun recorded = new RecordedRun("verify", migrations);
     Verifier verifier = new Verifier(access, migrations, sets, verifying.requireNewestMinor());
     try (Session session = access.ownerSession()) {
       stages.addAll(verifier.verify(session).stages());
@@ -132,6 +141,9 @@ final class VerifyCommand extends BaseCommand {
                       "verify",
                       connection -> SchemaState.read(connection, migrations).currentText())))
           .ifPresent(stages::add);
+      if (record) {
+        recorded.verified(session, access, new Verification(true, List.copyOf(stages)));
+      }
     }
   }
 

@@ -16,6 +16,7 @@ import java.util.OptionalInt;
  * @param poolSize how many an instance of it should open; published for its connection pool
  * @param settings of its sessions in the database, by name (letters and underscores); others are
  *     left as they are
+ * @param memberOf predefined roles of PostgreSQL that each of its roles is a member of
  */
 public record Service(
     String name,
@@ -24,7 +25,8 @@ public record Service(
     String namespace,
     OptionalInt connectionLimit,
     OptionalInt poolSize,
-    Map<String, String> settings) {
+    Map<String, String> settings,
+    List<String> memberOf) {
   private static final String OTHER = "_b";
 
   /** Both roles. */

@@ -16,8 +16,8 @@ import org.learnflow.db.Failure;
 
 /**
  * The services as the chart writes them: a JSON array of objects with {@code name} and optionally
- * {@code role}, {@code secret}, {@code namespace}, {@code connectionLimit}, {@code poolSize} and
- * {@code settings}.
+ * {@code role}, {@code secret}, {@code namespace}, {@code connectionLimit}, {@code poolSize},
+ * {@code settings} and {@code memberOf}.
  */
 public final class ServicesDocument {
   private static final Pattern NAME = Pattern.compile("[a-z]([-a-z0-9]{0,30}[a-z0-9])?");
@@ -28,7 +28,18 @@ public final class ServicesDocument {
   private static final Pattern SCHEMA = Pattern.compile("[a-z_][a-z0-9_]*");
 
   private static final Set<String> KEYS =
-      Set.of("name", "role", "secret", "namespace", "connectionLimit", "poolSize", "settings");
+      Set.of(
+          "name",
+          "role",
+          "secret",
+          "namespace",
+          "connectionLimit",
+          "poolSize",
+          "settings",
+          "memberOf");
+
+  /** What a role may be a member of, for metrics. */
+  private static final Set<String> MEMBER_OF = Set.of("pg_monitor");
 
   /** What a role may have; others reach the server, or the way this program compares. */
   private static final Set<String> SETTINGS =
@@ -120,7 +131,8 @@ public final class ServicesDocument {
         service.path("namespace").asText(),
         limit,
         pool,
-        settings);
+        settings,
+        memberOf(service, name));
   }
 
   /** As PostgreSQL shows it, so that it can be compared. */
@@ -135,6 +147,19 @@ public final class ServicesDocument {
               .formatted(service, value));
     }
     return String.join(", ", schemas);
+  }
+
+  private List<String> memberOf(JsonNode service, String name) {
+    List<String> roles = new ArrayList<>();
+    for (JsonNode role : service.path("memberOf")) {
+      if (!MEMBER_OF.contains(role.asText())) {
+        throw unusable(
+            "service %s is to be a member of %s, which is not %s"
+                .formatted(name, role.asText(), String.join(", ", MEMBER_OF)));
+      }
+      roles.add(role.asText());
+    }
+    return List.copyOf(roles);
   }
 
   private OptionalInt number(JsonNode service, String name, String key) {

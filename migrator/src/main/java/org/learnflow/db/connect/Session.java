@@ -86,6 +86,21 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Runs a step once, only if there is a connection; what the database reports of it is ignored.
+   */
+  public void runIfOpen(Step<?> step) {
+    Connection open = connection;
+    if (open == null) {
+      return;
+    }
+    try {
+      step.run(open);
+    } catch (SQLException e) {
+      // The command has failed of something else, which matters more.
+    }
+  }
+
+  /**
    * The version of PostgreSQL, as the server reports it.
    *
    * @param name the step's name, for messages

@@ -20,6 +20,7 @@ import org.learnflow.db.Progress;
 import org.learnflow.db.backup.ReleaseDump;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.postgres.AdvisoryLock;
+import org.learnflow.db.postgres.RunLedger;
 import org.learnflow.db.postgres.StateSchema;
 
 /**
@@ -116,6 +117,7 @@ public final class OffsiteCopies {
         throw damaged.get();
       }
       removeFailures(connection);
+      RunLedger.tell(connection);
       return new Result(copied, removed, copies(connection).size());
     }
   }
@@ -232,6 +234,7 @@ public final class OffsiteCopies {
       insert.setString(4, failure);
       insert.executeUpdate();
     }
+    RunLedger.tell(connection);
   }
 
   private boolean recordFailure(Connection connection, String why) throws SQLException {

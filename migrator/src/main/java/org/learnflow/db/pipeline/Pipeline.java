@@ -1,6 +1,9 @@
 package org.learnflow.db.pipeline;
 
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
@@ -35,13 +38,15 @@ public record Pipeline(
    *
    * @param roles one line per change
    * @param published empty if the database is not healthy
+   * @param seconds that each step took; the first one waits for the server
    */
   public record Outcome(
       List<String> roles,
       MigrationReport migrated,
       List<SeedReport> seeded,
       Verification verification,
-      String published) {
+      String published,
+      Map<String, Double> seconds) {
     /** Whether everything was already up to date. */
     public boolean nothingDone() {
       return roles.isEmpty()
@@ -51,9 +56,20 @@ public record Pipeline(
     }
   }
 
-  /** Does what is left to do, in the owner's session. */
+  /** Does what is left to do, in the owner's session, and records it. */
   public Outcome run(Session owner) {
-    return run(owner, roles(owner));
+    return run(owner, () -> roles(owner));
+  }
+
+  /**
+   * The same.
+   *
+   * @param roles the first step
+   */
+  Outcome run(Session owner, Supplier<List<String>> roles) {
+    RecordedRun recorded = new RecordedRun("run", migrating.files());
+    return recorded.in(
+        owner, () -> steps(owner, roles, recorded), outcome -> Optional.of(outcome.verification()));
   }
 
   /** The first step. */
@@ -61,25 +77,26 @@ public record Pipeline(
     return new RolesStep(access, progress).run(owner);
   }
 
-  /**
-   * The steps after the roles.
-   *
-   * @param roles what the first step did
-   */
-  Outcome run(Session owner, List<String> roles) {
-    MigrationReport migrated = migrating.run(owner, RoleManager.of(access.target(), progress));
-    List<SeedReport> seeded = seeding.run(owner, sets);
-    Verification verification = verifier().verify(owner);
+  private Outcome steps(Session owner, Supplier<List<String>> first, RecordedRun recorded) {
+    List<String> roles = recorded.step("roles", first);
+    MigrationReport migrated =
+        recorded.step(
+            "migrate", () -> migrating.run(owner, RoleManager.of(access.target(), progress)));
+    List<SeedReport> seeded = recorded.step("seed", () -> seeding.run(owner, sets));
+    Verification verification = recorded.step("verify", () -> verifier().verify(owner));
     verification.report(progress);
-    if (!verification.healthy()) {
-      return new Outcome(roles, migrated, seeded, verification, "");
-    }
-    String published = publisher.publish(owner, migrated.to());
+    String published =
+        verification.healthy() ? recorded.step("publish", () -> publish(owner, migrated.to())) : "";
+    return new Outcome(roles, migrated, seeded, verification, published, recorded.steps());
+  }
+
+  private String publish(Session owner, String version) {
+    String published = publisher.publish(owner, version);
     progress.line("publish", published);
     ServiceRoutes.look(access).stream()
         .filter(StageResult::warning)
         .forEach(route -> progress.line("publish", "warning: " + route.detail()));
-    return new Outcome(roles, migrated, seeded, verification, published);
+    return published;
   }
 
   Verifier verifier() {

@@ -52,6 +52,11 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
       return new Verification(true, stages);
     }
 
+    /** The same; empty if it was skipped. */
+    public Optional<Verification> verified() {
+      return Optional.of(verification()).filter(_ -> outcome != Outcome.SKIPPED);
+    }
+
     /** The stages with a warning. */
     public List<StageResult> warnings() {
       return stages.stream().filter(StageResult::warning).toList();
@@ -151,7 +156,7 @@ public record Reconcile(Pipeline pipeline, boolean rebuildEmpty) {
           Rebuild.begin(connection, progress());
           return true;
         });
-    Pipeline.Outcome outcome = pipeline.run(session, roles);
+    Pipeline.Outcome outcome = pipeline.run(session, () -> roles);
     boolean healthy = outcome.verification().healthy();
     if (healthy) {
       session.run(

@@ -90,6 +90,17 @@ public final class StateSchema {
           finished_at timestamptz NOT NULL DEFAULT now());
       COMMENT ON TABLE learnflow_db.offsite_copies IS
           'Copies of dumps in a bucket, each read back; and the last run that failed, if none succeeded since.';
+      CREATE TABLE IF NOT EXISTS learnflow_db.runs (
+          id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          command        text NOT NULL,
+          started_at     timestamptz NOT NULL,
+          seconds        double precision NOT NULL,
+          failure        text NOT NULL,
+          schema_version text NOT NULL,
+          pending        integer NOT NULL,
+          steps          jsonb NOT NULL,
+          findings       jsonb,
+          program        text NOT NULL);
       """;
 
   /** As in {@link AdvisoryLock}, but for the transaction that creates the schema. */
@@ -99,7 +110,7 @@ public final class StateSchema {
       "SELECT pg_catalog.pg_advisory_xact_lock(%d);\n".formatted(KEY);
 
   /** Created last, in one transaction with the others. */
-  private static final String NEWEST = "learnflow_db.offsite_copies";
+  private static final String NEWEST = "learnflow_db.runs";
 
   /** Revokes what default privileges granted, in the transaction that creates the schema. */
   private static final String CLOSE =

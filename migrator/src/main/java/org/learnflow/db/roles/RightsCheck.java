@@ -57,12 +57,18 @@ public final class RightsCheck {
         WHERE @SERVER@ <> 'SHARED' AND g.rolname = 'pg_use_reserved_connections'
           AND coalesce(current_setting('reserved_connections', true), '0') <> '0' AND NOT pg_has_role(r.owner_oid, g.oid, 'USAGE')
       UNION ALL
+      SELECT 'no member', 4, r.service, m.role
+        FROM (VALUES @MEMBERSHIPS@) m (service, role) JOIN pg_roles s ON s.rolname = m.service JOIN roles r ON r.service_oid = s.oid
+        WHERE NOT pg_has_role(s.oid, m.role, 'USAGE')
+      UNION ALL
       SELECT 'member', 5, r.service, quote_ident(g.rolname)
         FROM roles r JOIN pg_auth_members m ON m.member = r.service_oid JOIN pg_roles g ON g.oid = m.roleid
-        WHERE g.rolsuper OR g.rolcreatedb OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls
+          JOIN pg_roles s ON s.oid = m.member
+        WHERE (s.rolname, g.rolname) NOT IN (SELECT service, role FROM (VALUES @MEMBERSHIPS@) w (service, role) WHERE role IS NOT NULL)
+          AND (g.rolsuper OR g.rolcreatedb OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls
            OR g.rolname IN (@POWERFUL_ROLES@)
            -- A service with rights of its own would have those of others too.
-           OR g.rolname IN (@SERVICES@) OR r.service_oid IN (SELECT oid FROM pg_roles WHERE rolname IN (@LIMITED@))
+           OR g.rolname IN (@SERVICES@) OR r.service_oid IN (SELECT oid FROM pg_roles WHERE rolname IN (@LIMITED@)))
       UNION ALL
       SELECT DISTINCT 'database owner', 6, r.owner, quote_ident(d.datname) FROM roles r, pg_database d
         WHERE d.datname = @DATABASE@ AND d.datdba <> r.owner_oid
@@ -332,17 +338,18 @@ public final class RightsCheck {
     String query =
         Sql.filled(
             ON_SERVER,
-            Map.of(
-                "OWNER", Sql.literal(names.owner()),
-                "SERVICES", Sql.literals(names.serviceRoles()),
-                "IS_MEMBER", isMember,
-                "POWERFUL_ROLES", powerfulRoles(),
-                "LIMITED", named(names, service -> !service.hasAllRights()),
-                "SPARE", named(names, service -> !service.current()),
-                "LIMITS", limits(names),
-                "SETTINGS", settings(names),
-                "SERVER", Sql.literal(server.name()),
-                "DATABASE", Sql.literal(database)));
+            Map.ofEntries(
+                Map.entry("OWNER", Sql.literal(names.owner())),
+                Map.entry("SERVICES", Sql.literals(names.serviceRoles())),
+                Map.entry("IS_MEMBER", isMember),
+                Map.entry("MEMBERSHIPS", memberships(names)),
+                Map.entry("POWERFUL_ROLES", powerfulRoles()),
+                Map.entry("LIMITED", named(names, service -> !service.hasAllRights())),
+                Map.entry("SPARE", named(names, service -> !service.current())),
+                Map.entry("LIMITS", limits(names)),
+                Map.entry("SETTINGS", settings(names)),
+                Map.entry("SERVER", Sql.literal(server.name())),
+                Map.entry("DATABASE", Sql.literal(database))));
     return CatalogQuery.rows(
         connection,
         query,
@@ -513,6 +520,18 @@ public final class RightsCheck {
                 role.service().stream()
                     .flatMapToInt(service -> service.connectionLimit().stream())
                     .mapToObj(limit -> "(%s, %d)".formatted(Sql.literal(role.role()), limit))));
+  }
+
+  private static String memberships(RoleNames names) {
+    return values(
+        "(NULL::name, NULL::name)",
+        names.services().stream()
+            .flatMap(role ->
+                role.service().stream()
+                    .flatMap(service -> service.memberOf().stream())
+                    .map(group ->
+                        "(%s::name, %s::name)"
+                            .formatted(Sql.literal(role.role()), Sql.literal(group)))));
   }
 
   private static String settings(RoleNames names) {

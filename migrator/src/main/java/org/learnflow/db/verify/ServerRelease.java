@@ -10,6 +10,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Properties;
 
 /**
@@ -62,7 +63,7 @@ record ServerRelease(int major, int minor, String text) {
                   .formatted(major));
     }
     LocalDate end = LocalDate.parse(Objects.requireNonNull(known.getProperty(key("end"))));
-    int behind = Integer.parseInt(newest.get().substring(newest.get().indexOf('.') + 1)) - minor;
+    int behind = behind(newest.get());
     String old =
         behind <= 0
             ? ""
@@ -78,6 +79,16 @@ record ServerRelease(int major, int minor, String text) {
         .map(text ->
             text
                 + "; next: upgrade the server, in a release with postgresql.image: docs/how-to/postgresql-images.md");
+  }
+
+  /** How many minor versions it lacks; empty if its major version is unknown. */
+  OptionalInt minorsBehind() {
+    String newest = known().getProperty(key("release"));
+    return newest == null ? OptionalInt.empty() : OptionalInt.of(Math.max(0, behind(newest)));
+  }
+
+  private int behind(String newest) {
+    return Integer.parseInt(newest.substring(newest.indexOf('.') + 1)) - minor;
   }
 
   private String key(String what) {

@@ -77,6 +77,12 @@ record TlsState(
     }
   }
 
+  /** When the server's certificate ends; empty if it is unknown. */
+  static Optional<Instant> expires(Connection connection, DatabaseAccess access)
+      throws SQLException {
+    return read(connection, access).flatMap(TlsState::server).map(Life::end);
+  }
+
   /** Nothing if TLS is not required. */
   static List<StageResult> look(Connection connection, DatabaseAccess access) throws SQLException {
     return access.target().owner().sslMode().requiresTls()

@@ -156,7 +156,7 @@ final class Surface {
             SslMode.VERIFY_FULL,
             Optional.of(TestFiles.write(directory.resolve("ca.crt"), "certificate")));
     Service service =
-        new Service("a", "a", "a", "", OptionalInt.of(1), OptionalInt.of(1), Map.of());
+        new Service("a", "a", "a", "", OptionalInt.of(1), OptionalInt.of(1), Map.of(), List.of());
     PublishedConnection connection =
         new PublishedConnection(
             address,

@@ -1,0 +1,134 @@
+package org.learnflow.db.pipeline;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.learnflow.db.Failure;
+import org.learnflow.db.Version;
+import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.Session;
+import org.learnflow.db.postgres.RunLedger;
+import org.learnflow.db.schema.MigrationFiles;
+import org.learnflow.db.schema.SchemaState;
+import org.learnflow.db.verify.Figures;
+import org.learnflow.db.verify.StageResult;
+import org.learnflow.db.verify.Verification;
+
+/** A command under way, which records in the database how long its steps took and how it ended. */
+public final class RecordedRun {
+  private static final JsonMapper JSON = JsonMapper.builder().build();
+
+  private final String command;
+  private final MigrationFiles migrations;
+  private final long begun = System.nanoTime();
+  private final Map<String, Double> steps = new LinkedHashMap<>();
+
+  /**
+   * It begins now.
+   *
+   * @param command its name
+   * @param migrations with which the schema's state is recorded
+   */
+  public RecordedRun(String command, MigrationFiles migrations) {
+    this.command = command;
+    this.migrations = migrations;
+  }
+
+  /** Does a step, and keeps how long it took. */
+  public <T> T step(String name, Supplier<T> work) {
+    long start = System.nanoTime();
+    try {
+      return work.get();
+    } finally {
+      steps.put(name, seconds(start));
+    }
+  }
+
+  /** Seconds of each step so far, to the millisecond. */
+  public Map<String, Double> steps() {
+    return Collections.unmodifiableMap(new LinkedHashMap<>(steps));
+  }
+
+  /**
+   * Does the command's work, and records how it ended.
+   *
+   * @param owner a session of the owner
+   * @param found what the work found out about the database; empty if it verified nothing
+   * @throws Failure of the work
+   */
+  public <T> T in(Session owner, Supplier<T> work, Function<T, Optional<Verification>> found) {
+    T result;
+    try {
+      result = work.get();
+    } catch (Failure failure) {
+      // Where there is no connection any more, nobody waits for one to record that.
+      owner.runIfOpen(connection -> record(connection, failure.what(), null));
+      throw failure;
+    }
+    Optional<Verification> verification = found.apply(result);
+    owner.run(
+        command,
+        connection ->
+            record(
+                connection,
+                verification.flatMap(Verification::reason).orElse(""),
+                verification.map(known -> findings(known).toString()).orElse(null)));
+    return result;
+  }
+
+  /**
+   * Records a verification, with figures that only metrics need.
+   *
+   * @param owner a session of the owner
+   * @param access how it was opened
+   */
+  public void verified(Session owner, DatabaseAccess access, Verification verification) {
+    ObjectNode findings = findings(verification);
+    owner.run(
+        command,
+        connection -> {
+          findings.set("figures", JSON.valueToTree(Figures.read(connection, access).byName()));
+          return record(connection, verification.reason().orElse(""), findings.toString());
+        });
+  }
+
+  private static ObjectNode findings(Verification verification) {
+    ObjectNode findings = JSON.createObjectNode().put("healthy", verification.healthy() ? 1 : 0);
+    ObjectNode stages = findings.putObject("stages");
+    for (StageResult stage : verification.stages()) {
+      int worst =
+          Math.max(stages.path(stage.name()).asInt(), stage.ok() ? stage.warning() ? 1 : 0 : 2);
+      stages.put(stage.name(), worst);
+    }
+    return findings;
+  }
+
+  private boolean record(Connection connection, String failure, @Nullable String findings)
+      throws SQLException {
+    SchemaState state = SchemaState.read(connection, migrations);
+    RunLedger.record(
+        connection,
+        new RunLedger.Run(
+            command,
+            seconds(begun),
+            failure,
+            state.currentText(),
+            state.pending().size(),
+            JSON.valueToTree(steps).toString(),
+            findings,
+            Version.number()));
+    return true;
+  }
+
+  private static double seconds(long start) {
+    return Math.round((System.nanoTime() - start) / 1e6) / 1e3;
+  }
+}
