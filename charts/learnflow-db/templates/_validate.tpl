@@ -192,6 +192,13 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- $errors = append $errors "postgresql.backup.enabled is true, but that CronJob works on the database as the superuser: remove postgresql.backup, and set backup.schedule instead of its cronjob.schedule, backup.keepScheduled instead of the number in its command, backup.volume.existingClaim instead of its storage.existingClaim, and backup.resources instead of its resources; see docs/how-to/backup.md" -}}
 {{- end -}}
 
+{{- $alerts := .Files.Get "files/alerts.yaml" -}}
+{{- range .Values.metrics.prometheusRule.disabled -}}
+{{- if not (contains (printf "alert: %s\n" .) $alerts) -}}
+{{- $errors = append $errors (printf "metrics.prometheusRule.disabled: no alert is named %q; docs/runbooks/README.md lists them" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- range .Values.networkPolicy.clients -}}
 {{- if not (or .namespace .podLabels) -}}
 {{- $errors = append $errors (printf "networkPolicy.clients has an entry with neither namespace nor podLabels: %s" (toJson .)) -}}
