@@ -147,11 +147,13 @@ generate: generate-chart; @$(MVN) -q test -Dtest='GeneratedFilesTest,SurfaceTest
 generate-chart: deps-test tools/bin/helm-values-schema-json tools/bin/helm-docs
 	@for root in charts/learnflow-db e2e/stand-in; do tools/bin/helm-docs --log-level warning --chart-search-root $$root --sort-values-order file; done
 	@for chart in charts/learnflow-db e2e/stand-in/postgresql; do (cd $$chart && "$(CURDIR)/tools/bin/helm-values-schema-json" >/dev/null); done
-	@$(call MODULE_MVN,tools/chart-tests) test -Dtest=DocsTest#thePicturesAreThoseOfTheChart -Dgenerate=true
+	@$(call MODULE_MVN,tools/chart-tests) test -Dtest='DocsTest#thePicturesAreThoseOfTheChart,DashboardTest#theFileIsAsItIsGenerated' -Dgenerate=true
 tools/picture/bin/%: tools/picture/go/%/go.mod tools/picture/go/%/go.sum; $(BRING)
 picture: build tools/picture/bin/freeze ## makes docs/demo.svg again, what a terminal shows of make demo
 	@sh tools/picture/demo.sh > .demo.txt; tools/picture/bin/freeze .demo.txt --language ansi --window --padding 20 --font.family monospace \
 	  --font.size 12 --output docs/demo.svg >/dev/null; rm .demo.txt
+picture-dashboard: build tools/picture/bin/prometheus tools/bin/promtool ## makes docs/dashboard.svg again, of the dashboard's queries on made up data
+	@$(JAVA) -cp "$(DIST)/lib/*" tools/DashboardPicture.java
 tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
 tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum; $(BRING)
 tools/bin/postgresql-%: tools/postgresql/%.txt; $(BRING)
