@@ -24,4 +24,7 @@ public interface Progress {
    * line now and then.
    */
   void update(String step, String text);
+
+  /** What was updated last is over: nothing of it stays on a terminal. */
+  default void clear() {}
 }

@@ -8,6 +8,7 @@ import java.util.stream.Stream;
 import org.learnflow.db.Confirmation;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.DatabaseAddress;
@@ -48,7 +49,9 @@ public record DropOld(DatabaseAccess access, Confirmation confirmation, Progress
           "%s and everything in it will be deleted permanently."
               .formatted("Database " + String.join(", database ", names)));
       for (String name : names) {
-        old.drop(name);
+        try (var _ = Ongoing.begin(progress, STEP, "dropping " + name)) {
+          old.drop(name);
+        }
         progress.line(STEP, "dropped " + name);
       }
       return names;

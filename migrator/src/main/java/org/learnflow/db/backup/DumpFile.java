@@ -17,6 +17,8 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.programs.PostgresPrograms;
@@ -100,13 +102,14 @@ public final class DumpFile implements AutoCloseable {
 
   private String readWhole(PostgresPrograms programs, Reader reader) {
     MessageDigest digest = Sha256.begin();
-    Fed fed = feed("read back", file -> new DigestInputStream(file, digest), reader);
+    Fed fed =
+        feed(new Meter("read back", size()), file -> new DigestInputStream(file, digest), reader);
     if (fed.ended.exitCode() != 0) {
       throw fed.ended.errors().contains("unsupported version")
           ? newerFormat(programs, fed.ended)
           : ArchiveHeader.damaged(path, fed.ended.reason());
     }
-    progress.line(step, "%s, by pg_restore on %s".formatted(fed.meter.text(), programs.place()));
+    progress.line(step, "%s, by pg_restore on %s".formatted(fed.meter.summary(), programs.place()));
     return Sha256.end(digest);
   }
 
@@ -165,22 +168,30 @@ public final class DumpFile implements AutoCloseable {
 
   private Optional<PostgresPrograms.Ended> loadKept(PostgresPrograms.KeptDump dump) {
     long size = size();
-    Meter meter = new Meter(progress, step, "loaded", size);
-    Optional<PostgresPrograms.Ended> ended = dump.load(meter::at);
+    Meter meter = loading(size);
+    Optional<PostgresPrograms.Ended> ended;
+    try (var _ = Ongoing.begin(progress, step, meter::text)) {
+      ended = dump.load(meter::at);
+    }
     ended.filter(how -> how.exitCode() == 0).ifPresent(_ -> meter.at(size));
-    ended.ifPresent(_ -> progress.line(step, meter.text()));
+    ended.ifPresent(_ -> progress.line(step, meter.summary()));
     return ended;
+  }
+
+  /** What comes last in a dump needs none of its bytes. */
+  private static Meter loading(long size) {
+    return new Meter("loaded", size).lastly("building indexes and constraints");
   }
 
   private PostgresPrograms.Ended loadSent(PostgresPrograms programs, Destination destination) {
     Fed fed =
         feed(
-            "loaded",
+            loading(size()),
             file -> file,
             input ->
                 programs.run(
                     destination.command(programs), input, OutputStream.nullOutputStream()));
-    progress.line(step, fed.meter.text());
+    progress.line(step, fed.meter.summary());
     return fed.ended;
   }
 
@@ -191,10 +202,10 @@ public final class DumpFile implements AutoCloseable {
 
   private record Fed(PostgresPrograms.Ended ended, Meter meter) {}
 
-  private Fed feed(String doing, UnaryOperator<InputStream> watched, Reader reader) {
-    try (InputStream file = watched.apply(Files.newInputStream(path))) {
+  private Fed feed(Meter meter, UnaryOperator<InputStream> watched, Reader reader) {
+    try (InputStream file = watched.apply(Files.newInputStream(path));
+        var _ = Ongoing.begin(progress, step, meter::text)) {
       long size = size();
-      Meter meter = new Meter(progress, step, doing, size);
       InputStream metered = new Counted(file, size, meter);
       PostgresPrograms.Ended ended = reader.read(new PostgresPrograms.Input(metered, size));
       // pg_restore does not need the end of the archive and may leave it unread.

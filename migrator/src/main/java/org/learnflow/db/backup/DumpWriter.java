@@ -18,6 +18,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.programs.PostgresPrograms;
@@ -138,7 +140,7 @@ public final class DumpWriter {
       List<String> options,
       MessageDigest digest)
       throws IOException {
-    Meter meter = new Meter(progress, STEP, "written", 0);
+    Meter meter = new Meter("written", 0).aside("of a database of " + Meter.size(facts.bytes()));
     Sink sink = new Sink(channel, meter);
     List<String> command =
         new ArrayList<>(List.of(PostgresPrograms.PG_DUMP, "--format=custom", "--no-password"));
@@ -149,7 +151,7 @@ public final class DumpWriter {
             PostgresPrograms.major(facts.server()),
             " -c client_encoding=" + facts.encoding()));
     PostgresPrograms.Ended ended;
-    try {
+    try (var _ = Ongoing.begin(progress, STEP, meter::text)) {
       ended =
           dumping.run(command, PostgresPrograms.Input.none(), new DigestOutputStream(sink, digest));
     } catch (Failure e) {
@@ -163,7 +165,7 @@ public final class DumpWriter {
           .next(ended.remedy() + " and run the same command again");
     }
     channel.force(true);
-    progress.line(STEP, meter.text());
+    progress.line(STEP, meter.summary());
     return meter;
   }
 

@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import org.learnflow.db.Meter;
 
 /**
  * As many bytes as were announced, even if there are more by now, reported to a meter as they are

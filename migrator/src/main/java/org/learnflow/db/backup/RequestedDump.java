@@ -19,9 +19,12 @@ import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
+import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
 import org.learnflow.db.postgres.StateSchema;
 import org.learnflow.db.schema.BeforeMigrations;
@@ -61,7 +64,8 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
             ? "requested, because 1 migration is pending: " + pending.getFirst().name()
             : "requested, because %d migrations are pending: %s to %s"
                 .formatted(pending.size(), pending.getFirst().name(), pending.getLast().name()));
-    try {
+    String waiting = "waiting for the dump of a database of " + Meter.size(bytes(connection));
+    try (var _ = Ongoing.begin(progress, STEP, waiting)) {
       request(number, pending);
       await(connection, number, output);
       String code =
@@ -74,6 +78,12 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
     } catch (IOException e) {
       throw failure("no dump was created: " + Reason.of(e)).where(folder.toString()).causedBy(e);
     }
+  }
+
+  private static long bytes(Connection connection) throws SQLException {
+    return Sql.value(connection, "SELECT pg_database_size(current_database())")
+        .map(Long::parseLong)
+        .orElse(0L);
   }
 
   /** Says that nothing is requested any more, because this process ends now. */
@@ -108,7 +118,6 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
       if (now.isAfter(looked.plus(STILL_CONNECTED))) {
         looked = now;
         requireConnected(connection);
-        progress.update(STEP, "%d s so far".formatted(Duration.between(asked, now).toSeconds()));
       }
     }
   }

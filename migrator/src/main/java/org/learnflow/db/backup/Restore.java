@@ -12,6 +12,7 @@ import java.util.function.Function;
 import org.learnflow.db.Confirmation;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
@@ -135,7 +136,7 @@ public final class Restore {
 
   private Drill tried(String name, Loaded loaded, double seconds) {
     try (Session owner = access.ownerSession()) {
-      Optional<Map<String, Long>> now = inDatabase(owner, Contents::rows);
+      Optional<Map<String, Long>> now = count(owner);
       Drill drill = Drill.of(name, loaded, seconds, now.orElse(Map.of()));
       drill.empty().forEach(text -> progress.line(DRILL, "warning: " + text));
       if (now.isPresent()) {
@@ -147,6 +148,12 @@ public final class Restore {
             });
       }
       return drill;
+    }
+  }
+
+  private Optional<Map<String, Long>> count(Session owner) {
+    try (var _ = Ongoing.begin(progress, DRILL, "counting the rows of the running database")) {
+      return inDatabase(owner, Contents::rows);
     }
   }
 
@@ -304,8 +311,9 @@ public final class Restore {
     /** If the connection is lost at the moment of the swap, checks whether it took place. */
     private Optional<String> swap(Connection making, Connection ending) throws SQLException {
       String database = sessions.database();
-      progress.line(STEP, "verified; ending the sessions in " + database);
-      try {
+      String what = "ending the sessions in " + database;
+      progress.line(STEP, "verified; " + what);
+      try (var _ = Ongoing.begin(progress, STEP, what, Swap.MOST)) {
         return new Swap(making, database).run(ending);
       } catch (SQLException e) {
         if (!SqlStates.connectionLost(e)) {

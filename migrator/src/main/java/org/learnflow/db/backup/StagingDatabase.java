@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.CatalogQuery;
 import org.learnflow.db.postgres.DatabaseDrop;
@@ -98,7 +99,7 @@ public final class StagingDatabase {
    * @throws Failure 1 if the server rejects it
    */
   public void make(String owner, Optional<DatabaseLikeness> otherwise) throws SQLException {
-    try {
+    try (var _ = Ongoing.begin(progress, STEP, "creating " + name())) {
       Sql.execute(
           maintenance,
           "CREATE DATABASE %s OWNER %s TEMPLATE template0 %s%s CONNECTION LIMIT %d"
@@ -163,6 +164,8 @@ public final class StagingDatabase {
 
   /** Drops it with its sessions. */
   public void drop() throws SQLException {
-    DatabaseDrop.drop(maintenance, name());
+    try (var _ = Ongoing.begin(progress, STEP, "dropping " + name())) {
+      DatabaseDrop.drop(maintenance, name());
+    }
   }
 }

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.Session;
@@ -56,11 +57,13 @@ record StagingPreparation(
       session.run(
           STEP,
           connection -> {
-            Sql.execute(connection, "ANALYZE");
+            try (var _ = Ongoing.begin(progress, STEP, "collecting statistics")) {
+              Sql.execute(connection, "ANALYZE");
+            }
             return true;
           });
       verify(access, session);
-      Map<String, Long> rows = counting ? session.run(STEP, Contents::rows) : Map.of();
+      Map<String, Long> rows = counting ? count(session) : Map.of();
       List<String> once =
           sessions.loader().isPresent() ? session.run(STEP, this::leave) : List.of();
       List<String> versions =
@@ -74,6 +77,12 @@ record StagingPreparation(
               .toList(),
           recorded,
           rows);
+    }
+  }
+
+  private Map<String, Long> count(Session session) {
+    try (var _ = Ongoing.begin(progress, STEP, "counting the rows of the dump")) {
+      return session.run(STEP, Contents::rows);
     }
   }
 
@@ -130,7 +139,8 @@ record StagingPreparation(
    */
   void handOver(DumpLoad dump) {
     RoleManager roles = new RoleManager(sessions.live().names(), sessions.stagingName(), progress);
-    try (Session session = sessions.ownerIn(sessions.stagingName())) {
+    try (Session session = sessions.ownerIn(sessions.stagingName());
+        var _ = Ongoing.begin(progress, STEP, "giving everything to the owner")) {
       if (sessions.loader().isPresent()) {
         String loader = sessions.loader().get().name();
         session.run(

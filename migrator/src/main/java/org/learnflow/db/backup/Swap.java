@@ -30,6 +30,13 @@ import org.learnflow.db.postgres.SqlStates;
  */
 public final class Swap {
   private static final int RENAME_ATTEMPTS = 3;
+
+  /** How long the server waits for sessions to end, before a rename fails. */
+  private static final Duration RENAME = Duration.ofSeconds(5);
+
+  /** After that it fails if sessions cannot be ended. */
+  static final Duration MOST = RENAME.multipliedBy(RENAME_ATTEMPTS);
+
   private static final Duration ENDING_PAUSE = Duration.ofMillis(50);
   private static final String OBJECT_IN_USE = "55006";
 

@@ -33,6 +33,7 @@ abstract class BaseCommand extends StandardOptions implements Callable<Integer> 
             spec.commandLine().getErr(),
             Boolean.getBoolean("learnflow.db.terminal"),
             given::withOptions);
+    cluster.reportTo(progress);
     try {
       ExitCode code = execute(progress);
       report(code, conclusion, progress);

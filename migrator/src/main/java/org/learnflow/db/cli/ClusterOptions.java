@@ -5,6 +5,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.Progress;
 import org.learnflow.db.kubernetes.KubernetesApi;
 import org.learnflow.db.kubernetes.PodHosting;
 import org.learnflow.db.kubernetes.ServerObject;
@@ -51,9 +52,15 @@ final class ClusterOptions implements AutoCloseable {
   private @Nullable String cnpgCluster;
 
   private @Nullable CompletableFuture<KubernetesApi> api;
+  private Progress progress = Progress.SILENT;
 
   ClusterOptions(Environment environment) {
     this.environment = environment;
+  }
+
+  /** Where waits for the cluster's answers are reported. */
+  void reportTo(Progress reports) {
+    progress = reports;
   }
 
   /** Whether this process runs in a pod. */
@@ -124,7 +131,7 @@ final class ClusterOptions implements AutoCloseable {
   }
 
   private KubernetesApi open() {
-    return KubernetesApi.open(Optional.ofNullable(context), inPod());
+    return KubernetesApi.open(Optional.ofNullable(context), inPod(), progress);
   }
 
   /** What this process leaves behind if it runs in a pod. */

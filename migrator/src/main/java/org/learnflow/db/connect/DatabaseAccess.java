@@ -43,6 +43,11 @@ public final class DatabaseAccess {
     return target;
   }
 
+  /** Where its waits are reported. */
+  public Progress progress() {
+    return progress;
+  }
+
   /** The same for another target. */
   public DatabaseAccess with(Target other) {
     return new DatabaseAccess(other, connector, timeout, progress);

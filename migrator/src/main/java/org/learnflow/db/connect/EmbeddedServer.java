@@ -8,12 +8,14 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 
 /**
@@ -25,7 +27,7 @@ public final class EmbeddedServer {
   /** The admin role that initdb creates. */
   public static final String ADMIN = "postgres";
 
-  private static final int TIMEOUT_SECONDS = 60;
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Path directory;
   private final Path bin;
@@ -82,11 +84,15 @@ public final class EmbeddedServer {
         roles.forEach(role -> passwords().getOrCreate(role));
         if (!existsIn(directory)) {
           progress.line("wait", "creating an embedded PostgreSQL in " + directory);
-          initialise();
+          try (var _ = Ongoing.begin(progress, "wait", "creating it", LIMIT)) {
+            initialise();
+          }
         }
         if (!isRunning()) {
           progress.line("wait", "starting the embedded PostgreSQL");
-          startServer();
+          try (var _ = Ongoing.begin(progress, "wait", "starting PostgreSQL", LIMIT)) {
+            startServer();
+          }
         }
         return port();
       }
@@ -184,7 +190,7 @@ public final class EmbeddedServer {
             directory.resolve("server.log").toString(),
             "-w",
             "-t",
-            String.valueOf(TIMEOUT_SECONDS)));
+            String.valueOf(LIMIT.toSeconds())));
     return command;
   }
 
@@ -229,7 +235,7 @@ public final class EmbeddedServer {
     builder.environment().put("LC_ALL", "C");
     try {
       Process process = builder.start();
-      if (!process.waitFor(TIMEOUT_SECONDS + 10, TimeUnit.SECONDS)) {
+      if (!process.waitFor(LIMIT.toSeconds() + 10, TimeUnit.SECONDS)) {
         process.destroyForcibly();
         return -1;
       }

@@ -14,10 +14,13 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.SSLException;
 import javax.sql.DataSource;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Password;
 import org.learnflow.db.Pause;
 import org.learnflow.db.Progress;
@@ -141,28 +144,38 @@ public final class Readiness {
    *     for a server that is not PostgreSQL
    */
   public Connection await() {
-    long start = System.nanoTime();
-    long withoutFailure = start;
-    String told = "";
+    Elapsed waited = Elapsed.fromNow();
+    AtomicReference<String> reason = new AtomicReference<>("");
+    try (var _ = Ongoing.begin(progress, "wait", () -> waiting(reason.get(), waited))) {
+      return await(waited, reason);
+    }
+  }
+
+  private String waiting(String reason, Elapsed waited) {
+    return "%s: %s, %s"
+        .formatted(
+            address.hostAndPort(),
+            reason.isEmpty() ? "connecting" : reason,
+            timeout.isZero() ? waited.soFar() : waited.ofAtMost(timeout));
+  }
+
+  private Connection await(Elapsed elapsed, AtomicReference<String> told) {
+    long withoutFailure = System.nanoTime();
     while (true) {
       Attempt attempt = attempt();
       if (attempt instanceof Attempt.Ready(Connection connection)) {
         return connection;
       }
       Attempt.NotYet notYet = (Attempt.NotYet) attempt;
-      Duration waited = Duration.ofNanos(System.nanoTime() - start);
+      Duration waited = elapsed.time();
       withoutFailure = notYet.failure().isEmpty() ? System.nanoTime() : withoutFailure;
       Duration failing = Duration.ofNanos(System.nanoTime() - withoutFailure);
       Duration pause = pause(waited);
       if (notYet.neverResolves(waited, failing) || waited.plus(pause).compareTo(timeout) > 0) {
         throw notYet.failure().orElseGet(() -> notReached(notYet, waited));
       }
-      if (!notYet.reason().equals(told)) {
-        told = notYet.reason();
-        progress.line("wait", address.hostAndPort() + ": " + told);
-      } else {
-        progress.update(
-            "wait", "%s: %s, %d s".formatted(address.hostAndPort(), told, waited.toSeconds()));
+      if (!told.getAndSet(notYet.reason()).equals(notYet.reason())) {
+        progress.line("wait", address.hostAndPort() + ": " + notYet.reason());
       }
       Pause.of(pause);
     }

@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Password;
 import org.learnflow.db.Pause;
 import org.learnflow.db.connect.AdminSessions;
@@ -30,8 +32,16 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
 
   /** Logs in with whichever of the admin's passwords the database accepts now. */
   static AdminLogin open(DatabaseAccess access, CredentialsSecret secret, Release release) {
+    String what = "logging in as the admin, which the server has rejected until now";
+    try (var _ = Ongoing.begin(access.progress(), "rotate", what, PATIENCE)) {
+      return retried(access, secret, release);
+    }
+  }
+
+  private static AdminLogin retried(
+      DatabaseAccess access, CredentialsSecret secret, Release release) {
     CredentialsRole role = CredentialsRole.admin(release);
-    long end = System.nanoTime() + PATIENCE.toNanos();
+    Elapsed waited = Elapsed.fromNow();
     while (true) {
       for (Password password : candidates(access, secret, release, role.key())) {
         try {
@@ -43,7 +53,7 @@ record AdminLogin(Session locking, Session maintenance) implements AutoCloseable
           }
         }
       }
-      if (System.nanoTime() > end) {
+      if (waited.exceeds(PATIENCE)) {
         throw PasswordExchange.notAccepted(List.of(role), release);
       }
       Pause.of(POLL);

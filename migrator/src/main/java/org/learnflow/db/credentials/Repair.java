@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 import org.learnflow.db.Confirmation;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Password;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.AdminSessions;
@@ -134,7 +135,11 @@ public record Repair(
                     : "the passwords of %s will be set to those of Secret %s"
                         .formatted(roles, secret)));
     progress.line("repair", "in pod %s-0: %s".formatted(statefulSet, roles));
-    List<String> answer = reset(opened.target(), statefulSet, wrong);
+    List<String> answer;
+    String what = "in pod %s-0".formatted(statefulSet);
+    try (var _ = Ongoing.begin(progress, "repair", what, PasswordRepair.MOST)) {
+      answer = reset(opened.target(), statefulSet, wrong);
+    }
     answer.forEach(line -> progress.line("repair", line));
     wrong.keySet().removeIf(role -> !answer.contains(PasswordReset.SET + role));
     List<String> refused =

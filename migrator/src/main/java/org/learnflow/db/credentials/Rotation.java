@@ -191,7 +191,7 @@ public record Rotation(
           }
           List<String> open = new ArrayList<>();
           for (String role : roles) {
-            int sessions = new SpareRole(role).revoke(connection, SESSIONS_END);
+            int sessions = new SpareRole(role).revoke(connection, SESSIONS_END, progress);
             progress.line(
                 "rotate",
                 sessions == 0

@@ -5,7 +5,9 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.Pause;
+import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.Sql;
 
 /**
@@ -36,10 +38,14 @@ record SpareRole(String name) {
    * @param patience how long to wait for that
    * @return the sessions that are still open; 0 if it can no longer log in
    */
-  int revoke(Connection admin, Duration patience) throws SQLException {
-    long end = System.nanoTime() + patience.toNanos();
+  int revoke(Connection admin, Duration patience, Progress progress) throws SQLException {
+    Elapsed waited = Elapsed.fromNow();
     int open = sessions(admin);
-    while (open > 0 && System.nanoTime() < end) {
+    while (open > 0 && !waited.exceeds(patience)) {
+      progress.update(
+          "rotate",
+          "waiting for %d sessions of %s to end, %s"
+              .formatted(open, name, waited.ofAtMost(patience)));
       Pause.of(POLL);
       open = sessions(admin);
     }

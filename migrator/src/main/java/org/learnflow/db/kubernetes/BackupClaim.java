@@ -3,10 +3,11 @@ package org.learnflow.db.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Optional;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Pause;
 
 /**
@@ -65,7 +66,7 @@ public final class BackupClaim {
                   .formatted(namespace, release, name));
     }
     if (found.isPresent()) {
-      refuseWithoutVolume(found.get());
+      requireVolume(found.get());
       return false;
     }
     if (size.equals(StatefulSetChange.EXISTING)) {
@@ -93,8 +94,15 @@ public final class BackupClaim {
       spec.put("storageClassName", storageClass);
     }
     Optional<JsonNode> made = api.make(Kind.CLAIM, namespace, claim);
-    made.or(() -> api.get(Kind.CLAIM, namespace, name)).ifPresent(this::refuseWithoutVolume);
+    made.or(() -> api.get(Kind.CLAIM, namespace, name)).ifPresent(this::requireVolume);
     return made.isPresent();
+  }
+
+  private void requireVolume(JsonNode claim) {
+    String what = "waiting until the cluster says whether claim %s gets a volume".formatted(name);
+    try (var _ = Ongoing.begin(api.progress(), "wait", what, PATIENCE)) {
+      refuseWithoutVolume(claim);
+    }
   }
 
   /**
@@ -104,9 +112,9 @@ public final class BackupClaim {
    */
   private void refuseWithoutVolume(JsonNode claim) {
     Events events = new Events(api, namespace);
-    Instant end = Instant.now().plus(PATIENCE);
+    Elapsed waited = Elapsed.fromNow();
     Optional<JsonNode> now = Optional.of(claim);
-    while (now.filter(BackupClaim::isPending).isPresent() && Instant.now().isBefore(end)) {
+    while (now.filter(BackupClaim::isPending).isPresent() && !waited.exceeds(PATIENCE)) {
       Optional<String> event = events.newestOf(now.get(), false);
       String storageClass = storageClass(now.get());
       Optional<String> why = event.filter(text -> isHopeless(text, storageClass));

@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Password;
@@ -200,7 +201,7 @@ public final class ClusterHosting extends PodHosting {
    */
   public Password superuser(
       String secret, Collection<String> roles, Duration timeout, Progress progress) {
-    long end = System.nanoTime() + timeout.toNanos();
+    Elapsed waited = Elapsed.fromNow();
     String told = "";
     while (true) {
       Optional<JsonNode> cluster = cluster();
@@ -222,7 +223,7 @@ public final class ClusterHosting extends PodHosting {
                   "Secret %s with the superuser's password of Cluster %s does not exist"
                       .formatted(secret, name),
                   "is the operator running? kubectl get deployments -A -l app.kubernetes.io/name=cloudnative-pg");
-      if (System.nanoTime() > end) {
+      if (waited.exceeds(timeout)) {
         throw Failure.of(ExitCode.NOT_REACHED, obstacle.what())
             .where("namespace " + namespace)
             .state("nothing was changed by waiting")
@@ -232,6 +233,7 @@ public final class ClusterHosting extends PodHosting {
         told = obstacle.what();
         progress.line("wait", told);
       }
+      progress.update("wait", "%s, %s".formatted(told, waited.ofAtMost(timeout)));
       Pause.of(POLL);
     }
   }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
@@ -29,6 +30,7 @@ public record ImagePulls(KubernetesApi api, String namespace, String pod, Progre
    */
   public void await() {
     String told = "";
+    Elapsed waited = Elapsed.fromNow();
     for (Optional<JsonNode> now = read(); now.filter(ImagePulls::waits).isPresent(); now = read()) {
       Obstacle obstacle = new PodDiagnosis(api, namespace).of(now.get());
       if (!Instant.now().isBefore(end(now.get()))) {
@@ -42,6 +44,10 @@ public record ImagePulls(KubernetesApi api, String namespace, String pod, Progre
         told = obstacle.what();
         progress.line("images", told);
       }
+      progress.update(
+          "images",
+          "waiting for the containers of this pod: %s, %s, until %s at most"
+              .formatted(obstacle.what(), waited.soFar(), end(now.get())));
       Pause.of(POLL);
     }
   }

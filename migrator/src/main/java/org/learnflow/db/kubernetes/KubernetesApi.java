@@ -21,6 +21,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
+import org.learnflow.db.Progress;
 
 /**
  * A Kubernetes API server as one user sees it. Objects are JSON trees, and of the client only its
@@ -50,12 +52,14 @@ public final class KubernetesApi implements AutoCloseable {
   private final Config config;
   private final HttpClient http;
   private final Duration patience;
+  private final Progress progress;
   private final ApiFailures failures;
   private final PodConnections pods;
 
-  private KubernetesApi(Config config, Duration patience) {
+  private KubernetesApi(Config config, Duration patience, Progress progress) {
     this.config = config;
     this.patience = patience;
+    this.progress = progress;
     this.http = new StoppingHttpClientFactory().newBuilder(config).build();
     this.failures = new ApiFailures(config.getMasterUrl());
     this.pods = new PodConnections(config);
@@ -66,11 +70,12 @@ public final class KubernetesApi implements AutoCloseable {
    *
    * @param context of the kubeconfig, if it is not the current one
    * @param inPod whether this process runs in the cluster
+   * @param progress where waits for its answers are reported
    * @throws Failure 2 if there is no such context or no cluster at all
    */
-  public static KubernetesApi open(Optional<String> context, boolean inPod) {
+  public static KubernetesApi open(Optional<String> context, boolean inPod, Progress progress) {
     return new KubernetesApi(
-        Kubeconfig.read(context, inPod), inPod ? PATIENCE_IN_POD : PATIENCE_OUTSIDE);
+        Kubeconfig.read(context, inPod), inPod ? PATIENCE_IN_POD : PATIENCE_OUTSIDE, progress);
   }
 
   /** The user's or the pod's own namespace. */
@@ -195,6 +200,11 @@ public final class KubernetesApi implements AutoCloseable {
     return answer.successful() ? answer.body().strip() : "";
   }
 
+  /** Where waits are reported. */
+  Progress progress() {
+    return progress;
+  }
+
   /** Commands in pods, and ways to their ports. */
   PodConnections pods() {
     return pods;
@@ -214,7 +224,8 @@ public final class KubernetesApi implements AutoCloseable {
             ? request.build()
             : request.method(method, contentType, body.toString()).build();
     CompletableFuture<HttpResponse<String>> response = http.sendAsync(finished, String.class);
-    try {
+    String waiting = "waiting for the Kubernetes API at " + config.getMasterUrl();
+    try (var _ = Ongoing.begin(progress, "wait", waiting, patience)) {
       HttpResponse<String> answer = response.get(patience.toMillis(), TimeUnit.MILLISECONDS);
       // A server that failed, or gave up waiting for etcd, may have written before.
       boolean unknown = !method.equals("GET") && answer.code() >= SERVER_ERROR;

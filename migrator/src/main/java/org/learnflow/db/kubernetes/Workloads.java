@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
@@ -176,7 +177,7 @@ public final class Workloads {
 
   /** Leaves in {@code waiting} what is not done in time, or has failed. */
   private void await(Map<Workload, String> waiting, Duration timeout, Progress progress) {
-    long end = System.nanoTime() + timeout.toNanos();
+    Elapsed elapsed = Elapsed.fromNow();
     while (!waiting.isEmpty()) {
       for (Workload workload : List.copyOf(waiting.keySet())) {
         Optional<String> unfinished = unfinished(workload);
@@ -187,14 +188,17 @@ public final class Workloads {
           progress.line("restart", workload.title() + " is rolled out");
         }
       }
-      if (waiting.isEmpty() || System.nanoTime() > end) {
+      if (waiting.isEmpty() || elapsed.exceeds(timeout)) {
         return;
       }
       progress.update(
           "restart",
-          waiting.entrySet().stream()
-              .map(entry -> "%s %s".formatted(entry.getKey().title(), entry.getValue()))
-              .collect(Collectors.joining("; ")));
+          "%s, %s"
+              .formatted(
+                  waiting.entrySet().stream()
+                      .map(entry -> "%s %s".formatted(entry.getKey().title(), entry.getValue()))
+                      .collect(Collectors.joining("; ")),
+                  elapsed.ofAtMost(timeout)));
       Pause.of(POLL);
     }
   }

@@ -16,10 +16,11 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.backup.BackupDescription;
-import org.learnflow.db.backup.Meter;
 import org.learnflow.db.backup.MeteredInput;
 import org.learnflow.db.backup.Sha256;
 import software.amazon.awssdk.core.ResponseInputStream;
@@ -86,7 +87,7 @@ public final class DumpStore implements AutoCloseable {
 
   /** The objects whose key begins as this one's, with their sizes in bytes. */
   Map<String, Long> list(ObjectUri prefix) {
-    try {
+    try (var _ = Ongoing.begin(progress, step, "asking %s for what it has".formatted(prefix))) {
       Map<String, Long> sizes = new HashMap<>();
       for (S3Object object :
           client
@@ -132,9 +133,10 @@ public final class DumpStore implements AutoCloseable {
     long bytes;
     try {
       long size = Files.size(file);
-      Meter meter = new Meter(progress, step, "stored", size);
+      Meter meter = new Meter("stored", size);
       try (ObjectUpload upload =
-          new ObjectUpload(client, to, Map.of(SHA256, sha256), size, replace)) {
+              new ObjectUpload(client, to, Map.of(SHA256, sha256), size, replace);
+          var _ = Ongoing.begin(progress, step, meter::text)) {
         try (InputStream in =
                 new DigestInputStream(
                     new MeteredInput(
@@ -154,7 +156,7 @@ public final class DumpStore implements AutoCloseable {
         upload.complete();
         bytes = upload.bytes();
       }
-      progress.line(step, meter.text() + (keys.encrypt() ? ", encrypted, as " : " as ") + to);
+      progress.line(step, meter.summary() + (keys.encrypt() ? ", encrypted, as " : " as ") + to);
     } catch (SdkException e) {
       throw StoreFailures.exists(e)
           ? exists(to)
@@ -171,10 +173,11 @@ public final class DumpStore implements AutoCloseable {
     MessageDigest digest = Sha256.begin();
     try {
       Opened stored = open(to, "read back");
-      try (InputStream in = new DigestInputStream(stored.content(), digest)) {
+      try (InputStream in = new DigestInputStream(stored.content(), digest);
+          var _ = Ongoing.begin(progress, step, stored.meter()::text)) {
         in.transferTo(OutputStream.nullOutputStream());
       }
-      progress.line(step, stored.meter().text());
+      progress.line(step, stored.meter().summary());
     } catch (SdkException e) {
       throw StoreFailures.of(e, "read back", to, store).state("whether it is whole is unknown");
     } catch (IOException e) {
@@ -205,7 +208,7 @@ public final class DumpStore implements AutoCloseable {
     ResponseInputStream<GetObjectResponse> content =
         client.getObject(request -> request.bucket(from.bucket()).key(from.key()));
     long bytes = content.response().contentLength();
-    Meter meter = new Meter(progress, step, doing, bytes);
+    Meter meter = new Meter(doing, bytes);
     return new Opened(
         new MeteredInput(content, bytes, meter, "%d bytes are missing"),
         meter,
@@ -236,12 +239,13 @@ public final class DumpStore implements AutoCloseable {
       try (InputStream in = keys.decrypting(stored.content());
           OutputStream out =
               new DigestOutputStream(
-                  Files.newOutputStream(file, StandardOpenOption.CREATE_NEW), digest)) {
+                  Files.newOutputStream(file, StandardOpenOption.CREATE_NEW), digest);
+          var _ = Ongoing.begin(progress, step, stored.meter()::text)) {
         in.transferTo(out);
       } catch (Failure e) {
         throw e.where().isPresent() ? e : e.where(from.toString());
       }
-      progress.line(step, stored.meter().text() + " from " + from);
+      progress.line(step, stored.meter().summary() + " from " + from);
       if (stored.sha256().filter(known -> !known.equals(Sha256.end(digest))).isPresent()) {
         throw Failure.of(
                 ExitCode.REFUSED, "the dump is not the one that was stored: its SHA-256 differs")

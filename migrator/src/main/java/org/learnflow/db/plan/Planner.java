@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.NotRestorable;
 import org.learnflow.db.postgres.SqlStates;
@@ -85,9 +86,9 @@ public final class Planner {
     List<String> notes;
     try (ScratchDatabase scratch = scratches.create(connection);
         Connection own = scratch.source().getConnection()) {
-      progress.update(STEP, "applying the migrations to " + scratch.name());
       Confinement confinement = new Confinement(connection, scratch.name(), true, progress);
-      try {
+      String what = "applying the migrations to " + scratch.name();
+      try (var _ = Ongoing.begin(progress, STEP, what)) {
         applyAgain(scratch, own, trial, confinement, state);
         observed = observe(scratch, own, trial, confinement, state);
         notes = NotRestorable.breaking(own);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Pause;
@@ -24,7 +25,7 @@ import org.learnflow.db.Progress;
  */
 public final class AdvisoryLock implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(100);
-  private static final Duration TELL_EVERY = Duration.ofSeconds(10);
+  private static final Duration LOOK_EVERY = Duration.ofSeconds(10);
   private static final Duration DEFAULT_PATIENCE = Duration.ofSeconds(60);
 
   /**
@@ -175,12 +176,12 @@ public final class AdvisoryLock implements AutoCloseable {
 
   private static void await(Connection connection, Purpose purpose, Progress progress)
       throws SQLException {
-    long patience = patience(connection).toNanos();
-    long begin = System.nanoTime();
-    long told = 0;
+    Duration patience = patience(connection);
+    Elapsed waited = Elapsed.fromNow();
+    Elapsed looked = waited;
+    String told = "";
     do {
-      long now = System.nanoTime();
-      if (now - begin >= patience) {
+      if (waited.time().compareTo(patience) >= 0) {
         throw refusal(connection, purpose.key(), purpose.step())
             .orElseGet(() ->
                 Failure.of(
@@ -189,12 +190,18 @@ public final class AdvisoryLock implements AutoCloseable {
                     .state("nothing was changed by this step")
                     .next("wait until they end and run the same command again"));
       }
-      if (told == 0 || now - told > TELL_EVERY.toNanos()) {
-        told = now;
-        progress.line(purpose.step(), waiting(holder(connection, purpose.key())));
+      if (told.isEmpty() || looked.exceeds(LOOK_EVERY)) {
+        looked = Elapsed.fromNow();
+        String found = waiting(holder(connection, purpose.key()));
+        if (!found.equals(told)) {
+          told = found;
+          progress.line(purpose.step(), "%s, at most %s".formatted(told, Elapsed.text(patience)));
+        }
       }
+      progress.update(purpose.step(), "%s, %s".formatted(told, waited.ofAtMost(patience)));
       Pause.of(POLL);
     } while (!tryLock(connection, purpose));
+    progress.clear();
   }
 
   private static String waiting(Optional<Holder> holder) {

@@ -9,6 +9,7 @@ import javax.sql.DataSource;
 import org.flywaydb.core.api.MigrationVersion;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
@@ -107,12 +108,14 @@ public final class Rollback {
           SchemaState now = read(connection);
           List<UndoStep> steps = selection.steps(connection, now);
           List<TableColumns.Change> lost = new ArrayList<>();
-          Optional<String> unseen = new Preview(source, roles, progress).run(steps, lost);
-          List<Loss> counted = new ArrayList<>();
-          for (TableColumns.Change change : lost) {
-            TableColumns.counted(connection, change).ifPresent(counted::add);
+          try (var _ = Ongoing.begin(progress, STEP, "finding out what is lost")) {
+            Optional<String> unseen = new Preview(source, roles, progress).run(steps, lost);
+            List<Loss> counted = new ArrayList<>();
+            for (TableColumns.Change change : lost) {
+              TableColumns.counted(connection, change).ifPresent(counted::add);
+            }
+            return plan(now, steps, counted, unseen);
           }
-          return plan(now, steps, counted, unseen);
         });
   }
 
@@ -159,7 +162,7 @@ public final class Rollback {
             for (UndoStep step : steps) {
               // What a script leaves in its session must not reach the next one.
               try (Connection session = source.getConnection()) {
-                run.undo(session, step, watch, undone);
+                run.undo(session, step, watch, undone, agreed.undo().size());
               }
               undone.add(step.script().script());
               progress.line(

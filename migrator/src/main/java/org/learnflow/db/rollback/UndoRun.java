@@ -34,13 +34,16 @@ record UndoRun(
    *
    * @param connection for this one alone
    * @param undone before it, for the failure
+   * @param total how many are undone in the end
    * @throws Failure 6 if the script fails
    */
-  void undo(Connection connection, UndoStep step, BlockerWatch watch, List<String> undone)
+  void undo(
+      Connection connection, UndoStep step, BlockerWatch watch, List<String> undone, int total)
       throws SQLException {
     for (int attempt = 0; ; attempt++) {
       watch.begin(
-          step.script().undoScript(), connection.unwrap(PGConnection.class).getBackendPID());
+          "%s (%d of %d)".formatted(step.script().undoScript(), undone.size() + 1, total),
+          connection.unwrap(PGConnection.class).getBackendPID());
       try {
         if (step.transactional()) {
           inTransaction(connection, step);

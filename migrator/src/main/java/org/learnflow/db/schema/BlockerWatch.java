@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
+import org.learnflow.db.Elapsed;
 import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.SessionText;
 
@@ -38,11 +39,7 @@ public final class BlockerWatch implements AutoCloseable {
   private final AtomicReference<List<String>> blockers = new AtomicReference<>(List.of());
 
   /** A migration that is being applied by the server process {@code pid}. */
-  private record Running(String file, int pid, long startNanos) {
-    Duration elapsed() {
-      return Duration.ofNanos(System.nanoTime() - startNanos);
-    }
-  }
+  private record Running(String title, int pid, Elapsed elapsed) {}
 
   /**
    * Watches until closed.
@@ -56,10 +53,14 @@ public final class BlockerWatch implements AutoCloseable {
     this.thread = Thread.ofVirtual().name("blocker-watch").start(this::watch);
   }
 
-  /** A migration or an undo script starts. */
-  public void begin(String file, int pid) {
+  /**
+   * A migration or an undo script starts.
+   *
+   * @param title its name and which one of how many it is
+   */
+  public void begin(String title, int pid) {
     blockers.set(List.of());
-    running.set(Optional.of(new Running(file, pid, System.nanoTime())));
+    running.set(Optional.of(new Running(title, pid, Elapsed.fromNow())));
   }
 
   /** It has ended, successfully or not. */
@@ -83,12 +84,13 @@ public final class BlockerWatch implements AutoCloseable {
         return;
       } catch (SQLException e) {
         // Only an observer: the migration itself reports what is wrong with the server.
+        running.get().ifPresent(now -> report(now, List.of()));
       }
     }
   }
 
   private boolean takesLong() {
-    return running.get().map(Running::elapsed).orElse(Duration.ZERO).compareTo(MOMENT) >= 0;
+    return running.get().filter(now -> now.elapsed().exceeds(MOMENT)).isPresent();
   }
 
   private void observe() throws SQLException, InterruptedException {
@@ -101,16 +103,20 @@ public final class BlockerWatch implements AutoCloseable {
         if (!seen.isEmpty()) {
           blockers.set(seen);
         }
-        progress.update(
-            step,
-            "%s, %d s%s"
-                .formatted(
-                    now.file(),
-                    now.elapsed().toSeconds(),
-                    seen.isEmpty() ? "" : ", waiting for " + String.join("; ", seen)));
+        report(now, seen);
         Thread.sleep(MOMENT);
       }
     }
+  }
+
+  private void report(Running now, List<String> seen) {
+    progress.update(
+        step,
+        "%s, %s%s"
+            .formatted(
+                now.title(),
+                now.elapsed().soFar(),
+                seen.isEmpty() ? "" : ", waiting for " + String.join("; ", seen)));
   }
 
   private static List<String> blockersOf(Connection connection, int pid) throws SQLException {

@@ -426,7 +426,7 @@ public final class Migrator {
       counter.onPrimary =
           "off".equals(connection.unwrap(PGConnection.class).getParameterStatus("in_hot_standby"));
       if (connection.getAutoCommit()) {
-        watch.begin(file.name(), own.unwrap(PGConnection.class).getBackendPID());
+        watch.begin(title(file), own.unwrap(PGConnection.class).getBackendPID());
         new ConcurrentIndexes(own, progress).prepare(file);
       }
       if (withheld != null) {
@@ -435,7 +435,11 @@ public final class Migrator {
       if (confinement.isPresent()) {
         confinement.get().begin(file, connection);
       }
-      watch.begin(file.name(), connection.unwrap(PGConnection.class).getBackendPID());
+      watch.begin(title(file), connection.unwrap(PGConnection.class).getBackendPID());
+    }
+
+    private String title(MigrationFile file) {
+      return "%s (%d of %d)".formatted(file.name(), counter.done + 1, counter.total);
     }
 
     @Override

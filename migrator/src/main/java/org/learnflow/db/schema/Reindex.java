@@ -9,6 +9,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.connect.Session;
 import org.learnflow.db.postgres.AdvisoryLock;
@@ -92,11 +94,10 @@ public final class Reindex {
     CollationChange.Index index = all.get(i);
     progress.line(
         STEP,
-        "%d of %d: %s, %.1f MiB"
-            .formatted(i + 1, all.size(), index.name(), index.bytes() / 1048576.0));
+        "%d of %d: %s, %s".formatted(i + 1, all.size(), index.name(), Meter.size(index.bytes())));
     for (int attempt = 0; ; attempt++) {
       try {
-        rebuild(connection, index);
+        rebuild(connection, index, "%d of %d: %s".formatted(i + 1, all.size(), index.name()));
         rebuilt.add(index.name());
         return;
       } catch (SQLException e) {
@@ -111,6 +112,13 @@ public final class Reindex {
           throw e;
         }
       }
+    }
+  }
+
+  private void rebuild(Connection connection, CollationChange.Index index, String title)
+      throws SQLException {
+    try (var _ = Ongoing.begin(progress, STEP, title)) {
+      rebuild(connection, index);
     }
   }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.learnflow.db.Meter;
 import org.learnflow.db.Utf8Input;
 
 /**
@@ -20,6 +21,16 @@ final class NormalizedInput extends InputStream {
   /** A seed file, which is in UTF-8. */
   static InputStream of(Path file) throws IOException {
     return new NormalizedInput(new Utf8Input(Files.newInputStream(file)));
+  }
+
+  /** The same, which counts the file's bytes as they are read. */
+  static InputStream of(Path file, Meter meter) throws IOException {
+    return new NormalizedInput(new Utf8Input(new CountedInput(Files.newInputStream(file), meter)));
+  }
+
+  /** The size of a file, 0 if it is unknown. */
+  static long bytes(Path file) {
+    return file.toFile().length();
   }
 
   NormalizedInput(InputStream input) {

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.learnflow.db.Meter;
 import org.learnflow.db.postgres.Sql;
 
 /**
@@ -98,6 +99,11 @@ record SeedCsv(Path path, String table, List<SeedColumn> columns) {
   /** The rows as COPY reads them, with the first line ({@code HEADER}), normalised. */
   InputStream content() throws IOException {
     return NormalizedInput.of(path);
+  }
+
+  /** The same, which counts what is read. */
+  InputStream content(Meter meter) throws IOException {
+    return NormalizedInput.of(path, meter);
   }
 
   /**

@@ -9,7 +9,6 @@ import java.sql.Savepoint;
 import java.sql.Statement;
 import java.util.Optional;
 import org.learnflow.db.Failure;
-import org.learnflow.db.Progress;
 import org.learnflow.db.postgres.HiddenRows;
 import org.learnflow.db.postgres.Sql;
 import org.learnflow.db.postgres.SqlStates;
@@ -20,7 +19,7 @@ import org.postgresql.PGConnection;
  * Loads a CSV file: by COPY directly into an empty table, otherwise into a temporary table from
  * which missing rows are inserted and, in update mode, different ones are updated.
  */
-record SeedCsvLoader(SeedMode mode, Progress progress) {
+record SeedCsvLoader(SeedMode mode, FileState state) {
   /** Loads it in the transaction that is open. */
   FileReport load(Connection connection, SeedCsv csv, SeedChecksum checksum) throws SQLException {
     SeedTable table = SeedReferences.visibleTable(connection, csv.path().toString(), csv.table());
@@ -37,6 +36,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
                 && isEmptyAndLocked(connection, table)
             ? copyDirectly(connection, merge, checksum)
             : copyAndMerge(connection, merge, checksum);
+    state.doing("advancing sequences");
     advanceSequences(connection, merge);
     return report;
   }
@@ -78,6 +78,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
   private FileReport copyAndMerge(Connection connection, SeedMerge merge, SeedChecksum checksum)
       throws SQLException {
     long rows = stage(connection, merge, checksum);
+    state.doing("comparing %,d rows with table %s".formatted(rows, merge.table().name()));
     refuseUnknownReferences(connection, merge);
     if (!merge.keyIsUnique()) {
       refuseRepeatedKeys(connection, merge);
@@ -89,8 +90,10 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
       long inserted = 0;
       if (changes > 0) {
         if (mode == SeedMode.UPDATE && merge.updateDiffering().isPresent()) {
+          state.doing("updating rows of table " + merge.table().name());
           updated = Sql.execute(connection, merge.updateDiffering().get());
         }
+        state.doing("inserting rows into table " + merge.table().name());
         inserted = Sql.execute(connection, merge.insertMissing());
         if (merge.keyIsUnique() && (updated > 0 || inserted < changes)) {
           refuseRepeatedKeys(connection, merge); // the second row changes nothing, or at random
@@ -125,7 +128,7 @@ record SeedCsvLoader(SeedMode mode, Progress progress) {
   private long copy(Connection connection, SeedMerge merge, String target, SeedChecksum checksum)
       throws SQLException {
     try (InputStream content =
-        new ObservedInput(merge.csv().content(), checksum, name(merge), progress)) {
+        new ObservedInput(merge.csv().content(state.reading("copied")), checksum)) {
       return connection
           .unwrap(PGConnection.class)
           .getCopyAPI()

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.Reason;
 import org.learnflow.db.postgres.AdvisoryLock;
@@ -60,8 +62,15 @@ public final class SeedLoader {
     return !force
         && Optional.ofNullable(ledger.get(set.name()))
             .filter(entry -> entry.covers(mode))
-            .map(entry -> entry.checksum().equals(set.checksum()))
+            .map(entry -> entry.checksum().equals(checksum(set)))
             .orElse(false);
+  }
+
+  private String checksum(SeedSet set) {
+    Meter meter = new Meter("compared with what was loaded", set.bytes());
+    try (var _ = Ongoing.begin(progress, STEP, () -> set.name() + ": " + meter.text())) {
+      return set.checksum(meter);
+    }
   }
 
   private SeedReport unchanged(SeedSet set) {
@@ -156,10 +165,10 @@ public final class SeedLoader {
 
   private FileReport loadFile(Connection connection, Path file, SeedChecksum checksum)
       throws SQLException {
-    try {
+    try (FileState state = FileState.begin(progress, file)) {
       return file.toString().endsWith(".sql")
-          ? new SeedSqlLoader(progress).load(connection, file, checksum)
-          : new SeedCsvLoader(mode, progress).load(connection, SeedCsv.read(file), checksum);
+          ? new SeedSqlLoader(state).load(connection, file, checksum)
+          : new SeedCsvLoader(mode, state).load(connection, SeedCsv.read(file), checksum);
     } catch (SQLException e) {
       if (SqlStates.connectionLost(e)) {
         throw e;

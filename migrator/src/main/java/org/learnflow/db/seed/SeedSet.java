@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Meter;
 import org.learnflow.db.Reason;
 
 /**
@@ -96,13 +97,23 @@ public record SeedSet(String name, List<Path> files) {
     }
   }
 
+  /** The size of its files; one that cannot be read fails when it is loaded. */
+  long bytes() {
+    return files.stream().mapToLong(NormalizedInput::bytes).sum();
+  }
+
   /** Identifies names and contents; the same for Unix and Windows line ends. */
   public String checksum() {
+    return checksum(new Meter("read", 0));
+  }
+
+  /** The same, which counts what was read. */
+  String checksum(Meter meter) {
     SeedChecksum checksum = new SeedChecksum();
     byte[] buffer = new byte[1 << 16];
     for (Path file : files) {
       checksum.begin(file);
-      try (InputStream content = NormalizedInput.of(file)) {
+      try (InputStream content = NormalizedInput.of(file, meter)) {
         for (int n = content.read(buffer); n >= 0; n = content.read(buffer)) {
           checksum.update(buffer, 0, n);
         }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.DatabaseAccess;
 import org.learnflow.db.connect.RoleNames;
@@ -99,6 +100,14 @@ public final class Verifier {
   }
 
   private Verification verify(Connection connection, boolean mayBeBehind, boolean withRights)
+      throws SQLException {
+    String what = "verifying " + connection.getCatalog();
+    try (var _ = Ongoing.begin(access.progress(), "verify", what)) {
+      return look(connection, mayBeBehind, withRights);
+    }
+  }
+
+  private Verification look(Connection connection, boolean mayBeBehind, boolean withRights)
       throws SQLException {
     List<StageResult> stages = new ArrayList<>();
     stages.add(

@@ -51,7 +51,12 @@ class PrintableTest {
     progress.update("seed", EVIL);
     progress.line("seed", EVIL);
     assertThat(err.toString())
-        .isEqualTo("\r\u001b[Kseed     " + SHOWN + "\r\u001b[Kseed     " + SHOWN + "\n");
+        .isEqualTo(
+            "\r\u001b[K\u001b[?7lseed     "
+                + SHOWN
+                + "\u001b[?7h\r\u001b[Kseed     "
+                + SHOWN
+                + "\n");
   }
 
   @Test

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.learnflow.db.ExitCode;
+import org.learnflow.db.Progress;
 import org.learnflow.db.testing.ApiServer;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
@@ -259,7 +260,7 @@ class HookRightsTest {
     become(
         "migrate_rbac_test.yaml",
         "is to read why PostgreSQL is not there, and to tell it as an event");
-    try (KubernetesApi api = KubernetesApi.open(Optional.empty(), false)) {
+    try (KubernetesApi api = KubernetesApi.open(Optional.empty(), false, Progress.SILENT)) {
       StatefulSetHosting hosting =
           new StatefulSetHosting(
               api, server.namespace(), "learnflow-db", "postgres", Optional.empty());

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assumptions;
+import org.learnflow.db.Progress;
 import org.learnflow.db.kubernetes.KubernetesApi;
 
 /**
@@ -78,7 +79,8 @@ public final class ApiServer implements AutoCloseable {
         .resource(
             new NamespaceBuilder().withNewMetadata().withName(namespace).endMetadata().build())
         .create();
-    return new ApiServer(client, KubernetesApi.open(Optional.empty(), false), namespace);
+    return new ApiServer(
+        client, KubernetesApi.open(Optional.empty(), false, Progress.SILENT), namespace);
   }
 
   /** For what tests do to the cluster. */
