@@ -31,7 +31,7 @@ class OngoingTest {
       };
 
   @Test
-  void whatTakesLongIsSaidAgainAndAgainAndClearedInTheEnd() {
+  void whatTakesLongIsSaidAgainAndAgainAndClearedInTheEnd() throws Exception {
     Ongoing ongoing =
         Ongoing.begin(progress, "wait", "waiting for a claim", Duration.ofSeconds(60));
     Eventually.within(LIMIT, "it is said twice", () -> said.size() >= 2);

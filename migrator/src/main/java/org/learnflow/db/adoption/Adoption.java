@@ -15,6 +15,7 @@ import org.flywaydb.core.api.MigrationVersion;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
+import org.learnflow.db.Ongoing;
 import org.learnflow.db.Progress;
 import org.learnflow.db.drift.Catalog;
 import org.learnflow.db.drift.CatalogDifference;
@@ -178,7 +179,8 @@ public final class Adoption {
     try (ScratchDatabase database = scratch.create(connection);
         Connection session = database.source().getConnection()) {
       Confinement confinement = new Confinement(connection, database.name(), true, progress);
-      try {
+      String what = "applying the migrations to " + database.name();
+      try (var _ = Ongoing.begin(progress, "adopt", what)) {
         new Migrator(
                 database.source(),
                 trial.files(),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,7 +20,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.testing.Cli;
 import org.learnflow.db.testing.CliResult;
+import org.learnflow.db.testing.Eventually;
 import org.learnflow.db.testing.PostgresExtension;
+import org.learnflow.db.testing.Reports;
 import org.learnflow.db.testing.TestDatabase;
 import org.postgresql.PGConnection;
 
@@ -93,6 +96,33 @@ class SeedInterruptionTest {
     CliResult next = seeds.load(); // waits until the server has noticed
     assertThat(next.out()).contains("reference: 4 inserted");
     assertThat(items()).isEqualTo(LOADED);
+  }
+
+  @Test
+  void whatIsDoneWithAFileIsSaidWhileTheServerWorks() throws Exception {
+    execute("INSERT INTO brake DEFAULT VALUES");
+    Reports reports = new Reports();
+    List<SeedSet> sets = SeedSet.in(seeds.directory(), List.of(SeedFolder.SET));
+    CompletableFuture<Void> load =
+        CompletableFuture.runAsync(
+            () -> {
+              try (Connection owner = database.connect(database.owner())) {
+                new SeedLoader(SeedMode.SKIP, false, reports).load(owner, sets);
+              } catch (SQLException e) {
+                throw new IllegalStateException(e);
+              }
+            },
+            task -> Thread.ofVirtual().start(task));
+    Eventually.within(
+        Duration.ofSeconds(30), "it is said", () -> load.isDone() || !reports.updates().isEmpty());
+    execute("DELETE FROM brake");
+    load.join();
+    assertThat(reports.updates().getFirst())
+        .matches("seed 01_items.csv: all 0.0 MiB copied; finishing, [1-9][0-9]* s");
+    assertThat(reports.lines())
+        .containsExactly(
+            "seed reference/01_items.csv: 2 inserted, 0 updated, 0 unchanged",
+            "seed reference/02_items.csv: 2 inserted, 0 updated, 0 unchanged");
   }
 
   @ParameterizedTest
@@ -204,6 +234,7 @@ class SeedInterruptionTest {
           .says(
               "waiting for another session, which is not learnflow-db (pid %d, role %s, application \"learnflow-db\""
                   .formatted(pid, database.service()),
+              "), at most 2 s\n",
               "error: another session holds the lock for seed: pid %d, role %s, application \"learnflow-db\""
                   .formatted(pid, database.service()),
               "; it is not learnflow-db",
