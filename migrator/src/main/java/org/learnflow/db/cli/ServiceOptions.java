@@ -65,8 +65,11 @@ final class ServiceOptions {
     }
   }
 
-  /** What a service may do. */
+  /** What a service may do: nothing with rows, if it is there for what PostgreSQL itself shows. */
   List<Right> rights(Service service) {
+    if (!service.memberOf().isEmpty()) {
+      return List.of();
+    }
     ServiceRights read =
         Optional.ofNullable(rights)
             .orElseGet(() ->
