@@ -53,8 +53,7 @@ class MeterTest {
     Meter meter = meter(1020);
     passed(meter, 10, 90);
     passed(meter, 20, 1);
-    assertThat(meter.text())
-        .isEqualTo("920.0 of 1,020.0 MiB loaded, 90 %, 1.0 MiB/s, 1 min 40 s left");
+    assertThat(meter.text()).isEqualTo("920.0 of 1,020.0 MiB loaded, 90 %, 1.0 MiB/s, 100 s left");
     assertThat(meter.summary()).isEqualTo("920.0 MiB loaded, 30.7 MiB/s");
   }
 
