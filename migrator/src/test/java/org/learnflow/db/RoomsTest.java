@@ -27,6 +27,7 @@ class RoomsTest {
           "backup",
           "credentials",
           "adoption",
+          "report",
           "plan",
           "verify",
           "seed",

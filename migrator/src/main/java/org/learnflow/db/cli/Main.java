@@ -39,6 +39,7 @@ public final class Main extends StandardOptions {
           PublishCommand.class,
           ConnectionCommand.class,
           StatusCommand.class,
+          ReportCommand.class,
           DriftCommand.class,
           ReindexCommand.class,
           AdoptCommand.class,

@@ -2,7 +2,6 @@ package org.learnflow.db.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -12,13 +11,6 @@ import org.learnflow.db.plan.MigrationPlan.TableEffect;
 
 /** What {@link PlanCommand} prints. */
 final class PlanOutput {
-  private static final String NOT_SEEN =
-      "Not visible, because the scratch database is empty: how long scans take (validating"
-          + " constraints, SET NOT NULL, building indexes), and errors that depend on the data.";
-
-  private static final String NOT_TRIED =
-      "Not tried, because it would reach outside the scratch database: ";
-
   private PlanOutput() {}
 
   /**
@@ -108,35 +100,20 @@ final class PlanOutput {
                 table.table(),
                 table.lock().toString(),
                 table.lock().blocks(),
-                rewrites(table),
-                size(table.size()),
-                String.format(Locale.ROOT, "%,d", table.size().rows())));
+                table.rewritesText(),
+                table.size().text(),
+                table.size().rowsText()));
       }
     }
     return Stream.of(
             Stream.of("schema at %s, %d pending".formatted(plan.from(), plan.steps().size())),
             aligned(lines),
-            plan.notTried().stream().map(what -> NOT_TRIED + what),
-            Stream.of(NOT_SEEN),
-            plan.notes().stream()
-                .map(note -> "note: a dump made afterwards cannot be restored: " + note),
+            plan.notTried().stream().map(what -> MigrationPlan.NOT_TRIED + what),
+            Stream.of(MigrationPlan.NOT_SEEN),
+            plan.notes().stream().map(note -> "note: " + MigrationPlan.NOTE + note),
             refused.stream().map(what -> "refused: " + what))
         .flatMap(part -> part)
         .collect(Collectors.joining("\n"));
-  }
-
-  private static String rewrites(TableEffect table) {
-    List<String> rewrites = new ArrayList<>();
-    if (table.rewritten()) {
-      rewrites.add("table");
-    }
-    rewrites.addAll(table.rebuiltIndexes());
-    return rewrites.isEmpty() ? "nothing" : String.join(", ", rewrites);
-  }
-
-  private static String size(MigrationPlan.Size size) {
-    Long bytes = size.bytes();
-    return bytes == null ? "unknown" : "%.1f MiB".formatted(bytes / 1048576.0);
   }
 
   private static Stream<String> aligned(List<List<String>> lines) {

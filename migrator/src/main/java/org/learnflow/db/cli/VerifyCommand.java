@@ -1,26 +1,16 @@
 package org.learnflow.db.cli;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
-import org.learnflow.db.connect.DatabaseAccess;
-import org.learnflow.db.connect.Session;
-import org.learnflow.db.kubernetes.Release;
 import org.learnflow.db.pipeline.RecordedRun;
 import org.learnflow.db.schema.MigrationFiles;
-import org.learnflow.db.schema.SchemaState;
-import org.learnflow.db.seed.SeedSet;
-import org.learnflow.db.verify.ReleaseStages;
-import org.learnflow.db.verify.ServiceRoutes;
 import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
-import org.learnflow.db.verify.Verifier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -63,87 +53,19 @@ final class VerifyCommand extends BaseCommand {
   }
 
   private Verification verification(MigrationFiles migrations, ConsoleProgress progress) {
-    List<StageResult> stages = new CopyOnWriteArrayList<>();
     try {
-      new TimeLimit(database.timeout())
-          .run(() -> {
-            verify(migrations, progress, stages);
-            return stages;
-          });
+      return new Checks(database, cluster(), this::pasteable)
+          .verification(
+              migrations,
+              release -> seeds.sets(files, release),
+              verifying,
+              Optional.of(new RecordedRun("verify", migrations)).filter(_ -> record),
+              progress);
     } catch (Failure failure) {
-      if (failure.code() == ExitCode.USAGE) {
-        if (!output().isJson()) {
-          print("not checked: " + failure.what(), Map.of());
-        }
-        throw failure;
+      if (!output().isJson()) {
+        print("not checked: " + failure.what(), Map.of());
       }
-      failure.next().ifPresent(next -> progress.line("next", next));
-      switch (failure.code()) {
-        case NOT_DEPLOYED -> {
-          progress.line("verify", failure.what());
-          return Verification.notDeployed();
-        }
-        default -> stages.add(new StageResult(stageAfter(stages), false, failure.what()));
-      }
-    }
-    return new Verification(true, stages.stream().map(this::pasteable).toList());
-  }
-
-  private StageResult pasteable(StageResult stage) {
-    int next = stage.detail().indexOf("next: ");
-    return next < 0
-        ? stage
-        : new StageResult(
-            stage.name(),
-            stage.ok(),
-            stage.warning(),
-            stage.detail().substring(0, next) + pasteable(stage.detail().substring(next)));
-  }
-
-  /** The stage that failed: the one after the last good one. */
-  private String stageAfter(List<StageResult> stages) {
-    List<String> done = stages.stream().map(StageResult::name).toList();
-    if (done.contains("reachable")) {
-      return "published";
-    }
-    if (done.contains("credentials") || cluster().namedRelease().isEmpty()) {
-      return "reachable";
-    }
-    return done.contains("release") ? "credentials" : database.isNamed() ? "reachable" : "release";
-  }
-
-  private void verify(
-      MigrationFiles migrations, ConsoleProgress progress, List<StageResult> stages) {
-    Optional<Release> release = database.release(cluster());
-    List<SeedSet> sets = seeds.sets(files, release);
-    Optional<ReleaseStages> around =
-        release.map(found -> new ReleaseStages(cluster().api(), found));
-    around.map(ReleaseStages::deployed).ifPresent(stages::add);
-    DatabaseAccess access = database.access(cluster(), false, progress);
-    around.map(ReleaseStages::credentials).ifPresent(stages::add);
-    Optional<StageResult> pod = around.flatMap(found -> found.pod(access.target()));
-    pod.ifPresent(stages::add);
-    if (pod.filter(stage -> !stage.ok()).isPresent()) {
-      return;
-    }
-    RecordedRun recorded = new RecordedRun("verify", migrations);
-    Verifier verifier = new Verifier(access, migrations, sets, verifying.requireNewestMinor());
-    try (Session session = access.ownerSession()) {
-      stages.addAll(verifier.verify(session).stages());
-      stages.addAll(verifier.encryption(session));
-      stages.addAll(ServiceRoutes.look(access));
-      stages.add(session.run("verify", verifier::drift));
-      around
-          .map(found ->
-              found.published(
-                  access.target(),
-                  session.run(
-                      "verify",
-                      connection -> SchemaState.read(connection, migrations).currentText())))
-          .ifPresent(stages::add);
-      if (record) {
-        recorded.verified(session, access, new Verification(true, List.copyOf(stages)));
-      }
+      throw failure;
     }
   }
 

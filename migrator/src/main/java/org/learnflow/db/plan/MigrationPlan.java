@@ -3,6 +3,9 @@ package org.learnflow.db.plan;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.schema.MigrationFile;
 
@@ -16,6 +19,18 @@ import org.learnflow.db.schema.MigrationFile;
  */
 public record MigrationPlan(
     String from, List<Step> steps, List<String> notTried, List<String> notes) {
+  /** What no plan can show. */
+  public static final String NOT_SEEN =
+      "Not visible, because the scratch database is empty: how long scans take (validating"
+          + " constraints, SET NOT NULL, building indexes), and errors that depend on the data.";
+
+  /** Before each of {@link #notTried}. */
+  public static final String NOT_TRIED =
+      "Not tried, because it would reach outside the scratch database: ";
+
+  /** Before each of {@link #notes}. */
+  public static final String NOTE = "a dump made afterwards cannot be restored: ";
+
   /**
    * One pending migration.
    *
@@ -40,6 +55,14 @@ public record MigrationPlan(
     public boolean rewrites() {
       return rewritten || !rebuiltIndexes.isEmpty();
     }
+
+    /** What is rewritten, for people: {@code table, note_learner}, or {@code nothing}. */
+    public String rewritesText() {
+      return rewrites()
+          ? Stream.concat(rewritten ? Stream.of("table") : Stream.of(), rebuiltIndexes.stream())
+              .collect(Collectors.joining(", "))
+          : "nothing";
+    }
   }
 
   /**
@@ -52,6 +75,16 @@ public record MigrationPlan(
     /** Whether the table has no rows according to the statistics. */
     public boolean isEmpty() {
       return rows == 0;
+    }
+
+    /** For people, such as {@code 488.3 MiB}. */
+    public String text() {
+      return bytes == null ? "unknown" : String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0);
+    }
+
+    /** The number of rows for people, such as {@code 5,000,000}. */
+    public String rowsText() {
+      return String.format(Locale.ROOT, "%,d", rows);
     }
   }
 

@@ -5,6 +5,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.learnflow.db.Failure;
 
@@ -146,13 +148,23 @@ public final class StateSchema {
    */
   public static <T> Optional<T> first(Connection connection, String query, CatalogQuery.Row<T> read)
       throws SQLException {
+    return rows(connection, query, read).stream().findFirst();
+  }
+
+  /** The same with all rows. */
+  public static <T> List<T> rows(Connection connection, String query, CatalogQuery.Row<T> read)
+      throws SQLException {
+    List<T> found = new ArrayList<>();
     try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery(query)) {
-      return row.next() ? Optional.of(read.read(row)) : Optional.empty();
+        ResultSet rows = statement.executeQuery(query)) {
+      while (rows.next()) {
+        found.add(read.read(rows));
+      }
+      return found;
     } catch (SQLException e) {
       if (SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())
           || SqlStates.INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
-        return Optional.empty();
+        return List.of();
       }
       throw e;
     }

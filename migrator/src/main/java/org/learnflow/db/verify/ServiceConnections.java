@@ -42,13 +42,17 @@ public final class ServiceConnections {
    * @param limit how many it may have; -1 for any number
    */
   public record Use(String service, String role, boolean current, int used, int limit) {
+    /** Such as {@code 3 of 20}. */
+    public String amount() {
+      return "%d of %s".formatted(used, limit < 0 ? "any number" : limit);
+    }
+
     /** For people. */
     public String text() {
-      return "%s: %d of %s%s"
+      return "%s: %s%s"
           .formatted(
               service,
-              used,
-              limit < 0 ? "any number" : limit,
+              amount(),
               current ? "" : " (%s, with the previous password)".formatted(role));
     }
   }
