@@ -193,7 +193,7 @@ public final class ReportPage {
                               stage.warning() ? "warning" : stage.ok() ? "good" : "broken";
                           html.open("tr").element("td", stage.name()).open("td");
                           html.element("span", state, "class", "mark " + state).close("td");
-                          html.element("td", stage.detail(), "class", "lines").close("tr");
+                          html.element("td", stage.detail(), "class", "long lines").close("tr");
                         })));
   }
 
@@ -372,9 +372,11 @@ public final class ReportPage {
     html.open("tr").element("td", time(run.startedAt())).element("td", run.command()).open("td");
     html.element("span", good ? "good" : "failed", "class", "mark " + (good ? "good" : "broken"));
     if (!good) {
-      html.element("div", run.failure(), "class", "lines");
+      html.element("div", run.failure(), "class", "long lines");
     }
-    html.close("td").element("td", seconds(run.seconds())).element("td", steps(run.steps()));
+    html.close("td")
+        .element("td", seconds(run.seconds()))
+        .element("td", steps(run.steps()), "class", "long");
     html.element("td", run.schemaVersion()).element("td", String.valueOf(run.pending()));
     html.element("td", run.program()).close("tr");
   }
@@ -423,7 +425,7 @@ public final class ReportPage {
     }
     html.element(
         "p",
-        "What each service may do, as it is written down; whether the server agrees is stage rights of the health.",
+        "What each service may do according to migrations/services.csv; stage rights says whether the server agrees.",
         "class",
         "soft");
     List<ServiceConnections.Use> uses = status.map(DatabaseStatus::services).orElse(List.of());
@@ -443,20 +445,20 @@ public final class ReportPage {
                           .filter(use -> use.role().equals(role.role()))
                           .map(ServiceConnections.Use::amount)
                           .findFirst()
-                          .orElse(""));
+                          .orElse("not counted"));
                   html.element(
                       "td",
                       role.hasAllRights()
                           ? "read and write all rows of all tables"
                           : String.join("\n", rights(role.rights())),
                       "class",
-                      "lines");
+                      "long lines");
                   html.close("tr");
                 }));
     List<String> previous =
         uses.stream().filter(use -> !use.current()).map(ServiceConnections.Use::text).toList();
     if (!previous.isEmpty()) {
-      html.element("p", "Also logged in: " + String.join(", ", previous));
+      html.element("p", "Previous roles, which can still log in: " + String.join(", ", previous));
     }
   }
 

@@ -81,6 +81,10 @@ record TableBox(Table table, List<Column> columns, double width, double x, doubl
     return x + width;
   }
 
+  double bottom() {
+    return y + height();
+  }
+
   double height() {
     return HEAD + ROW * (columns.size() + (hidden() > 0 ? 1 : 0)) + BOTTOM;
   }

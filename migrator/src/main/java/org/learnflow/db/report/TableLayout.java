@@ -21,7 +21,7 @@ import org.learnflow.db.report.DatabaseTables.Table;
  * passes each layer in between in a lane of its target, so that it crosses no table.
  *
  * @param boxes tables by ID
- * @param lanes height of the lane of a target in a layer
+ * @param lanes ways through layers
  * @param width of the whole picture
  * @param height of the whole picture
  */
@@ -33,6 +33,9 @@ record TableLayout(
   private static final double LANE_HEIGHT = 6;
   private static final double LEAST_WIDTH = 1000;
   private static final int SWEEPS = 8;
+
+  /** How far a line reaches that leaves a table and comes back on the same side. */
+  static final double LOOP = 30;
 
   /** A way through a layer for the references to a table. */
   record Lane(long target, int layer) {}
@@ -219,23 +222,28 @@ record TableLayout(
       }
       x = right + BETWEEN_LAYERS;
     }
-    double width = Math.max(LEAST_WIDTH, layers.isEmpty() ? 0 : x - BETWEEN_LAYERS + 2 * MARGIN);
     List<TableBox> alone =
         boxes.entrySet().stream()
             .filter(entry -> !depths.containsKey(entry.getKey()))
             .map(Map.Entry::getValue)
             .toList();
-    double end = below(alone, bottom + (bottom == 0 ? MARGIN : 2 * BETWEEN_TABLES), width, placed);
-    return new TableLayout(placed, lanes, width, Math.max(bottom, end) + MARGIN);
+    below(
+        alone,
+        bottom == 0 ? MARGIN : bottom + 2 * BETWEEN_TABLES,
+        Math.max(LEAST_WIDTH, x - BETWEEN_LAYERS),
+        placed);
+    return new TableLayout(
+        placed,
+        lanes,
+        placed.values().stream().mapToDouble(TableBox::right).max().orElse(0) + LOOP + MARGIN,
+        placed.values().stream().mapToDouble(TableBox::bottom).max().orElse(0) + MARGIN);
   }
 
   /** In columns of equal width, each table in the shortest. */
-  private static double below(
-      List<TableBox> alone, double top, double width, Map<Long, TableBox> placed) {
-    double widest = alone.stream().mapToDouble(TableBox::width).max().orElse(0);
-    int count =
-        Math.max(1, (int) ((width - 2 * MARGIN + BETWEEN_TABLES) / (widest + BETWEEN_TABLES)));
-    double[] ends = new double[Math.min(count, Math.max(1, alone.size()))];
+  private static void below(
+      List<TableBox> alone, double top, double room, Map<Long, TableBox> placed) {
+    double widest = alone.stream().mapToDouble(TableBox::width).max().orElse(0) + BETWEEN_TABLES;
+    double[] ends = new double[Math.max(1, (int) (room / widest))];
     Arrays.fill(ends, top);
     for (TableBox box : alone) {
       int shortest =
@@ -243,11 +251,8 @@ record TableLayout(
               .boxed()
               .min(Comparator.comparingDouble(column -> ends[column]))
               .orElse(0);
-      placed.put(
-          box.table().id(),
-          box.at(MARGIN + shortest * (widest + BETWEEN_TABLES), ends[shortest], -1));
+      placed.put(box.table().id(), box.at(MARGIN + shortest * widest, ends[shortest], -1));
       ends[shortest] += box.height() + BETWEEN_TABLES;
     }
-    return alone.isEmpty() ? 0 : Arrays.stream(ends).max().orElse(top) - BETWEEN_TABLES;
   }
 }

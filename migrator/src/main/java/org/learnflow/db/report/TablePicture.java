@@ -10,12 +10,11 @@ final class TablePicture {
   private static final double FOOT = 11;
 
   private static final double FOOT_HEIGHT = 5;
-  private static final double LOOP = 30;
   private static final double BASELINE = 13;
   private static final double HEAD_BASELINE = 17;
 
   /** Of the natural width, below which the picture is scrolled and not made smaller. */
-  private static final double SMALLEST = 0.55;
+  private static final double SMALLEST = 0.75;
 
   private final DatabaseTables database;
   private final TableLayout layout;
@@ -138,7 +137,7 @@ final class TablePicture {
       html.empty(
           "path", "class", "foot", "d", manyFoot(from.x(), y, -1) + oneFoot(to.right(), end, 1));
     } else {
-      double out = Math.max(from.right(), to.right()) + LOOP;
+      double out = Math.max(from.right(), to.right()) + TableLayout.LOOP;
       boolean loops = to.layer() == from.layer();
       double target = loops ? to.right() : to.x();
       double side = loops ? 1 : -1;
@@ -150,9 +149,9 @@ final class TablePicture {
                   number(from.right()),
                   number(y),
                   number(from.right() + FOOT),
-                  number(loops ? out : from.right() + 2 * LOOP),
+                  number(loops ? out : from.right() + 2 * TableLayout.LOOP),
                   number(y),
-                  number(loops ? out : target - 2 * LOOP),
+                  number(loops ? out : target - 2 * TableLayout.LOOP),
                   number(end),
                   number(target + side * FOOT),
                   number(end),
