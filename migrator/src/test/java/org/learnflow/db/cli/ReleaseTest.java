@@ -156,6 +156,11 @@ class ReleaseTest {
     deploy(database, "");
     cli().run("run");
     server.client().secrets().inNamespace(namespace()).withName("learnflow-db-env").delete();
+    Path report = directory.resolve("report.html");
+    assertThat(cli().run("report", report.toString())).exited(ExitCode.OK);
+    assertThat(report)
+        .content()
+        .contains("learnflow-db in namespace " + namespace(), "learnflow-db-1.2.3", "Published");
     CliResult status = cli().run("status");
     assertThat(status).exited(ExitCode.OK);
     assertThat(status.out())
@@ -265,6 +270,14 @@ class ReleaseTest {
     CliResult status = cli().with("LEARNFLOW_DB_TIMEOUT", "60s").run("status");
     assertThat(status).exited(ExitCode.NOT_REACHED);
     assertThat(status.out()).contains("Problem:     StatefulSet postgres does not exist");
+    Path report = directory.resolve("report.html");
+    assertThat(cli().with("LEARNFLOW_DB_TIMEOUT", "60s").run("report", report.toString()))
+        .exited(ExitCode.NOT_REACHED)
+        .answers("report written to " + report);
+    assertThat(report)
+        .content()
+        .contains("learnflow-db in namespace " + namespace(), "StatefulSet postgres does not exist")
+        .contains("The database was not reached");
     assertThat(System.nanoTime() - start).isLessThan(20_000_000_000L);
   }
 

@@ -276,7 +276,7 @@ class ReportTest {
         assertThat(one.right()).isLessThan(layout.width());
         assertThat(one.bottom()).isLessThan(layout.height());
         assertThat(boxes)
-            .filteredOn(other -> other != one)
+            .filteredOn(other -> !other.equals(one))
             .noneMatch(other ->
                 other.x() < one.right()
                     && one.x() < other.right()
