@@ -73,6 +73,7 @@ public class JsonDocumentsTest {
         "INSERT INTO learnflow_db.offsite_copies (dump, uri, bytes, failure)"
             + " VALUES ('a.dump', 's3://backups/a.dump', 1, '')");
     record("status", cli, "status");
+    record("report", cli, "report", directory.resolve("report.html").toString());
     record("reconcile", cli, "reconcile");
     database.execute(database.owner(), "ALTER TABLE users ALTER role SET DEFAULT 'teacher'");
     record("drift", cli, "drift");
@@ -137,6 +138,7 @@ public class JsonDocumentsTest {
         "publish",
         "connection",
         "status",
+        "report",
         "drift",
         "adopt",
         "errors"
