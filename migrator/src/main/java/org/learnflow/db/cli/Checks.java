@@ -117,8 +117,8 @@ record Checks(DatabaseOptions database, ClusterOptions cluster, UnaryOperator<St
                       "verify",
                       connection -> SchemaState.read(connection, migrations).currentText())))
           .ifPresent(stages::add);
-      recorded.ifPresent(run ->
-          run.verified(session, access, new Verification(true, List.copyOf(stages))));
+      recorded.ifPresent(
+          run -> run.verified(session, access, new Verification(true, List.copyOf(stages))));
     }
   }
 }

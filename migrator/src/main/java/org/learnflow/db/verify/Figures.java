@@ -32,7 +32,8 @@ public record Figures(Map<String, Number> byName) {
    */
   public static Figures read(Connection owner, DatabaseAccess access) throws SQLException {
     Map<String, Number> figures = new TreeMap<>();
-    CatalogLedger.drift(owner).ifPresent(drift -> figures.put("drift_objects", drift.objects().size()));
+    CatalogLedger.drift(owner)
+        .ifPresent(drift -> figures.put("drift_objects", drift.objects().size()));
     figures.put(
         "rights_deviations",
         RightsCheck.deviations(owner, access.target().names(), access.target().server()).size());
