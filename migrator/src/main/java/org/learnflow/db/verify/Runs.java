@@ -44,7 +44,7 @@ public final class Runs {
     return StateSchema.rows(
         connection,
         """
-        SELECT command, started_at, seconds, failure, schema_version, coalesce(pending, 0), coalesce(steps, '{}'), program
+        SELECT command, started_at, seconds, failure, schema_version, pending, steps, program
         FROM learnflow_db.runs ORDER BY id DESC LIMIT %d
         """
             .formatted(count),
