@@ -48,6 +48,7 @@ public final class ReportPage {
       List.of("wait", "roles", "migrate", "seed", "verify", "publish");
 
   private static final String NONE = "none";
+  private static final int MOST_LINES = 20;
 
   private final Report report;
   private final Html html = new Html();
@@ -369,7 +370,10 @@ public final class ReportPage {
 
   private void run(Runs.Run run) {
     boolean good = run.failure().isEmpty();
-    html.open("tr").element("td", time(run.startedAt())).element("td", run.command()).open("td");
+    html.open("tr")
+        .element("td", time(run.startedAt()), "class", "short")
+        .element("td", run.command())
+        .open("td");
     html.element("span", good ? "good" : "failed", "class", "mark " + (good ? "good" : "broken"));
     if (!good) {
       html.element("div", run.failure(), "class", "long lines");
@@ -582,7 +586,13 @@ public final class ReportPage {
   }
 
   private static void lines(Map<String, String> facts, String name, List<String> values) {
-    facts.put(name, values.isEmpty() ? NONE : String.join("\n", values));
+    String more =
+        values.size() > MOST_LINES ? "\nand %d more".formatted(values.size() - MOST_LINES) : "";
+    facts.put(
+        name,
+        values.isEmpty()
+            ? NONE
+            : values.stream().limit(MOST_LINES).collect(Collectors.joining("\n")) + more);
   }
 
   private static String fact(ReleaseStatus release, String key) {
