@@ -39,10 +39,10 @@ final class ReportCommand extends BaseCommand {
   private static final int RUNS = 20;
 
   @Parameters(
+      arity = "0..1",
       paramLabel = "FILE",
       description = "The file, replaced if it is a report; - for standard output.")
-  @SuppressWarnings("NullAway.Init")
-  private String file;
+  private @Nullable String file;
 
   @Mixin
   @SuppressWarnings("NullAway.Init")
@@ -59,12 +59,17 @@ final class ReportCommand extends BaseCommand {
 
   @Override
   ExitCode execute(ConsoleProgress progress) {
-    if (file.equals(STANDARD_OUTPUT) && output().isJson()) {
+    String name =
+        Optional.ofNullable(file)
+            .orElseThrow(
+                () -> Failures.usage("no file is named").next("learnflow-db report report.html"));
+    boolean toFile = !name.equals(STANDARD_OUTPUT);
+    if (!toFile && output().isJson()) {
       throw Failures.usage("--output json cannot be used for a report on standard output")
           .next("name a file, or use --output text");
     }
     Optional<ReportFile> target =
-        file.equals(STANDARD_OUTPUT) ? Optional.empty() : Optional.of(ReportFile.at(Path.of(file)));
+        toFile ? Optional.of(ReportFile.at(Path.of(name))) : Optional.empty();
     MigrationFiles migrations = files.migrations();
     StatusReading reading = new StatusReading(database, cluster(), migrations, progress);
     Optional<StatusReading.OfRelease> release = database.release(cluster()).map(reading::read);
@@ -77,9 +82,7 @@ final class ReportCommand extends BaseCommand {
                     release.map(StatusReading.OfRelease::status).orElse(null), reading, progress));
     String page = Printable.text(ReportPage.of(report));
     target.ifPresent(found -> found.write(page));
-    print(
-        target.isPresent() ? "report written to " + file : page.stripTrailing(),
-        Map.of("report", file));
+    print(toFile ? "report written to " + name : page.stripTrailing(), Map.of("report", name));
     return release.map(StatusReading.OfRelease::code).orElse(ExitCode.OK);
   }
 

@@ -324,6 +324,7 @@ class ReportTest {
     assertThat(section(report(cli, "--no-plan"), "health")).contains("broken", "migrations");
     Path link = Files.createSymbolicLink(directory.resolve("link.html"), file);
     assertThat(cli.run("report", link.toString())).exited(ExitCode.REFUSED);
+    assertThat(cli.run("report")).exited(ExitCode.USAGE).says("no file is named");
     assertThat(cli.run("report", directory.toString()))
         .exited(ExitCode.USAGE)
         .says("it is a folder");
