@@ -265,7 +265,8 @@ class BucketTest {
     Cli cli = cli(database, folder);
     String uri = S3Server.uri("killed.dump");
     Kills.in(
-            Kills.Stage.between("of", "killed.dump\n"), () -> cli.start("backup", uri, "--replace"))
+            Kills.Stage.between("read back", "killed.dump\n"),
+            () -> cli.start("backup", uri, "--replace"))
         .times(
             5,
             () -> {
