@@ -1,7 +1,6 @@
 package org.learnflow.db.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -107,7 +106,6 @@ class DashboardTest {
 
   @Test
   void everyDocumentedMetricIsOneOfTheExporter() {
-    assumeThat(QUERIES).exists();
     assertThat(documented())
         .containsExactlyInAnyOrderElementsOf(
             Repository.yaml(QUERIES).properties().stream()
