@@ -193,8 +193,8 @@ $(SPRING): $(wildcard examples/spring/pom.xml examples/spring/src/main/java/org/
 e2e: $(E2E_NEEDS) $(SPRING) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
 	$(call LOADED,node,$(SPRING))
 	$(call TESTED,$(call without,gitops|cnpg|cnpg-gitops|release$(if $(TEST),,|operations)),told.txt)
-e2e-operations: $(E2E_NEEDS) $(S3) ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
-	$(call LOADED,versitygw)
+e2e-operations: $(E2E_NEEDS) $(S3) tools/bin/postgres_exporter ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
+	$(call LOADED,versitygw postgres-exporter)
 	$(call TESTED,-Dgroups=operations $(call without,gitops),told.txt)
 # Controllers, which take minutes to build. GITOPS_INSTALLED=ADDRESS is for a cluster that Argo CD and Flux are installed in:
 # where their pods reach this machine. Redis is Argo CD's cache.
