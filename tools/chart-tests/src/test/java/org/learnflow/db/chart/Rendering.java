@@ -73,7 +73,7 @@ record Rendering(List<String> values) {
         .flatMap(object ->
             switch (object.path("kind").asText()) {
               case "Pod" -> Stream.of(new Pod(name(object), object.path("spec")));
-              case "Job", "StatefulSet" ->
+              case "Deployment", "Job", "StatefulSet" ->
                   Stream.of(new Pod(name(object), object.at("/spec/template/spec")));
               case "CronJob" ->
                   Stream.of(
