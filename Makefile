@@ -152,7 +152,7 @@ tools/picture/bin/%: tools/picture/go/%/go.mod tools/picture/go/%/go.sum; $(BRIN
 picture: build tools/picture/bin/freeze ## makes docs/demo.svg again, what a terminal shows of make demo
 	@sh tools/picture/demo.sh > .demo.txt; tools/picture/bin/freeze .demo.txt --language ansi --window --padding 20 --font.family monospace \
 	  --font.size 12 --output docs/demo.svg >/dev/null; rm .demo.txt
-picture-dashboard: build tools/picture/bin/prometheus tools/bin/promtool ## makes docs/dashboard.svg again, of the dashboard's queries on made up data
+picture-dashboard: build e2e/alerts/bin/prometheus tools/bin/promtool ## makes docs/dashboard.svg again, of the dashboard's queries on made up data
 	@$(JAVA) -cp "$(DIST)/lib/*" tools/DashboardPicture.java
 tools: $(TOOLS) ## builds the tools (helm, ct, kubeconform, ...) once for all checkouts
 tools/bin/%: tools/go/%/go.mod tools/go/%/go.sum; $(BRING)
@@ -192,10 +192,16 @@ $(SPRING): $(wildcard examples/spring/pom.xml examples/spring/src/main/java/org/
 	  -Djib.from.image="tar://$$base" -Djib.to.image=learnflow.test/exercise:1.0.0
 e2e: $(E2E_NEEDS) $(SPRING) ## the promises on a real cluster: that of make cluster, or E2E_KUBECONFIG; TEST=ImageTest for some
 	$(call LOADED,node,$(SPRING))
-	$(call TESTED,$(call without,gitops|cnpg|cnpg-gitops|release$(if $(TEST),,|operations)),told.txt)
+	$(call TESTED,$(call without,alerts|gitops|cnpg|cnpg-gitops|release$(if $(TEST),,|operations)),told.txt)
 e2e-operations: $(E2E_NEEDS) $(S3) tools/bin/postgres_exporter ## the same of the days after: backup, restore, rollback, rotation, plan, drift, the pages of docs/
 	$(call LOADED,versitygw postgres-exporter)
 	$(call TESTED,-Dgroups=operations $(call without,gitops),told.txt)
+# Prometheus, which takes minutes to build.
+e2e/alerts/bin/%: e2e/alerts/go/%/go.mod e2e/alerts/go/%/go.sum; $(BRING)
+e2e-alerts-built:; @$(JAVA) tools/Tools.java built e2e/alerts ## ends with 0 where Prometheus is built already
+e2e-alerts: $(E2E_NEEDS) tools/bin/postgres_exporter e2e/alerts/bin/prometheus ## the same of the alerts, with a Prometheus on this machine
+	$(call LOADED,postgres-exporter)
+	$(call TESTED,-Dgroups=alerts $(call without,),alerts)
 # Controllers, which take minutes to build. GITOPS_INSTALLED=ADDRESS is for a cluster that Argo CD and Flux are installed in:
 # where their pods reach this machine. Redis is Argo CD's cache.
 e2e/gitops/bin/%: e2e/gitops/go/%/go.mod e2e/gitops/go/%/go.sum; $(BRING)

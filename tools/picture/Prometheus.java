@@ -54,7 +54,7 @@ public final class Prometheus implements AutoCloseable {
     Process process =
         new ProcessBuilder(
                 List.of(
-                    "tools/picture/bin/prometheus",
+                    "e2e/alerts/bin/prometheus",
                     "--config.file=" + configuration,
                     "--storage.tsdb.path=" + data,
                     "--storage.tsdb.retention.time=100y",

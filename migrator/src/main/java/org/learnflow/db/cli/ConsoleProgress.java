@@ -8,8 +8,11 @@ import org.learnflow.db.Progress;
 
 /** Progress on stderr: an overwritten line on a terminal, plain lines in a log. */
 final class ConsoleProgress implements Progress {
-  /** Nothing transient is logged sooner after anything else. */
+  /** Nothing transient is logged sooner after something transient. */
   private static final Duration LOG_EVERY = Duration.ofSeconds(10);
+
+  /** Nor sooner after a fact: what is over by then is not worth a line. */
+  private static final Duration LOG_AFTER = Duration.ofSeconds(2);
 
   /** Nobody reads faster. */
   private static final Duration SHOW_EVERY = Duration.ofMillis(100);
@@ -26,6 +29,7 @@ final class ConsoleProgress implements Progress {
   private final UnaryOperator<String> commands;
   private final LongSupplier clock;
   private long lastPrinted;
+  private long lastLogged;
   private boolean transientShown;
 
   /**
@@ -46,6 +50,7 @@ final class ConsoleProgress implements Progress {
     this.commands = commands;
     this.clock = clock;
     this.lastPrinted = clock.getAsLong();
+    this.lastLogged = lastPrinted - LOG_EVERY.toNanos();
   }
 
   @Override
@@ -58,12 +63,13 @@ final class ConsoleProgress implements Progress {
 
   @Override
   public synchronized void update(String step, String text) {
-    if (terminal && (!transientShown || isOver(SHOW_EVERY))) {
+    if (terminal && (!transientShown || isOver(SHOW_EVERY, lastPrinted))) {
       String shown = formatted(step, text).replace("\n", " ");
       err.print(ERASE_LINE + CUT_OFF + shown + CUT_OFF_NO_LONGER);
       transientShown = true;
-    } else if (!terminal && isOver(LOG_EVERY)) {
+    } else if (!terminal && isOver(LOG_AFTER, lastPrinted) && isOver(LOG_EVERY, lastLogged)) {
       err.println(formatted(step, text));
+      lastLogged = clock.getAsLong();
     } else {
       return;
     }
@@ -71,8 +77,8 @@ final class ConsoleProgress implements Progress {
     lastPrinted = clock.getAsLong();
   }
 
-  private boolean isOver(Duration time) {
-    return clock.getAsLong() - lastPrinted >= time.toNanos();
+  private boolean isOver(Duration time, long since) {
+    return clock.getAsLong() - since >= time.toNanos();
   }
 
   @Override

@@ -1,4 +1,4 @@
-module learnflow-db/tools/picture/prometheus
+module learnflow-db/e2e/alerts/prometheus
 
 go 1.26.7
 
