@@ -85,9 +85,7 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /**
-   * Runs a step once, only if there is a connection; what the database reports of it is ignored.
-   */
+  /** Runs a step once, only if there is a connection; why it fails is ignored. */
   public void runIfOpen(Step<?> step) {
     Connection open = connection;
     if (open == null) {
@@ -95,7 +93,7 @@ public final class Session implements AutoCloseable {
     }
     try {
       step.run(open);
-    } catch (SQLException e) {
+    } catch (SQLException | Failure e) {
       // The command has failed of something else, which matters more.
     }
   }
