@@ -36,8 +36,7 @@ class MakefileTest {
           "deps",
           "deps-test",
           "tools",
-          "tools/bin/helm",
-          "tools/bin/helm3",
+          "e2e/alerts/bin/prometheus",
           "bench-image",
           "migrator/target/image.tar",
           "examples/spring/target/jib-image.tar",
@@ -137,6 +136,10 @@ class MakefileTest {
 
   /** Runs make; everything that is built is taken for built. */
   private int make(Map<String, String> environment, String... words) throws Exception {
+    List<String> built = new ArrayList<>(BUILT);
+    try (Stream<Path> modules = Files.list(TestFiles.repository().resolve("tools/go"))) {
+      modules.forEach(module -> built.add("tools/bin/" + module.getFileName()));
+    }
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -144,7 +147,7 @@ class MakefileTest {
                 "--no-print-directory",
                 "JDK=" + directory.resolve("jdk"),
                 "LEARNFLOW_DB=" + directory.resolve("bin/learnflow-db")));
-    BUILT.stream()
+    built.stream()
         .filter(target -> !target.equals(words[0]))
         .forEach(target -> command.addAll(List.of("-o", target)));
     command.addAll(List.of(words));
@@ -200,6 +203,7 @@ class MakefileTest {
         "PARALLEL | bench-fleet | argument VALUE",
         "TEST | e2e | argument -Dtest=VALUE",
         "TEST | e2e-operations | argument -Dtest=VALUE",
+        "TEST | e2e-alerts | argument -Dtest=VALUE",
         "E2E_KUBECONFIG | e2e | argument -Dkubeconfig=PROJECT/VALUE",
         "GITOPS_INSTALLED | e2e-gitops | argument -Dgitops.address=VALUE",
       })
