@@ -243,8 +243,8 @@ release-part: release-check $(DIST)/bin/jdk $(PART) ## what a release needs of t
 release-built:; @$(JAVA) tools/Tools.java built tools/release ## ends with 0 where the tools for a release are built already
 release: release-part deps-test $(RELEASE_TOOLS) ## image, chart and program, signed: VERSION=1.2.3, PUSH=1 REGISTRY=ghcr.io/you, COSIGN_KEY=
 	@"$(JDK)/bin/java" -cp "$(DIST)/lib/*" tools/Release.java
-scan: $(IMAGE_TAR) tools/scan/bin/grype ## known vulnerabilities, with a fix, of the image and of PostgreSQL's
-	@for image in docker-archive:$(IMAGE_TAR) registry:$$(sed -n 's/^ *image: \(docker.io.*postgres:\)/\1/p' charts/learnflow-db/Chart.yaml); do \
+scan: $(IMAGE_TAR) tools/scan/bin/grype ## known vulnerabilities, with a fix, of the images of a release
+	@for image in docker-archive:$(IMAGE_TAR) $$(sed -n '/learnflow-db:/!s/^ *image: /registry:/p' charts/learnflow-db/Chart.yaml); do \
 	  tools/scan/bin/grype "$$image" --only-fixed --fail-on high || exit 1; done
 e2e-release: release-part deps-test tools/bin/helm $(RELEASE_TOOLS) ## a release in a registry of this machine, installed from there: VERSION=1.2.3-test
 	$(call TESTED,-Dgroups=release $(call without,),release)

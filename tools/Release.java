@@ -201,23 +201,26 @@ final class Release {
     chart.setValue("migrator.image.tag", version + "@" + imageDigest);
     Map<String, String> images = new LinkedHashMap<>();
     images.put("learnflow-db", target.image() + ":" + version + "@" + imageDigest);
-    String tag = chart.value("postgresql.image.tag");
-    String postgresql =
-        "%s/%s:%s"
-            .formatted(
-                chart.value("postgresql.image.registry"),
-                chart.value("postgresql.image.repository"),
-                tag);
-    String digest = postgresqlDigest(postgresql).map("@"::concat).orElse("");
-    chart.setValue("postgresql.image.tag", tag + digest);
-    images.put("postgresql", postgresql + digest);
+    for (ChartPackage.Image image : ChartPackage.IMAGES) {
+      String path = image.path();
+      String named =
+          "%s/%s:%s"
+              .formatted(
+                  chart.value(path + ".registry"),
+                  chart.value(path + ".repository"),
+                  chart.value(path + ".tag"));
+      String digest = digest(named).map("@"::concat).orElse("");
+      chart.setValue(path + ".tag", chart.value(path + ".tag") + digest);
+      images.put(image.name(), named + digest);
+    }
     chart.describe(version, images, source.changelog().changes(version));
     Boms.ofChart(version, subchart, images, folder.resolve(named("chart.cdx.json")));
     Files.writeString(folder.resolve("notes.md"), source.changelog().notes(version));
     return chart.archive(version, FileTime.from(Instant.ofEpochSecond(source.time())), folder);
   }
 
-  private Optional<String> postgresqlDigest(String image) throws IOException, InterruptedException {
+  /** Of somebody else's image, which the chart names by its tag. */
+  private Optional<String> digest(String image) throws IOException, InterruptedException {
     if (image.contains("@")) {
       return Optional.empty(); // pinned already
     }

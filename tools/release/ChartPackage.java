@@ -19,6 +19,20 @@ import lib.Programs;
 
 /** The chart of a release: with its version, its images by digest, and what Artifact Hub shows. */
 public final class ChartPackage {
+  /**
+   * An image of somebody else that the chart installs.
+   *
+   * @param name as Artifact Hub shows it
+   * @param path of its values, such as {@code metrics.image}
+   */
+  public record Image(String name, String path) {}
+
+  /** In the order in which they are shown. */
+  public static final List<Image> IMAGES =
+      List.of(
+          new Image("postgresql", "postgresql.image"),
+          new Image("postgres-exporter", "metrics.image"));
+
   private static final Path HELM = Path.of("tools/bin/helm");
   private static final String ANNOTATION = "artifacthub.io/";
   private static final YAMLMapper YAML =

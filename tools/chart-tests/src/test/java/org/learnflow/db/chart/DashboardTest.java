@@ -31,7 +31,7 @@ class DashboardTest {
   private static final Pattern METRIC = Pattern.compile("\\b[a-z_]+(?=\\{)");
   private static final Pattern OURS = Pattern.compile("`(learnflow_db_[a-z_]+)");
 
-  /** Of postgres_exporter's collectors, as its v0.17.1 names them, and of the kubelet. */
+  /** Of postgres_exporter's collectors, as its v0.19.1 names them, and of the kubelet. */
   private static final Set<String> OTHERS =
       Set.of(
           "pg_up",

@@ -107,7 +107,9 @@ class ReleaseTest {
   void theChartNamesWhatIsReleasedAndKeepsItsComments() throws IOException {
     ChartPackage chart = new ChartPackage(Repository.CHART, directory.resolve("chart"));
     chart.setValue("migrator.image.digest", "sha256:0");
-    chart.setValue("postgresql.image.tag", "99");
+    for (ChartPackage.Image image : ChartPackage.IMAGES) {
+      chart.setValue(image.path() + ".tag", image.name() + "@sha256:1");
+    }
     assertThatThrownBy(() -> chart.setValue("migrator.image.digits", "1"))
         .hasMessageContaining("has no value migrator.image.digits");
     Version version = new Version("1.2.3-rc.1");
@@ -119,7 +121,11 @@ class ReleaseTest {
     List<String> after = Files.readAllLines(folder.resolve("values.yaml"));
     assertThat(after).hasSameSizeAs(before);
     List<String> changed = after.stream().filter(line -> !before.contains(line)).toList();
-    assertThat(changed).containsExactly("    digest: \"sha256:0\"", "    tag: \"99\"");
+    assertThat(changed)
+        .containsExactly(
+            "    digest: \"sha256:0\"",
+            "    tag: \"postgres-exporter@sha256:1\"",
+            "    tag: \"postgresql@sha256:1\"");
     var annotations = Repository.yaml(folder.resolve("Chart.yaml")).path("annotations");
     assertThat(annotations.path("artifacthub.io/prerelease").asText()).isEqualTo("true");
     assertThat(annotations.path("artifacthub.io/images").asText()).contains("example.org/one:1");

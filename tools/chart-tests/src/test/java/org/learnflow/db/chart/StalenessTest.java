@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import release.ChartPackage;
 
 /** What is written twice, or generated, says the same everywhere. */
 class StalenessTest {
@@ -35,21 +37,36 @@ class StalenessTest {
   }
 
   @Test
-  void theImagesOfTheChartAreThoseOfTheValues() {
-    JsonNode ours = VALUES.at("/migrator/image");
-    JsonNode postgresql = VALUES.at("/postgresql/image");
-    assertThat(annotation("artifacthub.io/images"))
-        .contains(
-            "%s/%s:%s"
-                .formatted(
-                    ours.path("registry").asText(),
-                    ours.path("repository").asText(),
-                    CHART.path("appVersion").asText()),
-            "%s/%s:%s"
-                .formatted(
-                    postgresql.path("registry").asText(),
-                    postgresql.path("repository").asText(),
-                    postgresql.path("tag").asText()));
+  void theImagesOfTheChartAreThoseOfTheValues() throws IOException {
+    List<String> images = new ArrayList<>();
+    images.add("learnflow-db " + image("migrator.image", CHART.path("appVersion").asText()));
+    for (ChartPackage.Image image : ChartPackage.IMAGES) {
+      String path = image.path();
+      images.add(image.name() + " " + image(path, value(path + ".tag")));
+    }
+    assertThat(Repository.YAML.readTree(annotation("artifacthub.io/images")))
+        .extracting(image -> image.path("name").asText() + " " + image.path("image").asText())
+        .containsExactlyElementsOf(images);
+  }
+
+  /** What is tested on a cluster of this machine is what the chart installs. */
+  @Test
+  void theTestsExporterIsThatOfTheChart() {
+    String tag = value("metrics.image.tag");
+    assertThat(Repository.read(Repository.ROOT.resolve("tools/go/postgres_exporter/go.mod")))
+        .contains("prometheus-community/postgres_exporter " + tag);
+    assertThat(
+            Repository.read(
+                Repository.ROOT.resolve("tools/images/postgres-exporter/image.properties")))
+        .contains("tag = " + image("metrics.image", tag));
+  }
+
+  private static String image(String path, String tag) {
+    return "%s/%s:%s".formatted(value(path + ".registry"), value(path + ".repository"), tag);
+  }
+
+  private static String value(String path) {
+    return VALUES.at("/" + path.replace('.', '/')).asText();
   }
 
   /** As Helm's resolver does it: the digest of both lists of dependencies, as JSON. */
