@@ -1,7 +1,10 @@
 package org.learnflow.db.pipeline;
 
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collections;
@@ -24,8 +27,6 @@ import org.learnflow.db.verify.Verification;
 
 /** A command under way, which records in the database how long its steps took and how it ended. */
 public final class RecordedRun {
-  private static final JsonMapper JSON = JsonMapper.builder().build();
-
   private final String command;
   private final MigrationFiles migrations;
   private final long begun = System.nanoTime();
@@ -80,7 +81,7 @@ public final class RecordedRun {
             record(
                 connection,
                 verification.flatMap(Verification::reason).orElse(""),
-                verification.map(known -> findings(known).toString()).orElse(null)));
+                verification.map(known -> json(findings(known))).orElse(null)));
     return result;
   }
 
@@ -91,24 +92,50 @@ public final class RecordedRun {
    * @param access how it was opened
    */
   public void verified(Session owner, DatabaseAccess access, Verification verification) {
-    ObjectNode findings = findings(verification);
+    Map<String, Object> findings = findings(verification);
     owner.run(
         command,
         connection -> {
-          findings.set("figures", JSON.valueToTree(Figures.read(connection, access).byName()));
-          return record(connection, verification.reason().orElse(""), findings.toString());
+          findings.put("figures", Figures.read(connection, access).byName());
+          return record(connection, verification.reason().orElse(""), json(findings));
         });
   }
 
-  private static ObjectNode findings(Verification verification) {
-    ObjectNode findings = JSON.createObjectNode().put("healthy", verification.healthy() ? 1 : 0);
-    ObjectNode stages = findings.putObject("stages");
+  private static Map<String, Object> findings(Verification verification) {
+    Map<String, Integer> stages = new LinkedHashMap<>();
     for (StageResult stage : verification.stages()) {
-      int worst =
-          Math.max(stages.path(stage.name()).asInt(), stage.ok() ? stage.warning() ? 1 : 0 : 2);
-      stages.put(stage.name(), worst);
+      stages.merge(stage.name(), stage.ok() ? stage.warning() ? 1 : 0 : 2, Math::max);
     }
+    Map<String, Object> findings = new LinkedHashMap<>();
+    findings.put("healthy", verification.healthy() ? 1 : 0);
+    findings.put("stages", stages);
     return findings;
+  }
+
+  /**
+   * An object of numbers, and of such objects; without a mapper, whose start each run would feel.
+   */
+  private static String json(Map<String, ?> numbers) {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
+      write(json, numbers);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // there is none in memory
+    }
+    return text.toString();
+  }
+
+  private static void write(JsonGenerator json, Map<?, ?> numbers) throws IOException {
+    json.writeStartObject();
+    for (Map.Entry<?, ?> entry : numbers.entrySet()) {
+      json.writeFieldName(String.valueOf(entry.getKey()));
+      if (entry.getValue() instanceof Map<?, ?> object) {
+        write(json, object);
+      } else {
+        json.writeNumber(String.valueOf(entry.getValue()));
+      }
+    }
+    json.writeEndObject();
   }
 
   private boolean record(Connection connection, String failure, @Nullable String findings)
@@ -122,7 +149,7 @@ public final class RecordedRun {
             failure,
             state.currentText(),
             state.pending().size(),
-            JSON.valueToTree(steps).toString(),
+            json(steps),
             findings,
             Version.number()));
     return true;

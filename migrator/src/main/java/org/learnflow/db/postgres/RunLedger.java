@@ -18,13 +18,13 @@ public final class RunLedger {
   /** How many are kept of each command. */
   private static final int KEPT = 100;
 
-  private static final String TABLE = "learnflow_db.runs";
-
   private static final String INSERT =
       """
       INSERT INTO learnflow_db.runs
              (command, started_at, seconds, failure, schema_version, pending, steps, findings, program)
-      VALUES (?, clock_timestamp() - make_interval(secs => ?), ?, ?, ?, ?, ?::jsonb, ?::jsonb, ?)
+      VALUES (?, clock_timestamp() - make_interval(secs => ?), ?, ?, ?, ?, ?::jsonb, ?::jsonb, ?);
+      DELETE FROM learnflow_db.runs WHERE id <=
+        (SELECT id FROM learnflow_db.runs WHERE command = ? ORDER BY id DESC OFFSET ? LIMIT 1) AND command = ?;
       """;
 
   private static final String TELL = Resource.text(RunLedger.class, "recorded.sql");
@@ -52,15 +52,25 @@ public final class RunLedger {
       String program) {}
 
   /**
-   * Records it, if this database has the table yet.
+   * Records it, if this database has the table yet; with the comment, in one transaction and one
+   * round trip.
    *
    * @param owner in autocommit mode
    */
   public static void record(Connection owner, Run run) throws SQLException {
-    if (!Sql.exists(owner, TABLE)) {
-      return;
+    try {
+      insert(owner, INSERT + TELL, run);
+    } catch (SQLException e) {
+      if (SqlStates.lockProblem(e)) {
+        insert(owner, INSERT, run); // as where tell() is kept from it
+      } else if (!SqlStates.UNDEFINED_TABLE.equals(e.getSQLState())) {
+        throw e;
+      }
     }
-    try (PreparedStatement insert = owner.prepareStatement(INSERT)) {
+  }
+
+  private static void insert(Connection owner, String sql, Run run) throws SQLException {
+    try (PreparedStatement insert = owner.prepareStatement(sql)) {
       insert.setString(1, run.command());
       insert.setDouble(2, run.seconds());
       insert.setDouble(3, run.seconds());
@@ -70,20 +80,11 @@ public final class RunLedger {
       insert.setString(7, run.steps());
       insert.setString(8, run.findings());
       insert.setString(9, run.program());
-      insert.executeUpdate();
+      insert.setString(10, run.command());
+      insert.setInt(11, KEPT);
+      insert.setString(12, run.command());
+      insert.execute();
     }
-    try (PreparedStatement delete =
-        owner.prepareStatement(
-            """
-            DELETE FROM learnflow_db.runs WHERE id <=
-              (SELECT id FROM learnflow_db.runs WHERE command = ? ORDER BY id DESC OFFSET ? LIMIT 1) AND command = ?
-            """)) {
-      delete.setString(1, run.command());
-      delete.setInt(2, KEPT);
-      delete.setString(3, run.command());
-      delete.executeUpdate();
-    }
-    tell(owner);
   }
 
   /**
