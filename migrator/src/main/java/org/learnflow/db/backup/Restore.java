@@ -22,6 +22,7 @@ import org.learnflow.db.programs.PostgresPrograms;
 import org.learnflow.db.programs.ProgramFinder;
 import org.learnflow.db.publish.Publisher;
 import org.learnflow.db.schema.MigrateStep;
+import org.learnflow.db.verify.RecordedRun;
 import org.learnflow.db.verify.Verification;
 import org.learnflow.db.verify.Verifier;
 
@@ -97,7 +98,15 @@ public final class Restore {
    *     unless the message says otherwise
    */
   public Restored run(SourceDump source, Options options) {
-    return attempt(source, options, attempt -> attempt.replace(options));
+    RecordedRun recorded = new RecordedRun(STEP, migrating.files());
+    try {
+      return attempt(source, options, attempt -> attempt.replace(options, recorded));
+    } catch (Failure failure) {
+      if (failure.code() != ExitCode.REFUSED) {
+        noteFailure(failure, connection -> recorded.failed(connection, failure));
+      }
+      throw failure;
+    }
   }
 
   /**
@@ -116,7 +125,13 @@ public final class Restore {
       volume.ifPresent(this::requireRoom);
       loaded = attempt(source, options, attempt -> attempt.tryOut(options));
     } catch (Failure failure) {
-      noteFailure(name, failure, seconds(start));
+      noteFailure(
+          failure,
+          connection -> {
+            Drill.recordFailure(
+                connection, name, seconds(start), String.valueOf(failure.getMessage()));
+            return true;
+          });
       throw failure;
     }
     return tried(name, loaded, seconds(start));
@@ -158,17 +173,12 @@ public final class Restore {
   }
 
   /** What keeps it from being recorded does not hide why the dump could not be restored. */
-  private void noteFailure(String name, Failure failure, double seconds) {
+  private void noteFailure(Failure failure, Session.Step<?> record) {
     if (Set.of(ExitCode.USAGE, ExitCode.NOT_REACHED).contains(failure.code())) {
       return;
     }
     try (Session owner = access.ownerSession()) {
-      inDatabase(
-          owner,
-          connection -> {
-            Drill.recordFailure(connection, name, seconds, String.valueOf(failure.getMessage()));
-            return true;
-          });
+      inDatabase(owner, record);
     } catch (Failure e) {
       failure.addSuppressed(e);
     }
@@ -246,7 +256,7 @@ public final class Restore {
     }
 
     /** The dump takes the place of the running database. */
-    Restored replace(Options options) {
+    Restored replace(Options options, RecordedRun recorded) {
       try (Connection connection = maintenance.source().getConnection();
           var _ = AdvisoryLock.acquire(connection, AdvisoryLock.Purpose.RESTORE, progress);
           Connection making = sessions.making(connection);
@@ -258,13 +268,15 @@ public final class Restore {
         confirm(live);
         try (MigrationLock lock = MigrationLock.of(live, owner)) {
           lock.acquire(progress);
-          Loaded loaded = load(connection, making, ending, checks, false);
-          Optional<String> before = swap(making, ending);
+          Loaded loaded =
+              recorded.step("load", () -> load(connection, making, ending, checks, false));
+          Optional<String> before = recorded.step("swap", () -> swap(making, ending));
           progress.line(STEP, "the dump has replaced " + sessions.database());
           try (Session session = sessions.ownerIn(sessions.database())) {
             session.run(STEP, restored -> loaded.settle(restored, progress));
           }
-          return conclude(loaded, before, new OldDatabases(making, sessions.database()).names());
+          return conclude(
+              loaded, before, new OldDatabases(making, sessions.database()).names(), recorded);
         }
       } catch (SQLException e) {
         throw BackupFailures.failed(STEP, e, LEFT);
@@ -331,7 +343,8 @@ public final class Restore {
       }
     }
 
-    private Restored conclude(Loaded loaded, Optional<String> before, List<String> old) {
+    private Restored conclude(
+        Loaded loaded, Optional<String> before, List<String> old, RecordedRun recorded) {
       if (!old.isEmpty()) {
         progress.line(
             "next",
@@ -345,7 +358,7 @@ public final class Restore {
           loaded.migrated(),
           before.orElse(""),
           old,
-          publish(loaded.schemaVersion(), before));
+          publish(loaded.schemaVersion(), before, recorded));
     }
   }
 
@@ -378,10 +391,11 @@ public final class Restore {
   }
 
   /** Publishes only a healthy database; what needs privileges could not be checked before. */
-  private String publish(String schemaVersion, Optional<String> before) {
+  private String publish(String schemaVersion, Optional<String> before, RecordedRun recorded) {
     try (Session session = access.ownerSession()) {
       Verification verification =
-          new Verifier(access, migrating.files(), List.of()).verify(session);
+          recorded.step(
+              "verify", () -> new Verifier(access, migrating.files(), List.of()).verify(session));
       if (!verification.healthy()) {
         throw Failure.of(
                 ExitCode.FAILED,
@@ -394,8 +408,9 @@ public final class Restore {
             .next(
                 "fix what it reports, and run: learnflow-db run; or switch back, as the owner, while nobody is connected: ALTER DATABASE ... RENAME TO ...; docs/how-to/restore.md");
       }
-      String published = publisher.publish(session, schemaVersion);
+      String published = recorded.step("publish", () -> publisher.publish(session, schemaVersion));
       progress.line("publish", published);
+      recorded.ended(session, Optional.of(verification));
       return published;
     }
   }

@@ -14,6 +14,7 @@ import org.learnflow.db.schema.MigrationReport;
 import org.learnflow.db.seed.SeedReport;
 import org.learnflow.db.seed.SeedSet;
 import org.learnflow.db.seed.SeedStep;
+import org.learnflow.db.verify.RecordedRun;
 import org.learnflow.db.verify.ServiceRoutes;
 import org.learnflow.db.verify.StageResult;
 import org.learnflow.db.verify.Verification;
@@ -78,7 +79,7 @@ public record Pipeline(
   }
 
   private Outcome steps(Session owner, Supplier<List<String>> first, RecordedRun recorded) {
-    List<String> roles = recorded.step("roles", first);
+    List<String> roles = recorded.step("roles", first::get);
     MigrationReport migrated =
         recorded.step(
             "migrate", () -> migrating.run(owner, RoleManager.of(access.target(), progress)));

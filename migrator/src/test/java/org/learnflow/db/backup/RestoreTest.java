@@ -45,6 +45,14 @@ class RestoreTest {
     passwords = directory;
   }
 
+  /** What is recorded of restores: why each failed, and its steps. */
+  private static final String RECORDED =
+      """
+      SELECT failure || (SELECT string_agg(' ' || step, '' ORDER BY place)
+                         FROM json_object_keys(steps::json) WITH ORDINALITY key (step, place))
+      FROM learnflow_db.runs WHERE command = 'restore' ORDER BY id
+      """;
+
   @EverySupportedVersion
   void rowsRightsAndSettingsAreBackAndServicesGoOnWithTheirPassword(int major, @TempDir Path folder)
       throws Exception {
@@ -117,6 +125,11 @@ class RestoreTest {
         var row = there.createStatement().executeQuery("SELECT username FROM users")) {
       assertThat(row.next()).isTrue();
       assertThat(row.getString(1)).isEqualTo("new");
+    }
+    assertThat(database.query(RECORDED)).containsExactly(" load swap verify publish");
+    try (Connection there = database.connect(database.owner(), old);
+        var row = there.createStatement().executeQuery(RECORDED)) {
+      assertThat(row.next()).as("a restore that was refused is recorded").isFalse();
     }
     assertThat(server.cli(database).run("restore", "--drop-old"))
         .exited(ExitCode.REFUSED)
@@ -263,6 +276,8 @@ class RestoreTest {
           .exited(ExitCode.FAILED)
           .says("sessions in the database cannot be ended", "user postgres", "was not changed");
     }
+    assertThat(database.query(RECORDED))
+        .containsExactly("sessions in the database cannot be ended load swap");
     assertThat(withoutAdmin.run(restore)).exited(ExitCode.OK);
     assertThat(count(database)).isEqualTo(users);
     assertThat(withoutAdmin.run("verify")).exited(ExitCode.OK);

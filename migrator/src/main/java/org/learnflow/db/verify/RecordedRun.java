@@ -1,4 +1,4 @@
-package org.learnflow.db.pipeline;
+package org.learnflow.db.verify;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
@@ -21,9 +21,6 @@ import org.learnflow.db.connect.Session;
 import org.learnflow.db.postgres.RunLedger;
 import org.learnflow.db.schema.MigrationFiles;
 import org.learnflow.db.schema.SchemaState;
-import org.learnflow.db.verify.Figures;
-import org.learnflow.db.verify.StageResult;
-import org.learnflow.db.verify.Verification;
 
 /** A command under way, which records in the database how long its steps took and how it ended. */
 public final class RecordedRun {
@@ -43,11 +40,18 @@ public final class RecordedRun {
     this.migrations = migrations;
   }
 
+  /** A step's work. */
+  @FunctionalInterface
+  public interface Work<T, E extends Exception> {
+    /** Does it. */
+    T run() throws E;
+  }
+
   /** Does a step, and keeps how long it took. */
-  public <T> T step(String name, Supplier<T> work) {
+  public <T, E extends Exception> T step(String name, Work<T, E> work) throws E {
     long start = System.nanoTime();
     try {
-      return work.get();
+      return work.run();
     } finally {
       steps.put(name, seconds(start));
     }
@@ -71,18 +75,35 @@ public final class RecordedRun {
       result = work.get();
     } catch (Failure failure) {
       // Where there is no connection any more, nobody waits for one to record that.
-      owner.runIfOpen(connection -> record(connection, failure.what(), null));
+      owner.runIfOpen(connection -> failed(connection, failure));
       throw failure;
     }
-    Optional<Verification> verification = found.apply(result);
+    ended(owner, found.apply(result));
+    return result;
+  }
+
+  /**
+   * Records a failure.
+   *
+   * @param owner a connection of the owner, in autocommit mode
+   */
+  public boolean failed(Connection owner, Failure failure) throws SQLException {
+    return record(owner, failure.what(), null);
+  }
+
+  /**
+   * Records that the work was done.
+   *
+   * @param found what it found out about the database; empty if it verified nothing
+   */
+  public void ended(Session owner, Optional<Verification> found) {
     owner.run(
         command,
         connection ->
             record(
                 connection,
-                verification.flatMap(Verification::reason).orElse(""),
-                verification.map(known -> json(findings(known))).orElse(null)));
-    return result;
+                found.flatMap(Verification::reason).orElse(""),
+                found.map(known -> json(findings(known))).orElse(null)));
   }
 
   /**
