@@ -39,6 +39,16 @@ helm.sh/hook-output-log-policy: hook-failed
 {{- end }}
 
 {{/*
+Whether the cluster lacks a kind. Helm, Argo CD and Flux name each kind that the cluster has, Pod among them; helm template without a
+cluster names none, and nothing is lacking there.
+Parameters: context; kind, such as monitoring.coreos.com/v1/ServiceMonitor.
+*/}}
+{{- define "learnflow-db.lacks" -}}
+{{- $known := .context.Capabilities.APIVersions -}}
+{{- if and ($known.Has "v1/Pod") (not ($known.Has .kind)) }}true{{ end -}}
+{{- end }}
+
+{{/*
 The migrator's image. Order: global.imageRegistry before migrator.image.registry, digest before tag, tag before the
 chart's appVersion.
 */}}

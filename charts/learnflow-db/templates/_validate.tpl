@@ -30,6 +30,15 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- $errors = append $errors (printf "metrics.%s.enabled needs metrics.enabled" $part) -}}
 {{- end -}}
 {{- end -}}
+{{- $lacking := list -}}
+{{- range $part, $kind := dict "serviceMonitor" "ServiceMonitor" "prometheusRule" "PrometheusRule" -}}
+{{- if and $.Values.metrics.enabled (get $.Values.metrics $part).enabled (include "learnflow-db.lacks" (dict "context" $ "kind" (printf "monitoring.coreos.com/v1/%s" $kind))) -}}
+{{- $lacking = append $lacking (printf "metrics.%s.enabled" $part) -}}
+{{- end -}}
+{{- end -}}
+{{- with $lacking -}}
+{{- $errors = append $errors (printf "this cluster does not have the CRDs of the Prometheus Operator (monitoring.coreos.com/v1) for %s: install the operator, such as with the chart kube-prometheus-stack, or set %s=false" (join " and " .) (join "=false," .)) -}}
+{{- end -}}
 {{- if and .Values.backup.schedule (gt (len .Release.Name) 45) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with backup.schedule at most 45 are possible, since RELEASE-backup is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
 {{- end -}}
