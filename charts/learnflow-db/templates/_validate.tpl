@@ -37,7 +37,7 @@ What the schema cannot express: values that exclude or require each other. All e
 {{- end -}}
 {{- end -}}
 {{- with $lacking -}}
-{{- $errors = append $errors (printf "this cluster does not have the CRDs of the Prometheus Operator (monitoring.coreos.com/v1) for %s: install the operator, such as with the chart kube-prometheus-stack, or set %s=false" (join " and " .) (join "=false," .)) -}}
+{{- $errors = append $errors (printf "this cluster does not have the CRDs of the Prometheus Operator (monitoring.coreos.com/v1) for %s: install the operator, such as with the chart kube-prometheus-stack, or set %s=false%s" (join " and " .) (join "=false," .) ($.Release.IsUpgrade | ternary "; if the release has such objects already, Helm needs the CRDs to remove them too" "")) -}}
 {{- end -}}
 {{- if and .Values.backup.schedule (gt (len .Release.Name) 45) -}}
 {{- $errors = append $errors (printf "the release name %q has %d characters; with backup.schedule at most 45 are possible, since RELEASE-backup is the name of a CronJob" .Release.Name (len .Release.Name)) -}}
