@@ -1063,15 +1063,14 @@ to:
 {{- end }}
 
 {{/*
-The database's address for postgres_exporter, whose driver knows neither prefer nor allow: what these would take without TLS, it does
-without.
+The server for postgres_exporter, without role, password and database: it takes a source with a space in it for malformed, and prints
+it. Its driver reads these from the environment. It knows neither prefer nor allow: what these would take without TLS, it does without.
 */}}
-{{- define "learnflow-db.exporterUri" -}}
+{{- define "learnflow-db.exporterSource" -}}
 {{- $host := include "learnflow-db.host" . -}}
 {{- $sslmode := include "learnflow-db.sslmode" . -}}
-{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . }}/
-{{- include "learnflow-db.database" . | urlquery | replace "+" "%20" -}}
-?sslmode={{ has $sslmode (list "prefer" "allow") | ternary "disable" $sslmode }}
+postgresql://{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . -}}
+/?sslmode={{ has $sslmode (list "prefer" "allow") | ternary "disable" $sslmode }}
 {{- if include "learnflow-db.hasCertificate" . }}&sslrootcert=/tls/ca.crt{{ end -}}
 &search_path=pg_catalog&connect_timeout=5
 {{- end }}

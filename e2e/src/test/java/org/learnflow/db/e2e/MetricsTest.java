@@ -2,6 +2,7 @@ package org.learnflow.db.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.LocalPortForward;
 import java.io.IOException;
 import java.net.URI;
@@ -9,6 +10,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.DisplayName;
@@ -83,6 +85,52 @@ class MetricsTest {
                 .withName(Release.NAME + "-metrics")
                 .get())
         .isNull();
+  }
+
+  @Test
+  @DisplayName(
+      "the exporter logs in with a password of all sorts of characters, and does not print it")
+  void oddCharacters(Workspace workspace) {
+    String namespace = workspace.restricted();
+    String password = " two words, @/:%?&=+\"'#\\$ and an end ";
+    workspace.makeSecret(
+        namespace,
+        "mine",
+        Map.of(
+            "postgres-password",
+            "first",
+            "password",
+            "second",
+            "app-password",
+            "third",
+            "service-monitoring-password",
+            password));
+    Release release = new Release(workspace, "helm", namespace, "values-dev.yaml");
+    release
+        .upgradeInstall(
+            "--set",
+            "metrics.enabled=true,metrics.verifySchedule=",
+            "--set",
+            "credentials.existingSecret=mine,postgresql.auth.existingSecret=mine")
+        .successful();
+    await(workspace, namespace, SOON, UP, 1);
+    assertThat(metrics(workspace, namespace))
+        .containsEntry("learnflow_db_run_failed{command=\"run\"}", 0.0);
+    Pods pods = new Pods(workspace.client());
+    List<Pod> exporters =
+        workspace
+            .client()
+            .pods()
+            .inNamespace(namespace)
+            .withLabel("app.kubernetes.io/component", "metrics")
+            .list()
+            .getItems();
+    assertThat(exporters)
+        .singleElement()
+        .satisfies(pod ->
+            assertThat(pods.log(pod))
+                .contains("queries.yaml")
+                .doesNotContain("two words", "ERROR"));
   }
 
   private static void await(

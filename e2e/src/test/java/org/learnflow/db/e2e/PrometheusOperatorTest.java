@@ -103,8 +103,11 @@ class PrometheusOperatorTest {
           .client()
           .resource(crd)
           .waitUntilCondition(
-              found -> found != null && found.getStatus().getConditions().stream()
-                  .anyMatch(c -> c.getType().equals("Established") && c.getStatus().equals("True")),
+              found ->
+                  found != null
+                      && found.getStatus().getConditions().stream()
+                          .anyMatch(c ->
+                              c.getType().equals("Established") && c.getStatus().equals("True")),
               30,
               TimeUnit.SECONDS);
     }
