@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -99,17 +100,12 @@ class PrometheusOperatorTest {
   private static void makeCrds(Workspace workspace) {
     for (CustomResourceDefinition crd : manifest()) {
       workspace.client().resource(crd).create();
-      workspace
-          .client()
-          .resource(crd)
-          .waitUntilCondition(
-              found ->
-                  found != null
-                      && found.getStatus().getConditions().stream()
-                          .anyMatch(c ->
-                              c.getType().equals("Established") && c.getStatus().equals("True")),
-              30,
-              TimeUnit.SECONDS);
+    }
+    for (ResourceDefinitionContext kind : List.of(MONITOR, RULE)) {
+      Eventually.within(
+          Duration.ofSeconds(30),
+          kind.getKind() + " is served",
+          () -> workspace.client().supports("monitoring.coreos.com/v1", kind.getKind()));
     }
   }
 

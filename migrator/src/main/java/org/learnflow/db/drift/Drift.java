@@ -50,18 +50,20 @@ public record Drift(List<CatalogDifference> all) {
    * @throws Failure 2 if it is not in the list
    */
   public Drift of(Optional<String> name) {
+    if (name.isEmpty()) {
+      return this;
+    }
     List<CatalogDifference> chosen =
-        all.stream().filter(one -> name.equals(Optional.of(one.object()))).toList();
-    if (name.isPresent() && chosen.isEmpty()) {
+        all.stream().filter(one -> name.get().equals(one.object())).toList();
+    if (chosen.isEmpty()) {
       throw Failure.of(ExitCode.USAGE, "--accept does not name an object with drift")
           .state("nothing was changed")
           .next(
               "name an object as learnflow-db drift lists it, such as 'index public.users_name_idx'");
     }
+    Wholes wholes = new Wholes(chosen);
     return new Drift(
-        all.stream()
-            .filter(one -> chosen.contains(one) || chosen.stream().anyMatch(one::isPartOf))
-            .toList());
+        all.stream().filter(one -> chosen.contains(one) || wholes.havePart(one)).toList());
   }
 
   /**
