@@ -1065,6 +1065,8 @@ to:
 {{/*
 The server for postgres_exporter, without role, password and database: it takes a source with a space in it for malformed, and prints
 it. Its driver reads these from the environment. It knows neither prefer nor allow: what these would take without TLS, it does without.
+While the catalog is locked, as by VACUUM FULL of it, each query fails in half a second, and the whole answer comes within Prometheus's
+ten seconds.
 */}}
 {{- define "learnflow-db.exporterSource" -}}
 {{- $host := include "learnflow-db.host" . -}}
@@ -1072,5 +1074,5 @@ it. Its driver reads these from the environment. It knows neither prefer nor all
 postgresql://{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ include "learnflow-db.port" . -}}
 /?sslmode={{ has $sslmode (list "prefer" "allow") | ternary "disable" $sslmode }}
 {{- if include "learnflow-db.hasCertificate" . }}&sslrootcert=/tls/ca.crt{{ end -}}
-&search_path=pg_catalog&connect_timeout=5
+&search_path=pg_catalog&connect_timeout=5&lock_timeout=500
 {{- end }}

@@ -27,6 +27,9 @@ class MetricsTest {
 
   private static final Duration SOON = Duration.ofSeconds(60);
 
+  /** Its scrape_timeout, unless somebody sets another. */
+  private static final Duration PROMETHEUS_WAITS = Duration.ofSeconds(10);
+
   private static final String UP = "pg_up";
 
   @Test
@@ -89,7 +92,7 @@ class MetricsTest {
 
   @Test
   @DisplayName(
-      "the exporter logs in with a password of all sorts of characters, and does not print it")
+      "the exporter logs in with a password of all sorts of characters, and does not print it; while tables and the catalog are locked, it answers in time")
   void oddCharacters(Workspace workspace) {
     String namespace = workspace.restricted();
     String password = " two words, @/:%?&=+\"'#\\$ and an end ";

@@ -50,12 +50,9 @@ public record Drift(List<CatalogDifference> all) {
    * @throws Failure 2 if it is not in the list
    */
   public Drift of(Optional<String> name) {
-    if (name.isEmpty()) {
-      return this;
-    }
     List<CatalogDifference> chosen =
-        all.stream().filter(one -> name.get().equals(one.object())).toList();
-    if (chosen.isEmpty()) {
+        all.stream().filter(one -> name.equals(Optional.of(one.object()))).toList();
+    if (name.isPresent() && chosen.isEmpty()) {
       throw Failure.of(ExitCode.USAGE, "--accept does not name an object with drift")
           .state("nothing was changed")
           .next(

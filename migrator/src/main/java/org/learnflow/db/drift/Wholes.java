@@ -19,6 +19,7 @@ final class Wholes {
           "(grant |comment on )?(column|view column default|constraint|trigger|rule|policy) (?<name>.+)");
   private static final String GRANT = "grant ";
   private static final String COMMENT = "comment on ";
+  private static final String ONLY = "ONLY ";
 
   /** With what was done to them, as a part has the same done to it. */
   private final Set<String> objects = new HashSet<>();
@@ -42,9 +43,12 @@ final class Wholes {
   boolean havePart(CatalogDifference one) {
     String object = one.object();
     String change = one.change() + " ";
-    if (object.startsWith(COMMENT) && objects.contains(change + object.substring(COMMENT.length()))
-        || object.startsWith(GRANT)
-            && begins(objects, change, object.substring(GRANT.length()), " to ")) {
+    if (object.startsWith(COMMENT)
+        && objects.contains(change + object.substring(COMMENT.length()))) {
+      return true;
+    }
+    if (object.startsWith(GRANT)
+        && begins(objects, change, object.substring(GRANT.length()), " to ")) {
       return true;
     }
     Matcher part = PART.matcher(object);
@@ -60,9 +64,7 @@ final class Wholes {
     String index = definition.orElse("");
     for (int on = index.indexOf(" ON "); on >= 0; on = index.indexOf(" ON ", on + 1)) {
       String of = index.substring(on + " ON ".length());
-      if (begins(relations, change, of, " ")
-          || of.startsWith("ONLY ")
-              && begins(relations, change, of.substring("ONLY ".length()), " ")) {
+      if (begins(relations, change, of.startsWith(ONLY) ? of.substring(ONLY.length()) : of, " ")) {
         return true;
       }
     }

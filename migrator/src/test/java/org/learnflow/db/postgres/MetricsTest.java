@@ -12,6 +12,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,11 @@ class MetricsTest {
 
   /** All metrics, by name and labels, as the role reads them. */
   private static Map<String, Double> metrics(TestDatabase database, String role) throws Exception {
+    return metrics(database, role, "RESET statement_timeout");
+  }
+
+  private static Map<String, Double> metrics(TestDatabase database, String role, String first)
+      throws Exception {
     JsonNode queries =
         new ObjectMapper()
             .valueToTree(
@@ -64,6 +70,7 @@ class MetricsTest {
     Map<String, Double> metrics = new TreeMap<>();
     try (Connection connection = database.connect(role);
         Statement statement = connection.createStatement()) {
+      statement.execute(first);
       for (Map.Entry<String, JsonNode> query : queries.properties()) {
         try (ResultSet rows = statement.executeQuery(query.getValue().path("query").asText())) {
           while (rows.next()) {
@@ -206,6 +213,70 @@ class MetricsTest {
                 FROM jsonb_array_elements(obj_description('learnflow_db.runs'::regclass)::jsonb -> 'runs') j
                 """))
         .containsExactly("t");
+  }
+
+  /** Of a migration, of a restore, or of somebody who tidies up. */
+  @EverySupportedVersion
+  void noQueryWaitsForALockOnTables(int major) throws Exception {
+    TestDatabase database = TestDatabase.on(PostgresServers.shared(major), directory);
+    String role = database.service() + "_monitoring";
+    assertThat(cli(database, role).run("run")).exited(ExitCode.OK);
+    try (Connection migration = database.connect(database.owner());
+        Statement statement = migration.createStatement()) {
+      migration.setAutoCommit(false);
+      statement.execute(
+          """
+          LOCK TABLE public.users, learnflow_db.runs, learnflow_db.seed_sets IN ACCESS EXCLUSIVE MODE;
+          ALTER TABLE public.users ADD COLUMN late integer;
+          ALTER TABLE learnflow_db.runs ADD COLUMN late integer;
+          """);
+      assertThat(inTime(database, role))
+          .containsEntry("learnflow_db_verify_healthy", 1.0)
+          .containsEntry("learnflow_db_server_lock_wait_seconds", 0.0)
+          .hasEntrySatisfying(
+              "learnflow_db_server_oldest_transaction_seconds",
+              age -> assertThat(age).isPositive());
+      statement.execute(
+          "ALTER TABLE learnflow_db.runs RENAME TO gone; DROP TABLE public.users CASCADE");
+      statement.execute("ALTER SCHEMA learnflow_db RENAME TO other");
+      assertThat(inTime(database, role)).containsEntry("learnflow_db_verify_healthy", 1.0);
+      migration.commit();
+    }
+    assertThat(inTime(database, role))
+        .containsKey("learnflow_db_server_size_bytes")
+        .doesNotContainKey("learnflow_db_verify_healthy");
+  }
+
+  /** All metrics; no query may take longer than a second. */
+  private static Map<String, Double> inTime(TestDatabase database, String role) throws Exception {
+    return metrics(database, role, "SET statement_timeout = '1s'");
+  }
+
+  /** Beside ten thousand tables that no migration made. */
+  @Test
+  void tenThousandTablesDelayNeitherMetricsNorAVerification() throws Exception {
+    TestDatabase database =
+        TestDatabase.on(PostgresServers.shared(PostgresServers.DEFAULT_MAJOR), directory);
+    String role = database.service() + "_monitoring";
+    Cli cli = cli(database, role);
+    assertThat(cli.run("run")).exited(ExitCode.OK);
+    int metrics = metrics(database, role).size();
+    database.execute(
+        database.owner(),
+        """
+        DO $$
+        BEGIN
+          FOR i IN 1..10000 LOOP
+            EXECUTE format('CREATE TABLE public.t_%s (id int PRIMARY KEY)', i);
+            IF i % 200 = 0 THEN COMMIT; END IF;
+          END LOOP;
+        END $$
+        """);
+    assertThat(inTime(database, role)).hasSize(metrics);
+    long start = System.nanoTime();
+    assertThat(cli.run("verify", "--record")).exited(ExitCode.OK);
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
+    assertThat(inTime(database, role)).containsEntry("learnflow_db_verify_drift_objects", 10_000.0);
   }
 
   @Test
