@@ -25,6 +25,11 @@ public interface Progress {
    */
   void update(String step, String text);
 
+  /** The trace of the command that reports. */
+  default Trace trace() {
+    return Trace.NONE;
+  }
+
   /** What was updated last is over: nothing of it stays on a terminal. */
   default void clear() {}
 }

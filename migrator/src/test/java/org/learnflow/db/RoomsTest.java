@@ -21,6 +21,7 @@ class RoomsTest {
   private static final List<String> ROOMS =
       List.of(
           "cli",
+          "tracing",
           "pipeline",
           "rollback",
           "offsite",
@@ -95,6 +96,17 @@ class RoomsTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("io.fabric8..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void onlyTracingSeesOpenTelemetry() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("org.learnflow.db.tracing..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("io.opentelemetry..")
         .check(CLASSES);
   }
 

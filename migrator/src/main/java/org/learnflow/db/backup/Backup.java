@@ -171,7 +171,13 @@ public final class Backup {
     PostgresPrograms reading =
         programs.forReading(
             target, dumping, PostgresPrograms.major(dumping.version(PostgresPrograms.PG_DUMP)));
-    return writer.make(dumping, reading, facts, schema, Version.number(), options, afterwards);
+    return progress
+        .trace()
+        .part(
+            "dump",
+            _ ->
+                writer.make(
+                    dumping, reading, facts, schema, Version.number(), options, afterwards));
   }
 
   /** A dump through policies is complete only if they did not change meanwhile. */

@@ -55,6 +55,17 @@ public record RequestedDump(Path folder, Progress progress) implements BeforeMig
    */
   @Override
   public void run(Connection connection, List<MigrationFile> pending) throws SQLException {
+    progress
+        .trace()
+        .part(
+            STEP,
+            _ -> {
+              make(connection, pending);
+              return pending;
+            });
+  }
+
+  private void make(Connection connection, List<MigrationFile> pending) throws SQLException {
     StateSchema.ensure(connection);
     String number = Long.toString(System.nanoTime());
     Output output = new Output(folder.resolve(number + ".log"), progress);

@@ -326,7 +326,7 @@ public final class Restore {
       String what = "ending the sessions in " + database;
       progress.line(STEP, "verified; " + what);
       try (var _ = Ongoing.begin(progress, STEP, what, Swap.MOST)) {
-        return new Swap(making, database).run(ending);
+        return progress.trace().part("swap", _ -> new Swap(making, database).run(ending));
       } catch (SQLException e) {
         if (!SqlStates.connectionLost(e)) {
           throw e;

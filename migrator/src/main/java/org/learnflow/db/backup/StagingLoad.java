@@ -71,7 +71,14 @@ record StagingLoad(
     }
     try (VolumeWatch watch =
         new VolumeWatch(() -> checks.freeBytes(dump), () -> staging.endLoading(ending))) {
-      dump.load(watch);
+      progress
+          .trace()
+          .part(
+              "load",
+              _ -> {
+                dump.load(watch);
+                return dump;
+              });
     }
     Loaded loaded = preparation.prepare(owner);
     preparation.handOver(dump);

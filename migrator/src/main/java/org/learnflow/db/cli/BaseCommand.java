@@ -34,9 +34,11 @@ abstract class BaseCommand extends StandardOptions implements Callable<Integer> 
             Boolean.getBoolean("learnflow.db.terminal"),
             given::withOptions);
     cluster.reportTo(progress);
+    progress.begin(cluster.trace(spec.qualifiedName(), progress));
     try {
       ExitCode code = execute(progress);
       report(code, conclusion, progress);
+      progress.trace().end(code);
       return code.value();
     } catch (Failure failure) {
       throw reported(given.told(failure), progress);
@@ -50,6 +52,7 @@ abstract class BaseCommand extends StandardOptions implements Callable<Integer> 
 
   private Failure reported(Failure failure, ConsoleProgress progress) {
     report(failure.code(), PodReport.line(failure), progress);
+    progress.trace().end(failure);
     return failure;
   }
 

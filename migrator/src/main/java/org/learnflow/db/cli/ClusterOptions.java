@@ -6,9 +6,11 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Trace;
 import org.learnflow.db.kubernetes.KubernetesApi;
 import org.learnflow.db.kubernetes.PodHosting;
 import org.learnflow.db.kubernetes.ServerObject;
+import org.learnflow.db.tracing.Tracing;
 import picocli.CommandLine.Option;
 
 /** Which release in which cluster; connects on first use. */
@@ -56,6 +58,11 @@ final class ClusterOptions implements AutoCloseable {
 
   ClusterOptions(Environment environment) {
     this.environment = environment;
+  }
+
+  /** The trace of a command, if variables ask for one. */
+  Trace trace(String command, Progress reports) {
+    return Tracing.begin(command, environment.variables(), reports);
   }
 
   /** Where waits for the cluster's answers are reported. */

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Trace;
 
 /** Progress on stderr: an overwritten line on a terminal, plain lines in a log. */
 final class ConsoleProgress implements Progress {
@@ -31,6 +32,7 @@ final class ConsoleProgress implements Progress {
   private long lastPrinted;
   private long lastLogged;
   private boolean transientShown;
+  private Trace trace = Trace.NONE;
 
   /**
    * Progress on {@code err}.
@@ -51,6 +53,16 @@ final class ConsoleProgress implements Progress {
     this.clock = clock;
     this.lastPrinted = clock.getAsLong();
     this.lastLogged = lastPrinted - LOG_EVERY.toNanos();
+  }
+
+  /** From now on there is a trace, too. */
+  void begin(Trace begun) {
+    trace = begun;
+  }
+
+  @Override
+  public Trace trace() {
+    return trace;
   }
 
   @Override

@@ -14,6 +14,7 @@ import org.learnflow.db.connect.AdminSessions;
 import org.learnflow.db.connect.ConnectionUri;
 import org.learnflow.db.connect.Connector;
 import org.learnflow.db.connect.DatabaseAccess;
+import org.learnflow.db.connect.DatabaseAddress;
 import org.learnflow.db.connect.EmbeddedTarget;
 import org.learnflow.db.connect.Hosting;
 import org.learnflow.db.connect.RoleNames;
@@ -179,7 +180,13 @@ final class DatabaseOptions {
    * @throws Failure 2 for invalid options, 3 if there is no embedded server
    */
   DatabaseAccess access(ClusterOptions cluster, boolean create, Progress progress) {
-    return new DatabaseAccess(target(cluster, create, progress), connector(), timeout(), progress);
+    Target target = target(cluster, create, progress);
+    DatabaseAddress address = target.owner();
+    progress.trace().tell("db.system.name", "postgresql");
+    progress.trace().tell("db.namespace", address.database());
+    progress.trace().tell("server.address", address.host());
+    progress.trace().tell("server.port", address.port());
+    return new DatabaseAccess(target, connector(), timeout(), progress);
   }
 
   /**

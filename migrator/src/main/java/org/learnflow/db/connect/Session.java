@@ -140,7 +140,9 @@ public final class Session implements AutoCloseable {
   }
 
   private Connection open() {
-    Connection open = Optional.ofNullable(connection).orElseGet(readiness::await);
+    Connection open =
+        Optional.ofNullable(connection)
+            .orElseGet(() -> progress.trace().part("wait", _ -> readiness.await()));
     connection = open;
     return open;
   }

@@ -48,6 +48,10 @@ public final class RolesStep {
    * @throws Failure 10 if there are no admin credentials and only an admin can do what is left
    */
   public List<String> run(Session owner) {
+    return progress.trace().part("roles", _ -> ensure(owner));
+  }
+
+  private List<String> ensure(Session owner) {
     for (ServiceRole service : target.names().current()) {
       target
           .servicePassword(service.role())

@@ -73,7 +73,9 @@ public final class Publisher {
   /** The same for a caller that already holds the lock CREDENTIALS. */
   public String publishLocked(String schemaVersion) {
     Optional<PublishTarget> to = place.get();
-    return to.isPresent() ? publishTo(to.get(), schemaVersion) : "nowhere (--publish-to none)";
+    return to.isPresent()
+        ? progress.trace().part("publish", _ -> publishTo(to.get(), schemaVersion))
+        : "nowhere (--publish-to none)";
   }
 
   private String publishTo(PublishTarget to, String schemaVersion) {

@@ -161,9 +161,17 @@ public final class Rollback {
           try (BlockerWatch watch = new BlockerWatch(source, STEP, progress)) {
             for (UndoStep step : steps) {
               // What a script leaves in its session must not reach the next one.
-              try (Connection session = source.getConnection()) {
-                run.undo(session, step, watch, undone, agreed.undo().size());
-              }
+              progress
+                  .trace()
+                  .part(
+                      "undo " + step.script().version(),
+                      part -> {
+                        part.tell("learnflow_db.migration.version", step.script().version());
+                        try (Connection session = source.getConnection()) {
+                          run.undo(session, step, watch, undone, agreed.undo().size());
+                        }
+                        return step;
+                      });
               undone.add(step.script().script());
               progress.line(
                   STEP,

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
+import org.learnflow.db.Trace;
 import org.learnflow.db.drift.CatalogLedger;
 import org.learnflow.db.postgres.AdvisoryLock;
 import org.learnflow.db.postgres.LockRetries;
@@ -91,10 +92,29 @@ public final class Migrator {
   public MigrationReport migrate(
       Connection connection, Optional<MigrationVersion> target, BeforeMigrations beforehand)
       throws SQLException {
+    return progress
+        .trace()
+        .part(
+            STEP,
+            part -> {
+              MigrationReport report = migrate(connection, target, beforehand, part);
+              part.tell("learnflow_db.schema.to", report.to());
+              return report;
+            });
+  }
+
+  private MigrationReport migrate(
+      Connection connection,
+      Optional<MigrationVersion> target,
+      BeforeMigrations beforehand,
+      Trace.Part part)
+      throws SQLException {
     files.notes().forEach(note -> progress.line(STEP, note));
     SchemaState before = SchemaState.read(connection, files);
     before.requireUnchanged();
     List<MigrationFile> pending = pending(before, target);
+    part.tell("learnflow_db.schema.from", before.currentText())
+        .tell("learnflow_db.migrations.pending", pending.size());
     PendingCheck.require(files, pending);
     if (pending.isEmpty()
         && before.failed().isEmpty()
@@ -263,8 +283,9 @@ public final class Migrator {
       throws SQLException {
     List<MigrationFile> left = together;
     for (int attempt = 0; ; attempt++) {
+      Listener listener = new Listener(connection, watch, counter);
       try {
-        new FlywayRun(source, left, new Listener(connection, watch, counter)).migrate();
+        new FlywayRun(source, left, listener).migrate();
         return;
       } catch (RuntimeException e) {
         watch.end();
@@ -272,10 +293,14 @@ public final class Migrator {
             "could not get a lock in time%s; rolled back"
                 .formatted(LockRetries.heldBy(watch.lastBlockers()));
         if (!retries().allow(attempt, e, what)) {
-          throw failure(e, left, watch, counter);
+          RuntimeException failure = failure(e, left, watch, counter);
+          listener.part.failed(failure);
+          throw failure;
         }
+        listener.part.failed(e);
       } finally {
         watch.end();
+        listener.part.close();
       }
       // A repeated attempt starts after the migrations that the one before it applied.
       SchemaState state = SchemaState.read(connection, files);
@@ -403,6 +428,7 @@ public final class Migrator {
     private final Counter counter;
     private @Nullable WithheldPrivileges withheld;
     private boolean begun;
+    private Trace.Part part = Trace.NOTHING;
 
     /**
      * A listener.
@@ -423,6 +449,12 @@ public final class Migrator {
         withheld = roles.isEmpty() ? null : roles.get().withheld(own);
       }
       counter.current = Optional.of(file);
+      part =
+          progress
+              .trace()
+              .begin("migration " + file.version())
+              .tell("learnflow_db.migration.version", file.version())
+              .tell("learnflow_db.migration.description", file.description());
       counter.onPrimary =
           "off".equals(connection.unwrap(PGConnection.class).getParameterStatus("in_hot_standby"));
       if (connection.getAutoCommit()) {
@@ -458,6 +490,7 @@ public final class Migrator {
             .end(connection, file.version().toString(), file.name())
             .forEach(line -> progress.line(STEP, line));
       }
+      part.close();
       counter.done++;
       counter.current = Optional.empty();
       String line =

@@ -18,11 +18,22 @@ public record SeedStep(SeedMode mode, boolean force, Progress progress) {
 
   /** Loads sets, one transaction each. */
   public List<SeedReport> run(Session session, List<SeedSet> sets) {
+    return progress.trace().part("seed", _ -> load(session, sets));
+  }
+
+  private List<SeedReport> load(Session session, List<SeedSet> sets) {
     SeedLoader loader = new SeedLoader(mode, force, progress);
     List<SeedReport> reports = new ArrayList<>();
     for (SeedSet set : sets) {
       List<SeedReport> report =
-          session.run("seed", connection -> loader.load(connection, List.of(set)));
+          progress
+              .trace()
+              .part(
+                  "seed " + set.name(),
+                  part -> {
+                    part.tell("learnflow_db.seed.set", set.name());
+                    return session.run("seed", connection -> loader.load(connection, List.of(set)));
+                  });
       reports.addAll(report);
       if (report.stream().anyMatch(SeedReport::loaded)) {
         session.close(); // what its SQL left in the session must not affect what comes next

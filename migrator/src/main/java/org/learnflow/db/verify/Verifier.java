@@ -103,7 +103,10 @@ public final class Verifier {
       throws SQLException {
     String what = "verifying " + connection.getCatalog();
     try (var _ = Ongoing.begin(access.progress(), "verify", what)) {
-      return look(connection, mayBeBehind, withRights);
+      return access
+          .progress()
+          .trace()
+          .part("verify", _ -> look(connection, mayBeBehind, withRights));
     }
   }
 
