@@ -140,11 +140,16 @@ public final class Session implements AutoCloseable {
   }
 
   private Connection open() {
-    Connection open =
-        Optional.ofNullable(connection)
-            .orElseGet(() -> progress.trace().part("wait", _ -> readiness.await()));
+    Connection open = Optional.ofNullable(connection).orElseGet(this::await);
     connection = open;
     return open;
+  }
+
+  /** That the server lets nobody in yet is found out by it, and no failure of it. */
+  private Connection await() {
+    try (var _ = progress.trace().begin("wait")) {
+      return readiness.await();
+    }
   }
 
   @Override

@@ -13,6 +13,7 @@ import io.opentelemetry.sdk.common.CompletableResultCode;
 import io.opentelemetry.sdk.resources.Resource;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -23,7 +24,6 @@ import org.jspecify.annotations.Nullable;
 import org.learnflow.db.ExitCode;
 import org.learnflow.db.Failure;
 import org.learnflow.db.Progress;
-import org.learnflow.db.Reason;
 import org.learnflow.db.Trace;
 import org.learnflow.db.Version;
 import org.learnflow.db.postgres.SqlStates;
@@ -31,6 +31,8 @@ import org.learnflow.db.postgres.SqlStates;
 /** A trace that OpenTelemetry's SDK sends as its variables say. */
 final class OpenTelemetryTrace implements Trace {
   private static final String NAME = "learnflow-db";
+
+  private static final String PROTOCOL = "http/protobuf";
 
   /** How long a command waits at its end for what is not sent yet. */
   private static final Duration LONGEST = Duration.ofSeconds(5);
@@ -68,6 +70,7 @@ final class OpenTelemetryTrace implements Trace {
 
   /** Begins it, as a part of the caller's if TRACEPARENT names that. */
   static Trace begin(String command, Map<String, String> environment, Progress progress) {
+    requireProtocol(environment);
     LOGGER.setLevel(Level.OFF);
     WatchedExporter.Result result = new WatchedExporter.Result();
     OpenTelemetrySdk sdk =
@@ -89,8 +92,25 @@ final class OpenTelemetryTrace implements Trace {
     return trace;
   }
 
+  /** The other one, gRPC, would need a library larger than all of OpenTelemetry. */
+  private static void requireProtocol(Map<String, String> environment) {
+    for (String name :
+        List.of("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")) {
+      String protocol = environment.getOrDefault(name, "").strip();
+      if (protocol.equals(PROTOCOL)) {
+        return;
+      }
+      if (!protocol.isEmpty()) {
+        throw Failure.of(
+            ExitCode.USAGE,
+            "%s is %s, and learnflow-db sends %s only".formatted(name, protocol, PROTOCOL));
+      }
+    }
+  }
+
   private static Map<String, String> properties(Map<String, String> environment) {
     Map<String, String> properties = new HashMap<>();
+    properties.put("otel.exporter.otlp.protocol", PROTOCOL);
     // A second attempt would come later than a command waits.
     properties.put("otel.java.exporter.otlp.retry.disabled", "true");
     if (!environment.getOrDefault("OTEL_RESOURCE_ATTRIBUTES", "").contains("service.name=")) {
@@ -156,7 +176,7 @@ final class OpenTelemetryTrace implements Trace {
         sdk.getSdkTracerProvider().shutdown().join(LONGEST.toMillis(), TimeUnit.MILLISECONDS);
     Optional<String> why =
         sent.isDone()
-            ? result.failure().map(Reason::of)
+            ? result.failure()
             : Optional.of("no answer within %d s".formatted(LONGEST.toSeconds()));
     why.ifPresent(
         reason -> progress.line(Tracing.STEP, "warning: the trace was not sent: " + reason));

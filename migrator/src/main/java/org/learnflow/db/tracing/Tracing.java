@@ -29,7 +29,8 @@ public final class Tracing {
     try {
       return OpenTelemetryTrace.begin(command, environment, progress);
     } catch (RuntimeException | LinkageError e) {
-      progress.line(STEP, "warning: no trace is sent: " + Reason.of(e));
+      Throwable cause = e.getCause();
+      progress.line(STEP, "warning: no trace is sent: " + Reason.of(cause == null ? e : cause));
       return Trace.NONE;
     }
   }

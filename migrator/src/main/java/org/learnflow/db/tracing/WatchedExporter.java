@@ -1,22 +1,24 @@
 package org.learnflow.db.tracing;
 
+import io.opentelemetry.exporter.internal.FailedExportException;
 import io.opentelemetry.sdk.common.CompletableResultCode;
 import io.opentelemetry.sdk.trace.data.SpanData;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
-import java.io.IOException;
 import java.util.Collection;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.learnflow.db.Reason;
 
 /** Keeps why something was not sent, which the SDK would only log. */
 record WatchedExporter(SpanExporter exporter, Result result) implements SpanExporter {
-  /** Why something was not sent. */
+  /** Why something was not sent, if that happened. */
   static final class Result {
-    private final AtomicReference<@Nullable Throwable> last = new AtomicReference<>();
+    private final AtomicReference<Optional<String>> failure =
+        new AtomicReference<>(Optional.empty());
 
-    Optional<Throwable> failure() {
-      return Optional.ofNullable(last.get());
+    Optional<String> failure() {
+      return failure.get();
     }
   }
 
@@ -25,10 +27,18 @@ record WatchedExporter(SpanExporter exporter, Result result) implements SpanExpo
     CompletableResultCode sent = exporter.export(spans);
     return sent.whenComplete(() -> {
       if (!sent.isSuccess()) {
-        Throwable known = sent.getFailureThrowable();
-        result.last.set(known == null ? new IOException("it was refused") : known);
+        result.failure.set(Optional.of(reason(sent.getFailureThrowable())));
       }
     });
+  }
+
+  private static String reason(@Nullable Throwable thrown) {
+    return switch (thrown) {
+      case null -> "the collector refused it";
+      case FailedExportException.HttpExportException answered when answered.getResponse() != null ->
+          "the collector answered with HTTP status " + answered.getResponse().getStatusCode();
+      default -> Reason.of(thrown);
+    };
   }
 
   @Override
