@@ -188,10 +188,32 @@ class Install {
       var done = OptionalLong.of(lastLine(job));
       run.part("migrate hook, until its container starts", created, started);
       run.part("migrate hook, the pipeline", started, done);
+      steps(run);
       run.part(
           "migrate hook, until Kubernetes has seen its end",
           done,
           watch.first("jobs", job, "Complete"));
+    }
+  }
+
+  /** What the pipeline itself recorded, in {@code learnflow_db.runs}. */
+  private static void steps(Timeline.Run run) throws IOException, InterruptedException {
+    var recorded =
+        Cluster.sql(
+            NAMESPACE,
+            """
+            SELECT step, extract(epoch FROM started_at) * 1000, (steps ->> step)::float8 * 1000
+            FROM (SELECT * FROM learnflow_db.runs WHERE command = 'run' ORDER BY id DESC LIMIT 1) run,
+              unnest(ARRAY['roles', 'migrate', 'seed', 'verify', 'publish']) WITH ORDINALITY s (step, place)
+            WHERE jsonb_exists(steps, step) ORDER BY place
+            """);
+    long from = 0;
+    for (var line : recorded.lines().toList()) {
+      var fields = line.split("\\|");
+      from = Math.max(from, Math.round(Double.parseDouble(fields[1])));
+      long to = from + Math.round(Double.parseDouble(fields[2]));
+      run.part("pipeline, " + fields[0], OptionalLong.of(from), OptionalLong.of(to));
+      from = to;
     }
   }
 
