@@ -137,6 +137,23 @@ class TracingTest {
   }
 
   @Test
+  void aRollbackHasASpanForEachMigrationThatItUndoes() {
+    migrations
+        .with("U001__one.sql", "DROP TABLE one;")
+        .with("U002__and_two.sql", "DROP TABLE two;");
+    assertThat(cli.run("run")).exited(ExitCode.OK);
+    assertThat(
+            collector
+                .watching(cli)
+                .run("rollback", "--to", "001", "--no-backup", "--yes", "--publish-to", "none"))
+        .exited(ExitCode.OK);
+    assertThat(collector.names())
+        .contains("learnflow-db rollback > undo 002", "learnflow-db rollback > verify")
+        .doesNotContain("learnflow-db rollback > undo 001");
+    assertThat(attributes("undo 002")).containsEntry("learnflow_db.migration.version", "002");
+  }
+
+  @Test
   void theVariableOfACallerMakesItsSpanTheParent() {
     String trace = "0af7651916cd43dd8448eb211c80319c";
     String caller = "b7ad6b7169203331";
