@@ -3,6 +3,7 @@ package org.learnflow.db.cli;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.learnflow.db.ExitCode;
@@ -40,10 +41,11 @@ record Checks(DatabaseOptions database, ClusterOptions cluster, UnaryOperator<St
       Optional<RecordedRun> recorded,
       ConsoleProgress progress) {
     List<StageResult> stages = new CopyOnWriteArrayList<>();
+    AtomicReference<String> looking = new AtomicReference<>("reachable");
     try {
       new TimeLimit(database.timeout())
           .run(() -> {
-            verify(migrations, seeds, verifying, recorded, progress, stages);
+            verify(migrations, seeds, verifying, recorded, progress, stages, looking);
             return stages;
           });
     } catch (Failure failure) {
@@ -56,7 +58,8 @@ record Checks(DatabaseOptions database, ClusterOptions cluster, UnaryOperator<St
           progress.line("verify", failure.what());
           return Verification.notDeployed();
         }
-        default -> stages.add(new StageResult(stageAfter(stages), false, failure.what()));
+        default ->
+            stages.add(new StageResult(failed(stages, looking.get()), false, failure.what()));
       }
     }
     return new Verification(true, stages.stream().map(this::pasteable).toList());
@@ -73,16 +76,17 @@ record Checks(DatabaseOptions database, ClusterOptions cluster, UnaryOperator<St
             stage.detail().substring(0, next) + withOptions.apply(stage.detail().substring(next)));
   }
 
-  /** The stage that failed: the one after the last good one. */
-  private String stageAfter(List<StageResult> stages) {
+  /**
+   * The stage that failed.
+   *
+   * @param looking the one that was under way once the database was found
+   */
+  private String failed(List<StageResult> stages, String looking) {
     List<String> done = stages.stream().map(StageResult::name).toList();
-    if (done.contains("reachable")) {
-      return "published";
-    }
     if (done.contains("credentials") || cluster.namedRelease().isEmpty()) {
-      return "reachable";
+      return looking;
     }
-    return done.contains("release") ? "credentials" : database.isNamed() ? "reachable" : "release";
+    return done.contains("release") ? "credentials" : database.isNamed() ? looking : "release";
   }
 
   private void verify(
@@ -91,7 +95,8 @@ record Checks(DatabaseOptions database, ClusterOptions cluster, UnaryOperator<St
       VerifyOptions verifying,
       Optional<RecordedRun> recorded,
       ConsoleProgress progress,
-      List<StageResult> stages) {
+      List<StageResult> stages,
+      AtomicReference<String> looking) {
     Optional<Release> release = database.release(cluster);
     List<SeedSet> sets = seeds.apply(release);
     Optional<ReleaseStages> around = release.map(found -> new ReleaseStages(cluster.api(), found));
@@ -106,9 +111,13 @@ record Checks(DatabaseOptions database, ClusterOptions cluster, UnaryOperator<St
     Verifier verifier = new Verifier(access, migrations, sets, verifying.requireNewestMinor());
     try (Session session = access.ownerSession()) {
       stages.addAll(verifier.verify(session).stages());
+      looking.set("tls");
       stages.addAll(verifier.encryption(session));
+      looking.set("pooler");
       stages.addAll(ServiceRoutes.look(access));
+      looking.set("drift");
       stages.add(session.run("verify", verifier::drift));
+      looking.set("published");
       around
           .map(found ->
               found.published(

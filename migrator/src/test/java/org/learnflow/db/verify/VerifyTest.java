@@ -221,6 +221,23 @@ class VerifyTest {
         .endsWith("unhealthy: objects: missing: view compat.users\n");
   }
 
+  /** Not what it had not come to yet. */
+  @Test
+  void whatTakesTooLongIsTheStageThatWasUnderWay(TestDatabase database) throws Exception {
+    assertThat(database.cli().run("run")).exited(ExitCode.OK);
+    database.execute(
+        database.owner(),
+        """
+        ALTER TABLE learnflow_db.catalogs RENAME TO slow;
+        CREATE VIEW learnflow_db.catalogs AS SELECT slow.* FROM learnflow_db.slow, pg_sleep(60)
+        """);
+    CliResult result = database.cli().run("verify", "--timeout", "3");
+    assertThat(result).exited(ExitCode.FAILED);
+    assertThat(result.out())
+        .contains("drift: no answer within 3 s", "rights: ")
+        .doesNotContain("published");
+  }
+
   @Test
   void verifyChangesNothing(TestDatabase database) throws Exception {
     deployed(database);
