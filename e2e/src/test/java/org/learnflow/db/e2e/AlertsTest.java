@@ -33,13 +33,7 @@ class AlertsTest {
     release.upgradeInstall("--set", values).successful();
     Pods pods = new Pods(workspace.client());
     Jobs jobs = new Jobs(workspace, namespace);
-    try (LocalPortForward exporter =
-            workspace
-                .client()
-                .services()
-                .inNamespace(namespace)
-                .withName(Release.NAME + "-metrics")
-                .portForward(9187);
+    try (LocalPortForward exporter = release.exporter();
         Prometheus prometheus =
             Prometheus.start(folder, exporter.getLocalPort(), namespace, rules(release, values))) {
       prometheus.await("LearnflowDbDown", false, SOON);

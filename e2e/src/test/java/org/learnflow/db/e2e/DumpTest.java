@@ -64,7 +64,7 @@ class DumpTest {
     String[] upgrade = {"--set", "migrator.image.tag=" + next};
     Jobs jobs = new Jobs(workspace, namespace);
     Pods pods = new Pods(workspace.client());
-    CompletableFuture<String> locked = lock(pods, namespace, 30);
+    CompletableFuture<String> locked = pods.lock(namespace, "users", 30);
     CompletableFuture<Command> failing = release.upgradeInstallMeanwhile(upgrade);
     Pod pod = jobs.awaitRunning(job, 60);
     pods.awaitLog(pod, "dumping learnflow");
@@ -82,16 +82,6 @@ class DumpTest {
     onVolume(workspace, namespace, "test \"$(ls /backups | wc -l)\" = 1");
   }
 
-  /** Keeps a dump waiting. */
-  private static CompletableFuture<String> lock(Pods pods, String namespace, int seconds) {
-    return CompletableFuture.supplyAsync(() ->
-        pods.sql(
-            namespace,
-            "learnflow",
-            "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(%d)"
-                .formatted(seconds)));
-  }
-
   @Test
   @Tag("full")
   @DisplayName(
@@ -102,7 +92,7 @@ class DumpTest {
     String namespace = release.namespace();
     release.upgradeInstall("--wait").successful();
     String upgrade = "migrator.image.tag=" + next;
-    CompletableFuture<String> locked = lock(new Pods(workspace.client()), namespace, 45);
+    CompletableFuture<String> locked = new Pods(workspace.client()).lock(namespace, "users", 45);
     Command failed =
         release
             .upgradeInstall(

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -31,6 +32,7 @@ class MetricsTest {
   private static final Duration PROMETHEUS_WAITS = Duration.ofSeconds(10);
 
   private static final String UP = "pg_up";
+  private static final String SCRAPE_ERROR = "pg_exporter_last_scrape_error";
 
   @Test
   @DisplayName(
@@ -42,9 +44,9 @@ class MetricsTest {
       "--set", "metrics.enabled=true,metrics.verifySchedule=@yearly", "--wait", "--timeout", "5m"
     };
     release.upgradeInstall(options).successful();
-    await(workspace, namespace, SOON, UP, 1);
-    assertThat(metrics(workspace, namespace))
-        .containsEntry("pg_exporter_last_scrape_error", 0.0)
+    await(release, SOON, UP, 1);
+    assertThat(metrics(release))
+        .containsEntry(SCRAPE_ERROR, 0.0)
         .containsEntry("learnflow_db_verify_healthy", 1.0)
         .containsEntry("learnflow_db_run_failed{command=\"run\"}", 0.0)
         .doesNotContainKey("learnflow_db_dump_bytes{kind=\"scheduled\"}");
@@ -53,14 +55,14 @@ class MetricsTest {
     pods.sql(namespace, "learnflow", "CREATE INDEX by_hand ON users (id)");
     Jobs jobs = new Jobs(workspace, namespace);
     assertThat(jobs.runNow(Release.NAME + "-verify", "look", 120)).contains("healthy");
-    assertThat(metrics(workspace, namespace))
+    assertThat(metrics(release))
         .containsEntry("learnflow_db_verify_drift_objects", 1.0)
         .containsEntry("learnflow_db_verify_stage{stage=\"drift\"}", 1.0)
         .hasEntrySatisfying(
             "learnflow_db_verify_certificate_expires_timestamp_seconds",
             end -> assertThat(end).isGreaterThan(System.currentTimeMillis() / 1e3));
     jobs.runNow(Release.NAME + "-backup", "dump", 120);
-    assertThat(metrics(workspace, namespace))
+    assertThat(metrics(release))
         .containsEntry("learnflow_db_dump_restored{kind=\"scheduled\"}", 0.0);
 
     for (int rotation = 1; rotation <= 2; rotation++) {
@@ -70,13 +72,13 @@ class MetricsTest {
         namespace,
         "learnflow",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'learnflow_monitoring%'");
-    await(workspace, namespace, NEW_PASSWORD, UP, 1);
+    await(release, NEW_PASSWORD, UP, 1);
     assertThat(release.learnflowDb("verify").output()).contains("service monitoring");
 
     release.statefulSet().scale(0);
-    await(workspace, namespace, SOON, UP, 0);
+    await(release, SOON, UP, 0);
     release.statefulSet().scale(1);
-    await(workspace, namespace, SOON, UP, 1);
+    await(release, SOON, UP, 1);
 
     release.upgradeInstall().successful();
     assertThat(
@@ -116,9 +118,8 @@ class MetricsTest {
             "--set",
             "credentials.existingSecret=mine,postgresql.auth.existingSecret=mine")
         .successful();
-    await(workspace, namespace, SOON, UP, 1);
-    assertThat(metrics(workspace, namespace))
-        .containsEntry("learnflow_db_run_failed{command=\"run\"}", 0.0);
+    await(release, SOON, UP, 1);
+    assertThat(metrics(release)).containsEntry("learnflow_db_run_failed{command=\"run\"}", 0.0);
     Pods pods = new Pods(workspace.client());
     List<Pod> exporters =
         workspace
@@ -134,29 +135,53 @@ class MetricsTest {
             assertThat(pods.log(pod))
                 .contains("queries.yaml")
                 .doesNotContain("two words", "ERROR"));
+
+    String old = "learnflow_db_server_oldest_transaction_seconds";
+    CompletableFuture<String> tables =
+        pods.lock(namespace, "users, learnflow_db.runs, learnflow_db.seed_sets", 20);
+    Eventually.within(
+        SOON, "the tables are locked", () -> inTime(release).getOrDefault(old, 0.0) > 0);
+    assertThat(inTime(release))
+        .containsEntry(UP, 1.0)
+        .containsEntry(SCRAPE_ERROR, 0.0)
+        .containsEntry("learnflow_db_verify_healthy", 1.0)
+        .hasEntrySatisfying(old, age -> assertThat(age).isPositive());
+    assertThat(tables).isNotDone();
+    tables.join();
+
+    CompletableFuture<String> catalog = pods.lock(namespace, "pg_catalog.pg_class", 30);
+    Eventually.within(
+        Duration.ofSeconds(30),
+        "the catalog is locked",
+        () -> inTime(release).getOrDefault(SCRAPE_ERROR, 0.0) == 1);
+    assertThat(inTime(release)).containsEntry(UP, 1.0).containsEntry(SCRAPE_ERROR, 1.0);
+    assertThat(catalog).isNotDone();
+    catalog.join();
+    await(release, SOON, SCRAPE_ERROR, 0);
   }
 
-  private static void await(
-      Workspace workspace, String namespace, Duration most, String metric, double value) {
+  /** The metrics, before Prometheus would give up. */
+  private static Map<String, Double> inTime(Release release) {
+    long start = System.nanoTime();
+    Map<String, Double> metrics = metrics(release);
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(PROMETHEUS_WAITS);
+    return metrics;
+  }
+
+  private static void await(Release release, Duration most, String metric, double value) {
     Eventually.within(
         most,
         "%s is %s".formatted(metric, value),
-        () -> metrics(workspace, namespace).getOrDefault(metric, -1.0) == value);
+        () -> metrics(release).getOrDefault(metric, -1.0) == value);
   }
 
   /**
    * By name and labels, without the exporter's own label for the server; empty if there is no
    * answer.
    */
-  private static Map<String, Double> metrics(Workspace workspace, String namespace) {
+  private static Map<String, Double> metrics(Release release) {
     Map<String, Double> metrics = new TreeMap<>();
-    try (LocalPortForward forward =
-            workspace
-                .client()
-                .services()
-                .inNamespace(namespace)
-                .withName(Release.NAME + "-metrics")
-                .portForward(9187);
+    try (LocalPortForward forward = release.exporter();
         HttpClient client = HttpClient.newHttpClient()) {
       URI address = URI.create("http://127.0.0.1:%d/metrics".formatted(forward.getLocalPort()));
       client

@@ -11,6 +11,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -75,6 +76,16 @@ final class Pods {
           exec psql -v ON_ERROR_STOP=1 -qtA -h 127.0.0.1 -U postgres -d "$0" -c "$1"
         """;
     return shell(namespace, script, database, statement);
+  }
+
+  /** Locks tables, separated by commas, against everybody, from soon on for some seconds. */
+  CompletableFuture<String> lock(String namespace, String tables, int seconds) {
+    return CompletableFuture.supplyAsync(() ->
+        sql(
+            namespace,
+            "learnflow",
+            "BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(%d)"
+                .formatted(tables, seconds)));
   }
 
   /**

@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.apps.StatefulSet;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.LocalPortForward;
 import io.fabric8.kubernetes.client.dsl.RollableScalableResource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.IOException;
@@ -173,6 +174,11 @@ final class Release {
   /** The next command that is printed after Helm was killed. */
   Command rollbackWithoutHooks() {
     return helm(List.of("rollback", NAME, "-n", namespace, "--no-hooks"));
+  }
+
+  /** The metrics' exporter, as this machine reaches it. */
+  LocalPortForward exporter() {
+    return client().services().inNamespace(namespace).withName(NAME + "-metrics").portForward(9187);
   }
 
   /** PostgreSQL's StatefulSet. */
