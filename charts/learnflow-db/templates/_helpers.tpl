@@ -49,14 +49,17 @@ Parameters: context; kind, such as monitoring.coreos.com/v1/ServiceMonitor.
 {{- end }}
 
 {{/*
-The migrator's image. Order: global.imageRegistry before migrator.image.registry, digest before tag, tag before the
-chart's appVersion.
+An image. Order: global.imageRegistry before its own registry, digest before tag.
+Parameters: context; image, its values; tag, for one whose values need not have a tag.
 */}}
+{{- define "learnflow-db.imageReference" -}}
+{{- with .context.Values.global.imageRegistry | default .image.registry }}{{ . }}/{{ end }}{{ .image.repository }}
+{{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .tag }}{{ end }}
+{{- end }}
+
+{{/* The migrator's image; its tag is the chart's appVersion, unless the values say another. */}}
 {{- define "learnflow-db.image" -}}
-{{- $image := .Values.migrator.image -}}
-{{- $registry := .Values.global.imageRegistry | default $image.registry -}}
-{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}
-{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
+{{- include "learnflow-db.imageReference" (dict "context" . "image" .Values.migrator.image "tag" .Chart.AppVersion) }}
 {{- end }}
 
 {{/*
@@ -354,8 +357,7 @@ postgresql://{{ $user }}@{{ contains ":" $host | ternary (printf "[%s]" $host) $
 
 {{/* The image of PostgreSQL, as the subchart names it; its programs dump. */}}
 {{- define "learnflow-db.postgresqlImage" -}}
-{{- $image := .Values.postgresql.image -}}
-{{ .Values.global.imageRegistry | default $image.registry }}/{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end }}
+{{- include "learnflow-db.imageReference" (dict "context" . "image" .Values.postgresql.image) }}
 {{- end }}
 
 {{/* The same with its tag beside a digest: the tag says the major version, a digest says nothing. */}}
